@@ -1,0 +1,80 @@
+// Files: whole reads, writes that are never half done, mapped reads, locks.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace xp {
+
+namespace fs = std::filesystem;
+
+/// The bytes of a file. Raises kUser naming the path where it cannot be read.
+std::string read_file(const fs::path& path);
+
+/// Replaces `path` in one step: written beside it, flushed to disk, renamed. Missing folders are
+/// made. Raises kMachine naming the path and the reason (no space, no permission); `path` is then
+/// unchanged.
+void write_atomic(const fs::path& path, std::string_view bytes);
+
+/// Adds whole lines to a file (made if missing) with one write call, without flushing to disk.
+void append_file(const fs::path& path, std::string_view bytes);
+
+/// Makes a folder as a whole: `fill` writes into a temporary folder beside `path`, which is flushed
+/// and renamed to `path` at the end. If `fill` throws, or the process dies, `path` does not exist.
+/// An existing `path` is replaced.
+void make_folder_atomic(const fs::path& path, const std::function<void(const fs::path&)>& fill);
+
+/// Free bytes for this user on the file system that holds (or would hold) `path`.
+uint64_t free_bytes(const fs::path& path);
+
+/// A file mapped read-only. Raises kMachine where it cannot be opened.
+class MappedFile {
+ public:
+  explicit MappedFile(const fs::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+/// An advisory lock (fcntl, so it also works on NFS and ends with the process) held while the
+/// object lives.
+class FileLock {
+ public:
+  /// Waits until the lock is free; `on_wait` is called once if it has to wait.
+  static FileLock wait(const fs::path& path, const std::function<void()>& on_wait = {});
+  /// The lock, or nothing where another process holds it.
+  static std::optional<FileLock> attempt(const fs::path& path);
+  FileLock(FileLock&& other) noexcept;
+  FileLock& operator=(FileLock&&) = delete;
+  ~FileLock();
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_ = -1;
+};
+
+/// A fresh folder that is removed with the object.
+class TempFolder {
+ public:
+  /// Inside `parent`, or the system's temporary folder.
+  explicit TempFolder(const fs::path& parent = {});
+  ~TempFolder();
+  TempFolder(const TempFolder&) = delete;
+  TempFolder& operator=(const TempFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+}  // namespace xp

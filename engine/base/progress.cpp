@@ -1,0 +1,98 @@
+// Draws the bar with carriage returns and clears it with one escape sequence.
+#include "engine/base/progress.h"
+
+#include "engine/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+bool is_terminal() {
+  const char* kind = std::getenv("TERM");
+  return ::isatty(2) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
+}
+
+constexpr auto kRedraw = std::chrono::milliseconds(100);
+constexpr auto kLine = std::chrono::seconds(10);
+
+}  // namespace
+
+Progress::Progress(std::string title, int64_t total, std::string unit, Style style)
+    : title_(std::move(title)),
+      unit_(std::move(unit)),
+      total_(total),
+      bar_(style == Style::kBar || (style == Style::kAuto && is_terminal())),
+      quiet_(style == Style::kQuiet) {}
+
+Progress::~Progress() {
+  if (bar_ && !quiet_ && !finished_ && shown_ != Clock::time_point{})
+    std::fputs("\r\033[K", stderr);
+}
+
+double Progress::seconds() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+std::string Progress::amount(double value) const {
+  return unit_ == "bytes" ? human_bytes(value) : human_count(value);
+}
+
+std::string Progress::figures() const {
+  const double elapsed = seconds();
+  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  std::string out = amount(static_cast<double>(done_));
+  if (total_ > 0) out += "/" + amount(static_cast<double>(total_));
+  if (unit_ != "bytes") out += " " + unit_;
+  out += fmt::format("  {}/s", amount(rate));
+  if (total_ > done_ && rate > 0) {
+    out += fmt::format("  {} left", human_duration(static_cast<double>(total_ - done_) / rate));
+  }
+  return out;
+}
+
+void Progress::draw(const std::string& note) {
+  constexpr int64_t kWidth = 20;
+  if (bar_) {
+    const int64_t full = total_ > 0 ? std::min(kWidth, kWidth * done_ / total_) : 0;
+    const std::string bar = std::string(static_cast<size_t>(full), '#') +
+                            std::string(static_cast<size_t>(kWidth - full), '.');
+    fmt::print(stderr, "\r\033[K{}  [{}]  {}  {}", title_, bar, figures(), note);
+  } else {
+    fmt::print(stderr, "{}: {}{}{}\n", title_, figures(), note.empty() ? "" : "  ", note);
+  }
+  std::fflush(stderr);
+}
+
+void Progress::update(int64_t done, const std::string& note) {
+  done_ = done;
+  if (quiet_) return;
+  const auto now = Clock::now();
+  const int64_t tenth = total_ > 0 ? 10 * done_ / total_ : 0;
+  const bool due = bar_ ? now - shown_ >= kRedraw
+                        : (tenth > last_tenth_ && now - shown_ >= std::chrono::seconds(1)) ||
+                              now - std::max(shown_, start_) >= kLine;
+  if (!due) return;
+  shown_ = now;
+  last_tenth_ = tenth;
+  draw(note);
+}
+
+void Progress::finish(const std::string& note) {
+  finished_ = true;
+  if (quiet_) return;
+  const double elapsed = seconds();
+  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  const std::string unit = unit_ == "bytes" ? "" : " " + unit_;
+  fmt::print(stderr, "{}{}: {}{} in {} ({}/s){}{}\n", bar_ ? "\r\033[K" : "", title_,
+             amount(static_cast<double>(done_)), unit, human_duration(elapsed), amount(rate),
+             note.empty() ? "" : "  ", note);
+}
+
+}  // namespace xp

@@ -1,0 +1,43 @@
+// A progress bar with rate and time left on a terminal; a line now and then elsewhere. Writes to
+// standard error.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace xp {
+
+/// Shows one activity. Cheap to call: the screen is redrawn at most ten times a second, and
+/// elsewhere a line is written when a tenth of the work is done or 10 s have passed.
+class Progress {
+ public:
+  enum class Style { kAuto, kBar, kLines, kQuiet };
+
+  /// `total` 0 means unknown. `unit` names what is counted ("lines", "updates"); bytes are shown as
+  /// sizes.
+  Progress(std::string title, int64_t total, std::string unit, Style style = Style::kAuto);
+  ~Progress();  ///< ends the bar without a summary if `finish` was not called
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  /// `done` is the amount so far, `note` a few words shown behind the figures ("loss 4.21").
+  void update(int64_t done, const std::string& note = "");
+
+  /// Replaces the bar by one line: title, amount, time, rate, note.
+  void finish(const std::string& note = "");
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  double seconds() const;
+  std::string amount(double value) const;
+  std::string figures() const;
+  void draw(const std::string& note);
+
+  std::string title_, unit_;
+  int64_t total_, done_ = 0, last_tenth_ = 0;
+  bool bar_, quiet_, finished_ = false;
+  Clock::time_point start_ = Clock::now(), shown_{};
+};
+
+}  // namespace xp

@@ -1,0 +1,70 @@
+// Kind `corpus`: where sentence pairs come from.
+#pragma once
+
+#include "registry/registry.h"
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xp {
+
+/// One direction of translation, by language codes.
+struct Direction {
+  std::string source, target;
+  std::string name() const { return source + "-" + target; }
+  bool operator==(const Direction&) const = default;
+};
+
+/// "en-fr" -> {"en", "fr"}. Raises kUser where it is not two codes joined by one hyphen.
+Direction parse_direction(const std::string& text);
+
+/// Where a corpus may look and write, the same for every corpus.
+struct CorpusPlace {
+  std::filesystem::path mirror;     ///< XP_MIRROR or --mirror; empty = none
+  std::filesystem::path downloads;  ///< the workspace's folder for fetched and unpacked files
+  std::filesystem::path lock;  ///< the workspace's corpora/LOCK.toml: what upstream does not pin
+  std::filesystem::path spec_folder;  ///< relative paths in the spec start here
+  bool may_fetch = false;             ///< false: look only at what is here (planning)
+};
+
+/// What a corpus consists of, for its id; and what stands in the way.
+struct CorpusInputs {
+  Value identity;       ///< contents without paths: SHA-256 of local files and of downloads, pinned
+                        ///< versions
+  bool known = true;    ///< false: it takes a fetch to know the identity (the id is shown as `?`)
+  std::string missing;  ///< not empty: a local input is missing; names the file and what to do (the
+                        ///< point is blocked)
+};
+
+/// Receives one pair. `subset` is "train", "valid", "test" or a further name that [eval] subsets
+/// may use.
+using PairSink =
+    std::function<void(std::string_view subset, std::string_view source, std::string_view target)>;
+
+struct Corpus {
+  static constexpr const char* kKind = "corpus";
+  virtual ~Corpus() = default;
+
+  /// The directions that `pairs` of [corpus] names; {"all"} is every direction it has. Raises
+  /// kUser.
+  virtual std::vector<Direction> directions(const CorpusPlace& place,
+                                            const std::vector<std::string>& pairs) const = 0;
+
+  /// Identity of the inputs for these directions. Never writes unless `place.may_fetch`; then it
+  /// fetches what is needed to know (with progress on standard error) and pins it. Raises kUser,
+  /// kMachine.
+  virtual CorpusInputs inputs(const CorpusPlace& place,
+                              const std::vector<Direction>& directions) const = 0;
+
+  /// Hands over every pair of one direction, in a fixed order: raw text, one line each, valid
+  /// UTF-8. Subset by subset. Called after `inputs` with `may_fetch`. Raises kUser (malformed
+  /// input, with file and line), kMachine.
+  virtual void read(const CorpusPlace& place, const Direction& direction,
+                    const PairSink& sink) const = 0;
+};
+
+}  // namespace xp

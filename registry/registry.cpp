@@ -1,0 +1,93 @@
+// The one list of parts.
+#include "registry/registry.h"
+
+#include "engine/base/text.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace xp {
+
+// Refers to the file of the sections, which the linker would otherwise drop from the archive.
+void keep_sections();
+
+namespace {
+
+const AnyEntry*& head() {
+  static const AnyEntry* first = nullptr;
+  return first;
+}
+
+Scope scope_from(const std::string& name) {
+  for (const Scope scope :
+       {Scope::kInherit, Scope::kCorpus, Scope::kTrain, Scope::kEval, Scope::kSpeed}) {
+    if (scope_name(scope) == name) return scope;
+  }
+  return Scope::kNone;
+}
+
+}  // namespace
+
+AnyEntry::AnyEntry(const char* kind_name, const char* part_name, const char* part_summary,
+                   const char* source_file, Declaration (*describe_part)(const AnyEntry&))
+    : kind(kind_name),
+      name(part_name),
+      summary(part_summary),
+      file(source_file),
+      describe(describe_part),
+      next(head()) {
+  head() = this;
+}
+
+Value to_json(const Declaration& d) {
+  Value settings = Value::array();
+  for (const auto& setting : d.settings)
+    settings.push_back(to_json(setting));
+  return {{"kind", d.kind},
+          {"name", d.name},
+          {"summary", d.summary},
+          {"file", d.file},
+          {"settings", settings},
+          {"presets", d.presets},
+          {"scope", scope_name(d.scope)}};
+}
+
+Declaration declaration_from_json(const Value& v) {
+  Declaration out{v.at("kind"), v.at("name"),    v.at("summary"),          v.at("file"),
+                  {},           v.at("presets"), scope_from(v.at("scope"))};
+  for (const auto& setting : v.at("settings"))
+    out.settings.push_back(setting_from_json(setting));
+  return out;
+}
+
+std::vector<const AnyEntry*> entries() {
+  keep_sections();
+  std::vector<const AnyEntry*> out;
+  for (const AnyEntry* entry = head(); entry != nullptr; entry = entry->next)
+    out.push_back(entry);
+  const auto order = [](const AnyEntry* a, const AnyEntry* b) {
+    const int kinds = std::strcmp(a->kind, b->kind);
+    return kinds != 0 ? kinds < 0 : std::strcmp(a->name, b->name) < 0;
+  };
+  std::sort(out.begin(), out.end(), order);
+  for (size_t i = 1; i < out.size(); ++i) {
+    if (order(out[i - 1], out[i])) continue;
+    throw Error(Blame::kBug, fmt::format("{} '{}' is registered in both {} and {}", out[i]->kind,
+                                         out[i]->name, out[i - 1]->file, out[i]->file));
+  }
+  return out;
+}
+
+const AnyEntry& find_entry(const std::string& kind, const std::string& name) {
+  std::vector<std::string> known;
+  for (const AnyEntry* entry : entries()) {
+    if (entry->kind != kind) continue;
+    if (entry->name == name) return *entry;
+    known.emplace_back(entry->name);
+  }
+  const std::string near = nearest(name, known);
+  user_error("no {} named '{}'{}; known: {}", kind, name,
+             near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(known, ", "));
+}
+
+}  // namespace xp

@@ -1,0 +1,102 @@
+// What can be plugged in: every part registers itself with a static entry, which cannot fail.
+//
+//   XP_REGISTER(Router, Top2, "top2", "two experts per token, GShard load-balancing loss");
+//
+// in one file under plugins/KIND/ is all it takes. Kinds are the interfaces beside this file.
+#pragma once
+
+#include "registry/settings.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// A part as data: what `xp components` shows and every check reads.
+struct Declaration {
+  std::string kind;     ///< "router", ...; "section" for a table of the experiment file
+  std::string name;     ///< "top2"; for a section its path: "train"
+  std::string summary;  ///< one sentence
+  std::string file;     ///< the source file, relative to the project
+  std::vector<Setting> settings;
+  Value presets =
+      Value::object();         ///< name -> {setting: value}: defaults picked by the key `preset`
+  Scope scope = Scope::kNone;  ///< sections: what their settings change
+};
+
+Value to_json(const Declaration& declaration);
+Declaration declaration_from_json(const Value& value);
+
+/// The untyped part of an entry. Entries are static objects that link themselves into one list:
+/// nothing allocates, nothing throws, and order does not matter.
+struct AnyEntry {
+  AnyEntry(const char* kind_name, const char* part_name, const char* part_summary,
+           const char* source_file, Declaration (*describe_part)(const AnyEntry&));
+  const char* kind;
+  const char* name;
+  const char* summary;
+  const char* file;
+  Declaration (*describe)(const AnyEntry&);
+  const AnyEntry* next;
+};
+
+/// A part that can be made: `Kind` is an interface with `static constexpr const char* kKind`.
+template <class Kind>
+struct Entry : AnyEntry {
+  using Make = std::unique_ptr<Kind> (*)(const Value& settings);
+  Entry(const char* part_name, const char* part_summary, const char* source_file,
+        Declaration (*describe_part)(const AnyEntry&), Make make_part)
+      : AnyEntry(Kind::kKind, part_name, part_summary, source_file, describe_part),
+        make(make_part) {}
+  Make make;
+};
+
+/// Every registered part and section, by kind and name. Raises kBug naming both files where two
+/// share a name.
+std::vector<const AnyEntry*> entries();
+
+/// The part `name` of `kind`. Raises kUser: `no router named 'topp2', did you mean 'top2'? known:
+/// top1, top2`.
+const AnyEntry& find_entry(const std::string& kind, const std::string& name);
+
+/// The part that a component table picks by its key `use`, made with the table's settings. Raises
+/// kUser.
+template <class Kind>
+std::unique_ptr<Kind> make_part(const Value& table) {
+  const AnyEntry& entry = find_entry(Kind::kKind, table.value("use", ""));
+  return static_cast<const Entry<Kind>&>(entry).make(table);
+}
+
+template <class Config>
+Value presets_of() {
+  if constexpr (requires { Config::presets(); })
+    return Config::presets();
+  else
+    return Value::object();
+}
+
+template <class Config>
+Declaration describe_config(const AnyEntry& entry) {
+  Declaration out{
+      entry.kind,           entry.name,  entry.summary, entry.file, settings_of<Config>(),
+      presets_of<Config>(), Scope::kNone};
+  if constexpr (requires { Config::kScope; }) out.scope = Config::kScope;
+  return out;
+}
+
+/// `Part` has a nested `Config` and a constructor from it.
+#define XP_REGISTER(Kind, Part, name, summary)                             \
+  static const ::xp::Entry<Kind> xp_entry_of_##Part(                       \
+      name, summary, __FILE__, &::xp::describe_config<Part::Config>,       \
+      [](const ::xp::Value& settings) -> std::unique_ptr<Kind> {           \
+        return std::make_unique<Part>(::xp::bind<Part::Config>(settings)); \
+      })
+
+/// A table of the experiment file that is no component itself: `Config` has `static constexpr Scope
+/// kScope`.
+#define XP_SECTION(Config, path, summary)                                                \
+  static const ::xp::AnyEntry xp_section_of_##Config("section", path, summary, __FILE__, \
+                                                     &::xp::describe_config<Config>)
+
+}  // namespace xp

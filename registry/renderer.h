@@ -1,0 +1,44 @@
+// Kind `renderer`: a table of results to text in one format.
+#pragma once
+
+#include "registry/registry.h"
+
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// One cell: a text, or a number with its spread over seeds and its difference to the baseline.
+struct Cell {
+  std::string text;  ///< what to print where there is no number
+  bool is_number = false;
+  double value = 0;   ///< mean
+  double spread = 0;  ///< standard deviation over seeds; 0 where n < 2
+  int64_t count = 0;  ///< seeds
+  bool has_difference = false;
+  double difference = 0;  ///< to the baseline's mean
+  bool is_best = false;
+};
+
+struct Column {
+  std::string name, unit;
+  bool is_number = false;
+  bool higher_is_better = true;
+};
+
+/// A report as data: what was compared, rows of cells, and sentences below ("next: ...").
+struct Table {
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::vector<Cell>> rows;
+  std::vector<std::string> notes;
+};
+
+struct Renderer {
+  static constexpr const char* kKind = "renderer";
+  virtual ~Renderer() = default;
+  /// The table as UTF-8 text; `colour` only where the output is a terminal that wants it.
+  virtual std::string render(const Table& table, bool colour) const = 0;
+};
+
+}  // namespace xp

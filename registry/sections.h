@@ -1,0 +1,154 @@
+// The tables of the experiment file that every run has, whatever components it picks. design/spec
+// names are fixed.
+//
+// [corpus], [model] and [launch] are components themselves; what all of a kind share is declared
+// here too. Sections whose settings are read by one folder only are declared there.
+#pragma once
+
+#include "registry/registry.h"
+
+namespace xp {
+
+/// [corpus] keys shared by every kind of corpus.
+struct CorpusSection {
+  static constexpr Scope kScope = Scope::kCorpus;
+  std::string use;
+  std::vector<std::string> pairs = {"en-fr"};
+  int64_t max_length = 100;
+  Value vocabulary;
+
+  void describe(auto& field) {
+    field("use", use, "the corpus: a component of kind `corpus`");
+    field("pairs", pairs, "directions source-target; \"all\" where the corpus knows them");
+    field("max_length", max_length, "pieces; longer training pairs are dropped and counted",
+          at_least(1, "pieces"));
+    field.component("vocabulary", "tokenizer", vocabulary, "sentencepiece",
+                    "how text becomes pieces");
+  }
+};
+
+/// [train]
+struct TrainSection {
+  static constexpr Scope kScope = Scope::kTrain;
+  int64_t max_updates = 100000, max_tokens = 4096, accumulate = 1, seed = 1;
+  double max_epochs = 0, max_hours = 0, max_cpu_seconds = 0;
+  double clip_norm = 1.0, label_smoothing = 0.0;
+  std::string precision = "fp32";
+  std::string expert_gradient_scale = "exact";
+  int64_t validate_every = 1000, validate_sentences = 1000, save_every = 1000, keep = 1,
+          patience = 0;
+  std::string best_metric = "bleu";
+  Value optimizer, schedule;
+
+  void describe(auto& field) {
+    field("max_updates", max_updates,
+          "updates of the parameters; the first limit reached ends training",
+          at_least(1, "updates"));
+    field("max_epochs", max_epochs, "passes over the training pairs; 0 = no limit",
+          at_least(0, "epochs"));
+    field("max_hours", max_hours, "wall time; 0 = no limit", at_least(0, "hours"));
+    field("max_cpu_seconds", max_cpu_seconds,
+          "CPU time of all ranks, evaluation aside; 0 = no limit", at_least(0, "s"));
+    field("max_tokens", max_tokens,
+          "per rank and micro-batch: sentences x the longest of all their lengths, </s> included",
+          at_least(1, "tokens"));
+    field("accumulate", accumulate, "micro-batches per update", at_least(1));
+    field("clip_norm", clip_norm, "largest global gradient norm; 0 = no clipping", at_least(0));
+    field("label_smoothing", label_smoothing, "share of probability spread over the vocabulary",
+          between(0, 0.99));
+    field("precision", precision, "number format of the forward and backward pass",
+          one_of({"fp32", "bf16", "fp16"}));
+    field("expert_gradient_scale", expert_gradient_scale,
+          "\"sqrt-world\" scales expert gradients as the predecessor does",
+          one_of({"exact", "sqrt-world"}));
+    field("seed", seed, "seed of every random stream", at_least(0));
+    field("validate_every", validate_every, "updates between validations", at_least(1, "updates"));
+    field("validate_sentences", validate_sentences,
+          "validation sentences translated for BLEU at most", at_least(0));
+    field("save_every", save_every, "updates between checkpoints", at_least(1, "updates"));
+    field("keep", keep, "checkpoints kept beside the best", at_least(1));
+    field("patience", patience, "validations without a better best_metric before stopping; 0 = off",
+          at_least(0));
+    field("best_metric", best_metric, "what makes a checkpoint the best",
+          one_of({"bleu", "perplexity"}));
+    field.component("optimizer", "optimizer", optimizer, "adam",
+                    "how gradients change the parameters");
+    field.component("schedule", "schedule", schedule, "inverse-sqrt",
+                    "learning rate over the updates");
+  }
+};
+
+/// [eval]
+struct EvalSection {
+  static constexpr Scope kScope = Scope::kEval;
+  std::vector<std::string> subsets = {"test"};
+  std::string checkpoint = "best";
+  int64_t beam = 5, max_tokens = 6000;
+  double length_penalty = 1.0, max_length_a = 1.2, max_length_b = 10, capacity_fraction = 0.5;
+  std::optional<double> alpha, beta;
+  std::vector<std::string> metrics = {"bleu"};
+
+  void describe(auto& field) {
+    field("subsets", subsets, "subsets of the corpus to translate and score");
+    field("checkpoint", checkpoint, "which checkpoint of the training", one_of({"best", "last"}));
+    field("beam", beam, "hypotheses kept per sentence; 1 = greedy", between(1, 1000));
+    field("max_tokens", max_tokens, "as in [train]", at_least(1, "tokens"));
+    field("length_penalty", length_penalty, "exponent of the length a score is divided by", any());
+    field("max_length_a", max_length_a,
+          "longest hypothesis = max_length_a x source length + max_length_b", at_least(0));
+    field("max_length_b", max_length_b, "see max_length_a", at_least(1, "pieces"));
+    field("capacity_fraction", capacity_fraction,
+          "slots per expert as a share of the tokens; < 0: the training rule; 0: dropless", any());
+    field("alpha", alpha,
+          "share on the accelerator; default 0 for scomoe-seq, the training value for scomoe-feat",
+          fraction());
+    field("beta", beta,
+          "share in the node; default 0 for scomoe-seq, the training value for scomoe-feat",
+          fraction());
+    field("metrics", metrics, "components of kind `metric`");
+  }
+};
+
+/// [launch] keys shared by every launcher.
+struct LaunchSection {
+  static constexpr Scope kScope = Scope::kNone;
+  std::string use = "local";
+  int64_t nodes = 1, ranks_per_node = 1, threads_per_rank = 1, timeout_s = 600;
+  std::string device = "auto", interface, on_oom = "fail";
+
+  void describe(auto& field) {
+    field("use", use, "the launcher: a component of kind `launcher`");
+    field("nodes", nodes, "nodes of the topology, whatever machines they are on", at_least(1),
+          Scope::kTrain);
+    field("ranks_per_node", ranks_per_node, "ranks of each node", at_least(1), Scope::kTrain);
+    field("device", device, "where tensors live", one_of({"auto", "cpu", "cuda"}), Scope::kSpeed);
+    field("threads_per_rank", threads_per_rank, "CPU threads of each rank", at_least(1),
+          Scope::kSpeed);
+    field("timeout_s", timeout_s, "of a collective", at_least(1, "s"));
+    field("interface", interface, "network interface; empty = chosen and reported");
+    field("on_oom", on_oom, "\"halve\": smaller micro-batch, larger accumulation, marked",
+          one_of({"fail", "halve"}));
+  }
+};
+
+/// [report]
+struct ReportSection {
+  static constexpr Scope kScope = Scope::kNone;
+  std::vector<std::string> rows,
+      columns = {"bleu", "tokens_per_second", "step_ms", "inter_node_bytes"}, pool;
+  std::string baseline, where, pivot, sort, format = "table";
+
+  void describe(auto& field) {
+    field("rows", rows, "settings that make the rows; empty = the axes of [sweep]");
+    field("columns", columns, "metrics shown");
+    field("baseline", baseline, "expression that picks the row others are compared to");
+    field("where", where, "expression: rows to show");
+    field("pivot", pivot, "an axis whose values become columns");
+    field("sort", sort, "a column; - before it sorts downwards");
+    field("pool", pool,
+          "\"layout\": pool trainings that differ only in nodes x ranks (quality only)");
+    field("format", format, "how it is printed: a component of kind `renderer`");
+  }
+};
+
+}  // namespace xp

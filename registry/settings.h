@@ -1,0 +1,188 @@
+// Typed settings, declared once in the part that reads them; help, checks, dumps and ids are
+// visitors of that list.
+//
+//   struct Config {
+//     double alpha = 0.2;
+//     void describe(auto& field) { field("alpha", alpha, "share that stays on the accelerator",
+//     fraction()); }
+//   };
+#pragma once
+
+#include "engine/base/error.h"
+#include "engine/base/value.h"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// What a setting changes, hence which ids it enters: kCorpus -> corpus, kTrain -> training, kEval
+/// -> evaluation. kSpeed changes only how fast (attempts), kNone nothing that is measured.
+/// kInherit: as its section.
+enum class Scope { kInherit, kCorpus, kTrain, kEval, kSpeed, kNone };
+
+enum class Type { kBool, kInteger, kNumber, kText, kTexts, kNumbers, kComponent };
+
+std::string_view scope_name(Scope scope);
+std::string_view type_name(
+    Type type);  ///< "true or false", "an integer", "a number", "a string", "a list of strings" ...
+
+/// What a value may be: a range, or one of `choices`; and its unit.
+struct Limit {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false;  ///< the bound itself is out
+  std::vector<std::string> choices;
+  std::string unit;
+};
+
+Limit any(std::string unit = "");
+Limit at_least(double low, std::string unit = "");
+Limit above(double low, std::string unit = "");
+Limit between(double low, double high, std::string unit = "");
+Limit fraction();  ///< 0 .. 1
+Limit one_of(std::vector<std::string> choices);
+
+/// One declared setting; `name` may be dotted ("moe.experts"): a table below its section.
+struct Setting {
+  std::string name;
+  Type type = Type::kText;
+  Value fallback;  ///< the default; null where the default depends on something else (the sentence
+                   ///< says on what)
+  Limit limit;
+  std::string sentence;
+  Scope scope = Scope::kInherit;
+  std::string component;  ///< kComponent: the kind whose settings live in the table `name` (its key
+                          ///< `use` picks)
+};
+
+Value to_json(const Setting& setting);
+Setting setting_from_json(const Value& value);
+
+/// Why `value` cannot be this setting ("must be a number, not \"x\""; "is 2.5; must be at most 1"),
+/// or "" if it can. Integers are accepted where numbers are asked; nothing else is converted.
+std::string objection(const Setting& setting, const Value& value);
+
+template <class T>
+constexpr Type type_of() {
+  if constexpr (std::is_same_v<T, bool>)
+    return Type::kBool;
+  else if constexpr (std::is_integral_v<T>)
+    return Type::kInteger;
+  else if constexpr (std::is_floating_point_v<T>)
+    return Type::kNumber;
+  else if constexpr (std::is_same_v<T, std::string>)
+    return Type::kText;
+  else if constexpr (std::is_same_v<T, std::vector<std::string>>)
+    return Type::kTexts;
+  else
+    return Type::kNumbers;
+}
+
+/// Visitor that writes a Config's settings down.
+class Describer {
+ public:
+  template <class T>
+  void operator()(const char* name, T& value, const char* sentence, Limit limit = {},
+                  Scope scope = Scope::kInherit) {
+    settings_.push_back(
+        {prefix_ + name, type_of<T>(), Value(value), std::move(limit), sentence, scope, ""});
+  }
+  /// A setting without a fixed default.
+  template <class T>
+  void operator()(const char* name, std::optional<T>&, const char* sentence, Limit limit = {},
+                  Scope scope = Scope::kInherit) {
+    settings_.push_back(
+        {prefix_ + name, type_of<T>(), Value(), std::move(limit), sentence, scope, ""});
+  }
+  /// A table of settings below this one.
+  template <class Config>
+  void table(const char* name, Config& config) {
+    const std::string outer = prefix_;
+    prefix_ += std::string(name) + ".";
+    config.describe(*this);
+    prefix_ = outer;
+  }
+  /// A table that belongs to a component of `kind`, picked by its key `use`; the table itself is
+  /// kept as a value.
+  void component(const char* name, const char* kind, Value& table, const char* fallback,
+                 const char* sentence) {
+    table = Value{{"use", fallback}};
+    settings_.push_back(
+        {prefix_ + name, Type::kComponent, Value(fallback), {}, sentence, Scope::kInherit, kind});
+  }
+  std::vector<Setting> take() { return std::move(settings_); }
+
+ private:
+  std::string prefix_;
+  std::vector<Setting> settings_;
+};
+
+/// Visitor that assigns what a table of settings holds. Raises kUser on a wrong kind of value.
+class Binder {
+ public:
+  explicit Binder(const Value& table) : table_(table) {}
+
+  template <class T>
+  void operator()(const char* name, T& value, const char*, Limit limit = {},
+                  Scope = Scope::kInherit) {
+    if (const Value* found = look(name)) value = taken<T>(name, *found, std::move(limit));
+  }
+  template <class T>
+  void operator()(const char* name, std::optional<T>& value, const char*, Limit limit = {},
+                  Scope = Scope::kInherit) {
+    if (const Value* found = look(name)) value = taken<T>(name, *found, std::move(limit));
+  }
+  template <class Config>
+  void table(const char* name, Config& config) {
+    static const Value kEmpty = Value::object();
+    const Value* found = look(name);
+    Binder inner(found != nullptr ? *found : kEmpty);
+    config.describe(inner);
+  }
+  void component(const char* name, const char*, Value& table, const char* fallback, const char*) {
+    const Value* found = look(name);
+    table = found != nullptr ? *found : Value::object();
+    if (!table.contains("use")) table["use"] = fallback;
+  }
+
+ private:
+  const Value* look(const char* name) const {
+    const auto found = table_.find(name);
+    return found == table_.end() || found->is_null() ? nullptr : &*found;
+  }
+  template <class T>
+  T taken(const char* name, const Value& value, Limit limit) const {
+    const std::string wrong =
+        objection({name, type_of<T>(), {}, std::move(limit), "", Scope::kInherit, ""}, value);
+    if (!wrong.empty()) user_error("'{}' {}", name, wrong);
+    return value.get<T>();
+  }
+  const Value& table_;
+};
+
+/// The settings of a Config with its defaults.
+template <class Config>
+std::vector<Setting> settings_of() {
+  Config config;
+  Describer describer;
+  config.describe(describer);
+  return describer.take();
+}
+
+/// A Config from a table; keys that are absent keep their defaults. Raises kUser on a wrong kind of
+/// value.
+template <class Config>
+Config bind(const Value& table) {
+  Config config;
+  Describer defaults;  // gives component tables their default `use`
+  config.describe(defaults);
+  Binder binder(table);
+  config.describe(binder);
+  return config;
+}
+
+}  // namespace xp

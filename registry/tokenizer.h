@@ -1,0 +1,45 @@
+// Kind `tokenizer`: text to pieces and back.
+#pragma once
+
+#include "registry/registry.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xp {
+
+/// The ids of the special pieces, in fairseq's order.
+struct Special {
+  static constexpr int32_t kBegin = 0, kPad = 1, kEnd = 2, kUnknown = 3;
+};
+
+/// Text of a trained vocabulary <-> ids. Immutable; may be used by several threads.
+struct Vocabulary {
+  virtual ~Vocabulary() = default;
+  virtual int32_t size() const = 0;                                      ///< ids are 0 .. size - 1
+  virtual std::vector<int32_t> encode(std::string_view text) const = 0;  ///< without <s> and </s>
+  virtual std::string decode(std::span<const int32_t> ids) const = 0;  ///< special ids are skipped
+};
+
+struct Tokenizer {
+  static constexpr const char* kKind = "tokenizer";
+  virtual ~Tokenizer() = default;
+
+  /// Calls `each` with every sentence to learn from, both sides.
+  using Sentences = std::function<void(const std::function<void(std::string_view)>& each)>;
+
+  /// Learns a vocabulary and leaves its files in `folder`. Raises kUser where the text does not
+  /// carry the asked size (the message names the largest size that it does).
+  virtual void train(const Sentences& sentences, const std::filesystem::path& folder) const = 0;
+
+  /// Opens what `train` left in `folder`. Raises kMachine where it is damaged.
+  virtual std::unique_ptr<Vocabulary> open(const std::filesystem::path& folder) const = 0;
+};
+
+}  // namespace xp

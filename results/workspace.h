@@ -1,0 +1,97 @@
+// The workspace: folders are the truth. One place that knows where each thing lies and what its
+// files hold.
+//
+//   corpora/ID/                 token files, vocabulary, statistics (engine/data writes them);
+//   corpora/LOCK.toml downloads/                  fetched and unpacked upstream files
+//   experiments/NAME/           spec.toml (as given), plan.json (the points and their ids)
+//   trainings/ID/               spec.toml (resolved), provenance.json, status.json, lease,
+//   attempts/K/, checkpoints/ evaluations/ID/             the same without checkpoints;
+//   hypotheses/SUBSET.DIRECTION.txt, scores.json xp.db                       an index of the
+//   folders, which can be made anew from them
+//
+// attempts/K/ holds events.jsonl, rank-R.log and launcher.json. A worker writes only its own
+// folder.
+#pragma once
+
+#include "engine/base/file.h"
+#include "engine/base/value.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// Names of places; makes nothing.
+struct Workspace {
+  fs::path root;
+
+  fs::path database() const { return root / "xp.db"; }
+  fs::path downloads() const { return root / "downloads"; }
+  fs::path corpus_lock() const { return root / "corpora" / "LOCK.toml"; }
+  fs::path corpus(const std::string& id) const { return root / "corpora" / id; }
+  fs::path training(const std::string& id) const { return root / "trainings" / id; }
+  fs::path evaluation(const std::string& id) const { return root / "evaluations" / id; }
+  fs::path experiment(const std::string& name) const { return root / "experiments" / name; }
+};
+
+enum class State { kNew, kRunning, kDone, kFailed };
+std::string_view state_name(State state);  ///< "new", "running", "done", "failed"
+
+/// The content of status.json of a training or evaluation, replaced as a whole.
+struct Status {
+  State state = State::kNew;
+  int64_t attempt = 0;   ///< the attempt that wrote it, from 1
+  double started_s = 0;  ///< seconds since 1970, of this attempt
+  double ended_s = 0;
+  std::string cause;                ///< why it failed: one sentence
+  Value summary = Value::object();  ///< metric name -> final number ("bleu", "step_ms",
+                                    ///< "tokens_per_second", ...)
+};
+
+/// kNew where the folder has no status. "running" without a live lease holder is reported as it is
+/// written; see `is_held`. Raises kMachine where the file is damaged.
+Status read_status(const fs::path& run_folder);
+void write_status(const fs::path& run_folder, const Status& status);
+
+/// The right to work on a run: a lock on `lease` in its folder, which ends with the process that
+/// holds it.
+std::optional<FileLock> take_lease(const fs::path& run_folder);
+/// Whether another process holds the lease now.
+bool is_held(const fs::path& run_folder);
+
+/// The folder of the next attempt, made: attempts/K with K one above the highest.
+fs::path next_attempt(const fs::path& run_folder);
+/// The number of the highest attempt, 0 where there is none.
+int64_t last_attempt(const fs::path& run_folder);
+
+/// Appends one line to attempts/K/events.jsonl without waiting for the disk: `event` is "start",
+/// "update", "validation", "checkpoint", "note" or "end"; `values` are numbers by metric name (NaN
+/// and infinities become null).
+class EventLog {
+ public:
+  explicit EventLog(fs::path attempt_folder);
+  void write(const std::string& event, int64_t update, const Value& values);
+
+ private:
+  fs::path path_;
+  double start_s_;
+};
+
+/// One line of events.jsonl.
+struct Event {
+  std::string event;
+  int64_t update = 0;
+  double seconds = 0;  ///< since the attempt began
+  Value values;
+};
+
+/// The events from byte `offset` on, which is moved behind the last whole line; damaged lines are
+/// left out.
+std::vector<Event> read_events(const fs::path& attempt_folder, size_t& offset);
+
+/// Seconds since 1970.
+double now_s();
+
+}  // namespace xp
