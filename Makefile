@@ -1,0 +1,49 @@
+# The front door: everything a new machine needs, in one word. `make help` lists the words.
+#
+# The tree is built by CMake and Ninja; this file only calls them in order, so `make -j` is not needed.
+MAKEFLAGS += --no-print-directory
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# A file that includes LibTorch takes about 1.5 GB to compile.
+JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {n = int($$2 / 1500000)} \
+	END {n = n < cores ? n : cores; print n < 1 ? 1 : n}' /proc/meminfo)
+LEFT_OUT := fuzz|soak|gpu
+
+.PHONY: help setup build quickstart test test-asan fuzz soak headers clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+quickstart: build ## set up, build, run and report experiments/quickstart.toml
+	build/xp run experiments/quickstart.toml
+	build/xp report experiments/quickstart.toml
+
+setup: ## install what is missing: packages, Catch2 3, LibTorch (.deps)
+	@scripts/setup.sh
+
+build: setup ## set up and build build/xp and build/xp-engine
+	@cmake --preset release --log-level=WARNING -Wno-dev >/dev/null
+	@ninja -C build -j $(JOBS)
+
+test: build test-asan ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free
+	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2
+
+test-asan: setup
+	@cmake --preset asan --log-level=WARNING -Wno-dev >/dev/null
+	@ninja -C build-asan -j $(JOBS)
+	ctest --preset asan -j 2
+
+fuzz: setup ## run the tests labelled fuzz under the sanitizers
+	@cmake --preset asan --log-level=WARNING -Wno-dev >/dev/null
+	@ninja -C build-asan -j $(JOBS)
+	ctest --test-dir build-asan -L fuzz --output-on-failure
+
+soak: build ## run the tests labelled soak: long, on a quiet machine
+	ctest --test-dir build -L soak --output-on-failure
+
+headers: build ## compile every header alone
+	@ninja -C build -j $(JOBS) all_verify_interface_header_sets
+
+clean: ## remove the build folders; .deps and workspaces stay
+	rm -rf build build-asan build-dev

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Puts in place everything the build needs: system packages, Catch2 3 and LibTorch. Safe to repeat.
+#
+# usage: scripts/setup.sh [cpu|cuda]    without a word: cuda where an NVIDIA driver answers, else cpu
+#
+# Installs as root or through sudo. Where neither works it prints what is missing and stops.
+# Tried on Debian 12; written for Debian 13 and Ubuntu 24.04 as well.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  g++ cmake ninja-build ccache mold pkg-config git ca-certificates curl xz-utils zstd python3
+  libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev
+  libcli11-dev libsentencepiece-dev libmd-dev zlib1g-dev liblzma-dev
+)
+
+main() {
+  local kind=${1:-$(accelerator)}
+  local missing
+  mapfile -t missing < <(missing_packages)
+  if ! scripts/get-libtorch.sh --check "$kind" && ! "${PYTHON:-python3}" -m pip --version &>/dev/null
+  then
+    missing+=(python3-pip)
+  fi
+  if [ ${#missing[@]} -gt 0 ] || ! has_catch2; then
+    install_packages "${missing[@]}"
+  fi
+  scripts/get-libtorch.sh "$kind"
+}
+
+accelerator() {
+  if command -v nvidia-smi >/dev/null && nvidia-smi -L &>/dev/null; then echo cuda; else echo cpu; fi
+}
+
+missing_packages() {
+  local present
+  present=$(dpkg-query -W -f '${Package} ${Status}\n' "${packages[@]}" 2>/dev/null \
+    | sed -n 's/ install ok installed$//p') || true
+  comm -23 <(printf '%s\n' "${packages[@]}" | sort) <(sort <<<"$present")
+}
+
+# Debian 12 itself has Catch2 2, whose header and CMake files are other ones.
+has_catch2() {
+  grep -qs 'PACKAGE_VERSION "3' /usr/lib/cmake/Catch2/Catch2ConfigVersion.cmake \
+    /usr/lib/*/cmake/Catch2/Catch2ConfigVersion.cmake \
+    /usr/share/cmake/Catch2/Catch2ConfigVersion.cmake \
+    /usr/local/lib/cmake/Catch2/Catch2ConfigVersion.cmake
+}
+
+install_packages() {
+  if ! command -v apt-get >/dev/null; then
+    stop "this system has no apt-get; install these, or what they are called here: $* Catch2 (3 or later)"
+  fi
+  become_root || stop "these packages are missing and neither root nor sudo is at hand;" \
+    "ask someone who may to run" \
+    "  apt-get install --no-install-recommends$(printf ' %s' "$@")" \
+    "$(has_catch2 || echo "  and to install catch2 3 or later (Debian 12: from bookworm-backports)")"
+  echo "setup: installing $*$(has_catch2 || echo " catch2")" >&2
+  # A broken source of another party must not keep us from the packages of the system.
+  apt_get update || echo "setup: the package lists are not all up to date; going on" >&2
+  if [ $# -gt 0 ]; then apt_get install --no-install-recommends "$@"; fi
+  has_catch2 || install_catch2
+}
+
+root=()
+become_root() {
+  [ "$(id -u)" = 0 ] && return
+  command -v sudo >/dev/null || return 1
+  # Without a terminal a password could not be typed.
+  sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; } || return 1
+  root=(sudo)
+}
+
+apt_get() {
+  ${root[@]+"${root[@]}"} env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 \
+    -o Acquire::Retries=3 -o DPkg::Lock::Timeout=600 "$@" >&2
+}
+
+install_catch2() {
+  local codename parts uri key=/usr/share/keyrings/debian-archive-keyring.gpg
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  if [ "$codename" != bookworm ]; then
+    apt_get install --no-install-recommends catch2
+  elif apt-get indextargets --format '$(RELEASE)' | grep -qx bookworm-backports; then
+    apt_get install --no-install-recommends -t bookworm-backports catch2
+  else
+    # The backports of the mirror that this system already uses, for these two commands only.
+    uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' \
+      | awk '$1 ~ /^(bookworm|oldstable|stable)$/ && $2 == "main" {print $3; exit}')
+    [ -n "$uri" ] || stop "no source for Debian bookworm in /etc/apt; Catch2 3 is in its backports"
+    parts=$(mktemp -d)
+    chmod 755 "$parts"
+    cp /etc/apt/sources.list.d/* "$parts" 2>/dev/null || true
+    echo "deb$([ -e $key ] && echo " [signed-by=$key]") $uri bookworm-backports main" \
+      >"$parts/xp-backports.list"
+    apt_get -o Dir::Etc::sourceparts="$parts" update || true
+    apt_get -o Dir::Etc::sourceparts="$parts" install --no-install-recommends \
+      -t bookworm-backports catch2
+    rm -rf "$parts"
+  fi
+  has_catch2 || stop "the package 'catch2' of this system is older than 3; install Catch2 3 by hand"
+}
+
+stop() {
+  printf 'setup: %s\n' "$1" >&2
+  shift
+  [ $# -eq 0 ] || printf '%s\n' "$@" >&2
+  exit 1
+}
+
+main "$@"
