@@ -196,6 +196,15 @@ std::optional<FileLock> FileLock::attempt(const fs::path& path) {
   return std::nullopt;
 }
 
+bool FileLock::is_held(const fs::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct flock range {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  return file.get() >= 0 && ::fcntl(file.get(), F_OFD_GETLK, &range) == 0 &&
+         range.l_type != F_UNLCK;
+}
+
 FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
 
 FileLock::~FileLock() {

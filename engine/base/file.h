@@ -54,6 +54,8 @@ class FileLock {
   static FileLock wait(const fs::path& path, const std::function<void()>& on_wait = {});
   /// The lock, or nothing where another process holds it.
   static std::optional<FileLock> attempt(const fs::path& path);
+  /// Whether somebody holds the lock now. Neither takes the lock nor makes the file.
+  static bool is_held(const fs::path& path);
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;
   ~FileLock();
