@@ -1,0 +1,86 @@
+// The ranks of a run and what they do together, over c10d. The only folder that knows c10d.
+//
+// "Node" is a property of the topology given to the run, not of the machines it is on: 2 x 2 ranks
+// on a laptop are two nodes of two.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// nodes x ranks_per_node ranks; the ranks of a node are consecutive.
+struct Topology {
+  int64_t nodes = 1;
+  int64_t ranks_per_node = 1;
+  int64_t ranks() const { return nodes * ranks_per_node; }
+  int64_t node_of(int64_t rank) const { return rank / ranks_per_node; }
+};
+
+/// Bytes sent by this rank, by the link they take. Counted where they are sent.
+struct LinkBytes {
+  int64_t on_rank = 0;     ///< stays on the accelerator
+  int64_t in_node = 0;     ///< to another rank of the node
+  int64_t inter_node = 0;  ///< to another node
+  LinkBytes operator-(const LinkBytes& o) const {
+    return {on_rank - o.on_rank, in_node - o.in_node, inter_node - o.inter_node};
+  }
+};
+
+/// How to find the other ranks.
+struct Rendezvous {
+  int64_t rank = 0;
+  Topology topology;
+  std::string host = "127.0.0.1";
+  int64_t port = 0;
+  int64_t timeout_s = 600;  ///< of a collective; a missing peer is an error after it
+  std::string interface;    ///< network interface; empty = that of `host`
+};
+
+/// A set of ranks that act together. All members call the same operations in the same order.
+/// Raises kMachine from every operation where a peer died or the timeout passed.
+class Group {
+ public:
+  virtual ~Group() = default;
+
+  virtual int64_t rank() const = 0;  ///< of this process inside the group
+  virtual int64_t size() const = 0;
+  /// The rank in the whole run of member `member`.
+  virtual int64_t world_rank(int64_t member) const = 0;
+  virtual const Topology& topology() const = 0;
+
+  virtual void all_reduce_sum(torch::Tensor& tensor) = 0;
+  virtual void all_reduce_max(torch::Tensor& tensor) = 0;
+  virtual void broadcast(torch::Tensor& tensor, int64_t from) = 0;
+  virtual void barrier() = 0;
+
+  /// Row exchange without gradient: rows of `rows` go to the members in order, sent[m] rows to
+  /// member m; taken[m] rows come back from member m. Cost: rows x row bytes on the links.
+  virtual torch::Tensor all_to_all(const torch::Tensor& rows, const std::vector<int64_t>& sent,
+                                   const std::vector<int64_t>& taken) = 0;
+
+  /// One row of integers from each member, stacked in rank order: [size, n].
+  virtual torch::Tensor all_gather(const torch::Tensor& row) = 0;
+
+  /// What `all_to_all` of this group and of all its siblings sent so far.
+  virtual const LinkBytes& bytes() const = 0;
+};
+
+/// The groups of a run: every rank, and the ranks of this node.
+struct Groups {
+  std::shared_ptr<Group> world;
+  std::shared_ptr<Group> node;
+};
+
+/// One rank alone: every operation is local. Costs nothing to make.
+Groups alone();
+
+/// Meets the other ranks (rank 0 listens) and builds both groups over Gloo. Collective. Raises
+/// kMachine.
+Groups connect(const Rendezvous& rendezvous);
+
+}  // namespace xp

@@ -1,0 +1,61 @@
+// Kind `exchange`: how the tokens of all ranks reach the experts of all ranks and come back.
+//
+// Shapes: T tokens on this rank, D model width, E experts of all ranks, X experts on this rank.
+#pragma once
+
+#include "engine/comm/group.h"
+#include "registry/router.h"
+
+#include <torch/types.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// One call of an MoE layer.
+struct MoeCall {
+  torch::Tensor x_TD;
+  torch::Tensor logits_TE;  ///< gate logits over all experts; undefined where the exchange has none
+  const Router& router;
+  CapacityRule capacity;
+  const Groups& groups;
+  int64_t experts_per_rank = 1;
+  /// Runs local expert `index` of part `part` on its rows, [n, width of the part] -> the same
+  /// shape.
+  std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)> expert;
+};
+
+struct MoeResult {
+  torch::Tensor y_TD;     ///< zero rows for tokens that reached no expert
+  torch::Tensor balance;  ///< scalar; undefined where there is nothing to balance
+  std::map<std::string, double> metrics;
+};
+
+struct Exchange {
+  static constexpr const char* kKind = "exchange";
+  virtual ~Exchange() = default;
+
+  /// false: every MoE layer is an ordinary FFN without gate or experts.
+  virtual bool has_experts() const { return true; }
+
+  /// Input width of each part's FFN inside one expert: {D}, or the feature slices of SCoMoE-feat.
+  /// Raises kUser.
+  virtual std::vector<int64_t> part_widths(int64_t width, const Topology&) const { return {width}; }
+
+  /// The exchange that evaluation uses in place of this one ([eval] alpha, beta); null = this one.
+  virtual std::unique_ptr<Exchange> for_evaluation(std::optional<double>,
+                                                   std::optional<double>) const {
+    return nullptr;
+  }
+
+  /// Collective over call.groups: which operations run depends on settings and topology only, never
+  /// on the tokens.
+  virtual MoeResult forward(const MoeCall& call) const = 0;
+};
+
+}  // namespace xp

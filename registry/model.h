@@ -1,0 +1,94 @@
+// Kind `model`: an encoder-decoder that is trained on batches and decodes step by step.
+//
+// Shapes: B sentences, S source length, L target length, T real target tokens on this rank, V
+// vocabulary.
+#pragma once
+
+#include "engine/comm/group.h"
+#include "registry/registry.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// Sentence pairs of one rank, right-padded; int64 piece ids. Empty (B = 0) where a rank has
+/// nothing left.
+struct Batch {
+  torch::Tensor source_BS;      ///< ends in </s>
+  torch::Tensor target_in_BL;   ///< starts with </s> (as fairseq does)
+  torch::Tensor target_out_BL;  ///< ends in </s>
+  int64_t num_sentences = 0;
+  int64_t num_tokens = 0;  ///< real target tokens, </s> included
+  bool empty() const { return num_sentences == 0; }
+};
+
+/// What a training step needs from the model.
+struct ModelOutput {
+  torch::Tensor logits_TV;  ///< of the real target tokens, in row order
+  torch::Tensor target_T;
+  torch::Tensor
+      balance;  ///< the balance losses of all MoE layers combined; a scalar, undefined without MoE
+};
+
+/// A parameter with what is needed to reduce, save and load it.
+struct Parameter {
+  std::string name;  ///< unique over all ranks: experts carry their global number
+  torch::Tensor tensor;
+  bool is_expert =
+      false;  ///< lives on one rank only; its gradient is already the sum over all ranks
+};
+
+/// What a model keeps of a set of sentences between decoding steps; owned by the caller.
+struct DecodeState {
+  virtual ~DecodeState() = default;
+};
+
+/// Figures of the MoE layers since they were last taken: metric name -> mean
+/// ("encoder.1.overflow_first").
+using MoeMetrics = std::map<std::string, double>;
+
+/// A built model. With MoE layers over several ranks every call is collective; a rank without work
+/// calls the idle form.
+struct TranslationModel : torch::nn::Module {
+  virtual ModelOutput forward(const Batch& batch) = 0;
+  /// Takes part in the others' `forward`; a zero that carries the gradient graph.
+  virtual torch::Tensor idle_forward() = 0;
+
+  /// Encodes sentences; each is decoded as `beam` consecutive rows.
+  virtual std::unique_ptr<DecodeState> start(const torch::Tensor& source_BS, int64_t beam) = 0;
+  /// Logits after one more piece per row: [rows, V].
+  virtual torch::Tensor step(DecodeState& state, const torch::Tensor& piece_R) = 0;
+  /// Row i of the state becomes former row `from_R[i]`; fewer rows are allowed.
+  virtual void reorder(DecodeState& state, const torch::Tensor& from_R) = 0;
+  virtual void idle_start() = 0;
+  virtual void idle_step() = 0;
+
+  virtual bool is_collective() const = 0;
+  virtual std::vector<Parameter> parameter_list() = 0;
+  virtual MoeMetrics take_metrics() = 0;
+};
+
+struct ModelContext {
+  int64_t vocabulary = 0;
+  int64_t seed = 1;
+  Groups groups;
+  /// [eval] capacity_fraction, alpha and beta; used while the model is not training.
+  double capacity_fraction = -1;
+  std::optional<double> alpha, beta;
+  bool evaluating = false;  ///< alpha and beta of [eval] apply (also their defaults)
+};
+
+struct Model {
+  static constexpr const char* kKind = "model";
+  virtual ~Model() = default;
+  /// Raises kUser where the settings do not fit each other or the ranks.
+  virtual std::shared_ptr<TranslationModel> build(const ModelContext& context) const = 0;
+};
+
+}  // namespace xp

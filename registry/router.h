@@ -1,0 +1,42 @@
+// Kind `router`: which experts see a token, with what weight, and who is dropped.
+//
+// Shapes: T tokens, E experts, K choices per token, N kept rows (token, expert).
+#pragma once
+
+#include "registry/registry.h"
+
+#include <torch/types.h>
+
+#include <map>
+#include <string>
+
+namespace xp {
+
+/// How many rows an expert takes from one rank.
+struct CapacityRule {
+  double factor = 1.0;  ///< training: capacity_factor of [model.moe]; <= 0: dropless
+  double fraction =
+      -1.0;  ///< evaluation: slots as a share of the tokens; < 0: the training rule; 0: dropless
+  bool training = true;
+};
+
+/// The routing in the form that is sent: rows grouped by expert, in slot order. No S x E x C tensor
+/// exists.
+struct Routing {
+  torch::Tensor token_N;   ///< int64: the token of each row
+  torch::Tensor weight_N;  ///< its gate weight, differentiable, in the logits' type
+  torch::Tensor count_E;   ///< int64 on the CPU: rows of each expert
+  torch::Tensor balance;   ///< load-balancing loss, a differentiable scalar; 1 when uniform
+  std::map<std::string, double>
+      metrics;  ///< "entropy", "overflow_first", "unused_first", ... (percent where shares)
+};
+
+struct Router {
+  static constexpr const char* kKind = "router";
+  virtual ~Router() = default;
+  /// Routes real tokens (pads are not among them); T may be 0. Deterministic given the default
+  /// random generator.
+  virtual Routing route(const torch::Tensor& logits_TE, const CapacityRule& capacity) const = 0;
+};
+
+}  // namespace xp
