@@ -1,0 +1,46 @@
+// The files that planning and evaluation leave for the store and the report to read.
+//
+//   experiments/NAME/plan.json    {"schema": 1, "points": [{"training": ID, "evaluation": ID,
+//                                  "seed": 1, "axes": {"model.moe.exchange.use": "gshard"}}]}
+//   evaluations/ID/scores.json    {"schema": 1, "scores": [{"subset": "test", "direction": "en-fr",
+//                                  "name": "bleu", "value": 21.5, "unit": "", "signature": "...",
+//                                  "higher_is_better": true}]}
+//
+// Both may hold further keys, which are left alone.
+#pragma once
+
+#include "engine/base/file.h"
+#include "engine/base/value.h"
+#include "registry/metric.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// One point of a sweep: what makes it differ, and the runs that measure it. Ids are empty where a
+/// missing input keeps them from being known (the point is blocked).
+struct ReportPoint {
+  std::map<std::string, Value> axes;  ///< full path of each axis of [sweep] -> this point's value;
+                                      ///< absent where the point's component lacks the setting
+  std::string training, evaluation;   ///< ids
+  int64_t seed = 0;                   ///< train.seed
+};
+
+Value to_json(const std::vector<ReportPoint>& points);
+/// Raises kMachine where `plan_file` is damaged or of a newer xp.
+std::vector<ReportPoint> read_points(const fs::path& plan_file);
+
+/// One score of one subset in one direction.
+struct SubsetScore {
+  std::string subset, direction;  ///< "test", "en-fr"
+  Score score;
+};
+
+/// Replaces `evaluation_folder`/scores.json. A value that is no finite number is written as null.
+void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetScore>& scores);
+/// Empty where there is no file; null comes back as NaN. Raises kMachine where it is damaged.
+std::vector<SubsetScore> read_scores(const fs::path& evaluation_folder);
+
+}  // namespace xp
