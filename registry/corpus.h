@@ -45,6 +45,11 @@ struct CorpusInputs {
 using PairSink =
     std::function<void(std::string_view subset, std::string_view source, std::string_view target)>;
 
+/// Receives how many pairs of a subset the corpus itself left out, and why: ("train",
+/// "placeholders", 20). Amounts of one reason add up.
+using DropSink =
+    std::function<void(std::string_view subset, std::string_view reason, int64_t count)>;
+
 struct Corpus {
   static constexpr const char* kKind = "corpus";
   virtual ~Corpus() = default;
@@ -62,9 +67,9 @@ struct Corpus {
 
   /// Hands over every pair of one direction, in a fixed order: raw text, one line each, valid
   /// UTF-8. Subset by subset. Called after `inputs` with `may_fetch`. Raises kUser (malformed
-  /// input, with file and line), kMachine.
-  virtual void read(const CorpusPlace& place, const Direction& direction,
-                    const PairSink& sink) const = 0;
+  /// input, with file and line), kMachine. A side may be blank in train only.
+  virtual void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
+                    const DropSink& dropped) const = 0;
 };
 
 }  // namespace xp

@@ -34,9 +34,21 @@ struct Tokenizer {
   /// Calls `each` with every sentence to learn from, both sides.
   using Sentences = std::function<void(const std::function<void(std::string_view)>& each)>;
 
+  /// Whether source and target share one vocabulary. If not, each side's is trained and opened by
+  /// itself.
+  virtual bool is_joint() const { return true; }
+
+  /// Contents of the files that the settings name (an existing model), for the corpus id; null
+  /// where none. Relative names start at `spec_folder`. Raises kUser where one cannot be read.
+  virtual Value inputs(const std::filesystem::path& spec_folder) const {
+    static_cast<void>(spec_folder);
+    return {};
+  }
+
   /// Learns a vocabulary and leaves its files in `folder`. Raises kUser where the text does not
   /// carry the asked size (the message names the largest size that it does).
-  virtual void train(const Sentences& sentences, const std::filesystem::path& folder) const = 0;
+  virtual void train(const Sentences& sentences, const std::filesystem::path& spec_folder,
+                     const std::filesystem::path& folder) const = 0;
 
   /// Opens what `train` left in `folder`. Raises kMachine where it is damaged.
   virtual std::unique_ptr<Vocabulary> open(const std::filesystem::path& folder) const = 0;

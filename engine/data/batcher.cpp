@@ -1,0 +1,116 @@
+// Sorts by length, cuts groups of one batch per rank, shuffles the groups.
+#include "engine/data/batcher.h"
+
+#include "engine/base/error.h"
+#include "engine/base/hash.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace xp {
+namespace {
+
+// SplitMix64: a counter-like stream whose values are the same with every standard library.
+class Stream {
+ public:
+  explicit Stream(uint64_t seed) : state_(seed) {}
+  uint64_t next() {
+    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+  }
+  /// Below `bound`, which is far below 2^64, so that the bias of the remainder does not matter.
+  uint64_t below(uint64_t bound) { return next() % bound; }
+
+ private:
+  uint64_t state_;
+};
+
+template <class T>
+void shuffle(std::vector<T>& items, Stream& stream) {
+  for (size_t i = items.size(); i > 1; --i)
+    std::swap(items[i - 1], items[stream.below(i)]);
+}
+
+// By the longer side, then by the shorter one; equals in random order.
+std::vector<uint32_t> sorted_by_length(std::span<const PairLength> lengths, uint32_t max_length,
+                                       Stream& stream, std::vector<uint32_t>& too_long) {
+  struct Key {
+    uint64_t length, tie;
+    uint32_t index;
+  };
+  std::vector<Key> keys;
+  keys.reserve(lengths.size());
+  for (uint32_t i = 0; i < lengths.size(); ++i) {
+    const auto [source, target] = lengths[i];
+    const uint64_t tie = stream.next();
+    if (lengths[i].longest() > max_length) {
+      too_long.push_back(i);
+      continue;
+    }
+    // Sources and targets that are the longer side are kept apart: mixed, both would be padded.
+    const uint64_t shorter = source < target ? source : max_length + max_length - target;
+    keys.push_back({(uint64_t{lengths[i].longest()} << 32) + shorter, tie, i});
+  }
+  std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
+    return std::tie(a.length, a.tie, a.index) < std::tie(b.length, b.tie, b.index);
+  });
+  std::vector<uint32_t> order;
+  order.reserve(keys.size());
+  for (const Key& key : keys)
+    order.push_back(key.index);
+  return order;
+}
+
+}  // namespace
+
+Epoch plan_epoch(std::span<const PairLength> lengths, const BatchRule& rule, int64_t epoch) {
+  check(rule.ranks >= 1 && rule.max_tokens >= 1, "a batch rule has ranks and a budget");
+  check(lengths.size() < UINT32_MAX, "a plan has less than 2^32 pairs");
+  Epoch plan;
+  plan.ranks = rule.ranks;
+  Stream stream(seed_for(rule.seed, "batches", epoch));
+  const auto limit = static_cast<uint32_t>(std::min<int64_t>(rule.max_tokens, 1 << 30));
+  const auto order = sorted_by_length(lengths, limit, stream, plan.too_long);
+
+  // A group is cut from the long end, so that the odd one left over is made of the shortest pairs
+  // and costs least.
+  const auto ranks = static_cast<size_t>(rule.ranks);
+  std::vector<std::vector<std::vector<uint32_t>>> groups;
+  for (size_t end = order.size(); end > 0;) {
+    const size_t longest = lengths[order[end - 1]].longest();
+    const size_t per_rank = static_cast<size_t>(rule.max_tokens) / std::max<size_t>(longest, 1);
+    const size_t count = std::min(end, per_rank * ranks);
+    auto& group = groups.emplace_back(ranks);
+    for (size_t i = 0; i < count; ++i)
+      group[i % ranks].push_back(order[end - 1 - i]);
+    end -= count;
+  }
+  shuffle(groups, stream);
+  plan.batches.reserve(groups.size() * ranks);
+  for (auto& group : groups) {
+    // No rank always gets the longest sentence of its group.
+    shuffle(group, stream);
+    for (auto& batch : group)
+      plan.batches.push_back(std::move(batch));
+  }
+  return plan;
+}
+
+double padding_share(std::span<const PairLength> lengths, const Epoch& plan) {
+  uint64_t used = 0, room = 0;
+  for (const auto& batch : plan.batches) {
+    uint64_t source = 0, target = 0;
+    for (const uint32_t i : batch) {
+      used += lengths[i].source + lengths[i].target;
+      source = std::max<uint64_t>(source, lengths[i].source);
+      target = std::max<uint64_t>(target, lengths[i].target);
+    }
+    room += batch.size() * (source + target);
+  }
+  return room == 0 ? 0 : 1 - static_cast<double>(used) / static_cast<double>(room);
+}
+
+}  // namespace xp

@@ -1,0 +1,189 @@
+// Local files, their hashes, and downloads by the program curl.
+#include "engine/data/fetch.h"
+
+#include "engine/base/file.h"
+#include "engine/base/hash.h"
+#include "engine/base/process.h"
+#include "engine/base/progress.h"
+#include "engine/base/text.h"
+
+#include <atomic>
+#include <chrono>
+#include <sys/stat.h>
+#include <thread>
+
+namespace xp {
+namespace {
+
+fs::path hash_cache(const CorpusPlace& place) {
+  return place.downloads / "sha256.json";
+}
+
+Value known_hashes(const CorpusPlace& place) {
+  std::error_code ignored;
+  if (place.downloads.empty() || !fs::exists(hash_cache(place), ignored)) return Value::object();
+  Value known = Value::parse(read_file(hash_cache(place)), nullptr, /*allow_exceptions=*/false);
+  return known.is_object() ? known : Value::object();
+}
+
+std::string fingerprint(const fs::path& file) {
+  struct stat about {};
+  if (::stat(file.c_str(), &about) != 0) user_error("'{}' cannot be read", file.string());
+  return fmt::format("{}:{}.{}:{}", about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec,
+                     about.st_ino);
+}
+
+std::string size_words(const RemoteFile& file) {
+  return file.bytes == 0 ? "size unknown" : human_bytes(static_cast<double>(file.bytes));
+}
+
+// Draws the growth of `file` until it goes out of scope.
+class Watch {
+ public:
+  Watch(const std::string& title, fs::path file, uint64_t bytes)
+      : progress_(title, static_cast<int64_t>(bytes), "bytes"),
+        thread_([this, watched = std::move(file)] {
+          while (!stop_) {
+            std::error_code code;
+            const auto size = fs::file_size(watched, code);
+            if (!code) progress_.update(static_cast<int64_t>(size));
+            std::this_thread::sleep_for(std::chrono::milliseconds(100));
+          }
+        }) {}
+  ~Watch() { end(); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  void finish(int64_t bytes) {
+    end();
+    progress_.update(bytes);
+    progress_.finish();
+  }
+
+ private:
+  void end() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  Progress progress_;
+  std::atomic<bool> stop_ = false;
+  std::thread thread_;
+};
+
+std::string objection_to(const CorpusPlace& place, const fs::path& path, const RemoteFile& file) {
+  const auto size = fs::file_size(path);
+  if (file.bytes != 0 && size != file.bytes) {
+    return fmt::format("it has {} bytes and should have {}", size, file.bytes);
+  }
+  if (file.sha256.empty()) return "";
+  const std::string found = local_sha256(place, path);
+  if (found == file.sha256) return "";
+  return fmt::format("its SHA-256 is {} and should be {}", found, file.sha256);
+}
+
+[[noreturn]] void not_here(const CorpusPlace& place, const RemoteFile& file,
+                           const std::string& why) {
+  const fs::path folder = place.mirror.empty() ? place.downloads : place.mirror;
+  machine_error(
+      "'{}' ({}) cannot be had from {}: {}; fetch it elsewhere and put it into '{}', or set "
+      "XP_MIRROR to a folder that has it",
+      file.name, size_words(file), file.address, why, folder.string());
+}
+
+std::string last_line(const std::string& text) {
+  const auto lines = split(trim(text), '\n');
+  return std::string(trim(lines.back()));
+}
+
+}  // namespace
+
+std::string local_sha256(const CorpusPlace& place, const fs::path& file) {
+  const std::string key = fs::absolute(file).lexically_normal().string();
+  const std::string now = fingerprint(file);
+  Value known = known_hashes(place);
+  if (const auto found = known.find(key); found != known.end() && found->is_object() &&
+                                          found->value("file", "") == now &&
+                                          found->value("sha256", "").size() == 64) {
+    return found->value("sha256", "");
+  }
+  const std::string sum = sha256_file(file.string());
+  if (place.may_fetch && !place.downloads.empty()) {
+    // Another process may have added to it meanwhile; what gets lost is only work saved.
+    known = known_hashes(place);
+    known[key] = {{"file", now}, {"sha256", sum}};
+    write_atomic(hash_cache(place), known.dump(1) + "\n");
+  }
+  return sum;
+}
+
+fs::path find_local(const CorpusPlace& place, const RemoteFile& file) {
+  for (const auto& folder : {place.mirror, place.downloads}) {
+    std::error_code code;
+    const fs::path path = folder / file.name;
+    if (folder.empty() || !fs::is_regular_file(path, code)) continue;
+    const std::string wrong = objection_to(place, path, file);
+    if (wrong.empty()) return path;
+    user_error("'{}' is not the file of {}: {}; delete or replace it", path.string(), file.address,
+               wrong);
+  }
+  return {};
+}
+
+fs::path fetch(const CorpusPlace& place, const RemoteFile& file) {
+  check(place.may_fetch, "only a preparation downloads");
+  if (const auto here = find_local(place, file); !here.empty()) return here;
+  if (find_program("curl").empty()) {
+    not_here(place, file, "the program 'curl' is not installed");
+  }
+  fs::create_directories(place.downloads);
+  const fs::path target = place.downloads / file.name;
+  const auto lock = FileLock::wait(place.downloads / ("." + file.name + ".lock"));
+  if (const auto here = find_local(place, file); !here.empty()) return here;
+  if (free_bytes(place.downloads) < file.bytes + (1u << 20)) {
+    machine_error("'{}' needs {} and '{}' has {} free", file.name, size_words(file),
+                  place.downloads.string(),
+                  human_bytes(static_cast<double>(free_bytes(place.downloads))));
+  }
+  const fs::path part = target.string() + ".part";
+  Watch watch("fetching " + file.name, part, file.bytes);
+  const Finished done = run_program({"curl",
+                                     "--fail",
+                                     "--location",
+                                     "--silent",
+                                     "--show-error",
+                                     "--retry",
+                                     "5",
+                                     "--retry-delay",
+                                     "1",
+                                     "--retry-connrefused",
+                                     "--connect-timeout",
+                                     "20",
+                                     "--speed-limit",
+                                     "100",
+                                     "--speed-time",
+                                     "30",
+                                     "--continue-at",
+                                     "-",
+                                     "--output",
+                                     fs::absolute(part).string(),
+                                     file.address});
+  if (done.exit_code != 0) not_here(place, file, last_line(done.errors));
+  if (const std::string wrong = objection_to(place, part, file); !wrong.empty()) {
+    fs::remove(part);
+    not_here(place, file, "what came is not the file, " + wrong);
+  }
+  fs::rename(part, target);
+  watch.finish(static_cast<int64_t>(fs::file_size(target)));
+  return target;
+}
+
+fs::path mirror_archive(const CorpusPlace& place, const std::string& kind) {
+  if (place.mirror.empty()) return {};
+  for (const char* ending : {".tar.xz", ".tar.gz", ".tar.zst"}) {
+    std::error_code code;
+    const fs::path path = place.mirror / (kind + ending);
+    if (fs::is_regular_file(path, code)) return path;
+  }
+  return {};
+}
+
+}  // namespace xp

@@ -1,0 +1,28 @@
+// Directions by name.
+#include "registry/corpus.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+namespace xp {
+namespace {
+
+using Catch::Matchers::Message;
+
+TEST_CASE("a direction is two codes joined by a hyphen") {
+  CHECK(parse_direction("en-fr") == Direction{"en", "fr"});
+  CHECK(parse_direction("en-pt_BR").name() == "en-pt_BR");
+}
+
+TEST_CASE("what is no direction is named with an example") {
+  CHECK_THROWS_MATCHES(
+      parse_direction("en"), Error,
+      Message("'en' in 'pairs' is no direction; write two language codes as in \"en-fr\""));
+  CHECK_THROWS_AS(parse_direction("en-fr-de"), Error);
+  CHECK_THROWS_AS(parse_direction("../x-fr"), Error);
+  CHECK_THROWS_MATCHES(parse_direction("fr-fr"), Error,
+                       Message("'fr-fr' in 'pairs' translates a language to itself; name two"));
+}
+
+}  // namespace
+}  // namespace xp
