@@ -1,0 +1,284 @@
+// Folding run folders into the store.
+#include "engine/base/toml.h"
+#include "results/database.h"
+#include "results/store.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <sys/stat.h>
+
+namespace xp {
+namespace {
+
+/// What may have to be read: a run folder or an experiment's, and how its key file looks now.
+struct Folder {
+  std::string kind, id;  ///< "training", "evaluation", "experiment"; id or name
+  fs::path path;
+  std::string stamp;  ///< of status.json or plan.json
+};
+
+using Stamps = std::map<std::string, std::string>;  ///< "kind/id" -> stamp
+
+struct Changes {
+  std::vector<Folder> to_read;
+  std::vector<std::string> to_drop;  ///< "kind/id"
+  bool empty() const { return to_read.empty() && to_drop.empty(); }
+};
+
+std::string key_of(const Folder& folder) {
+  return folder.kind + "/" + folder.id;
+}
+
+// Time, size and inode: status.json is replaced by renaming, so a new one has a new inode even
+// within one tick of the clock.
+std::string stamp_of(const fs::path& file) {
+  struct stat about {};
+  if (::stat(file.c_str(), &about) != 0) return "";
+  return fmt::format("{}.{:09}:{}:{}", about.st_mtim.tv_sec, about.st_mtim.tv_nsec, about.st_size,
+                     about.st_ino);
+}
+
+void scan(const fs::path& parent, const std::string& kind, const char* file,
+          std::vector<Folder>& out) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(parent, code)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.')) continue;  // half made by somebody
+    std::string stamp = stamp_of(entry.path() / file);
+    if (!stamp.empty()) out.push_back({kind, name, entry.path(), std::move(stamp)});
+  }
+}
+
+std::vector<Folder> scan(const Workspace& workspace) {
+  std::vector<Folder> out;
+  scan(workspace.root / "trainings", "training", "status.json", out);
+  scan(workspace.root / "evaluations", "evaluation", "status.json", out);
+  scan(workspace.root / "experiments", "experiment", "plan.json", out);
+  std::sort(out.begin(), out.end(),
+            [](const Folder& a, const Folder& b) { return key_of(a) < key_of(b); });
+  return out;
+}
+
+Stamps stored_stamps(SQLite::Database& database) {
+  Stamps out;
+  SQLite::Statement rows(database,
+                         "SELECT kind || '/' || id, stamp FROM runs UNION ALL "
+                         "SELECT 'experiment/' || name, stamp FROM experiments UNION ALL "
+                         "SELECT kind || '/' || id, stamp FROM unfinished");
+  while (rows.executeStep())
+    out.emplace(rows.getColumn(0).getString(), rows.getColumn(1).getString());
+  return out;
+}
+
+Changes changes_between(const Stamps& stored, const std::vector<Folder>& found) {
+  Changes out;
+  std::set<std::string> seen;
+  for (const Folder& folder : found) {
+    const std::string key = key_of(folder);
+    const auto known = stored.find(key);
+    if (known == stored.end() || known->second != folder.stamp) out.to_read.push_back(folder);
+    seen.insert(key);
+  }
+  for (const auto& [key, stamp] : stored) {
+    if (!seen.contains(key)) out.to_drop.push_back(key);
+  }
+  return out;
+}
+
+void bind_number(SQLite::Statement& statement, int index, const Value& value) {
+  if (value.is_boolean()) {
+    statement.bind(index, value.get<bool>() ? 1 : 0);
+  } else if (value.is_number() && std::isfinite(value.get<double>())) {
+    statement.bind(index, value.get<double>());
+  } else {
+    statement.bind(index);
+  }
+}
+
+std::string type_text(const Value& value) {
+  if (value.is_string()) return "text";
+  if (value.is_boolean()) return "boolean";
+  if (value.is_number_integer()) return "integer";
+  return value.is_number() ? "number" : "list";
+}
+
+std::string plain_text(const Value& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, Value::error_handler_t::replace);
+}
+
+/// One transaction's worth of writing; statements are prepared once.
+class Writer {
+ public:
+  Writer(SQLite::Database& database, FoldResult& result) : database_(database), result_(result) {}
+
+  void drop(const std::string& key) {
+    const size_t slash = key.find('/');
+    const std::string id = key.substr(slash + 1);
+    if (key.starts_with("experiment/")) {
+      run("DELETE FROM points WHERE experiment = ?", id);
+      run("DELETE FROM experiments WHERE name = ?", id);
+      return;
+    }
+    for (const char* table : {"settings", "summary", "metrics", "provenance"})
+      run(fmt::format("DELETE FROM {} WHERE run = ?", table), id);
+    run("DELETE FROM scores WHERE evaluation = ?", id);
+    run("DELETE FROM runs WHERE id = ?", id);
+    run("DELETE FROM unfinished WHERE id = ?", id);
+  }
+
+  void take(const Folder& folder) {
+    drop(key_of(folder));
+    const size_t problems = result_.problems.size();
+    if (folder.kind == "experiment") {
+      attempt_part([&] { take_plan(folder); });
+      return;
+    }
+    std::optional<Status> status;
+    attempt_part([&] { status = read_status(folder.path); });
+    if (!status) return;
+    if (status->state != State::kDone && status->state != State::kFailed) {
+      run("INSERT INTO unfinished VALUES (?, ?, ?)", folder.id, folder.kind, folder.stamp);
+      return;
+    }
+    attempt_part([&] { take_settings(folder); });
+    attempt_part([&] { take_provenance(folder); });
+    attempt_part([&] { take_scores(folder); });
+    take_summary(folder, *status);
+    take_metrics(folder);
+    const bool whole = result_.problems.size() == problems;
+    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, folder.kind,
+        std::string(state_name(status->state)), status->attempt, status->started_s, status->ended_s,
+        status->cause, whole ? folder.stamp : "");
+    ++result_.taken;
+  }
+
+ private:
+  // Runs what reads one file; a machine's fault in it is a problem, not the end of folding.
+  template <class Part>
+  void attempt_part(Part&& part) {
+    try {
+      part();
+    } catch (const Error& error) {
+      if (error.blame() == Blame::kBug) throw;
+      result_.problems.emplace_back(error.what());
+    }
+  }
+
+  SQLite::Statement& statement(const std::string& sql) {
+    auto& slot = statements_[sql];
+    if (!slot) slot = std::make_unique<SQLite::Statement>(database_, sql);
+    slot->reset();
+    return *slot;
+  }
+
+  template <class... Values>
+  void run(const std::string& sql, const Values&... values) {
+    SQLite::Statement& ready = statement(sql);
+    int index = 0;
+    (bind_one(ready, ++index, values), ...);
+    ready.exec();
+  }
+
+  template <class T>
+  static void bind_one(SQLite::Statement& ready, int index, const T& value) {
+    if constexpr (std::is_same_v<T, Value>)
+      bind_number(ready, index, value);
+    else
+      ready.bind(index, value);
+  }
+
+  void take_plan(const Folder& folder) {
+    const auto points = read_points(folder.path / "plan.json");
+    for (size_t i = 0; i < points.size(); ++i) {
+      run("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?)", folder.id, static_cast<int64_t>(i),
+          points[i].training, points[i].evaluation, points[i].seed, Value(points[i].axes).dump());
+    }
+    run("INSERT INTO experiments VALUES (?, ?)", folder.id, folder.stamp);
+    ++result_.taken;
+  }
+
+  void take_settings(const Folder& folder) {
+    for (const auto& [path, value] : leaves(load_toml((folder.path / "spec.toml").string()))) {
+      run("INSERT INTO settings VALUES (?, ?, ?, ?, ?)", folder.id, path, type_text(value),
+          plain_text(value), value);
+    }
+  }
+
+  void take_provenance(const Folder& folder) {
+    const fs::path path = folder.path / "provenance.json";
+    std::error_code code;
+    if (!fs::exists(path, code)) return;
+    const Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    if (!value.is_object()) machine_error("'{}' is damaged; copy or delete it", path.string());
+    for (const auto& [key, leaf] : leaves(value))
+      run("INSERT INTO provenance VALUES (?, ?, ?)", folder.id, key, plain_text(leaf));
+  }
+
+  void take_scores(const Folder& folder) {
+    if (folder.kind != "evaluation") return;
+    for (const auto& [subset, direction, score] : read_scores(folder.path)) {
+      run("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, subset,
+          direction, score.name, Value(score.value), score.unit, score.signature,
+          score.higher_is_better ? 1 : 0);
+    }
+  }
+
+  void take_summary(const Folder& folder, const Status& status) {
+    for (const auto& [name, value] : status.summary.items()) {
+      if (value.is_number() || value.is_null())
+        run("INSERT INTO summary VALUES (?, ?, ?)", folder.id, name, value);
+    }
+  }
+
+  // A later attempt goes over the updates that an earlier one lost, so its values replace them.
+  void take_metrics(const Folder& folder) {
+    const int64_t last = last_attempt(folder.path);
+    for (int64_t attempt = 1; attempt <= last; ++attempt) {
+      size_t offset = 0;
+      const fs::path events = folder.path / "attempts" / std::to_string(attempt);
+      for (const Event& event : read_events(events, offset)) {
+        const bool validation = event.event == "validation";
+        if (!event.values.is_object() || (!validation && event.event != "update")) continue;
+        for (const auto& [name, value] : event.values.items()) {
+          if (!value.is_number() && !value.is_null()) continue;
+          run("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?)", folder.id,
+              validation && !name.starts_with("valid_") ? "valid_" + name : name, event.update,
+              value, attempt);
+        }
+      }
+    }
+  }
+
+  SQLite::Database& database_;
+  FoldResult& result_;
+  std::map<std::string, std::unique_ptr<SQLite::Statement>> statements_;
+};
+
+}  // namespace
+
+FoldResult Store::fold_in(const Workspace& workspace) {
+  return with_database(path_, [&] {
+    FoldResult result;
+    const auto changes = [&] {
+      return changes_between(stored_stamps(*database_), scan(workspace));
+    };
+    if (changes().empty()) return result;
+    const auto only_writer = path_ == ":memory:"
+                                 ? std::optional<FileLock>()
+                                 : std::optional<FileLock>(FileLock::wait(lock_path(path_)));
+    SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+    const Changes now = changes();  // whoever held the lock may have done our work
+    Writer writer(*database_, result);
+    for (const auto& key : now.to_drop)
+      writer.drop(key);
+    for (const auto& folder : now.to_read)
+      writer.take(folder);
+    transaction.commit();
+    result.dropped = static_cast<int64_t>(now.to_drop.size());
+    return result;
+  });
+}
+
+}  // namespace xp

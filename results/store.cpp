@@ -1,0 +1,163 @@
+// Questions to the store.
+#include "results/store.h"
+
+#include "results/database.h"
+
+#include <limits>
+
+namespace xp {
+namespace {
+
+double number_or_nan(const SQLite::Column& column) {
+  return column.isNull() ? std::numeric_limits<double>::quiet_NaN() : column.getDouble();
+}
+
+State stored_state(const std::string& name) {
+  return name == state_name(State::kDone) ? State::kDone : State::kFailed;
+}
+
+}  // namespace
+
+Store::Store(fs::path path, std::unique_ptr<SQLite::Database> database)
+    : path_(std::move(path)), database_(std::move(database)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Store Store::open(const fs::path& path) {
+  return {path, open_database(path)};
+}
+
+Store Store::in_memory() {
+  return {":memory:", open_memory_database()};
+}
+
+std::optional<StoredRun> Store::run(const std::string& id) const {
+  auto found = runs({id});
+  if (found.empty()) return std::nullopt;
+  return std::move(found.begin()->second);
+}
+
+std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids) const {
+  return with_database(path_, [&] {
+    std::map<std::string, StoredRun> out;
+    SQLite::Statement head(
+        *database_,
+        "SELECT kind, state, attempt, started_s, ended_s, cause FROM runs WHERE id = ?");
+    SQLite::Statement summary(
+        *database_, "SELECT name, value FROM summary WHERE run = ? AND value IS NOT NULL");
+    for (const std::string& id : ids) {
+      head.reset();
+      head.bind(1, id);
+      if (out.contains(id) || !head.executeStep()) continue;
+      StoredRun& run = out[id];
+      run.id = id;
+      run.kind = head.getColumn(0).getString();
+      run.status = {stored_state(head.getColumn(1).getString()),
+                    head.getColumn(2).getInt64(),
+                    head.getColumn(3).getDouble(),
+                    head.getColumn(4).getDouble(),
+                    head.getColumn(5).getString(),
+                    Value::object()};
+      summary.reset();
+      summary.bind(1, id);
+      while (summary.executeStep())
+        run.status.summary[summary.getColumn(0).getString()] = summary.getColumn(1).getDouble();
+    }
+    return out;
+  });
+}
+
+std::vector<ReportPoint> Store::points(const std::string& experiment) const {
+  return with_database(path_, [&] {
+    std::vector<ReportPoint> out;
+    SQLite::Statement rows(*database_,
+                           "SELECT axes, training, evaluation, seed FROM points "
+                           "WHERE experiment = ? ORDER BY position");
+    rows.bind(1, experiment);
+    while (rows.executeStep()) {
+      ReportPoint point;
+      const Value axes = Value::parse(rows.getColumn(0).getString());
+      for (const auto& [path, value] : axes.items())
+        point.axes[path] = value;
+      point.training = rows.getColumn(1).getString();
+      point.evaluation = rows.getColumn(2).getString();
+      point.seed = rows.getColumn(3).getInt64();
+      out.push_back(std::move(point));
+    }
+    return out;
+  });
+}
+
+std::vector<SubsetScore> Store::scores(const std::string& evaluation) const {
+  return with_database(path_, [&] {
+    std::vector<SubsetScore> out;
+    SQLite::Statement rows(*database_,
+                           "SELECT subset, direction, name, value, unit, signature, "
+                           "higher_is_better FROM scores WHERE evaluation = ?");
+    rows.bind(1, evaluation);
+    while (rows.executeStep()) {
+      out.push_back({rows.getColumn(0).getString(),
+                     rows.getColumn(1).getString(),
+                     {rows.getColumn(2).getString(), number_or_nan(rows.getColumn(3)),
+                      rows.getColumn(4).getString(), rows.getColumn(5).getString(),
+                      rows.getColumn(6).getInt() != 0}});
+    }
+    return out;
+  });
+}
+
+std::vector<std::pair<int64_t, double>> Store::series(const std::string& run,
+                                                      const std::string& metric) const {
+  return with_database(path_, [&] {
+    std::vector<std::pair<int64_t, double>> out;
+    SQLite::Statement rows(*database_,
+                           "SELECT step, value FROM metrics WHERE run = ? AND name = ? "
+                           "ORDER BY step");
+    rows.bind(1, run);
+    rows.bind(2, metric);
+    while (rows.executeStep())
+      out.emplace_back(rows.getColumn(0).getInt64(), number_or_nan(rows.getColumn(1)));
+    return out;
+  });
+}
+
+std::optional<Value> Store::setting(const std::string& run, const std::string& path) const {
+  return with_database(path_, [&]() -> std::optional<Value> {
+    SQLite::Statement row(*database_,
+                          "SELECT type, text, number FROM settings WHERE run = ? AND path = ?");
+    row.bind(1, run);
+    row.bind(2, path);
+    if (!row.executeStep()) return std::nullopt;
+    const std::string type = row.getColumn(0).getString();
+    if (type == "text") return Value(row.getColumn(1).getString());
+    return Value::parse(row.getColumn(1).getString());
+  });
+}
+
+std::string Store::dump() const {
+  constexpr const char* kQueries[] = {
+      "SELECT name FROM experiments ORDER BY name",
+      "SELECT * FROM points ORDER BY experiment, position",
+      "SELECT id, kind, state, attempt, started_s, ended_s, cause FROM runs ORDER BY id",
+      "SELECT * FROM settings ORDER BY run, path",
+      "SELECT * FROM summary ORDER BY run, name",
+      "SELECT * FROM metrics ORDER BY run, name, step",
+      "SELECT * FROM scores ORDER BY evaluation, subset, direction, name",
+      "SELECT * FROM provenance ORDER BY run, path"};
+  return with_database(path_, [&] {
+    std::string out;
+    for (const char* query : kQueries) {
+      SQLite::Statement rows(*database_, query);
+      out += fmt::format("-- {}\n", query);
+      while (rows.executeStep()) {
+        for (int i = 0; i < rows.getColumnCount(); ++i)
+          out += fmt::format("{}{}", i == 0 ? "" : "\t", rows.getColumn(i).getString());
+        out += '\n';
+      }
+    }
+    return out;
+  });
+}
+
+}  // namespace xp

@@ -1,0 +1,79 @@
+// The store: what finished runs measured, as an index over the run folders that SQL can ask.
+//
+// The only place with SQL. Tables and views are described in database.cpp; `sqlite3 xp.db .schema`
+// shows them with their comments, and the views runs_wide (one row per point) and seed_groups (one
+// per point without its seed) answer most questions.
+#pragma once
+
+#include "results/records.h"
+#include "results/workspace.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace SQLite {
+class Database;
+}
+
+namespace xp {
+
+/// What `fold_in` changed.
+struct FoldResult {
+  int64_t taken = 0;                  ///< runs and plans read anew
+  int64_t dropped = 0;                ///< those whose folders are gone or run again
+  std::vector<std::string> problems;  ///< folders that could not be read, one sentence each
+};
+
+/// A finished run.
+struct StoredRun {
+  std::string id, kind;  ///< "training" or "evaluation"
+  Status status;         ///< summary values that are no finite number are left out
+};
+
+class Store {
+ public:
+  /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:
+  /// another version, damaged, locked, no right to write.
+  static Store open(const fs::path& path);
+  /// An empty index in memory, for a workspace that cannot be written.
+  static Store in_memory();
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  /// Takes in every training, evaluation and plan whose folder changed since the last time, drops
+  /// those that are gone, in one transaction: idempotent, and equal to folding into an empty
+  /// store. A run whose folder is damaged or half copied is a problem, taken as far as it can be
+  /// read and looked at again next time. One process folds at a time, others wait; readers never
+  /// do. Cost where nothing changed: one stat per run.
+  FoldResult fold_in(const Workspace& workspace);
+
+  std::optional<StoredRun> run(const std::string& id) const;
+  /// All runs of `ids` that are here, by id.
+  std::map<std::string, StoredRun> runs(const std::vector<std::string>& ids) const;
+  /// The points of an experiment in the order of its plan; empty where it is not known.
+  std::vector<ReportPoint> points(const std::string& experiment) const;
+  std::vector<SubsetScore> scores(const std::string& evaluation) const;
+  /// One metric over the updates; NaN where it was not finite.
+  std::vector<std::pair<int64_t, double>> series(const std::string& run,
+                                                 const std::string& metric) const;
+  /// A setting of a run, as it was given; nothing where the run has none of that path.
+  std::optional<Value> setting(const std::string& run, const std::string& path) const;
+
+  /// Every table as text in a fixed order, stamps left out: equal for equal content.
+  std::string dump() const;
+
+ private:
+  Store(fs::path path, std::unique_ptr<SQLite::Database> database);
+
+  fs::path path_;
+  std::unique_ptr<SQLite::Database> database_;
+};
+
+}  // namespace xp

@@ -1,0 +1,238 @@
+// The store: folding is idempotent, complete and survives damaged folders and databases.
+#include "results/store.h"
+
+#include "results/database.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <fstream>
+
+namespace xp {
+namespace {
+
+using Catch::Matchers::Message;
+
+/// A workspace in a temporary folder, filled by single words.
+struct Place {
+  TempFolder folder;
+  Workspace workspace{folder.path()};
+
+  void status(const std::string& kind, const std::string& id, State state, Value summary = {}) {
+    if (summary.is_null()) summary = Value::object();
+    write_status(workspace.root / kind / id, {state, 1, 100, 160, "", std::move(summary)});
+  }
+  void put(const std::string& path, const std::string& text) {
+    fs::create_directories((workspace.root / path).parent_path());
+    std::ofstream(workspace.root / path, std::ios::binary) << text;
+  }
+  /// Two finished runs, their point, and an evaluation that failed.
+  void fill() {
+    put("trainings/aaaa/spec.toml",
+        "[train]\nseed = 3\nprecision = \"fp32\"\n[train.optimizer]\n"
+        "lr = 5e-4\nbetas = [0.9, 0.98]\n[model]\nshare = true\n");
+    put("trainings/aaaa/provenance.json", R"({"host": "box", "environment": {"XP_A": "1"}})");
+    put("trainings/aaaa/attempts/1/events.jsonl",
+        "{\"event\":\"update\",\"update\":10,\"seconds\":1,\"values\":{\"loss\":6.5}}\n"
+        "{\"event\":\"update\",\"update\":20,\"seconds\":2,\"values\":{\"loss\":null}}\n"
+        "{\"event\":\"update\",\"update\":30,\"sec");
+    put("trainings/aaaa/attempts/2/events.jsonl",
+        "{\"event\":\"update\",\"update\":20,\"seconds\":1,\"values\":{\"loss\":5.5}}\n"
+        "{\"event\":\"validation\",\"update\":20,\"seconds\":1,\"values\":{\"bleu\":12.5}}\n");
+    status("trainings", "aaaa", State::kDone, {{"tokens_per_second", 1500}, {"step_ms", 20.5}});
+    put("evaluations/bbbb/spec.toml", "[eval]\nbeam = 5\n");
+    write_scores(workspace.evaluation("bbbb"),
+                 {{"test", "en-fr", {"bleu", 21.5, "", "sig", true}}});
+    status("evaluations", "bbbb", State::kDone, {{"bleu", 21.5}});
+    put("evaluations/cccc/spec.toml", "[eval]\nbeam = 1\n");
+    status("evaluations", "cccc", State::kFailed);
+    plan();
+  }
+  void plan() {
+    const std::vector<ReportPoint> points = {
+        {{{"model.moe.exchange.use", "gshard"}, {"train.seed", 3}}, "aaaa", "bbbb", 3}};
+    put("experiments/quick/plan.json", Value{{"schema", 1}, {"points", to_json(points)}}.dump());
+  }
+};
+
+std::string opening_error(const fs::path& path) {
+  try {
+    Store::open(path).fold_in({path.parent_path()});
+  } catch (const Error& error) {
+    CHECK(error.blame() == Blame::kMachine);
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("finished runs are folded in once") {
+  Place place;
+  place.fill();
+  Store store = Store::open(place.workspace.database());
+  const FoldResult first = store.fold_in(place.workspace);
+  CHECK(first.taken == 4);
+  CHECK(first.problems.empty());
+  const std::string content = store.dump();
+  CHECK(store.fold_in(place.workspace).taken == 0);
+  CHECK(store.dump() == content);
+}
+
+TEST_CASE("the store answers what the folders hold") {
+  Place place;
+  place.fill();
+  Store store = Store::open(place.workspace.database());
+  store.fold_in(place.workspace);
+  const auto run = store.run("aaaa");
+  REQUIRE(run);
+  CHECK(run->kind == "training");
+  CHECK(run->status.state == State::kDone);
+  CHECK(run->status.ended_s == 160);
+  CHECK(run->status.summary == Value{{"tokens_per_second", 1500.0}, {"step_ms", 20.5}});
+  CHECK(store.run("cccc")->status.state == State::kFailed);
+  CHECK_FALSE(store.run("dddd"));
+  CHECK(store.runs({"aaaa", "bbbb", "aaaa", "x"}).size() == 2);
+  REQUIRE(store.scores("bbbb").size() == 1);
+  CHECK(store.scores("bbbb")[0].score.signature == "sig");
+  REQUIRE(store.points("quick").size() == 1);
+  CHECK(store.points("quick")[0].axes.at("model.moe.exchange.use") == "gshard");
+  CHECK(store.points("other").empty());
+}
+
+TEST_CASE("settings keep their types") {
+  Place place;
+  place.fill();
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  CHECK(store.setting("aaaa", "train.seed") == Value(3));
+  CHECK(store.setting("aaaa", "train.optimizer.lr") == Value(5e-4));
+  CHECK(store.setting("aaaa", "train.optimizer.betas") == Value({0.9, 0.98}));
+  CHECK(store.setting("aaaa", "train.precision") == Value("fp32"));
+  CHECK(store.setting("aaaa", "model.share") == Value(true));
+  CHECK_FALSE(store.setting("aaaa", "train.sed"));
+}
+
+TEST_CASE("a later attempt replaces what it went over") {
+  Place place;
+  place.fill();
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  using Series = std::vector<std::pair<int64_t, double>>;
+  CHECK(store.series("aaaa", "loss") == Series{{10, 6.5}, {20, 5.5}});
+  CHECK(store.series("aaaa", "valid_bleu") == Series{{20, 12.5}});
+}
+
+TEST_CASE("a store grown in steps equals one made anew") {
+  Place place;
+  place.fill();
+  Store grown = Store::open(place.workspace.database());
+  grown.fold_in(place.workspace);
+  place.status("trainings", "aaaa", State::kRunning);  // runs again
+  place.status("evaluations", "eeee", State::kDone, {{"bleu", 3}});
+  place.put("evaluations/eeee/spec.toml", "");
+  fs::remove_all(place.workspace.evaluation("cccc"));
+  const FoldResult result = grown.fold_in(place.workspace);
+  CHECK(result.taken == 1);
+  CHECK(result.dropped == 1);
+  CHECK_FALSE(grown.run("aaaa"));
+  Store fresh = Store::in_memory();
+  fresh.fold_in(place.workspace);
+  CHECK(grown.dump() == fresh.dump());
+}
+
+TEST_CASE("a damaged folder is a problem, the rest is taken") {
+  Place place;
+  place.fill();
+  place.put("evaluations/cccc/status.json", "{");
+  place.put("evaluations/bbbb/scores.json", "[]");
+  fs::remove(place.workspace.training("aaaa") / "spec.toml");
+  Store store = Store::open(place.workspace.database());
+  const FoldResult result = store.fold_in(place.workspace);
+  CHECK(result.taken == 3);
+  CHECK(result.problems.size() == 3);
+  CHECK(store.run("aaaa"));
+  place.fill();  // the copy is complete now
+  CHECK(store.fold_in(place.workspace).problems.empty());
+  CHECK(store.setting("aaaa", "train.seed") == Value(3));
+  CHECK(store.scores("bbbb").size() == 1);
+}
+
+TEST_CASE("a workspace without folders is an empty store") {
+  const TempFolder folder;
+  Store store = Store::open(folder.path() / "new" / "xp.db");
+  CHECK(store.fold_in({folder.path() / "new"}).taken == 0);
+}
+
+TEST_CASE("plain SQL answers per point and per seed group") {
+  Place place;
+  place.fill();
+  Store::open(place.workspace.database()).fold_in(place.workspace);
+  const auto database = open_database(place.workspace.database());
+  SQLite::Statement wide(*database, "SELECT training_state, bleu, step_ms FROM runs_wide");
+  REQUIRE(wide.executeStep());
+  CHECK(wide.getColumn(0).getString() == "done");
+  CHECK(wide.getColumn(1).getDouble() == 21.5);
+  CHECK(wide.getColumn(2).getDouble() == 20.5);
+  SQLite::Statement groups(*database, "SELECT axes, n, bleu FROM seed_groups");
+  REQUIRE(groups.executeStep());
+  CHECK(groups.getColumn(0).getString() == R"({"model.moe.exchange.use":"gshard"})");
+  CHECK(groups.getColumn(1).getInt() == 1);
+  SQLite::Statement axes(*database, "SELECT value FROM point_axes WHERE path = 'train.seed'");
+  REQUIRE(axes.executeStep());
+  CHECK(axes.getColumn(0).getInt() == 3);
+}
+
+TEST_CASE("a database that is not ours, or of another version, is refused with the way out") {
+  const TempFolder folder;
+  const std::string path = (folder.path() / "xp.db").string();
+  open_database(path)->exec("PRAGMA user_version = 9");
+  CHECK(opening_error(path) == "database '" + path +
+                                   "' has the schema of another xp (version 9, this one has 1); "
+                                   "delete it: it is made anew from the run folders");
+  open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
+  CHECK(opening_error(folder.path() / "b.db") ==
+        "'" + (folder.path() / "b.db").string() + "' is no database of xp; move it away");
+}
+
+TEST_CASE("a truncated database is damaged, with the way out") {
+  Place place;
+  place.fill();
+  const fs::path path = place.workspace.database();
+  Store::open(path).fold_in(place.workspace);
+  const std::string damaged = "database '" + path.string() +
+                              "' is damaged; delete it: it is made anew from the run folders";
+  fs::resize_file(path, fs::file_size(path) / 2);
+  CHECK(opening_error(path) == damaged);
+  fs::resize_file(path, 50);
+  CHECK(opening_error(path) == damaged);
+  place.put("xp.db",
+            "this is some text that is certainly longer than a header of a hundred bytes. "
+            "this is some text that is certainly longer than a header.");
+  CHECK(opening_error(path) == damaged);
+}
+
+TEST_CASE("what SQLite reports becomes a sentence with the way out") {
+  const auto text = [](int code) {
+    return std::string(database_error("w/xp.db", SQLite::Exception("x", code)).what());
+  };
+  CHECK(text(5) == "database 'w/xp.db' is locked by another program; end that program, or wait");
+  CHECK(text(8) == "database 'w/xp.db' cannot be written; give yourself the right to write it");
+  CHECK(text(13) == "database 'w/xp.db' cannot grow: no space left on the disk; free some");
+  CHECK(text(14) ==
+        "database 'w/xp.db' cannot be opened; look at the rights of the file and its folder");
+  CHECK(database_error("w/xp.db", SQLite::Exception("syntax", 1)).blame() == Blame::kBug);
+}
+
+TEST_CASE("a reader is not blocked while somebody folds in") {
+  Place place;
+  place.fill();
+  Store store = Store::open(place.workspace.database());
+  store.fold_in(place.workspace);
+  const auto writer = open_database(place.workspace.database());
+  writer->exec("BEGIN IMMEDIATE");
+  writer->exec("DELETE FROM runs");
+  CHECK(Store::open(place.workspace.database()).run("aaaa"));
+  writer->exec("ROLLBACK");
+}
+
+}  // namespace
+}  // namespace xp
