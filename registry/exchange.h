@@ -43,6 +43,9 @@ struct Exchange {
   /// false: every MoE layer is an ordinary FFN without gate or experts.
   virtual bool has_experts() const { return true; }
 
+  /// true: the first MoE layer of each stack uses `gshard` instead.
+  virtual bool spares_first_layer() const { return false; }
+
   /// Input width of each part's FFN inside one expert: {D}, or the feature slices of SCoMoE-feat.
   /// Raises kUser.
   virtual std::vector<int64_t> part_widths(int64_t width, const Topology&) const { return {width}; }

@@ -1,0 +1,53 @@
+// Multi-head attention: over the sentence itself, and over the encoded source; whole or one piece
+// at a time.
+//
+// Shapes: B sentences, L queries, S keys, D width, H heads, W = D / H, R rows being decoded, t
+// pieces so far. Source: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, section 3.2.
+#pragma once
+
+#include "engine/nn/layers.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+namespace xp {
+
+/// Keys and values by head: [B, H, S, W].
+struct KeysValues {
+  torch::Tensor key, value;
+};
+
+struct AttentionShape {
+  int64_t width, heads;
+  double dropout = 0;  ///< of the attention weights
+};
+
+class SelfAttention : public torch::nn::Module {
+ public:
+  SelfAttention(const AttentionShape& shape, const Init& init);
+  /// x_BLD -> [B, L, D]. `mask` is added to the scores ([B, 1, 1, L], 0 or -inf); undefined where
+  /// nothing is padded. `causal`: a query sees itself and what is before it.
+  torch::Tensor forward(const torch::Tensor& x_BLD, const torch::Tensor& mask, bool causal) const;
+  /// One more piece per row, [R, 1, D]; its key and value are appended to `past` ([R, H, t, W]).
+  torch::Tensor step(const torch::Tensor& x_R1D, KeysValues& past) const;
+
+ private:
+  AttentionShape shape_;
+  std::shared_ptr<Linear> in_, out_;
+};
+
+class CrossAttention : public torch::nn::Module {
+ public:
+  CrossAttention(const AttentionShape& shape, const Init& init);
+  KeysValues keys_values(const torch::Tensor& memory_BSD) const;
+  /// x_BLD attends to B sentences. While decoding, L counts the hypotheses of a sentence: all share
+  /// its keys.
+  torch::Tensor forward(const torch::Tensor& x_BLD, const KeysValues& memory,
+                        const torch::Tensor& mask) const;
+
+ private:
+  AttentionShape shape_;
+  std::shared_ptr<Linear> query_, memory_, out_;
+};
+
+}  // namespace xp

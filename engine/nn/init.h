@@ -1,0 +1,30 @@
+// First values of parameters: each from its own random stream, named by the parameter.
+//
+// So a parameter's first value depends on the run's seed and its own name, never on the number of
+// ranks or on what else the model has: expert 5 starts equal wherever it lives.
+#pragma once
+
+#include <torch/types.h>
+
+#include <string>
+#include <vector>
+
+namespace xp {
+
+class Init {
+ public:
+  explicit Init(int64_t seed, std::string path = "") : seed_(seed), path_(std::move(path)) {}
+
+  /// The streams below `name`.
+  Init operator/(const std::string& name) const { return Init(seed_, path_ + "/" + name); }
+
+  torch::Tensor uniform(const std::vector<int64_t>& shape,
+                        double bound) const;  ///< U(-bound, bound)
+  torch::Tensor normal(const std::vector<int64_t>& shape, double deviation) const;
+
+ private:
+  int64_t seed_;
+  std::string path_;
+};
+
+}  // namespace xp

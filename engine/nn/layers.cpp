@@ -1,0 +1,73 @@
+// Plain layers over LibTorch's operators.
+#include "engine/nn/layers.h"
+
+#include <cmath>
+
+namespace xp {
+namespace {
+
+// [P, D]: sin over the first half of the width, cos over the second; wavelengths from 2 pi to 20000
+// pi.
+torch::Tensor sinusoids(int64_t positions, int64_t width) {
+  constexpr int64_t kFirst = 2;  // one past the padding index, as in fairseq
+  const int64_t half = width / 2;
+  const auto step = -std::log(10000.0) / static_cast<double>(std::max<int64_t>(half - 1, 1));
+  const auto frequency_H = (torch::arange(half, torch::kDouble) * step).exp();
+  const auto at_P = torch::arange(kFirst, kFirst + positions, torch::kDouble);
+  const auto angle_PH = at_P.unsqueeze(1) * frequency_H.unsqueeze(0);
+  auto out = torch::cat({angle_PH.sin(), angle_PH.cos()}, 1);
+  if (width % 2 == 1) out = torch::cat({out, torch::zeros({positions, 1}, torch::kDouble)}, 1);
+  return out.to(torch::kFloat);
+}
+
+}  // namespace
+
+Linear::Linear(int64_t in, int64_t out, const Init& init, double bound, bool zero_bias) {
+  if (bound == 0) bound = 1 / std::sqrt(static_cast<double>(in));
+  weight = register_parameter("weight", (init / "weight").uniform({out, in}, bound));
+  bias = register_parameter(
+      "bias", zero_bias ? torch::zeros({out}) : (init / "bias").uniform({out}, bound));
+}
+
+torch::Tensor Linear::forward(const torch::Tensor& x) const {
+  return torch::linear(x, weight, bias);
+}
+
+Norm::Norm(int64_t width) {
+  weight = register_parameter("weight", torch::ones({width}));
+  bias = register_parameter("bias", torch::zeros({width}));
+}
+
+torch::Tensor Norm::forward(const torch::Tensor& x) const {
+  return torch::layer_norm(x, {x.size(-1)}, weight, bias, /*eps=*/1e-5);
+}
+
+FeedForward::FeedForward(int64_t width, int64_t inner, const Init& init)
+    : first_(register_module("first", std::make_shared<Linear>(width, inner, init / "first"))),
+      second_(register_module("second", std::make_shared<Linear>(inner, width, init / "second"))) {}
+
+torch::Tensor FeedForward::forward(const torch::Tensor& x) const {
+  return second_->forward(first_->forward(x).relu_());
+}
+
+Embedding::Embedding(int64_t vocabulary, int64_t width, const Init& init) {
+  constexpr int64_t kPad = 1;
+  auto table = init.normal({vocabulary, width}, 1 / std::sqrt(static_cast<double>(width)));
+  table[kPad].zero_();
+  weight = register_parameter("weight", table);
+}
+
+torch::Tensor Embedding::forward(const torch::Tensor& piece_BL, int64_t offset) {
+  const int64_t width = weight.size(1), end = offset + piece_BL.size(1);
+  if (!position_PD_.defined() || position_PD_.size(0) < end) {
+    position_PD_ = sinusoids(std::max<int64_t>(2 * end, 256), width).to(weight.device());
+  }
+  const auto x_BLD = torch::embedding(weight, piece_BL) * std::sqrt(static_cast<double>(width));
+  return x_BLD + position_PD_.slice(0, offset, end).to(x_BLD.dtype());
+}
+
+torch::Tensor dropped(const torch::Tensor& x, double p, bool training) {
+  return training && p > 0 ? torch::dropout(x, p, true) : x;
+}
+
+}  // namespace xp

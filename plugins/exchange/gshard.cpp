@@ -1,0 +1,34 @@
+// The plain exchange: any token may go to any expert of any rank.
+// Source: Lepikhin et al. 2020, "GShard", https://arxiv.org/abs/2006.16668, section 3.
+#include "engine/nn/moe.h"
+#include "registry/exchange.h"
+
+namespace xp {
+namespace {
+
+struct GShard final : Exchange {
+  struct Config {
+    void describe(auto&) {}
+  };
+
+  explicit GShard(const Config&) {}
+
+  MoeResult forward(const MoeCall& call) const override {
+    const Routing routing = call.router.route(call.logits_TE, call.capacity);
+    const auto expert = [&call](int64_t index, const torch::Tensor& rows) {
+      return call.expert(0, index, rows);
+    };
+    MoeResult out;
+    out.y_TD = exchange_with_experts(call.x_TD, routing, *call.groups.world, call.experts_per_rank,
+                                     expert);
+    out.balance = routing.balance;
+    for (const auto& [name, value] : routing.metrics)
+      out.metrics["global." + name] = value;
+    return out;
+  }
+};
+
+XP_REGISTER(Exchange, GShard, "gshard", "all-to-all over all ranks (GShard)");
+
+}  // namespace
+}  // namespace xp

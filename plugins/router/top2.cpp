@@ -1,0 +1,83 @@
+// Top-2 gating with the GShard load-balancing loss.
+// Source: Lepikhin et al. 2020, "GShard", https://arxiv.org/abs/2006.16668, algorithm 1; the
+// predecessor's variants.
+#include "engine/nn/moe.h"
+#include "registry/router.h"
+
+namespace xp {
+namespace {
+
+struct Top2 final : Router {
+  struct Config {
+    std::string second_expert = "all", normalize = "after-dropping";
+    bool prioritized = true, fp32 = true;
+
+    void describe(auto& field) {
+      field("second_expert", second_expert,
+            "which second choices are kept; sampling adds Gumbel noise to the choice",
+            one_of({"all", "sampling", "random"}));
+      field("normalize", normalize, "when the two weights are made to sum to 1",
+            one_of({"after-dropping", "before-dropping"}));
+      field("prioritized", prioritized,
+            "tokens with the surest first choice get their slots first");
+      field("fp32", fp32, "gate in 32-bit floats whatever the precision");
+    }
+  };
+
+  explicit Top2(const Config& c) : config(c) {}
+
+  Routing route(const torch::Tensor& logits_TE, const CapacityRule& rule) const override {
+    const int64_t T = logits_TE.size(0), E = logits_TE.size(1);
+    const auto logits = config.fp32 ? logits_TE.to(torch::kFloat) : logits_TE;
+    const auto p_TE = torch::softmax(logits, /*dim=*/1);
+    const auto first_T = p_TE.detach().argmax(1);
+    const auto weight_T = weight_of(p_TE, first_T);
+    // One expert has no second choice: every second choice goes nowhere.
+    const auto second_T =
+        E == 1 ? torch::ones_like(first_T) : second_choice(logits.detach(), first_T);
+    auto weight_KT = torch::stack({weight_T, E == 1 ? weight_T * 0 : weight_of(p_TE, second_T)});
+    if (config.normalize == "before-dropping") weight_KT = normalized(weight_KT);
+    auto expert_KT = torch::stack({first_T, second_T});
+    if (config.second_expert == "random") {
+      const auto lost_T = weight_KT[1].detach() * 2 <= torch::rand({T}, weight_KT.options());
+      expert_KT[1].masked_fill_(lost_T, E);
+    }
+    const int64_t capacity = capacity_slots(rule, /*choices=*/2, T, E);
+    const auto priority_T =
+        config.prioritized
+            ? std::get<0>(p_TE.detach().max(1)).argsort(/*stable=*/true, 0, /*descending=*/true)
+            : torch::Tensor();
+    const Slots slots = assign_slots(expert_KT, priority_T, E, capacity);
+    weight_KT = weight_KT * slots.kept_KT;
+    if (config.normalize == "after-dropping") weight_KT = normalized(weight_KT);
+    const auto token_N = T == 0 ? slots.order_N : slots.order_N.remainder(T);
+    return {token_N, weight_KT.flatten().index_select(0, slots.order_N).to(logits_TE.dtype()),
+            slots.count_E, balance_loss(p_TE, first_T),
+            gate_metrics(p_TE, expert_KT, slots.kept_KT)};
+  }
+
+  torch::Tensor second_choice(torch::Tensor logits_TE, const torch::Tensor& first_T) const {
+    if (config.second_expert == "sampling") {
+      const auto uniform = torch::rand_like(logits_TE).clamp_min_(1e-20);
+      logits_TE = logits_TE - (-uniform.log()).log();
+    }
+    return logits_TE.scatter(1, first_T.unsqueeze(1), -std::numeric_limits<double>::infinity())
+        .argmax(1);
+  }
+
+  static torch::Tensor weight_of(const torch::Tensor& p_TE, const torch::Tensor& expert_T) {
+    return p_TE.gather(1, expert_T.unsqueeze(1)).squeeze(1);
+  }
+
+  static torch::Tensor normalized(const torch::Tensor& weight_KT) {
+    return weight_KT /
+           weight_KT.sum(0, /*keepdim=*/true).clamp_min(std::numeric_limits<float>::epsilon());
+  }
+
+  Config config;
+};
+
+XP_REGISTER(Router, Top2, "top2", "two experts per token, GShard load-balancing loss");
+
+}  // namespace
+}  // namespace xp
