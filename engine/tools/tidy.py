@@ -1,0 +1,287 @@
+"""The house rules that a machine can check, as the test `tidy`.
+
+usage: python3 engine/tools/tidy.py [ROOT]
+
+Prints every breach as path:line: what is wrong and what to do, and ends with 1 if there is one. A
+rule is a function of a Tree; rules know no exceptions but those in the tables at the top.
+"""
+
+import collections
+import functools
+import pathlib
+import re
+import subprocess
+import sys
+
+MAX_LINES = 400
+MAX_COLUMNS = 100
+MAX_BYTES = 256 * 1024
+
+# Who may include whom. A folder may always include itself; a test also engine/testing.
+MAY_INCLUDE = {
+    "engine/base": "",
+    "registry": "engine/base",
+    "results": "registry engine/base",
+    "engine/spec": "registry engine/base",
+    "engine/plan": "engine/spec results registry engine/base",
+    "engine/data": "registry engine/base",
+    "engine/comm": "engine/base",
+    "engine/nn": "engine/comm registry engine/base",
+    "engine/train": "engine/nn engine/data engine/comm results registry engine/base",
+    "engine/eval": "engine/nn engine/data engine/comm results registry engine/base",
+    "engine/run": "engine/plan engine/data engine/spec results registry engine/base",
+    "engine/testing": "engine/run engine/plan engine/data engine/spec results registry engine/base",
+    "engine/cli": "engine/run engine/plan engine/data engine/spec results registry engine/base",
+    "engine/worker": "engine/train engine/eval engine/run engine/plan engine/nn engine/data"
+    " engine/comm engine/spec results registry engine/base",
+    "plugins": "engine/nn engine/data engine/comm registry engine/base",
+}
+# Interfaces whose words are tensors and links. Only folders that have torch may include them.
+TORCH_INTERFACES = {f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer")}
+TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/worker"} | {
+    f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
+}
+TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")
+
+# One place per foreign language: a header and the only paths that may speak it.
+FOREIGN = [
+    (r"toml\+\+/", ("engine/base/toml.cpp",), "read TOML through engine/base/toml.h"),
+    (r"(SQLiteCpp/|sqlite3\.h)", ("results/",), "SQL is spoken in results/ only"),
+    (r"CLI/", ("engine/cli/", "engine/worker/"), "words of a command line belong to engine/cli"),
+    (r"sentencepiece", ("plugins/tokenizer/",), "pieces come from a Tokenizer"),
+    (r"(torch/csrc/distributed|gloo)/", ("engine/comm/",), "links are reached through engine/comm"),
+    (r"torch/torch\.h", (), "it costs 15 s a file; torch/types.h or torch/nn/module.h will do"),
+]
+
+READS_ENVIRONMENT = ("engine/base/process.cpp", "engine/base/progress.cpp", "engine/cli/",
+                     "engine/worker/", "plugins/launcher/", "engine/testing/")
+KEEPS_NO_ORDER = ("engine/base/", "engine/data/", "engine/comm/", "engine/nn/", "engine/train/",
+                  "engine/eval/", "engine/worker/", "plugins/")
+# Words that cannot land: a pattern, the paths where it can, and what to do instead.
+BANNED = [
+    (r"\bFIXME\b", (), "mend it, or write a TODO with the reason to wait"),
+    (r"\busing namespace\b", (), "name the thing that is used"),
+    (r"\bstd::(cout|cerr|endl)\b", (), "print with fmt: results on stdout, progress on stderr"),
+    (r"\b(std::)?rand\(\)|\bstd::random_device\b", (), "draw from a named stream"),
+    (r"\bgetenv\b", READS_ENVIRONMENT, "read it in cli or a launcher and pass the value on"),
+    (r"\bstd::unordered_(map|set)\b", KEEPS_NO_ORDER,
+     "its order may reach a file, an id or a message; use std::map or a sorted vector"),
+    (r"#pragma GCC diagnostic", (), "mend what the warning is about"),
+    (r"\bNOLINT(?!(NEXTLINE)?\([\w-]+\))", (), "name the one check that is wrong here"),
+]
+BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
+THIRD_PARTY = "cmake/gloo-shim/"
+SKIPPED = re.compile(r"(^|/)(\.git|\.deps|\.cache|__pycache__|build[^/]*|xp-workspace)(/|$)")
+INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+
+Include = collections.namedtuple("Include", "line own foreign")
+
+
+class Tree:
+    """The files of a source tree: path -> text, or bytes where it is not text."""
+
+    def __init__(self, files):
+        self.files = files
+
+    @staticmethod
+    def read(root):
+        root = pathlib.Path(root)
+        files = {}
+        for path in sorted(listed(root)):
+            data = (root / path).read_bytes()
+            try:
+                files[path] = data.decode()
+            except UnicodeDecodeError:
+                files[path] = data
+        return Tree(files)
+
+    def texts(self, *endings):
+        for path, text in self.files.items():
+            ours = isinstance(text, str) and not path.startswith(THIRD_PARTY)
+            if ours and path.endswith(endings):
+                yield path, text
+
+    def cpp(self):
+        return self.texts(".h", ".cpp")
+
+    @functools.cached_property
+    def includes(self):
+        return {path: list(includes_of(text)) for path, text in self.cpp()}
+
+
+def listed(root):
+    """What git would commit; outside of a repository, what does not look like build output."""
+    command = "git ls-files -z --cached --others --exclude-standard".split()
+    try:
+        out = subprocess.run(command, cwd=root, capture_output=True, check=True).stdout.decode()
+        paths = {path for path in out.split("\0") if path}
+    except (OSError, subprocess.CalledProcessError):
+        paths = {str(path.relative_to(root)) for path in root.rglob("*")}
+    return [p for p in paths if not SKIPPED.search(p) and (root / p).is_file()]
+
+
+def includes_of(text):
+    for number, line in enumerate(text.splitlines(), 1):
+        found = INCLUDE.match(line)
+        if found:
+            yield Include(number, found[1], found[2])
+
+
+def folder_of(path):
+    """The unit of the layering: engine/X, plugins/KIND or a top folder."""
+    parts = path.split("/")
+    depth = 2 if parts[0] in ("engine", "plugins") and len(parts) > 2 else 1
+    return "/".join(parts[:depth])
+
+
+def layers(tree):
+    for path, includes in tree.includes.items():
+        folder = folder_of(path)
+        layer = folder.split("/")[0] if folder.startswith("plugins") else folder
+        if layer not in MAY_INCLUDE:
+            yield path, 1, f"'{folder}' is not in the table of layers in engine/tools/tidy.py"
+            continue
+        allowed = {folder, *MAY_INCLUDE[layer].split()}
+        if path in TORCH_INTERFACES:
+            allowed.add("engine/comm")
+        if path.endswith("_test.cpp"):
+            allowed.add("engine/testing")
+        for include in includes:
+            if include.own and include.own not in tree.files:
+                yield path, include.line, f"no file '{include.own}'; paths start at the root"
+            elif include.own and folder_of(include.own) not in allowed:
+                yield path, include.line, (
+                    f"'{folder}' may not include '{folder_of(include.own)}', only"
+                    f" {', '.join(sorted(allowed - {folder})) or 'itself'}"
+                )
+
+
+def build_agrees(tree):
+    """What CMake links is what the table allows: one graph, said in two languages."""
+    for path, text in tree.texts("CMakeLists.txt"):
+        module = re.search(r"xp_module\(\w+([^)]*)\)", text)
+        folder = path.rpartition("/")[0]
+        if not module or folder not in MAY_INCLUDE:
+            continue
+        uses = re.search(r"\bUSES((?: [a-z]+|\s)*)", module[1])
+        linked = set(uses[1].split()) if uses else set()
+        table = {name.rpartition("/")[2] for name in MAY_INCLUDE[folder].split()}
+        if linked != table:
+            yield path, 1, f"USES differs from the table of layers by {sorted(linked ^ table)}"
+
+
+def torch_stays_in_its_folders(tree):
+    for path, includes in tree.includes.items():
+        if folder_of(path) in TORCH_FOLDERS or path in TORCH_INTERFACES:
+            continue
+        for include in includes:
+            if include.own in TORCH_INTERFACES or TORCH_HEADER.match(include.foreign or ""):
+                yield path, include.line, (
+                    f"'{folder_of(path)}' is built without torch and cannot include"
+                    f" '{include.own or include.foreign}'"
+                )
+
+
+def foreign_languages(tree):
+    for path, includes in tree.includes.items():
+        for include in includes:
+            for pattern, places, advice in FOREIGN:
+                if re.match(pattern, include.foreign or "") and not path.startswith(places):
+                    yield path, include.line, f"'{include.foreign}' does not belong here: {advice}"
+
+
+def used_headers(tree):
+    included = {include.own for includes in tree.includes.values() for include in includes}
+    for path, _ in tree.texts(".h"):
+        if path not in included:
+            yield path, 1, "nobody includes this header; delete it or use it"
+
+
+def sizes(tree):
+    for path, content in tree.files.items():
+        size = len(content.encode() if isinstance(content, str) else content)
+        if size > MAX_BYTES:
+            yield path, 1, f"{size >> 10} KiB; {MAX_BYTES >> 10} is the most a file may have"
+    for path, text in tree.cpp():
+        count = len(text.splitlines())
+        if count > MAX_LINES:
+            yield path, MAX_LINES + 1, f"{count} lines; give the second purpose a file of its own"
+    for path, text in tree.texts(".h", ".cpp", ".py", ".sh", ".cmake", "CMakeLists.txt"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line) > MAX_COLUMNS:
+                yield path, number, f"{len(line)} columns; {MAX_COLUMNS} is the most"
+
+
+def purpose_first(tree):
+    for path, text in tree.cpp():
+        if not re.match(r"// \S", text):
+            yield path, 1, "line 1 must be a comment that says what the file is for"
+    for path, text in tree.texts(".h"):
+        if "\n#pragma once\n" not in text:
+            yield path, 1, "a header needs #pragma once"
+    for path, text in tree.texts(".toml"):
+        if path.startswith("experiments/") and not text.startswith("# "):
+            yield path, 1, "line 1 must be a comment that says what the experiment shows"
+
+
+def words(tree):
+    for path, text in tree.cpp():
+        for number, line in enumerate(text.splitlines(), 1):
+            for pattern, places, advice in BANNED:
+                found = re.search(pattern, line)
+                if found and not path.startswith(places):
+                    yield path, number, f"'{found[0]}' cannot land: {advice}"
+            comment = re.match(r"\s*//.*", line)
+            if comment and not comment[0].isascii():
+                yield path, number, "a comment is ASCII"
+            if line != line.rstrip():
+                yield path, number, "white space at the end of the line"
+
+
+def names(tree):
+    for path, _ in tree.cpp():
+        name = path.rsplit("/", 1)[-1]
+        if BAD_NAMES.search(name):
+            yield path, 1, f"'{name}' says nothing; name the noun that is in it"
+        elif not re.fullmatch(r"[a-z][a-z0-9_]*\.(h|cpp)", name):
+            yield path, 1, "a file name is snake_case"
+
+
+def readme_map(tree):
+    """README's table of folders: rows `| `folder/` | what |`, for top folders and engine's."""
+    rows = {}
+    for number, line in enumerate(tree.files.get("README.md", "").splitlines(), 1):
+        found = re.match(r"\| `([\w/-]+)/` \|", line)
+        if found:
+            rows[found[1]] = number
+    folders = set()
+    for path in tree.files:
+        parents = [str(p) for p in pathlib.PurePosixPath(path).parents if str(p) != "."]
+        folders.update(parents)
+    for folder, number in rows.items():
+        if folder not in folders:
+            yield "README.md", number, f"the map names '{folder}', which is not in the tree"
+    for folder in sorted(folders):
+        mapped = folder.count("/") == 0 or re.fullmatch(r"engine/\w+", folder)
+        if mapped and not folder.startswith(".") and folder not in rows:
+            yield "README.md", 1, f"the map lacks '{folder}'"
+
+
+RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,
+         purpose_first, words, names, readme_map]
+
+
+def breaches(tree):
+    return [(*breach, rule.__name__) for rule in RULES for breach in rule(tree)]
+
+
+def main():
+    root = sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2]
+    found = sorted(breaches(Tree.read(root)))
+    for path, line, text, rule in found:
+        print(f"{path}:{line}: {text} [{rule}]")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

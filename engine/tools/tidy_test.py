@@ -1,0 +1,163 @@
+"""Each rule of tidy.py finds what it is for, on trees of a few lines, and keeps quiet otherwise."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import tidy
+
+
+def file(*lines):
+    return "\n".join(("// A file.", *lines, ""))
+
+
+def header(*lines):
+    return file("#pragma once", *lines)
+
+
+class TidyTest(unittest.TestCase):
+    def found(self, rule, **files):
+        """The breaches of one rule as 'path:line', where a__b_c stands for a/b.c."""
+        tree = tidy.Tree(self.paths(files))
+        return [f"{path}:{line}" for path, line, _ in rule(tree)]
+
+    @staticmethod
+    def paths(files):
+        def path(key):
+            folder, _, ending = key.replace("__", "/").rpartition("_")
+            return f"{folder}.{ending}"
+
+        return {path(key): text for key, text in files.items()}
+
+    def test_an_edge_that_is_not_in_the_table_is_found(self):
+        found = self.found(
+            tidy.layers,
+            engine__nn__moe_h=header('#include "engine/data/batch.h"'),
+            engine__data__batch_h=header('#include "engine/base/text.h"'),
+            engine__base__text_h=header(),
+        )
+        self.assertEqual(found, ["engine/nn/moe.h:3"])
+
+    def test_components_do_not_include_each_other_across_kinds(self):
+        found = self.found(
+            tidy.layers,
+            plugins__metric__bleu_cpp=file('#include "plugins/tokenizer/words.h"'),
+            plugins__tokenizer__words_h=header(),
+            plugins__tokenizer__words_cpp=file('#include "plugins/tokenizer/words.h"'),
+        )
+        self.assertEqual(found, ["plugins/metric/bleu.cpp:2"])
+
+    def test_a_test_may_use_the_fixtures_and_other_code_may_not(self):
+        found = self.found(
+            tidy.layers,
+            engine__testing__folder_h=header(),
+            engine__base__text_test_cpp=file('#include "engine/testing/folder.h"'),
+            engine__base__text_cpp=file('#include "engine/testing/folder.h"'),
+        )
+        self.assertEqual(found, ["engine/base/text.cpp:2"])
+
+    def test_a_new_folder_must_be_placed_in_the_table(self):
+        self.assertEqual(self.found(tidy.layers, engine__new__a_h=header()), ["engine/new/a.h:1"])
+
+    def test_an_include_that_does_not_exist_is_found(self):
+        found = self.found(tidy.layers, engine__base__a_cpp=file('#include "a.h"'))
+        self.assertEqual(found, ["engine/base/a.cpp:2"])
+
+    def test_the_build_may_not_link_more_or_less_than_the_table_allows(self):
+        tree = tidy.Tree({
+            "engine/nn/CMakeLists.txt": "xp_module(nn TORCH USES comm registry base)\n",
+            "engine/spec/CMakeLists.txt": "xp_module(spec USES registry LIBS toml)\n",
+        })
+        self.assertEqual([path for path, _, _ in tidy.build_agrees(tree)],
+                         ["engine/spec/CMakeLists.txt"])
+
+    def test_torch_stays_where_it_is_built(self):
+        torch, model = "#include <torch/types.h>", '#include "registry/model.h"'
+        found = self.found(
+            tidy.torch_stays_in_its_folders,
+            registry__model_h=header(torch),
+            engine__nn__a_cpp=file(torch, model),
+            plugins__router__a_cpp=file(model),
+            engine__data__a_cpp=file(torch),
+            plugins__metric__a_cpp=file(model),
+        )
+        self.assertEqual(found, ["engine/data/a.cpp:2", "plugins/metric/a.cpp:2"])
+
+    def test_each_foreign_language_is_spoken_in_one_place(self):
+        found = self.found(
+            tidy.foreign_languages,
+            results__store_cpp=file("#include <SQLiteCpp/SQLiteCpp.h>"),
+            engine__plan__a_cpp=file("#include <SQLiteCpp/SQLiteCpp.h>"),
+            engine__nn__a_cpp=file("#include <torch/torch.h>"),
+        )
+        self.assertEqual(found, ["engine/plan/a.cpp:2", "engine/nn/a.cpp:2"])
+
+    def test_a_header_that_nobody_includes_is_found(self):
+        found = self.found(
+            tidy.used_headers,
+            engine__base__a_h=header(),
+            engine__base__b_h=header(),
+            engine__base__b_cpp=file('#include "engine/base/b.h"'),
+        )
+        self.assertEqual(found, ["engine/base/a.h:1"])
+
+    def test_lines_and_files_have_a_most(self):
+        found = self.found(
+            tidy.sizes,
+            engine__base__wide_cpp=file("x" * 101),
+            engine__base__long_cpp=file(*["x"] * 400),
+            data__big_bin=b"\xff" * (256 * 1024 + 1),
+            engine__base__right_cpp=file(*["x" * 100] * 399),
+        )
+        self.assertEqual(found, ["data/big.bin:1", "engine/base/long.cpp:401",
+                                 "engine/base/wide.cpp:2"])
+
+    def test_the_first_line_says_what_a_file_is_for(self):
+        found = self.found(
+            tidy.purpose_first,
+            engine__base__a_cpp="#include <map>\n",
+            engine__base__a_h="// A header without a guard.\n",
+            experiments__a_toml="name = 'a'\n",
+            experiments__b_toml="# Shows something.\n",
+        )
+        self.assertEqual(found, ["engine/base/a.cpp:1", "engine/base/a.h:1",
+                                 "experiments/a.toml:1"])
+
+    def test_words_that_cannot_land_are_found_where_they_cannot(self):
+        unordered = "std::unordered_map<int, int> ids;"
+        found = self.found(
+            tidy.words,
+            engine__plan__a_cpp=file(unordered, "using namespace std;", "x ", "// na\u00efve"),
+            engine__data__a_cpp=file(unordered, 'auto quoted = "na\u00efve";'),
+        )
+        self.assertEqual(found, [f"engine/plan/a.cpp:{line}" for line in (2, 3, 4, 5)])
+
+    def test_a_file_is_named_by_a_noun(self):
+        found = self.found(tidy.names, engine__base__string_utils_h=header(),
+                           engine__base__text_h=header(), engine__base__Text_cpp=file())
+        self.assertEqual(found, ["engine/base/string_utils.h:1", "engine/base/Text.cpp:1"])
+
+    def test_the_map_in_the_readme_and_the_tree_agree(self):
+        tree = tidy.Tree({
+            "README.md": "| `engine/` | x |\n| `engine/base/` | x |\n| `gone/` | x |\n",
+            "engine/base/a.h": header(),
+            "engine/plan/a.h": header(),
+            ".ci/run": "",
+        })
+        self.assertEqual([text for _, _, text in tidy.readme_map(tree)],
+                         ["the map names 'gone', which is not in the tree",
+                          "the map lacks 'engine/plan'"])
+
+    def test_a_tree_without_git_is_read_without_build_output(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for path in ("engine/a.h", "build/b.h", "build-asan/c.h", ".deps/d.h"):
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_text(header())
+            self.assertEqual(list(tidy.Tree.read(root).files), ["engine/a.h"])
+
+
+if __name__ == "__main__":
+    unittest.main()
