@@ -18,10 +18,11 @@ endforeach()
 
 find_path(LibTorch_INCLUDE_DIR NAMES torch/csrc/api/include/torch/torch.h
   HINTS ${_hints} PATH_SUFFIXES include NO_DEFAULT_PATH)
-find_library(LibTorch_CPU_LIBRARY  NAMES torch_cpu  HINTS ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-find_library(LibTorch_C10_LIBRARY  NAMES c10        HINTS ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-find_library(LibTorch_CUDA_LIBRARY NAMES torch_cuda HINTS ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
-find_library(LibTorch_C10_CUDA_LIBRARY NAMES c10_cuda HINTS ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+set(_here HINTS ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+find_library(LibTorch_CPU_LIBRARY NAMES torch_cpu ${_here})
+find_library(LibTorch_C10_LIBRARY NAMES c10 ${_here})
+find_library(LibTorch_CUDA_LIBRARY NAMES torch_cuda ${_here})
+find_library(LibTorch_C10_CUDA_LIBRARY NAMES c10_cuda ${_here})
 
 if(LibTorch_INCLUDE_DIR)
   foreach(_h torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
@@ -81,11 +82,14 @@ endif()
 set(LibTorch_CUDA_FOUND FALSE)
 if(LibTorch_CUDA_LIBRARY AND LibTorch_C10_CUDA_LIBRARY AND NOT TARGET LibTorch::cuda)
   add_library(LibTorch::torch_cuda SHARED IMPORTED)
-  set_target_properties(LibTorch::torch_cuda PROPERTIES IMPORTED_LOCATION "${LibTorch_CUDA_LIBRARY}")
+  set_target_properties(LibTorch::torch_cuda PROPERTIES
+    IMPORTED_LOCATION "${LibTorch_CUDA_LIBRARY}")
   add_library(LibTorch::c10_cuda SHARED IMPORTED)
-  set_target_properties(LibTorch::c10_cuda PROPERTIES IMPORTED_LOCATION "${LibTorch_C10_CUDA_LIBRARY}")
+  set_target_properties(LibTorch::c10_cuda PROPERTIES
+    IMPORTED_LOCATION "${LibTorch_C10_CUDA_LIBRARY}")
   add_library(LibTorch::cuda INTERFACE IMPORTED)
   target_compile_definitions(LibTorch::cuda INTERFACE USE_C10D_NCCL)
-  target_link_libraries(LibTorch::cuda INTERFACE LibTorch::torch_cuda LibTorch::c10_cuda LibTorch::cpu)
+  target_link_libraries(LibTorch::cuda INTERFACE
+    LibTorch::torch_cuda LibTorch::c10_cuda LibTorch::cpu)
   set(LibTorch_CUDA_FOUND TRUE)
 endif()

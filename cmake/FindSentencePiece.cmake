@@ -1,6 +1,7 @@
 # Imported target SentencePiece::sentencepiece: encoding and training.
 #
-# Not through pkg-config: the .pc file of Debian 13 asks for one of protobuf that nothing here needs.
+# Not through pkg-config: the .pc file of Debian 13 asks for one of protobuf, which nothing here
+# needs.
 find_path(SentencePiece_INCLUDE_DIR sentencepiece_processor.h)
 find_library(SentencePiece_LIBRARY sentencepiece)
 find_library(SentencePiece_TRAIN_LIBRARY sentencepiece_train)

@@ -4,9 +4,9 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug" FORCE)
 endif()
 
-# Paths below the source root are hashed relative to it and the working folder is not hashed, so that
-# another clone or worktree hits the same entries. The precompiled header needs the two sloppiness
-# words; without them every file that uses it misses.
+# Paths below the source root are hashed relative to it and the working folder is not hashed, so
+# that another clone or worktree hits the same entries. The precompiled header needs the first two
+# sloppiness words, and a new clone's new time stamps the others; without them everything misses.
 find_program(CCACHE ccache)
 if(CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1

@@ -5,10 +5,9 @@
 # One precompiled header for all torch targets (about half a gigabyte, so exactly one). The library
 # behind it exists only to be built once.
 function(xp_precompile)
-  file(WRITE ${CMAKE_BINARY_DIR}/generated/xp_pch.cpp.new "// Carries the precompiled header.\n")
-  file(COPY_FILE ${CMAKE_BINARY_DIR}/generated/xp_pch.cpp.new ${CMAKE_BINARY_DIR}/generated/xp_pch.cpp
-    ONLY_IF_DIFFERENT)
-  add_library(xp_pch OBJECT ${CMAKE_BINARY_DIR}/generated/xp_pch.cpp)
+  set(source ${CMAKE_BINARY_DIR}/generated/xp_pch.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "// Carries the precompiled header.\n")
+  add_library(xp_pch OBJECT ${source})
   target_link_libraries(xp_pch PRIVATE xp_torch)
   xp_pch_for_ccache(xp_pch)
   target_precompile_headers(xp_pch PRIVATE ${ARGN})
@@ -27,9 +26,9 @@ function(xp_use_torch target)
   target_precompile_headers(${target} REUSE_FROM xp_pch)
 endfunction()
 
-# The tests of `target`, named "NAME: claim". A Catch2 tag [fuzz], [soak], [gpu] or [slow] becomes the
-# ctest label of that name. A tag is looked for at configure time only; until then a test with a new
-# tag runs unlabelled, which errs on the side of running it.
+# The tests of `target`, named "NAME: claim". A Catch2 tag [fuzz], [soak], [gpu] or [slow] becomes
+# the ctest label of that name. A tag is looked for at configure time only; until then a test with a
+# new tag runs unlabelled, which errs on the side of running it.
 function(xp_discover target name)
   set(rest "")
   foreach(label IN ITEMS fuzz soak gpu slow)
@@ -122,12 +121,13 @@ endfunction()
 
 function(xp_headers target scope)
   if(ARGN)
-    target_sources(${target} ${scope} FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARGN})
+    target_sources(${target} ${scope}
+      FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARGN})
     set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
 endfunction()
 
-# xp_program(PROGRAM [TORCH] [USES a b] [LIBS lib]): the program whose main is this folder's *_main.cpp.
+# xp_program(PROGRAM [TORCH] [USES a b] [LIBS lib]): the program of this folder's *_main.cpp.
 function(xp_program program)
   cmake_parse_arguments(ARG "TORCH" "" "USES;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *_main.cpp)
@@ -143,7 +143,8 @@ function(xp_program program)
   endif()
 endfunction()
 
-# xp_plugins(NAME [TORCH] KINDS a b [USES ...] [LIBS ...]): the components of these kinds, xp_plugins_NAME.
+# xp_plugins(NAME [TORCH] KINDS a b [USES ...] [LIBS ...]): the components of these kinds, together
+# xp_plugins_NAME.
 #
 # An OBJECT library, because the linker drops a member of an archive that nobody refers to, and a
 # component is referred to by nobody: it registers itself.

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Proves on a bare Debian that setup.sh forgets nothing: makes a minimal root, clones this commit, runs make.
+# Proves that setup.sh forgets nothing: clones this commit into a minimal Debian and runs make.
 #
 # usage: scripts/fresh-root.sh FOLDER [SUITE] [TARGET...]     default: bookworm build
 #
-# Needs root, debootstrap and 6 GB below FOLDER. The new root gets git and make, and from this system
+# Needs root, debootstrap and 6 GB below FOLDER. The new system gets git and make, and from this one
 # what it takes to reach the same servers: name service, proxies, certificates, pip's settings and,
-# for the suite that this system has itself, the sources of apt. FOLDER is kept, for a second try.
+# where the suite is this system's own, the sources of apt. FOLDER is kept, for a second try.
 set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }
-[ -n "${XP_FRESH_ROOT:-}" ] || exec env XP_FRESH_ROOT=1 unshare --mount --propagation slave "$0" "$@"
+# In a mount namespace of its own nothing has to be unmounted, and nothing can stay mounted.
+[ -n "${XP_FRESH_ROOT:-}" ] \
+  || exec env XP_FRESH_ROOT=1 unshare --mount --propagation slave "$0" "$@"
 mkdir -p "$1"
 root=$(cd "$1" && pwd)
 suite=${2:-bookworm}
@@ -25,17 +27,19 @@ mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 'Cre
 copy() {
   local path
   for path in "$@"; do
-    [ ! -e "$path" ] || { mkdir -p "$root$(dirname "$path")" && cp -rLT --remove-destination "$path" "$root$path"; }
+    [ -e "$path" ] || continue
+    mkdir -p "$root$(dirname "$path")"
+    # A link in the new root must not lead the copy back into this one.
+    cp -rLT --remove-destination "$path" "$root$path"
   done
 }
-copy /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt /usr/local/share/ca-certificates \
-  /etc/pip.conf "$HOME/.config/pip" "$HOME/.pip"
+copy /etc/resolv.conf /etc/hosts /etc/ssl/certs/ca-certificates.crt \
+  /usr/local/share/ca-certificates /etc/pip.conf "$HOME/.config/pip" "$HOME/.pip"
 if [ "$suite" = "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" ]; then
   rm -f "$root/etc/apt/sources.list"
   copy /etc/apt/sources.list /etc/apt/sources.list.d /etc/apt/auth.conf /etc/apt/auth.conf.d
 fi
 
-# In a mount namespace of its own nothing has to be unmounted, and nothing can stay mounted.
 mount --rbind /proc "$root/proc"
 mount --rbind /dev "$root/dev"
 

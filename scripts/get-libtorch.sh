@@ -22,7 +22,9 @@ case $kind in cpu | cuda) ;; *) echo "get-libtorch: cpu or cuda, not '$kind'" >&
 [ -z "${LibTorch_ROOT:-}" ] || exit 0
 
 # What lies in the folder is a function of the list of wheels and of the rule what to keep of them.
-stamp_of() { echo "$1 $(cat "scripts/libtorch-$1.txt" scripts/unpack_wheels.py | sha256sum | cut -c1-16)"; }
+stamp_of() {
+  echo "$1 $(cat "scripts/libtorch-$1.txt" scripts/unpack_wheels.py | sha256sum | cut -c1-16)"
+}
 up_to_date() {
   local have
   have=$(cat "$folder/.stamp" 2>/dev/null) || return 1
@@ -56,7 +58,10 @@ size=$([ "$kind" = cpu ] && echo "540 MB" || echo "3 GB")
 echo "get-libtorch: fetching LibTorch for $kind, about $size" >&2
 for pause in 3 10 0; do
   if download; then break; fi
-  [ "$pause" != 0 ] || { echo "get-libtorch: the wheels did not come; run it again to go on" >&2 && exit 1; }
+  if [ "$pause" = 0 ]; then
+    echo "get-libtorch: the wheels did not come; run it again to go on" >&2
+    exit 1
+  fi
   echo "get-libtorch: trying again in $pause s" >&2
   sleep "$pause"
 done

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts in place everything the build needs: system packages, Catch2 3 and LibTorch. Safe to repeat.
 #
-# usage: scripts/setup.sh [cpu|cuda]    without a word: cuda where an NVIDIA driver answers, else cpu
+# usage: scripts/setup.sh [cpu|cuda]    default: cuda where an NVIDIA driver answers, else cpu
 #
 # Installs as root or through sudo. Where neither works it prints what is missing and stops.
 # Tried on Debian 12; written for Debian 13 and Ubuntu 24.04 as well.
@@ -18,8 +18,7 @@ main() {
   local kind=${1:-$(accelerator)}
   local missing
   mapfile -t missing < <(missing_packages)
-  if ! scripts/get-libtorch.sh --check "$kind" && ! "${PYTHON:-python3}" -m pip --version &>/dev/null
-  then
+  if ! scripts/get-libtorch.sh --check "$kind" && ! has_pip; then
     missing+=(python3-pip)
   fi
   if [ ${#missing[@]} -gt 0 ] || ! has_catch2; then
@@ -28,9 +27,9 @@ main() {
   scripts/get-libtorch.sh "$kind"
 }
 
-accelerator() {
-  if command -v nvidia-smi >/dev/null && nvidia-smi -L &>/dev/null; then echo cuda; else echo cpu; fi
-}
+accelerator() { if nvidia-smi -L &>/dev/null; then echo cuda; else echo cpu; fi; }
+
+has_pip() { "${PYTHON:-python3}" -m pip --version &>/dev/null; }
 
 missing_packages() {
   local present
@@ -49,12 +48,13 @@ has_catch2() {
 
 install_packages() {
   if ! command -v apt-get >/dev/null; then
-    stop "this system has no apt-get; install these, or what they are called here: $* Catch2 (3 or later)"
+    stop "this system has no apt-get; install these, by the names they have here:" \
+      "  $* catch2 (3 or later)"
   fi
   become_root || stop "these packages are missing and neither root nor sudo is at hand;" \
     "ask someone who may to run" \
     "  apt-get install --no-install-recommends$(printf ' %s' "$@")" \
-    "$(has_catch2 || echo "  and to install catch2 3 or later (Debian 12: from bookworm-backports)")"
+    "$(has_catch2 || echo "  and install catch2, 3 or later (Debian 12: from its backports)")"
   echo "setup: installing $*$(has_catch2 || echo " catch2")" >&2
   # A broken source of another party must not keep us from the packages of the system.
   apt_get update || echo "setup: the package lists are not all up to date; going on" >&2
@@ -85,8 +85,8 @@ install_catch2() {
     apt_get install --no-install-recommends -t bookworm-backports catch2
   else
     # The backports of the mirror that this system already uses, for these two commands only.
-    uri=$(apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' \
-      | awk '$1 ~ /^(bookworm|oldstable|stable)$/ && $2 == "main" {print $3; exit}')
+    uri=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' \
+      'Created-By: Packages' | awk '$1 " " $2 " " $3 == "Debian bookworm main" {print $4; exit}')
     [ -n "$uri" ] || stop "no source for Debian bookworm in /etc/apt; Catch2 3 is in its backports"
     parts=$(mktemp -d)
     chmod 755 "$parts"
