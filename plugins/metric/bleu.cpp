@@ -1,0 +1,146 @@
+// BLEU, equal to sacreBLEU's: tokenizer 13a, exponential smoothing, case kept.
+// Source: Papineni et al. 2002, "BLEU"; Post 2018, "A Call for Clarity in Reporting BLEU Scores";
+// sacreBLEU 2.6.0, metrics/bleu.py and tokenizers/tokenizer_{13a,re}.py.
+#include "engine/base/ngrams.h"
+#include "registry/metric.h"
+
+#include <array>
+#include <cmath>
+
+namespace xp {
+namespace {
+
+constexpr size_t kOrder = 4;
+
+struct Counts {
+  int64_t hypothesis_length = 0, reference_length = 0;
+  std::array<int64_t, kOrder> matches{}, totals{};
+};
+
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
+}
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+bool is_stop(char c) {
+  return c == '.' || c == ',';
+}
+
+// ASCII punctuation but - ' . and , which depend on what is beside them.
+bool is_separate(char c) {
+  return (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || c == '/' || (c >= ':' && c <= '@') ||
+         (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+}
+
+// Replaces each pair that `matches`, from the left and without overlap, by the pair with spaces
+// where `gaps` has them: before, between, behind.
+template <class Matches>
+void space_pairs(std::string& text, Matches&& matches, std::array<std::string_view, 3> gaps) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 4);
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
+      out.append(gaps[0]).append(1, text[i]).append(gaps[1]).append(1, text[i + 1]).append(gaps[2]);
+      ++i;
+    } else {
+      out += text[i];
+    }
+  }
+  text = std::move(out);
+}
+
+// The line with its tokens between white space. Works on bytes: no rule looks inside a character.
+std::string tokenized(std::string_view line) {
+  const auto parts = words(line);
+  std::string text = " ";
+  if (!parts.empty()) {
+    const char* const end = parts.back().data() + parts.back().size();
+    text.append(line.data(), end);  // sacreBLEU strips at the end before it joins lines at "-\n"
+  }
+  replace_all(text, "<skipped>", "");
+  replace_all(text, "-\n", "");
+  replace_all(text, "\n", " ");
+  if (text.find('&') != std::string::npos) {
+    replace_all(text, "&quot;", "\"");
+    replace_all(text, "&amp;", "&");
+    replace_all(text, "&lt;", "<");
+    replace_all(text, "&gt;", ">");
+  }
+  std::string out;
+  out.reserve(2 * text.size());
+  for (const char c : text) {
+    if (is_separate(c))
+      out.append(1, ' ').append(1, c).append(1, ' ');
+    else
+      out += c;
+  }
+  out += ' ';
+  space_pairs(out, [](char a, char b) { return !is_digit(a) && is_stop(b); }, {"", " ", " "});
+  space_pairs(out, [](char a, char b) { return is_stop(a) && !is_digit(b); }, {" ", " ", ""});
+  space_pairs(out, [](char a, char b) { return is_digit(a) && b == '-'; }, {"", " ", " "});
+  return out;
+}
+
+// Sums over the corpus, in `counts`.
+void add(const std::string& hypothesis, const std::string& reference, NgramMatcher& matcher,
+         Counts& counts) {
+  const std::string hypothesis_text = tokenized(hypothesis), reference_text = tokenized(reference);
+  WordNumbers numbers;
+  const auto hypothesis_ids = numbers(words(hypothesis_text));
+  const auto reference_ids = numbers(words(reference_text));
+  const auto matches = matcher.match(hypothesis_ids, reference_ids);
+  counts.hypothesis_length += static_cast<int64_t>(hypothesis_ids.size());
+  counts.reference_length += static_cast<int64_t>(reference_ids.size());
+  for (size_t n = 0; n < kOrder; ++n) {
+    counts.matches[n] += matches[n];
+    if (hypothesis_ids.size() > n)
+      counts.totals[n] += static_cast<int64_t>(hypothesis_ids.size() - n);
+  }
+}
+
+double bleu(const Counts& counts) {
+  if (counts.matches == std::array<int64_t, kOrder>{}) return 0;
+  const auto hypothesis = static_cast<double>(counts.hypothesis_length);
+  const auto reference = static_cast<double>(counts.reference_length);
+  const double brevity = hypothesis < reference ? std::exp(1 - reference / hypothesis) : 1;
+  double log_sum = 0, smooth = 1;
+  for (size_t n = 0; n < kOrder; ++n) {
+    const auto total = static_cast<double>(counts.totals[n]);
+    if (total == 0) return 0;  // no sentence has n words: without effective order, the score is 0
+    if (counts.matches[n] == 0) smooth *= 2;
+    const double precision = counts.matches[n] == 0
+                                 ? 100 / (smooth * total)
+                                 : 100 * static_cast<double>(counts.matches[n]) / total;
+    log_sum += std::log(precision);
+  }
+  return brevity * std::exp(log_sum / kOrder);
+}
+
+struct Bleu final : Metric {
+  struct Config {
+    void describe(auto&) {}
+  };
+
+  explicit Bleu(const Config&) {}
+
+  std::vector<Score> score(std::span<const std::string> hypotheses,
+                           std::span<const std::string> references,
+                           const std::string&) const override {
+    check(hypotheses.size() == references.size(), "every hypothesis has one reference");
+    NgramMatcher matcher(kOrder);
+    Counts counts;
+    for (size_t i = 0; i < hypotheses.size(); ++i)
+      add(hypotheses[i], references[i], matcher, counts);
+    return {{"bleu", bleu(counts), "", "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
+             true}};
+  }
+};
+
+XP_REGISTER(Metric, Bleu, "bleu", "corpus BLEU with sacreBLEU's 13a tokenizer");
+
+}  // namespace
+}  // namespace xp

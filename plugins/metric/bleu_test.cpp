@@ -1,0 +1,96 @@
+// BLEU equals sacreBLEU 2.6.0: the expected values are its output for these sentences.
+#include "registry/metric.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
+
+namespace xp {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+std::vector<Score> scores(const Texts& hypotheses, const Texts& references) {
+  return make_part<Metric>({{"use", "bleu"}})->score(hypotheses, references, "fr");
+}
+
+struct Case {
+  const char* claim;
+  Texts hypotheses, references;
+  double expected;
+};
+
+TEST_CASE("BLEU equals sacreBLEU") {
+  const std::vector<Case> cases = {
+      {"plain sentences",
+       {"The cat sat on the mat.", "There is a dog in the garden, I think."},
+       {"The cat is sitting on the mat.", "I think there is a dog in the garden."},
+       52.227613653601914},
+      {"stops and commas in numbers",
+       {"It costs 1,000.5 euros in 2023-24.", "Version 3.14, released on 5-6 May,ended.",
+        "about .5 or 5. or ,7"},
+       {"It costs 1,000.5 euros in 2023-2024.", "Version 3.14 (released on 5-6 May) ended.",
+        "about .5 or 5. or , 7"},
+       73.31329005620815},
+      {"entities and <skipped>",
+       {"Press &quot;OK&quot; &amp; wait &lt;5 s&gt;", "Fish &amp;lt; chips", "a <skipped>b R&D"},
+       {"Press \"OK\" & wait <5 s>", "Fish < chips", "ab R&D &nbsp;"},
+       75.22089931627495},
+      {"punctuation and white space beyond ASCII",
+       {"« Où est-ce ? » — demanda-t-il…", "L’été\u00A0: 10\u202F000 €, n’est-ce pas\u2009?",
+        "日本語 の 文。Übung macht den Meister,naïve", "emoji 😀, 😀. 😀"},
+       {"« Où est-ce donc ? » — demanda-t-elle…", "L’été\u00A0: 10\u202F000\u00A0€, n’est-ce pas ?",
+        "日本語 の 文、 Übung macht den Meister, naïve", "emoji 😀 😀, 😀."},
+       65.46912780441501},
+      {"an empty hypothesis",
+       {"", "the small house", "   "},
+       {"a big house", "the small house by the sea", "something else"},
+       0.0},
+      {"nothing on either side", {""}, {""}, 0.0},
+      {"an empty reference",
+       {"a b c d e", "one two three four five six"},
+       {"", "one two three four five seven"},
+       43.13894320445206},
+      {"nothing shared", {"alpha beta gamma delta"}, {"one two three four"}, 0.0},
+      {"no shared 3-gram: smoothing",
+       {"the cat likes fish a lot today"},
+       {"the dog hates fish a bit now"},
+       14.535768424205482},
+      {"no 4-gram at all: effective order is off", {"ok"}, {"ok"}, 0.0},
+      {"three equal words", {"yes it is"}, {"yes it is"}, 0.0},
+      {"clipped counts",
+       {"the the the the the the the"},
+       {"the cat is on the mat"},
+       7.809849842300637},
+      {"line ends inside a sentence",
+       {"one line-\nbroken and\nagain  ", "end-\n"},
+       {"one linebroken and again", "end-"},
+       100.00000000000004},
+      {"ASCII punctuation",
+       {"(a) [b] {c} a/b a_b x^y 50% #1 @me c++ $5 *p ~q `r` don't it's "
+        "A:B;C!D?E=F|G\\H",
+        "wait... what?!., -- 3-D 1-2-3 a-b U.S.A. e.g., 1.2.3"},
+       {"(a) [b] {c} a / b a _ b x ^ y 50 % # 1 @ me c + + $ 5 * p ~ q ` r ` "
+        "don't it's A: B; C! D? E=F | G\\H",
+        "wait ... what ?! . , - - 3 -D 1 - 2-3 a-b U.S.A. e.g. , 1.2.3"},
+       93.73013217840099},
+  };
+  for (const Case& c : cases) {
+    INFO(c.claim);
+    CHECK_THAT(scores(c.hypotheses, c.references)[0].value,
+               Catch::Matchers::WithinAbs(c.expected, 1e-9));
+  }
+}
+
+TEST_CASE("BLEU carries sacreBLEU's signature") {
+  const Score score = scores({"a"}, {"b"})[0];
+  CHECK(score.name == "bleu");
+  CHECK(score.signature == "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0");
+  CHECK(score.higher_is_better);
+}
+
+TEST_CASE("BLEU takes bytes that are no text") {
+  CHECK(scores({"a \xFF b c d", "\xE2\x82"}, {"a \xFF b c d", "\xE2\x82"})[0].value > 99.99);
+}
+
+}  // namespace
+}  // namespace xp
