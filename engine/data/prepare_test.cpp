@@ -1,0 +1,234 @@
+// Preparation with a corpus that is a table in memory and a tokenizer of words.
+#include "engine/data/prepare.h"
+
+#include "engine/base/text.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+using Catch::Matchers::Message;
+
+struct Line {
+  std::string subset, source, target;
+};
+std::vector<Line> lines;       // what the corpus `table` consists of
+bool dies_while_read = false;  // or how it ends
+
+struct TableCorpus final : Corpus {
+  struct Config {
+    std::string path;
+    double noise = 0.5;
+    void describe(auto& field) {
+      field("path", path, "where", any(), Scope::kNone);
+      field("noise", noise, "a number");
+    }
+  };
+  explicit TableCorpus(const Config&) {}
+  std::vector<Direction> directions(const CorpusPlace&,
+                                    const std::vector<std::string>& pairs) const override {
+    std::vector<Direction> out;
+    for (const auto& pair : pairs)
+      out.push_back(parse_direction(pair));
+    return out;
+  }
+  CorpusInputs inputs(const CorpusPlace&, const std::vector<Direction>&) const override {
+    return {{{"lines", lines.size()}}, true, ""};
+  }
+  void read(const CorpusPlace&, const Direction&, const PairSink& sink,
+            const DropSink& dropped) const override {
+    for (const auto& line : lines)
+      sink(line.subset, line.source, line.target);
+    dropped("train", "too odd", 3);
+    if (dies_while_read) ::raise(SIGKILL);
+  }
+};
+
+// Words in order of their first appearance are 4, 5, 6, ...
+struct Words final : Vocabulary {
+  std::vector<std::string> known;
+  int32_t size() const override { return static_cast<int32_t>(known.size()) + 4; }
+  std::vector<int32_t> encode(std::string_view text) const override {
+    std::vector<int32_t> ids;
+    for (const auto& word : split(text, ' ')) {
+      const auto found = std::find(known.begin(), known.end(), word);
+      ids.push_back(found == known.end() ? 3 : static_cast<int32_t>(found - known.begin()) + 4);
+    }
+    return ids;
+  }
+  std::string decode(std::span<const int32_t>) const override { return ""; }
+};
+
+struct WordTokenizer final : Tokenizer {
+  struct Config {
+    bool joint = true;
+    void describe(auto& field) { field("joint", joint, "one vocabulary"); }
+  };
+  explicit WordTokenizer(const Config& c) : config(c) {}
+  bool is_joint() const override { return config.joint; }
+  void train(const Sentences& sentences, const fs::path&, const fs::path& folder) const override {
+    std::vector<std::string> words;
+    sentences([&](std::string_view text) {
+      for (const auto& word : split(text, ' ')) {
+        if (std::find(words.begin(), words.end(), word) == words.end()) words.push_back(word);
+      }
+    });
+    write_atomic(folder / "words", join(words, "\n"));
+  }
+  std::unique_ptr<Vocabulary> open(const fs::path& folder) const override {
+    auto out = std::make_unique<Words>();
+    out->known = split(read_file(folder / "words"), '\n');
+    return out;
+  }
+  Config config;
+};
+
+XP_REGISTER(Corpus, TableCorpus, "table", "pairs of this test");
+XP_REGISTER(Tokenizer, WordTokenizer, "words", "words as they are");
+
+struct PrepareTest {
+  TempFolder folder;
+  fs::path corpus = folder.path() / "corpora" / "0123456789abcdef";
+  Value settings = {{"use", "table"}, {"pairs", {"en-fr"}}, {"vocabulary", {{"use", "words"}}}};
+
+  explicit PrepareTest() {
+    dies_while_read = false;
+    lines = {{"train", "a b", "x y"}, {"train", "b", "y"}, {"valid", "b c", "y z"}};
+  }
+  PreparedCorpus prepared() const {
+    prepare_corpus(settings, {}, corpus);
+    return open_corpus(corpus);
+  }
+  static std::vector<std::vector<int32_t>> ids(const TokenFile& file) {
+    std::vector<std::vector<int32_t>> out;
+    for (int64_t i = 0; i < file.size(); ++i)
+      out.push_back(file.sentence(i));
+    return out;
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const auto& entry : fs::directory_iterator(corpus.parent_path()))
+      out.push_back(entry.path().filename());
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+};
+
+const Direction kEnFr{"en", "fr"};
+
+TEST_CASE_METHOD(PrepareTest, "a corpus becomes ids, a vocabulary and raw evaluation text") {
+  const auto opened = prepared();
+  CHECK(ids(opened.tokens("train", kEnFr, Side::kSource)) ==
+        std::vector<std::vector<int32_t>>{{4, 5}, {5}});
+  CHECK(ids(opened.tokens("train", kEnFr, Side::kTarget)) ==
+        std::vector<std::vector<int32_t>>{{6, 7}, {7}});
+  CHECK(ids(opened.tokens("valid", kEnFr, Side::kSource)) ==
+        std::vector<std::vector<int32_t>>{{5, 3}});
+  CHECK(opened.references("valid", kEnFr) == std::vector<std::string>{"y z"});
+  CHECK(opened.text("valid", kEnFr, Side::kSource) == std::vector<std::string>{"b c"});
+  CHECK(opened.vocabulary().size() == 8);
+  CHECK(opened.subsets() == std::vector<std::string>{"train", "valid"});
+}
+
+TEST_CASE_METHOD(PrepareTest, "what is dropped from train is counted with its reason") {
+  lines = {{"train", "a b", "x y"}, {"train", "a b", "x y"},  {"train", " ", "x"},
+           {"train", "B, e!", "q"}, {"train", "q", "Y z"},    {"train", "a b c d", "x"},
+           {"valid", "b e", "y z"}, {"train", "a b", "x y z"}};
+  settings["max_length"] = 3;
+  const Value stats = prepared().stats();
+  CHECK(stats["train"]["en-fr"] == Value::parse(R"({
+    "read": 10, "kept": 2, "source_tokens": 4, "target_tokens": 5, "source_unknown": 0,
+    "target_unknown": 0, "dropped": {"blank": 1, "in another subset": 2, "repeated": 1,
+    "longer than max_length": 1, "too odd": 3}})"));
+  CHECK(stats["valid"]["en-fr"]["source_unknown"] == 1);
+}
+
+TEST_CASE_METHOD(PrepareTest, "each side may have its own vocabulary") {
+  settings["vocabulary"]["joint"] = false;
+  const auto opened = prepared();
+  CHECK(opened.vocabulary(Side::kSource).size() == 6);
+  CHECK(ids(opened.tokens("train", kEnFr, Side::kTarget)) ==
+        std::vector<std::vector<int32_t>>{{4, 5}, {5}});
+}
+
+TEST_CASE_METHOD(PrepareTest, "a subset that is not there is answered with those that are") {
+  CHECK_THROWS_MATCHES(prepared().tokens("test", kEnFr, Side::kSource), Error,
+                       Message("the corpus has no subset 'test' for en-fr; it has: train, valid"));
+}
+
+TEST_CASE_METHOD(PrepareTest, "a corpus without training pairs is refused") {
+  lines = {{"valid", "b c", "y z"}};
+  CHECK_THROWS_MATCHES(prepared(), Error, Message("corpus 'table' has no training pair for en-fr"));
+  CHECK_FALSE(fs::exists(corpus));
+}
+
+TEST_CASE_METHOD(PrepareTest, "a killed preparation leaves nothing that is taken for a corpus") {
+  if (::fork() == 0) {
+    dies_while_read = true;
+    prepare_corpus(settings, {}, corpus);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::wait(&status);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK_FALSE(fs::exists(corpus));
+  prepared();
+  CHECK(names() == std::vector<std::string>{".0123456789abcdef.lock", "0123456789abcdef"});
+}
+
+TEST_CASE_METHOD(PrepareTest, "two processes prepare one corpus once: the second waits") {
+  auto lock = std::make_optional(FileLock::wait(corpus.parent_path() / ".0123456789abcdef.lock"));
+  std::thread second([&] { prepare_corpus(settings, {}, corpus); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK_FALSE(fs::exists(corpus));
+  make_folder_atomic(corpus,
+                     [](const fs::path& fresh) { write_atomic(fresh / "corpus.json", "{}"); });
+  lock.reset();
+  second.join();
+  CHECK(read_file(corpus / "corpus.json") == "{}");
+}
+
+TEST_CASE_METHOD(PrepareTest, "a folder where nothing may be written is named") {
+  if (::geteuid() == 0) SKIP("root may write everywhere");
+  fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
+  CHECK_THROWS_AS(prepared(), Error);
+  fs::permissions(folder.path(), fs::perms::owner_all);
+}
+
+TEST_CASE_METHOD(PrepareTest, "an id covers settings and contents, not where files lie") {
+  const auto id = [](const Value& table) { return corpus_id(table, corpus_inputs(table, {})); };
+  const std::string first = id(settings);
+  Value other = settings;
+  other["path"] = "/elsewhere";
+  CHECK(id(other) == first);
+  other["noise"] = 0.5;
+  other["vocabulary"]["joint"] = true;
+  CHECK(id(other) == first);
+  other["noise"] = 1;
+  CHECK(id(other) != first);
+  lines.pop_back();
+  CHECK(id(settings) != first);
+}
+
+TEST_CASE_METHOD(PrepareTest, "a damaged corpus is an error of the machine") {
+  prepared();
+  write_atomic(corpus / "corpus.json", "{\"directions\": 3}");
+  CHECK_THROWS_AS(open_corpus(corpus), Error);
+  write_atomic(corpus / "corpus.json", "{");
+  CHECK_THROWS_MATCHES(open_corpus(corpus), Error,
+                       Message("'" + (corpus / "corpus.json").string() +
+                               "' is damaged; delete its folder and prepare the corpus again"));
+}
+
+}  // namespace
+}  // namespace xp

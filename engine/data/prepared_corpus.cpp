@@ -1,0 +1,98 @@
+// Opens the folder of a prepared corpus.
+#include "engine/data/prepared_corpus.h"
+
+#include "engine/base/text.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+Value parsed(const fs::path& path) {
+  Value value;
+  try {
+    value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+  } catch (const Error& error) {
+    machine_error("{}; prepare the corpus again", error.what());
+  }
+  if (!value.is_object()) {
+    machine_error("'{}' is damaged; delete its folder and prepare the corpus again", path.string());
+  }
+  return value;
+}
+
+}  // namespace
+
+std::string_view side_name(Side side) {
+  return side == Side::kSource ? "source" : "target";
+}
+
+bool PreparedCorpus::has(const std::string& subset, const Direction& direction) const {
+  const auto found = stats_.find(subset);
+  return found != stats_.end() && found->contains(direction.name());
+}
+
+const Vocabulary& PreparedCorpus::vocabulary(Side side) const {
+  return side == Side::kSource ? *vocabularies_.front() : *vocabularies_.back();
+}
+
+fs::path PreparedCorpus::file(const std::string& subset, const Direction& direction, Side side,
+                              const char* ending) const {
+  if (has(subset, direction)) {
+    return folder_ / fmt::format("{}.{}.{}.{}", subset, direction.name(), side_name(side), ending);
+  }
+  std::vector<std::string> known = subsets_;
+  std::erase_if(known, [&](const auto& name) { return !has(name, direction); });
+  user_error("the corpus has no subset '{}' for {}; it has: {}", subset, direction.name(),
+             known.empty() ? "none" : join(known, ", "));
+}
+
+TokenFile PreparedCorpus::tokens(const std::string& subset, const Direction& direction,
+                                 Side side) const {
+  TokenFile opened(file(subset, direction, side, "tokens"));
+  const Value& counts = stats_[subset][direction.name()];
+  if (opened.size() != counts.value("kept", int64_t{-1}) ||
+      opened.vocabulary_size() != vocabulary(side).size()) {
+    machine_error("the files of '{}' do not belong together; delete it and prepare it again",
+                  folder_.string());
+  }
+  return opened;
+}
+
+std::vector<std::string> PreparedCorpus::text(const std::string& subset, const Direction& direction,
+                                              Side side) const {
+  if (subset == "train") user_error("the raw text of 'train' is not kept; score another subset");
+  auto lines = split(read_file(file(subset, direction, side, "txt")), '\n');
+  lines.pop_back();  // behind the last line end
+  if (static_cast<int64_t>(lines.size()) !=
+      stats_[subset][direction.name()].value("kept", int64_t{-1})) {
+    machine_error("the text of '{}' in '{}' is damaged; delete the folder and prepare it again",
+                  subset, folder_.string());
+  }
+  return lines;
+}
+
+PreparedCorpus open_corpus(const fs::path& folder) {
+  PreparedCorpus out;
+  out.folder_ = folder;
+  const Value about = parsed(folder / "corpus.json");
+  out.stats_ = parsed(folder / "stats.json");
+  try {
+    for (const auto& name : about.at("directions"))
+      out.directions_.push_back(parse_direction(name.get<std::string>()));
+    out.subsets_ = about.at("subsets").get<std::vector<std::string>>();
+    const auto tokenizer = make_part<Tokenizer>(about.at("vocabulary"));
+    if (tokenizer->is_joint()) {
+      out.vocabularies_.push_back(tokenizer->open(folder / "vocabulary"));
+    } else {
+      for (const Side side : {Side::kSource, Side::kTarget})
+        out.vocabularies_.push_back(tokenizer->open(folder / "vocabulary" / side_name(side)));
+    }
+  } catch (const Value::exception& error) {
+    machine_error("'{}' is damaged: {}; delete its folder and prepare the corpus again",
+                  (folder / "corpus.json").string(), error.what());
+  }
+  return out;
+}
+
+}  // namespace xp

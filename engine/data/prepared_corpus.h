@@ -1,0 +1,64 @@
+// A prepared corpus: the folder corpora/ID, opened for reading.
+//
+// The folder holds:
+//   corpus.json                     what it is: directions, subsets, settings, inputs
+//   SUBSET.DIRECTION.SIDE.tokens    token files (token_file.h); SIDE is `source` or `target`
+//   SUBSET.DIRECTION.SIDE.txt       raw text of every subset but train, for scoring
+//   vocabulary/                     the tokenizer's files (or vocabulary/source, .../target)
+//   stats.json                      pairs read, kept and dropped with reasons; tokens
+#pragma once
+
+#include "engine/data/token_file.h"
+#include "registry/corpus.h"
+#include "registry/tokenizer.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+enum class Side { kSource, kTarget };
+std::string_view side_name(Side side);  ///< "source", "target"
+
+/// A prepared corpus, opened for reading. Immutable; may be used by several threads.
+class PreparedCorpus {
+ public:
+  const fs::path& folder() const { return folder_; }
+  const std::vector<Direction>& directions() const { return directions_; }
+  const std::vector<std::string>& subsets() const { return subsets_; }
+  bool has(const std::string& subset, const Direction& direction) const;
+
+  /// The vocabulary of a side; both sides have the same one where it is joint.
+  const Vocabulary& vocabulary(Side side = Side::kSource) const;
+  bool is_joint() const { return vocabularies_.size() == 1; }
+
+  /// Raises kUser where the corpus has no such subset: the message names those it has.
+  TokenFile tokens(const std::string& subset, const Direction& direction, Side side) const;
+
+  /// Raw sentences of a subset other than train, in the order of its token files.
+  std::vector<std::string> text(const std::string& subset, const Direction& direction,
+                                Side side) const;
+  std::vector<std::string> references(const std::string& subset, const Direction& direction) const {
+    return text(subset, direction, Side::kTarget);
+  }
+
+  /// The content of stats.json: "SUBSET" -> "DIRECTION" -> {"read", "kept", "source_tokens",
+  /// "target_tokens", "source_unknown", "target_unknown", "dropped": {reason: count}}.
+  const Value& stats() const { return stats_; }
+
+ private:
+  friend PreparedCorpus open_corpus(const fs::path& folder);
+  fs::path file(const std::string& subset, const Direction& direction, Side side,
+                const char* ending) const;
+  fs::path folder_;
+  std::vector<Direction> directions_;
+  std::vector<std::string> subsets_;
+  std::vector<std::unique_ptr<Vocabulary>> vocabularies_;
+  Value stats_;
+};
+
+/// Opens what `prepare_corpus` made. Raises kMachine where it is missing or damaged.
+PreparedCorpus open_corpus(const fs::path& folder);
+
+}  // namespace xp

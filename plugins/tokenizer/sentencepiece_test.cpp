@@ -1,0 +1,133 @@
+// SentencePiece through the interface of its kind.
+#include "engine/base/file.h"
+#include "engine/base/hash.h"
+#include "engine/base/text.h"
+#include "registry/tokenizer.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <sentencepiece_trainer.h>
+
+#include <sstream>
+
+namespace xp {
+namespace {
+
+using Catch::Matchers::Message;
+
+struct SentencePieceTest {
+  TempFolder folder;
+  Value settings = {{"use", "sentencepiece"}, {"size", 60}};
+
+  static void text(const std::function<void(std::string_view)>& each) {
+    for (const char* line : {"the quick brown fox jumps over the lazy dog", "the lazy fox sleeps",
+                             "a quick dog jumps over a brown fox", "le renard brun saute"})
+      each(line);
+  }
+  std::unique_ptr<Vocabulary> trained() const {
+    const auto tokenizer = make_part<Tokenizer>(settings);
+    tokenizer->train(text, folder.path(), folder.path());
+    return tokenizer->open(folder.path());
+  }
+  std::string model_hash() const {
+    return sha256_file((folder.path() / "sentencepiece.model").string());
+  }
+};
+
+TEST_CASE_METHOD(SentencePieceTest, "text comes back from its ids") {
+  for (const char* type : {"bpe", "unigram"}) {
+    settings["type"] = type;
+    settings["size"] = 36;
+    const auto vocabulary = trained();
+    CHECK(vocabulary->size() == 36);
+    CHECK(vocabulary->decode(vocabulary->encode("the lazy brown fox")) == "the lazy brown fox");
+  }
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "special ids are skipped and unknown characters have theirs") {
+  const auto vocabulary = trained();
+  auto ids = vocabulary->encode("fox");
+  ids.insert(ids.begin(), {Special::kBegin, Special::kPad});
+  ids.push_back(Special::kEnd);
+  CHECK(vocabulary->decode(ids) == "fox");
+  CHECK(vocabulary->encode("\xe2\x98\x83").back() == Special::kUnknown);
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "bytes stand for unknown characters where asked") {
+  settings["byte_fallback"] = true;
+  settings["size"] = 310;
+  const auto vocabulary = trained();
+  CHECK(vocabulary->decode(vocabulary->encode("fox \xe2\x98\x83")) == "fox \xe2\x98\x83");
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "training twice gives the same bytes") {
+  for (const char* type : {"bpe", "unigram"}) {
+    settings["type"] = type;
+    settings["size"] = 36;
+    settings["sample"] = 3;
+    trained();
+    const auto first = model_hash();
+    trained();
+    CHECK(model_hash() == first);
+  }
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "a size the text does not carry is answered with the largest") {
+  settings["type"] = "unigram";
+  settings["size"] = 4000;
+  CHECK_THROWS_MATCHES(trained(), Error,
+                       Message("'size' in [corpus.vocabulary] is 4000, more than the text allows; "
+                               "the largest that works is 38"));
+  settings["type"] = "bpe";
+  CHECK_THROWS_MATCHES(trained(), Error,
+                       Message("'size' in [corpus.vocabulary] is 4000, more than the text allows; "
+                               "the largest that works is 137"));
+  settings["size"] = 137;
+  CHECK(trained()->size() == 137);
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "a size below the characters is answered with the smallest") {
+  settings["size"] = 10;
+  CHECK_THROWS_MATCHES(trained(), Error,
+                       Message("'size' in [corpus.vocabulary] is 10, less than the characters of "
+                               "the text need; the smallest that works is 31"));
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "an existing model keeps its pieces behind our special ids") {
+  // The library's own defaults put the unknown piece first and have no padding.
+  std::vector<std::string> lines;
+  text([&](std::string_view line) { lines.emplace_back(line); });
+  write_atomic(folder.path() / "text", join(lines, "\n") + "\n");
+  const auto status = sentencepiece::SentencePieceTrainer::Train(
+      "--input=" + (folder.path() / "text").string() + " --model_prefix=" +
+      (folder.path() / "own").string() + " --vocab_size=60 --model_type=bpe --minloglevel=2");
+  REQUIRE(status.ok());
+  settings["model"] = "own.model";
+  const auto vocabulary = trained();
+  CHECK(vocabulary->size() == 61);
+  CHECK(vocabulary->decode(vocabulary->encode("the lazy fox")) == "the lazy fox");
+  const auto inputs = make_part<Tokenizer>(settings)->inputs(folder.path());
+  CHECK(inputs["model"] == sha256_file((folder.path() / "own.model").string()));
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "what is no model is refused") {
+  write_atomic(folder.path() / "own.model", "not a model");
+  settings["model"] = "own.model";
+  CHECK_THROWS_AS(trained(), Error);
+  settings["model"] = "missing.model";
+  CHECK_THROWS_AS(make_part<Tokenizer>(settings)->inputs(folder.path()), Error);
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "a damaged vocabulary is an error of the machine") {
+  trained();
+  write_atomic(folder.path() / "sentencepiece.model", "x");
+  try {
+    make_part<Tokenizer>(settings)->open(folder.path());
+    FAIL("opened");
+  } catch (const Error& error) {
+    CHECK(error.blame() == Blame::kMachine);
+  }
+}
+
+}  // namespace
+}  // namespace xp
