@@ -75,7 +75,7 @@ struct TranslationModel : torch::nn::Module {
 };
 
 struct ModelContext {
-  int64_t vocabulary = 0;
+  int64_t source_vocabulary = 0, target_vocabulary = 0;
   int64_t seed = 1;
   Groups groups;
   /// [eval] capacity_fraction, alpha and beta; used while the model is not training.

@@ -106,12 +106,17 @@ std::string read_file(const fs::path& path) {
 }
 
 void write_atomic(const fs::path& path, std::string_view bytes) {
+  write_atomic(path, std::span(&bytes, 1));
+}
+
+void write_atomic(const fs::path& path, std::span<const std::string_view> pieces) {
   make_parents(path);
   const fs::path fresh = beside(path);
   try {
     const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
     if (file.get() < 0) machine_error("writing '{}': {}", path.string(), reason());
-    write_all(file.get(), bytes, path);
+    for (const auto piece : pieces)
+      write_all(file.get(), piece, path);
     if (::fsync(file.get()) != 0) machine_error("writing '{}': {}", path.string(), reason());
     if (::rename(fresh.c_str(), path.c_str()) != 0) {
       machine_error("writing '{}': {}", path.string(), reason());
@@ -119,6 +124,17 @@ void write_atomic(const fs::path& path, std::string_view bytes) {
   } catch (...) {
     ::unlink(fresh.c_str());
     throw;
+  }
+  flush_folder(path.parent_path());
+}
+
+void link_atomic(const fs::path& existing, const fs::path& path) {
+  const fs::path fresh = beside(path);
+  ::unlink(fresh.c_str());
+  if (::link(existing.c_str(), fresh.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
+    const std::string why = reason();
+    ::unlink(fresh.c_str());
+    machine_error("linking '{}' to '{}': {}", path.string(), existing.string(), why);
   }
   flush_folder(path.parent_path());
 }

@@ -20,6 +20,11 @@ std::string read_file(const fs::path& path);
 /// made. Raises kMachine naming the path and the reason (no space, no permission); `path` is then
 /// unchanged.
 void write_atomic(const fs::path& path, std::string_view bytes);
+/// The same from several pieces, one after the other, without joining them in memory.
+void write_atomic(const fs::path& path, std::span<const std::string_view> pieces);
+
+/// Makes `path` a second name of `existing`, replacing what was there in one step.
+void link_atomic(const fs::path& existing, const fs::path& path);
 
 /// Adds whole lines to a file (made if missing) with one write call, without flushing to disk.
 void append_file(const fs::path& path, std::string_view bytes);

@@ -81,13 +81,14 @@ class Transformer final : public TranslationModel {
   Transformer(const TransformerSettings& settings, const ModelContext& context)
       : settings_(settings), context_(context) {
     const Init init(context.seed);
-    const int64_t D = settings.width, V = context.vocabulary;
+    const int64_t D = settings.width, V = context.target_vocabulary;
     target_ = register_module("target_embedding",
                               std::make_shared<Embedding>(V, D, init / "target_embedding"));
     source_ = settings.share_embeddings == "all"
                   ? target_
                   : register_module("source_embedding",
-                                    std::make_shared<Embedding>(V, D, init / "source_embedding"));
+                                    std::make_shared<Embedding>(context.source_vocabulary, D,
+                                                                init / "source_embedding"));
     if (settings.share_embeddings == "none") {
       output_VD_ = register_parameter(
           "output", (init / "output").normal({V, D}, 1 / std::sqrt(static_cast<double>(D))));
@@ -309,6 +310,14 @@ struct TransformerModel final : Model {
   }
 
   std::shared_ptr<TranslationModel> build(const ModelContext& context) const override {
+    if (config.share_embeddings == "all" &&
+        context.source_vocabulary != context.target_vocabulary) {
+      user_error(
+          "'share_embeddings' is \"all\" but the vocabularies have {} and {} pieces; use a joint "
+          "one or "
+          "share_embeddings = \"decoder\"",
+          context.source_vocabulary, context.target_vocabulary);
+    }
     return std::make_shared<Transformer>(config, context);
   }
 
