@@ -1,0 +1,107 @@
+// Deals sentences to ranks by length, decodes in step, brings the texts home.
+#include "engine/eval/evaluate.h"
+
+#include "engine/base/error.h"
+#include "engine/comm/gather.h"
+#include "engine/nn/loss.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace xp {
+namespace {
+
+// Batches of neighbours in length, longest first, a multiple of `ranks` of them (the last may be
+// empty): rank r takes every ranks-th, so that ranks in the same round have about the same work.
+std::vector<std::vector<int64_t>> decode_batches(const std::vector<uint32_t>& lengths,
+                                                 int64_t max_tokens, int64_t ranks) {
+  std::vector<int64_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0);
+  const auto length = [&lengths](int64_t i) {
+    return static_cast<int64_t>(lengths[static_cast<size_t>(i)]) + 1;
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return length(a) > length(b); });
+  std::vector<std::vector<int64_t>> out;
+  // Few sentences are cut small enough for every rank to have some.
+  const int64_t most =
+      std::max<int64_t>(1, (static_cast<int64_t>(order.size()) + ranks - 1) / ranks);
+  for (const int64_t i : order) {
+    if (length(i) > max_tokens) {
+      user_error("a sentence of {} pieces does not fit into 'max_tokens' = {} of [eval]; raise it",
+                 length(i), max_tokens);
+    }
+    const bool fits =
+        !out.empty() &&
+        length(out.back().front()) * static_cast<int64_t>(out.back().size() + 1) <= max_tokens &&
+        static_cast<int64_t>(out.back().size()) < most;
+    if (!fits) out.emplace_back();
+    out.back().push_back(i);
+  }
+  while (out.size() % static_cast<size_t>(ranks) != 0)
+    out.emplace_back();
+  return out;
+}
+
+std::vector<std::string> collect(const std::map<int64_t, std::string>& own, size_t total,
+                                 Group& world) {
+  Value texts = Value::array();
+  for (const auto& [index, text] : own)
+    texts.push_back({index, text});
+  std::vector<std::string> out(total);
+  for (const auto& part :
+       gather_texts(world, texts.dump(-1, ' ', false, Value::error_handler_t::replace))) {
+    for (const auto& item : Value::parse(part))
+      out[item.at(0).get<size_t>()] = item.at(1).get<std::string>();
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> translate_subset(TranslationModel& model, const PreparedCorpus& corpus,
+                                          const std::string& subset, const Direction& direction,
+                                          const DecodeRule& rule, Group& world,
+                                          const std::function<void(int64_t, int64_t)>& progress) {
+  const TokenFile source = corpus.tokens(subset, direction, Side::kSource);
+  auto lengths = source.lengths();
+  const auto wanted = static_cast<size_t>(rule.max_sentences);
+  if (wanted > 0 && lengths.size() > wanted) lengths.resize(wanted);
+  const auto batches = decode_batches(lengths, rule.max_tokens, world.size());
+  const auto& vocabulary = corpus.vocabulary(Side::kTarget);
+  std::map<int64_t, std::string> own;
+  int64_t done = 0;
+  for (size_t round = 0; round < batches.size(); round += static_cast<size_t>(world.size())) {
+    const auto& batch = batches[round + static_cast<size_t>(world.rank())];
+    std::vector<Pieces> sources;
+    for (const int64_t i : batch)
+      sources.push_back(source.sentence(i));
+    const auto targets = translate(model, sources, rule.beam, world);
+    for (size_t k = 0; k < batch.size(); ++k)
+      own[batch[k]] = vocabulary.decode(targets[k]);
+    for (int64_t rank = 0; rank < world.size(); ++rank) {
+      done += static_cast<int64_t>(batches[round + static_cast<size_t>(rank)].size());
+    }
+    if (progress) progress(done, static_cast<int64_t>(lengths.size()));
+  }
+  return collect(own, lengths.size(), world);
+}
+
+SubsetLoss loss_of(TranslationModel& model, const std::vector<Batch>& batches_of_rank,
+                   Group& world) {
+  const torch::NoGradGuard no_grad;
+  auto sums = torch::zeros({2}, torch::kDouble);
+  for (const auto& batch : batches_of_rank) {
+    if (batch.empty()) {
+      model.idle_forward();
+      continue;
+    }
+    const ModelOutput output = model.forward(batch);
+    sums[0] += cross_entropy(output.logits_TV, output.target_T, 0).nll.item<double>();
+    sums[1] += static_cast<double>(batch.num_tokens);
+  }
+  world.all_reduce_sum(sums);
+  return {sums[0].item<double>(), sums[1].item<double>()};
+}
+
+}  // namespace xp
