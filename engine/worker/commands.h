@@ -1,0 +1,32 @@
+// What a rank of `xp-engine` can be asked to do. The front end starts one process per rank.
+//
+// A run folder holds spec.toml: the resolved settings ([corpus], [model], [train], [launch], for
+// evaluations [eval]).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace xp {
+
+struct WorkerArguments {
+  std::filesystem::path folder;    ///< the run's folder
+  std::filesystem::path corpus;    ///< the prepared corpus
+  std::filesystem::path training;  ///< evaluate: the folder of the training
+  int64_t attempt = 1;
+  std::string device = "auto";
+};
+
+/// Every component's declaration as JSON, for `xp`.
+std::string describe_components();
+
+/// Trains; rank 0 writes status.json at the end. Returns the exit code: 0 done, 143 stopped by a
+/// signal with a checkpoint written. Raises kUser, kMachine.
+int train_command(const WorkerArguments& arguments);
+
+/// Translates and scores the subsets of [eval]; rank 0 writes hypotheses, scores.json and
+/// status.json.
+int evaluate_command(const WorkerArguments& arguments);
+
+}  // namespace xp

@@ -1,0 +1,105 @@
+// One rank of an evaluation.
+#include "engine/base/error.h"
+#include "engine/eval/evaluate.h"
+#include "engine/train/checkpoint.h"
+#include "engine/worker/rank.h"
+#include "registry/metric.h"
+#include "results/records.h"
+#include "results/workspace.h"
+
+#include <ctime>
+
+namespace xp {
+namespace {
+
+double cpu_seconds_of_all(Group& world) {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  auto sum =
+      torch::full({1}, static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec),
+                  torch::kDouble);
+  world.all_reduce_sum(sum);
+  return sum.item<double>();
+}
+
+std::string lines(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const auto& text : texts)
+    out += text + "\n";
+  return out;
+}
+
+// The mean over directions of each score of the first subset, under its plain name.
+Value summary_of(const std::vector<SubsetScore>& scores, const std::string& first_subset) {
+  Value out = Value::object();
+  std::map<std::string, std::pair<double, int64_t>> sums;
+  for (const auto& item : scores) {
+    if (item.subset != first_subset) continue;
+    sums[item.score.name].first += item.score.value;
+    ++sums[item.score.name].second;
+  }
+  for (const auto& [name, sum] : sums)
+    out[name] = sum.first / static_cast<double>(sum.second);
+  return out;
+}
+
+fs::path checkpoint_of(const fs::path& training, const std::string& which) {
+  const Checkpoints checkpoints(training / "checkpoints", 1);
+  const auto file = which == "best" ? std::optional(checkpoints.best()) : checkpoints.last();
+  if (!file || !fs::exists(*file))
+    machine_error("training '{}' has no {} checkpoint", training.string(), which);
+  return *file;
+}
+
+}  // namespace
+
+int evaluate_command(const WorkerArguments& arguments) {
+  check_device(arguments.device);
+  const double started_s = now_s();
+  const Groups groups = join_groups();
+  Group& world = *groups.world;
+  const Value settings = load_run_settings(arguments);
+  const PreparedCorpus corpus = open_corpus(arguments.corpus);
+  const auto eval = bind<EvalSection>(settings.at("eval"));
+  const auto model = build_model(settings, corpus, groups, &eval);
+  load_parameters(checkpoint_of(arguments.training, eval.checkpoint), *model);
+  model->eval();
+
+  const bool is_first = world.rank() == 0;
+  std::optional<EventLog> events;
+  if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
+  const DecodeRule rule{
+      {eval.beam, eval.length_penalty, eval.max_length_a, eval.max_length_b}, eval.max_tokens, 0};
+  std::vector<SubsetScore> scores;
+  for (const auto& subset : eval.subsets) {
+    for (const auto& direction : corpus.directions()) {
+      const auto tell = [&](int64_t done, int64_t total) {
+        if (events) events->write("update", done, {{"sentences", done}, {"total", total}});
+      };
+      const auto hypotheses =
+          translate_subset(*model, corpus, subset, direction, rule, world, tell);
+      if (!is_first) continue;
+      write_atomic(
+          arguments.folder / "hypotheses" / fmt::format("{}.{}.txt", subset, direction.name()),
+          lines(hypotheses));
+      const auto references = corpus.references(subset, direction);
+      for (const auto& name : eval.metrics) {
+        for (auto& score :
+             make_part<Metric>({{"use", name}})->score(hypotheses, references, direction.target)) {
+          scores.push_back({subset, direction.name(), std::move(score)});
+        }
+      }
+    }
+  }
+  const double cpu_seconds = cpu_seconds_of_all(world);
+  if (!is_first) return 0;
+  write_scores(arguments.folder, scores);
+  Value summary = summary_of(scores, eval.subsets.front());
+  summary["eval_seconds"] = now_s() - started_s;
+  summary["eval_cpu_seconds"] = cpu_seconds;
+  write_status(arguments.folder,
+               {State::kDone, arguments.attempt, started_s, now_s(), "", summary});
+  return 0;
+}
+
+}  // namespace xp

@@ -1,0 +1,73 @@
+// Reads the launcher's environment and builds what a rank works with.
+#include "engine/worker/rank.h"
+
+#include "engine/base/error.h"
+#include "engine/base/toml.h"
+
+#include <ATen/Parallel.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+
+namespace xp {
+namespace {
+
+int64_t number_from(const char* name, int64_t fallback) {
+  const char* text = std::getenv(name);
+  if (text == nullptr || *text == '\0') return fallback;
+  int64_t out = 0;
+  const auto [end, code] = std::from_chars(text, text + std::strlen(text), out);
+  if (code != std::errc() || *end != '\0') user_error("{} is '{}'; must be a number", name, text);
+  return out;
+}
+
+}  // namespace
+
+Rendezvous rendezvous_from_environment() {
+  Rendezvous out;
+  out.rank = number_from("XP_RANK", 0);
+  out.topology = {number_from("XP_NODES", 1), number_from("XP_RANKS_PER_NODE", 1)};
+  out.timeout_s = number_from("XP_TIMEOUT_S", 600);
+  if (const char* interface = std::getenv("XP_INTERFACE")) out.interface = interface;
+  if (out.topology.ranks() == 1) return out;
+  const char* at = std::getenv("XP_RENDEZVOUS");
+  const std::string address = at != nullptr ? at : "";
+  const auto colon = address.rfind(':');
+  if (colon == std::string::npos) user_error("XP_RENDEZVOUS is '{}'; must be HOST:PORT", address);
+  out.host = address.substr(0, colon);
+  out.port = std::atoi(address.c_str() + colon + 1);
+  return out;
+}
+
+Groups join_groups() {
+  at::set_num_threads(static_cast<int>(number_from("XP_THREADS", 1)));
+  return connect(rendezvous_from_environment());
+}
+
+Value load_run_settings(const WorkerArguments& arguments) {
+  return load_toml((arguments.folder / "spec.toml").string());
+}
+
+std::shared_ptr<TranslationModel> build_model(const Value& settings, const PreparedCorpus& corpus,
+                                              const Groups& groups, const EvalSection* eval) {
+  ModelContext context;
+  context.source_vocabulary = corpus.vocabulary(Side::kSource).size();
+  context.target_vocabulary = corpus.vocabulary(Side::kTarget).size();
+  context.seed = settings.at("train").at("seed").get<int64_t>();
+  context.groups = groups;
+  if (eval != nullptr) {
+    context.evaluating = true;
+    context.capacity_fraction = eval->capacity_fraction;
+    context.alpha = eval->alpha;
+    context.beta = eval->beta;
+  }
+  return make_part<Model>(settings.at("model"))->build(context);
+}
+
+void check_device(const std::string& device) {
+  if (device == "cuda")
+    user_error("'device' is \"cuda\"; this build of xp-engine computes on the CPU only");
+}
+
+}  // namespace xp

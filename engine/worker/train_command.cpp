@@ -1,0 +1,96 @@
+// One rank of a training.
+#include "engine/base/error.h"
+#include "engine/base/hash.h"
+#include "engine/eval/evaluate.h"
+#include "engine/train/trainer.h"
+#include "engine/worker/rank.h"
+#include "registry/metric.h"
+
+#include <cmath>
+#include <csignal>
+
+namespace xp {
+namespace {
+
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may set it");
+
+// Validates on the corpus's `valid` subset: loss on all of it, BLEU on its first sentences.
+class Validator {
+ public:
+  Validator(const PreparedCorpus& corpus, const TrainSection& settings, TranslationModel& model,
+            const Groups& groups)
+      : corpus_(corpus), settings_(settings), model_(model), world_(*groups.world) {
+    const Pairs pairs(corpus, "valid");
+    const BatchRule rule{settings.max_tokens, world_.size(), 0};
+    const Epoch epoch = plan_epoch(pairs.lengths(), rule, 0);
+    for (int64_t step = 0; step < epoch.num_steps(); ++step) {
+      batches_.push_back(pairs.batch(epoch.batch(step, world_.rank())));
+    }
+  }
+
+  Validation operator()() const {
+    Validation out;
+    if (batches_.empty())
+      user_error("no pair of subset 'valid' fits into 'max_tokens' = {}", settings_.max_tokens);
+    const SubsetLoss loss = loss_of(model_, batches_, world_);
+    out["valid_loss"] = loss.nll / loss.tokens;
+    out["perplexity"] = std::exp(std::min(loss.nll / loss.tokens, 700.0));
+    if (settings_.validate_sentences > 0) out["bleu"] = bleu();
+    return out;
+  }
+
+ private:
+  double bleu() const {
+    double sum = 0;
+    DecodeRule rule;
+    rule.beam.beam = 1;
+    rule.max_tokens = settings_.max_tokens;
+    rule.max_sentences = settings_.validate_sentences;
+    for (const auto& direction : corpus_.directions()) {
+      const auto hypotheses = translate_subset(model_, corpus_, "valid", direction, rule, world_);
+      auto references = corpus_.references("valid", direction);
+      references.resize(hypotheses.size());
+      const auto metric = make_part<Metric>({{"use", "bleu"}});
+      sum += metric->score(hypotheses, references, direction.target).front().value;
+    }
+    return sum / static_cast<double>(corpus_.directions().size());
+  }
+
+  const PreparedCorpus& corpus_;
+  const TrainSection& settings_;
+  TranslationModel& model_;
+  Group& world_;
+  std::vector<Batch> batches_;
+};
+
+}  // namespace
+
+int train_command(const WorkerArguments& arguments) {
+  std::signal(SIGTERM, [](int) { stop_requested = true; });
+  check_device(arguments.device);
+  const double started_s = now_s();
+  const Groups groups = join_groups();
+  const Value settings = load_run_settings(arguments);
+  const PreparedCorpus corpus = open_corpus(arguments.corpus);
+  const auto model = build_model(settings, corpus, groups, nullptr);
+  const Pairs pairs(corpus, "train");
+
+  TrainJob job;
+  job.settings = bind<TrainSection>(settings.at("train"));
+  job.checkpoints = arguments.folder / "checkpoints";
+  job.validate = Validator(corpus, job.settings, *model, groups);
+  job.stop = &stop_requested;
+  const bool is_first = groups.world->rank() == 0;
+  std::optional<EventLog> events;
+  if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
+  const TrainEnd end = train(*model, pairs, groups, job, is_first ? &*events : nullptr);
+  if (end.stopped) return 128 + SIGTERM;
+  if (!is_first) return 0;
+  events->write("end", end.summary.at("updates").get<int64_t>(), end.summary);
+  write_status(arguments.folder,
+               {State::kDone, arguments.attempt, started_s, now_s(), "", end.summary});
+  return 0;
+}
+
+}  // namespace xp

@@ -1,0 +1,53 @@
+// xp-engine: one rank of a run. Started by `xp`, not by hand; see engine/worker/commands.h.
+#include "engine/base/error.h"
+#include "engine/worker/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace {
+
+int run(int argc, char** argv) {
+  CLI::App app{"One rank of a run; started by `xp`.", "xp-engine"};
+  app.require_subcommand(1);
+  xp::WorkerArguments arguments;
+  app.add_subcommand("describe", "print every component's declaration as JSON")->callback([] {
+    fmt::print("{}", xp::describe_components());
+  });
+  const auto add = [&](const char* name, const char* help,
+                       int (*command)(const xp::WorkerArguments&)) {
+    auto* sub = app.add_subcommand(name, help);
+    sub->add_option("folder", arguments.folder, "the run's folder")->required();
+    sub->add_option("--attempt", arguments.attempt, "number of this attempt")->required();
+    sub->add_option("--corpus", arguments.corpus, "the prepared corpus")->required();
+    sub->add_option("--training", arguments.training, "the training's folder");
+    sub->add_option("--device", arguments.device, "cpu, cuda or auto");
+    sub->callback([&arguments, command] {
+      if (const int code = command(arguments); code != 0) throw CLI::RuntimeError(code);
+    });
+  };
+  add("train", "train a model", &xp::train_command);
+  add("evaluate", "translate and score with a trained model", &xp::evaluate_command);
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const xp::Error& error) {
+    fmt::print(stderr, "xp-engine: {}\n", error.what());
+    return xp::exit_code(error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "xp-engine: {}\n", error.what());
+    return 1;
+  }
+}
