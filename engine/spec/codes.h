@@ -1,0 +1,42 @@
+// The stable codes of everything that can be wrong with an experiment, in one list.
+#pragma once
+
+namespace xp::code {
+
+// Files.
+inline constexpr const char* kSyntax = "E001";  // also written by parse_toml
+inline constexpr const char* kUnreadable = "E002";
+inline constexpr const char* kEmpty = "E003";
+inline constexpr const char* kNotUtf8 = "E004";
+inline constexpr const char* kExtends = "E005";
+inline constexpr const char* kExtendsCycle = "E006";
+
+// Keys and values.
+inline constexpr const char* kUnknownKey = "E010";
+inline constexpr const char* kWrongType = "E011";
+inline constexpr const char* kOutOfLimit = "E012";
+inline constexpr const char* kUnknownSection = "E013";
+inline constexpr const char* kUnknownComponent = "E014";
+inline constexpr const char* kMissing = "E015";
+inline constexpr const char* kUndeclared = "E016";  // by any component that `use` takes
+inline constexpr const char* kAmbiguous = "E017";
+inline constexpr const char* kSchemaVersion = "E018";
+inline constexpr const char* kName = "E019";
+inline constexpr const char* kSet = "E020";  // --set that is no path=value
+
+// The sweep.
+inline constexpr const char* kAxisForm = "E030";
+inline constexpr const char* kAxisEmpty = "E031";
+inline constexpr const char* kAxisTwice = "E032";   // one setting in two axes
+inline constexpr const char* kValueTwice = "E033";  // one value twice in an axis
+inline constexpr const char* kExpression = "E034";
+inline constexpr const char* kNoPoints = "E035";
+inline constexpr const char* kTooManyPoints = "E036";
+
+// Settings that do not fit together at some point.
+inline constexpr const char* kShares = "E040";
+inline constexpr const char* kExperts = "E041";
+inline constexpr const char* kHeads = "E042";
+inline constexpr const char* kBatch = "E043";
+
+}  // namespace xp::code

@@ -1,0 +1,293 @@
+// A recursive-descent parser and a walk over its tree.
+#include "engine/spec/expression.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+namespace xp {
+
+class ExpressionParser {
+ public:
+  using Node = Expression::Node;
+  ExpressionParser(const std::string& text, Expression& out) : text_(text), out_(out) {}
+
+  Node whole() {
+    Node node = alternatives();
+    skip_space();
+    if (at_ < text_.size()) fail(fmt::format("did not expect '{}' here", text_.substr(at_)));
+    return node;
+  }
+
+ private:
+  static constexpr int kDeepest = 100;  // far above any real condition, far below the stack
+
+  [[noreturn]] void fail(const std::string& message) const { throw ExpressionError(message, at_); }
+
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n'))
+      ++at_;
+  }
+
+  static bool is_word(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  }
+
+  bool take(std::string_view token) {
+    skip_space();
+    if (text_.compare(at_, token.size(), token) != 0) return false;
+    const size_t end = at_ + token.size();
+    if (is_word(token.back()) && end < text_.size() && is_word(text_[end])) return false;
+    at_ = end;
+    return true;
+  }
+
+  static Node joined(std::string op, size_t offset, Node left, Node right) {
+    Node node{std::move(op), offset, {}, 0, {}};
+    node.children.push_back(std::move(left));
+    node.children.push_back(std::move(right));
+    return node;
+  }
+  static Node single(std::string op, size_t offset, Node inner) {
+    Node node{std::move(op), offset, {}, 0, {}};
+    node.children.push_back(std::move(inner));
+    return node;
+  }
+
+  Node alternatives() {
+    Node left = conjunction();
+    while (true) {
+      skip_space();
+      const size_t offset = at_;
+      if (!take("or")) return left;
+      left = joined("or", offset, std::move(left), conjunction());
+    }
+  }
+
+  Node conjunction() {
+    Node left = negation();
+    while (true) {
+      skip_space();
+      const size_t offset = at_;
+      if (!take("and")) return left;
+      left = joined("and", offset, std::move(left), negation());
+    }
+  }
+
+  Node negation() {
+    if (!take("not")) return comparison();
+    if (++depth_ > kDeepest) fail("this is nested too deeply");
+    Node node = single("not", at_, negation());
+    --depth_;
+    return node;
+  }
+
+  Node comparison() {
+    Node left = sum();
+    skip_space();
+    const size_t offset = at_;
+    for (const char* op : {"==", "!=", "<=", ">=", "<", ">", "in"}) {
+      if (take(op)) return joined(op, offset, std::move(left), sum());
+    }
+    if (take("not")) {
+      if (!take("in")) fail("expected 'in' after 'not'");
+      return single("not", offset, joined("in", offset, std::move(left), sum()));
+    }
+    if (take("=")) fail("'=' does not compare; use '=='");
+    return left;
+  }
+
+  Node sum() {
+    Node left = product();
+    while (true) {
+      skip_space();
+      const size_t offset = at_;
+      if (take("+")) {
+        left = joined("+", offset, std::move(left), product());
+      } else if (take("-")) {
+        left = joined("-", offset, std::move(left), product());
+      } else {
+        return left;
+      }
+    }
+  }
+
+  Node product() {
+    Node left = factor();
+    while (true) {
+      skip_space();
+      const size_t offset = at_;
+      if (take("*")) {
+        left = joined("*", offset, std::move(left), factor());
+      } else if (take("/")) {
+        left = joined("/", offset, std::move(left), factor());
+      } else if (take("%")) {
+        left = joined("%", offset, std::move(left), factor());
+      } else {
+        return left;
+      }
+    }
+  }
+
+  Node factor() {
+    if (++depth_ > kDeepest) fail("this is nested too deeply");
+    Node node = take("-") ? single("-1", at_, factor()) : primary();
+    --depth_;
+    return node;
+  }
+
+  Node primary() {
+    skip_space();
+    if (at_ >= text_.size()) fail("expected a value, but the expression ends here");
+    const char c = text_[at_];
+    if (take("(")) {
+      Node inner = alternatives();
+      if (!take(")")) fail("expected ')'");
+      return inner;
+    }
+    if (take("[")) return list();
+    if (c == '\'' || c == '"') return quoted(c);
+    if ((c >= '0' && c <= '9') || c == '.') return number();
+    if (is_word(c)) return word();
+    fail(fmt::format("did not expect '{}' here", c));
+  }
+
+  Node list() {
+    Node node{"list", at_, {}, 0, {}};
+    if (take("]")) return node;
+    do {
+      node.children.push_back(sum());
+    } while (take(","));
+    if (!take("]")) fail("expected ',' or ']'");
+    return node;
+  }
+
+  Node quoted(char mark) {
+    const size_t end = text_.find(mark, at_ + 1);
+    if (end == std::string::npos) fail("this text has no end");
+    Node node{"value", at_, text_.substr(at_ + 1, end - at_ - 1), 0, {}};
+    at_ = end + 1;
+    return node;
+  }
+
+  Node number() {
+    const char* begin = text_.data() + at_;
+    const char* end = text_.data() + text_.size();
+    double value = 0;
+    const auto [stop, error] = std::from_chars(begin, end, value);
+    if (error != std::errc()) fail("this is not a number");
+    const size_t offset = at_;
+    at_ += static_cast<size_t>(stop - begin);
+    return {"value", offset, value, 0, {}};
+  }
+
+  Node word() {
+    if (take("true")) return {"value", at_, true, 0, {}};
+    if (take("false")) return {"value", at_, false, 0, {}};
+    for (const char* reserved : {"and", "or", "in"}) {
+      if (take(reserved)) {
+        at_ -= std::string_view(reserved).size();
+        fail(fmt::format("expected a value before '{}'", reserved));
+      }
+    }
+    const size_t start = at_;
+    while (at_ < text_.size() && (is_word(text_[at_]) || text_[at_] == '.'))
+      ++at_;
+    const size_t index = out_.names_.size();
+    out_.names_.push_back({text_.substr(start, at_ - start), start, index});
+    return {"name", start, {}, index, {}};
+  }
+
+  const std::string& text_;
+  Expression& out_;
+  size_t at_ = 0;
+  int depth_ = 0;
+};
+
+namespace {
+
+Value calculated(const std::string& op, size_t offset, const Value& left, const Value& right) {
+  if (left.is_null() || right.is_null()) return {};
+  if (!left.is_number() || !right.is_number())
+    throw ExpressionError(
+        fmt::format("'{}' needs two numbers, not {} and {}", op, show(left), show(right)), offset);
+  const double a = left.get<double>(), b = right.get<double>();
+  if (op == "+") return a + b;
+  if (op == "-") return a - b;
+  if (op == "*") return a * b;
+  if (b == 0) throw ExpressionError("division by zero", offset);
+  return op == "/" ? a / b : std::fmod(a, b);
+}
+
+bool equal(const Value& left, const Value& right) {
+  if (!left.is_number() || !right.is_number()) return left == right;
+  // 0.1 + 0.2 is to equal 0.3: conditions are about what the file says.
+  const double a = left.get<double>(), b = right.get<double>();
+  return std::abs(a - b) <= 1e-9 * std::max({1.0, std::abs(a), std::abs(b)});
+}
+
+bool ordered(const std::string& op, size_t offset, const Value& left, const Value& right) {
+  if (left.is_null() || right.is_null()) return false;
+  if (left.is_string() != right.is_string() || left.is_boolean() || right.is_boolean())
+    throw ExpressionError(fmt::format("cannot compare {} with {}", show(left), show(right)),
+                          offset);
+  const bool same = equal(left, right);
+  if (op == "<=") return same || left < right;
+  if (op == ">=") return same || left > right;
+  return !same && (op == "<" ? left < right : left > right);
+}
+
+bool truth(const Value& value, size_t offset) {
+  if (!value.is_boolean())
+    throw ExpressionError(fmt::format("{} is neither true nor false", show(value)), offset);
+  return value.get<bool>();
+}
+
+bool contains(const Value& list, const Value& item, size_t offset) {
+  if (!list.is_array()) throw ExpressionError("'in' needs a list on its right", offset);
+  return std::any_of(list.begin(), list.end(), [&](const Value& v) { return equal(v, item); });
+}
+
+}  // namespace
+
+Expression Expression::parse(const std::string& text) {
+  Expression out;
+  ExpressionParser parser(text, out);
+  out.root_ = parser.whole();
+  return out;
+}
+
+Value Expression::run(const Node& node, const std::function<Value(size_t)>& look) {
+  const auto child = [&](size_t i) { return run(node.children[i], look); };
+  const std::string& op = node.op;
+  if (op == "value") return node.value;
+  if (op == "name") return look(node.name);
+  if (op == "list") {
+    Value out = Value::array();
+    for (const auto& item : node.children)
+      out.push_back(run(item, look));
+    return out;
+  }
+  if (op == "not") return !truth(child(0), node.offset);
+  if (op == "-1") return calculated("-", node.offset, 0, child(0));
+  if (op == "and") return truth(child(0), node.offset) && truth(child(1), node.offset);
+  if (op == "or") return truth(child(0), node.offset) || truth(child(1), node.offset);
+  if (op == "==") return equal(child(0), child(1));
+  if (op == "!=") return !equal(child(0), child(1));
+  if (op == "in") return contains(child(1), child(0), node.offset);
+  if (op[0] == '<' || op[0] == '>') return ordered(op, node.offset, child(0), child(1));
+  return calculated(op, node.offset, child(0), child(1));
+}
+
+Value Expression::evaluate(const std::function<Value(size_t)>& look) const {
+  return run(root_, look);
+}
+
+bool Expression::holds(const std::function<Value(size_t)>& look) const {
+  return truth(run(root_, look), 0);
+}
+
+}  // namespace xp

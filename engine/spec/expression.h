@@ -1,0 +1,63 @@
+// Conditions over settings: `alpha + beta <= 0.75 and exchange != 'gshard'`. Nothing in it can run
+// code.
+//
+//   or, and, not; == != < <= > >= in, not in; + - * / %; unary -; ( ), [lists];
+//   numbers, 'texts' or "texts", true, false; names are keys or their tails (`moe.experts`).
+//
+// A name without a value is null: arithmetic with null is null, null equals only null, and an order
+// comparison with null is false.
+#pragma once
+
+#include "engine/base/value.h"
+
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// What is wrong with an expression, and at which byte of it.
+struct ExpressionError : std::runtime_error {
+  ExpressionError(const std::string& message, size_t at)
+      : std::runtime_error(message), offset(at) {}
+  size_t offset;
+};
+
+class Expression {
+ public:
+  /// A name used in the expression, and where.
+  struct Name {
+    std::string text;
+    size_t offset = 0;
+    size_t index = 0;  ///< in `names()`
+  };
+
+  /// Raises ExpressionError.
+  static Expression parse(const std::string& text);
+
+  const std::vector<Name>& names() const { return names_; }
+
+  /// The value with `look(i)` for the i-th of `names()`. Raises ExpressionError where kinds do not
+  /// fit (a text plus a number).
+  Value evaluate(const std::function<Value(size_t)>& look) const;
+
+  /// Whether the value is true; raises ExpressionError where it is no truth value.
+  bool holds(const std::function<Value(size_t)>& look) const;
+
+ private:
+  friend class ExpressionParser;
+  struct Node {
+    std::string op;  ///< "value", "name", "list", "not", "-1" or an operator
+    size_t offset = 0;
+    Value value;
+    size_t name = 0;
+    std::vector<Node> children;
+  };
+  static Value run(const Node& node, const std::function<Value(size_t)>& look);
+  Node root_;
+  std::vector<Name> names_;
+};
+
+}  // namespace xp

@@ -1,0 +1,83 @@
+// Wording and places of everything about key tails.
+#include "engine/spec/keys.h"
+
+#include "engine/base/text.h"
+#include "engine/spec/codes.h"
+
+namespace xp {
+namespace {
+
+// Where byte `offset` of a text stands that is written as a string on one line.
+Place inside(const Place& text, size_t offset, size_t length) {
+  if (text.line == 0) return text;
+  Place out = text;
+  out.column = text.column + 1 + static_cast<int>(offset);
+  out.end_column = out.column + static_cast<int>(std::max<size_t>(1, length));
+  return out.column < text.end_column ? out : text;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) out += i + 1 == names.size() ? " and " : ", ";
+    out += "'" + names[i] + "'";
+  }
+  return out;
+}
+
+}  // namespace
+
+Matches Keys::match(const std::string& key) const {
+  Matches found;
+  for (const auto& axis : axes_) {
+    if (axis == key) return {axis};
+    if (has_tail(axis, key)) found.push_back(axis);
+  }
+  return found.empty() ? schema_.match(key) : found;
+}
+
+std::string Keys::resolve_quietly(const std::string& key) const {
+  const Matches found = match(key);
+  return found.size() == 1 ? found.front() : "";
+}
+
+std::string Keys::resolve(const std::string& key, const Place& place) const {
+  const Matches found = match(key);
+  if (found.size() == 1) return found.front();
+  if (found.size() > 1) {
+    problems_.add(place, code::kAmbiguous,
+                  fmt::format("'{}' may be {}; write more of the path", key, quoted_list(found)));
+    return "";
+  }
+  // A tail is near to a tail: compare as many parts as the person wrote.
+  std::vector<std::string> names;
+  const size_t length = path_parts(key).size();
+  for (const auto& path : schema_.paths()) {
+    auto parts = path_parts(path);
+    if (parts.back() == "use" && parts.size() > length) parts.pop_back();
+    if (parts.size() > length)
+      parts.erase(parts.begin(), parts.end() - static_cast<std::ptrdiff_t>(length));
+    names.push_back(join(parts, "."));
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  problems_.add(place, code::kUnknownKey, fmt::format("no setting is named '{}'", key),
+                nearest(key, names));
+  return "";
+}
+
+std::optional<Condition> read_condition(const std::string& text, const Place& place,
+                                        const Keys& keys, Problems& problems) {
+  try {
+    Condition out{Expression::parse(text), {}, place};
+    for (const auto& name : out.expression.names())
+      out.paths.push_back(keys.resolve(name.text, inside(place, name.offset, name.text.size())));
+    return out;
+  } catch (const ExpressionError& error) {
+    problems.add(inside(place, error.offset, 1), code::kExpression,
+                 fmt::format("in the condition: {}", error.what()));
+    return std::nullopt;
+  }
+}
+
+}  // namespace xp

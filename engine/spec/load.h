@@ -1,0 +1,35 @@
+// Experiment file to Spec: everything that can be known about it without planning points.
+#pragma once
+
+#include "engine/spec/source.h"
+#include "engine/spec/sweep.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// An experiment as it is written, checked. Settings are without defaults: a point has those.
+struct Spec {
+  std::string file;  ///< as it was named
+  std::string name, description;
+  std::vector<std::string> plugins;  ///< [plugins] load
+  Value settings = Value::object();  ///< the sections' tables, merged, with --set
+  Sweep sweep;
+  Value report;  ///< [report] with its defaults; `rows`, `pivot` are full paths where they are keys
+  Source source;                         ///< for the places of keys
+  std::shared_ptr<const Schema> schema;  ///< the keys that this experiment may use
+
+  /// Where relative paths of the file start.
+  std::filesystem::path folder() const { return std::filesystem::path(file).parent_path(); }
+};
+
+/// Reads `file`, and whatever it extends, and applies `sets` ("path=value", value in TOML or a bare
+/// text). All findings are added to `problems`; the Spec is of use only where there are none.
+/// `catalog` must outlive the Spec.
+Spec load_spec(const std::string& file, const std::vector<std::string>& sets,
+               const Catalog& catalog, Problems& problems);
+
+}  // namespace xp

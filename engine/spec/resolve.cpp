@@ -1,0 +1,149 @@
+// Walks the declarations of the picked components, not what was written: nothing else gets through.
+#include "engine/spec/resolve.h"
+
+namespace xp {
+namespace {
+
+const Value& child(const Value& table, const std::string& dotted) {
+  static const Value kNothing;
+  const Value* found = find_path(table, dotted);
+  return found == nullptr ? kNothing : *found;
+}
+
+Value normal(const Setting& setting, const Value& value) {
+  if (setting.type == Type::kNumber && value.is_number()) {
+    const double number = value;
+    return number == 0 ? 0.0 : number;  // -0.0 and 0.0 are one value
+  }
+  if (setting.type != Type::kNumbers || !value.is_array()) return value;
+  Value out = Value::array();
+  for (const auto& item : value)
+    out.push_back(item.get<double>());
+  return out;
+}
+
+class Resolver {
+ public:
+  Resolver(const Catalog& catalog, Resolved& out) : catalog_(catalog), out_(out) {}
+
+  void section(const SectionRule& rule, const Value& written) {
+    scope_ = rule.scope;
+    Value& table = out_.settings[rule.name] = Value::object();
+    if (*rule.kind != '\0') component(rule.kind, rule.fallback, written, {table, rule.name});
+    if (const Declaration* shared = catalog_.find("section", rule.name))
+      settings(*shared, written, {table, rule.name});
+  }
+
+ private:
+  struct At {
+    Value& table;
+    std::string path;
+  };
+
+  void component(const std::string& kind, const Value& fallback, const Value& written,
+                 const At& at) {
+    const Value& use = child(written, "use");
+    const std::string name = use.is_string() ? use.get<std::string>() : fallback.get<std::string>();
+    at.table["use"] = name;
+    note(at.path + ".use", name, scope_);
+    if (const Declaration* part = catalog_.find(kind, name)) settings(*part, written, at);
+  }
+
+  void settings(const Declaration& part, const Value& written, const At& at) {
+    const Value* preset = preset_of(part, written, at);
+    for (const auto& setting : part.settings) {
+      if (at.table.contains(setting.name)) continue;  // `use`, `preset`
+      const Value& given = child(written, setting.name);
+      const std::string path = at.path + "." + setting.name;
+      if (setting.type == Type::kComponent) {
+        set_path(at.table, setting.name, Value::object());
+        Value& inner = at.table.at(Value::json_pointer(pointer(setting.name)));
+        component(setting.component, setting.fallback, given, {inner, path});
+        continue;
+      }
+      const Value& fallback = preset != nullptr && preset->contains(setting.name)
+                                  ? preset->at(setting.name)
+                                  : setting.fallback;
+      const Value value = normal(setting, given.is_null() ? fallback : given);
+      if (value.is_null()) continue;
+      note(path, value, setting.scope == Scope::kInherit ? scope_ : setting.scope);
+      set_path(at.table, setting.name, value);
+    }
+  }
+
+  // The preset is kept for reports but decides nothing by itself: its values do.
+  static const Value* preset_of(const Declaration& part, const Value& written, const At& at) {
+    if (part.presets.empty()) return nullptr;
+    Value name = child(written, "preset");
+    for (const auto& setting : part.settings) {
+      if (name.is_null() && setting.name == "preset") name = setting.fallback;
+    }
+    if (!name.is_string()) return nullptr;
+    at.table["preset"] = name;
+    const auto found = part.presets.find(name.get<std::string>());
+    return found == part.presets.end() ? nullptr : &*found;
+  }
+
+  static std::string pointer(const std::string& dotted) {
+    std::string out = "/" + dotted;
+    for (char& c : out) {
+      if (c == '.') c = '/';
+    }
+    return out;
+  }
+
+  void note(const std::string& path, const Value& value, Scope scope) {
+    if (scope == Scope::kCorpus) out_.corpus[path] = value;
+    if (scope == Scope::kTrain) out_.training[path] = value;
+    if (scope == Scope::kEval) out_.evaluation[path] = value;
+  }
+
+  const Catalog& catalog_;
+  Resolved& out_;
+  Scope scope_ = Scope::kNone;
+};
+
+// The shares at evaluation have no fixed default: SCoMoE-seq is evaluated as GShard unless asked
+// otherwise, SCoMoE-feat can only be evaluated as it was trained, other exchanges have none.
+void fill_shares(Resolved& out) {
+  Value& eval = out.settings["eval"];
+  const Value& exchange = child(out.settings, "model.moe.exchange");
+  for (const char* share : {"alpha", "beta"}) {
+    const std::string path = std::string("eval.") + share;
+    if (!exchange.is_object() || !exchange.contains(share)) {
+      eval.erase(share);
+      out.evaluation.erase(path);
+    } else if (!eval.contains(share)) {
+      eval[share] = exchange.value("use", "") == "scomoe-feat" ? exchange[share] : Value(0.0);
+      out.evaluation[path] = eval[share];
+    }
+  }
+}
+
+// Without MoE layers nothing about them can matter.
+void drop_unused_moe(Resolved& out) {
+  const Value& every = child(out.settings, "model.moe.every");
+  if (every != 0) return;
+  for (auto at = out.training.begin(); at != out.training.end();) {
+    const bool unused = at.key().starts_with("model.moe.") && at.key() != "model.moe.every";
+    at = unused ? out.training.erase(at) : std::next(at);
+  }
+  for (const char* path : {"eval.alpha", "eval.beta", "eval.capacity_fraction"})
+    out.evaluation.erase(path);
+}
+
+}  // namespace
+
+Resolved resolve(const Catalog& catalog, const Value& written) {
+  Resolved out;
+  Resolver resolver(catalog, out);
+  for (const auto& section : kSections) {
+    if (std::string_view(section.name) == "report") continue;  // decides nothing about a point
+    resolver.section(section, child(written, section.name));
+  }
+  fill_shares(out);
+  drop_unused_moe(out);
+  return out;
+}
+
+}  // namespace xp

@@ -1,0 +1,84 @@
+// Ids depend on what is meant, not on how it is written.
+#include "engine/spec/resolve.h"
+
+#include "engine/base/toml.h"
+#include "engine/spec/catalog_fixture.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace xp {
+namespace {
+
+Resolved resolved(const std::string& text) {
+  static const Catalog catalog = fixture_catalog();
+  Problems problems;
+  const Value value = parse_toml("[corpus]\nuse = \"dummy\"\n" + text, "", problems).value;
+  problems.raise();
+  return resolve(catalog, value);
+}
+
+void check_same(const Resolved& a, const Resolved& b) {
+  CHECK(a.corpus == b.corpus);
+  CHECK(a.training.dump() == b.training.dump());
+  CHECK(a.evaluation.dump() == b.evaluation.dump());
+}
+
+TEST_CASE("every default is filled in") {
+  const Value settings = resolved("").settings;
+  CHECK(settings["model"]["moe"]["exchange"]["use"] == "gshard");
+  CHECK(settings["model"]["moe"]["router"]["normalize"] == true);
+  CHECK(settings["train"]["optimizer"]["lr"] == 5e-4);
+  CHECK(settings["corpus"]["vocabulary"]["size"] == 32000);
+  CHECK(settings["launch"]["use"] == "local");
+}
+
+TEST_CASE("defaults made explicit and integers for floats change nothing") {
+  check_same(resolved("[model]\nwidth = 512\nuse = \"transformer\"\n[train]\nclip_norm = 1\n"),
+             resolved("[train.optimizer]\nbetas = [0.9, 0.98]\n"));
+}
+
+TEST_CASE("a resolved point resolves to itself") {
+  static const Catalog catalog = fixture_catalog();
+  const Resolved once = resolved(
+      "[model]\npreset = \"tiny\"\n[model.moe.exchange]\n"
+      "use = \"scomoe-seq\"\n");
+  check_same(resolve(catalog, once.settings), once);
+  Problems problems;
+  check_same(resolve(catalog, parse_toml(to_toml(once.settings), "", problems).value), once);
+}
+
+TEST_CASE("a preset changes defaults and is no part of ids") {
+  check_same(resolved("[model]\npreset = \"tiny\"\n"),
+             resolved("[model]\nwidth = 64\nheads = 4\n"));
+  CHECK(resolved("[model]\npreset = \"tiny\"\nwidth = 32\n").settings["model"]["width"] == 32);
+}
+
+TEST_CASE("keys that a component lacks are dropped") {
+  check_same(resolved("[model.moe.exchange]\nuse = \"gshard\"\nalpha = 0.1\n[eval]\nalpha = 0.1\n"),
+             resolved(""));
+}
+
+TEST_CASE("each setting enters the ids of its scope only") {
+  const Resolved base = resolved("");
+  const Resolved beam = resolved("[eval]\nbeam = 1\n");
+  CHECK(beam.training == base.training);
+  CHECK(beam.evaluation != base.evaluation);
+  const Resolved ranks = resolved("[launch]\nnodes = 2\n");
+  CHECK(ranks.training != base.training);
+  check_same(resolved("[launch]\nthreads_per_rank = 4\ndevice = \"cpu\"\n"), base);
+}
+
+TEST_CASE("evaluation shares follow the exchange") {
+  const std::string use = "[model.moe.exchange]\nalpha = 0.3\nbeta = 0.4\nuse = ";
+  CHECK(resolved(use + "\"scomoe-seq\"\n").settings["eval"]["alpha"] == 0.0);
+  CHECK(resolved(use + "\"scomoe-feat\"\n").settings["eval"]["beta"] == 0.4);
+  CHECK_FALSE(resolved("").settings["eval"].contains("alpha"));
+}
+
+TEST_CASE("without MoE layers their settings change nothing") {
+  check_same(resolved("[model.moe]\nevery = 0\nexperts = 4\n"),
+             resolved("[model.moe]\nevery = 0\n"));
+}
+
+}  // namespace
+}  // namespace xp

@@ -1,0 +1,54 @@
+// [sweep]: axes, further points and conditions, and the combinations they make.
+#pragma once
+
+#include "engine/base/problems.h"
+#include "engine/spec/expression.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// Setting path -> value.
+using Assignment = std::map<std::string, Value>;
+
+/// One axis: `keys` change together; `values` holds one row for each step, as wide as `keys`.
+struct Axis {
+  std::vector<std::string> keys;  ///< full paths
+  std::vector<std::vector<Value>> values;
+  std::string at;  ///< where it stands: its path in the place maps
+  Place place;
+};
+
+/// A condition whose names are full paths.
+struct Condition {
+  Expression expression;
+  std::vector<std::string> paths;  ///< of the expression's names
+  Place place;                     ///< of its text
+};
+
+struct Sweep {
+  std::vector<Axis> axes;  ///< in the order of the file: the first changes slowest
+  std::vector<Assignment> points;
+  std::optional<Condition> where, exclude;
+  bool seed_last = false;
+
+  /// The paths that any axis or point sets, in the order of the axes.
+  std::vector<std::string> keys() const;
+};
+
+/// The rows of an axis as it is written: a list, or a table { FORM = ..., ... }. Raises kUser.
+std::vector<std::vector<Value>> axis_rows(const Value& written, size_t width);
+
+/// Whether the table is a form of axis rather than a table of axes.
+bool is_axis_form(const Value& written);
+
+/// Number of combinations, points included.
+size_t combination_count(const Sweep& sweep);
+
+/// All combinations: the product of the axes, then the points.
+std::vector<Assignment> combinations(const Sweep& sweep);
+
+}  // namespace xp
