@@ -1,0 +1,60 @@
+// A Spec's points: what each one is, which ids it has and how far it has come.
+#pragma once
+
+#include "engine/spec/load.h"
+#include "engine/spec/resolve.h"
+#include "results/workspace.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// kBlocked: a local input is missing.
+enum class PointState { kNew, kRunning, kDone, kFailed, kBlocked };
+std::string_view state_name(PointState state);
+
+/// What is known about a corpus before it is prepared.
+struct CorpusIdentity {
+  std::string id;       ///< empty where it is not known yet
+  std::string missing;  ///< not empty: what is missing and what to do
+};
+
+/// From the whole resolved [corpus] table to its identity.
+using IdentifyCorpus = std::function<CorpusIdentity(const Value& corpus)>;
+
+/// One training and its evaluation. Ids are "?" where the corpus is not known yet.
+struct Point {
+  Resolved resolved;
+  Assignment axes;   ///< the axes' values, without keys that its components lack
+  std::string name;  ///< "exchange=gshard seed=2", or the experiment's name
+  std::string corpus_id = "?", training_id = "?", evaluation_id = "?";
+  State training = State::kNew, evaluation = State::kNew;
+  PointState state = PointState::kNew;
+  std::string cause;  ///< why it failed or is blocked
+
+  const Value& settings() const { return resolved.settings; }
+};
+
+struct Plan {
+  std::string name;               ///< of the experiment
+  std::vector<std::string> axes;  ///< full paths, in the order of the file
+  std::vector<Point> points;
+  size_t merged = 0;    ///< combinations left out, because they equal a point
+  size_t excluded = 0;  ///< ... because of `where` and `exclude`
+
+  size_t count(PointState state) const;
+};
+
+/// All points, without ids. Settings that do not fit together are added to `problems`, once for
+/// each place with the number of points concerned.
+Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
+
+/// Fills in the ids; `identify` is called once for each distinct corpus.
+void identify(Plan& plan, const IdentifyCorpus& identify_corpus);
+
+/// Fills in the states from the folders.
+void read_states(Plan& plan, const Workspace& workspace);
+
+}  // namespace xp
