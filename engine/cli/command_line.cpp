@@ -1,0 +1,111 @@
+// One table of commands; the parser is made from it.
+#include "engine/cli/command_line.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/cli/commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <xp_version.h>
+
+namespace xp {
+namespace {
+
+enum class Takes { kSpec, kComponent };
+
+struct Command {
+  const char* name;
+  const char* sentence;
+  int (*run)(const Options&);
+  Takes takes;
+};
+
+constexpr Command kCommands[] = {
+    {"plan", "every point with its state and ids", plan_command, Takes::kSpec},
+    {"check", "find every mistake in an experiment file", check_command, Takes::kSpec},
+    {"status", "how far each point has come", status_command, Takes::kSpec},
+    {"components", "what can be used in an experiment", components_command, Takes::kComponent},
+};
+
+std::string environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == '\0' ? otherwise : value;
+}
+
+void add_options(CLI::App& app, const Command& command, Options& options) {
+  app.add_flag("--json", options.json, "print data instead of text");
+  if (command.takes == Takes::kComponent) {
+    app.add_option("NAME", options.component, "a component, or a kind");
+    return;
+  }
+  app.add_option("FILE", options.spec, "the experiment file")->required();
+  app.add_option("--set", options.sets, "PATH=VALUE, as if written in the file; PATH may be a tail")
+      ->type_size(1)
+      ->allow_extra_args(false);
+  app.add_option("--workspace", options.workspace,
+                 "where everything is kept (XP_WORKSPACE; xp-workspace)");
+  app.add_option("--mirror", options.mirror, "looked in before a download (XP_MIRROR)");
+  const std::string_view name = command.name;
+  if (name == "plan")
+    app.add_flag("--exit-code", options.exit_code, "exit with 7 where there is work to do");
+  if (name == "report") app.add_option("--format", options.format, "how the table is printed");
+}
+
+// CLI11 would only say that the word was not expected.
+bool is_unknown_command(int count, char** words) {
+  if (count < 2 || words[1][0] == '-') return false;
+  std::vector<std::string> names;
+  for (const auto& command : kCommands) {
+    if (std::string_view(command.name) == words[1]) return false;
+    names.emplace_back(command.name);
+  }
+  const std::string near = nearest(words[1], names);
+  fmt::print(stderr, "no command named '{}'{}; known: {}\n", words[1],
+             near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(names, ", "));
+  return true;
+}
+
+int guarded(const Command& command, const Options& options) {
+  try {
+    return command.run(options);
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}{}\n", error.blame() == Blame::kBug ? "this is a bug in xp: " : "",
+               error.what());
+    return exit_code(error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "this is a bug in xp: {}\n", error.what());
+    return Exit::kMachine;
+  }
+}
+
+}  // namespace
+
+int run_command_line(int count, char** words) {
+  if (is_unknown_command(count, words)) return Exit::kUsage;
+  CLI::App app("xp: declarative experiments on sparse mixture-of-experts translation models", "xp");
+  app.set_version_flag("--version", fmt::format("xp {} ({})", XP_VERSION, XP_REVISION));
+  app.footer("next: xp run experiments/quickstart.toml");
+  Options options;
+  options.words.assign(words, words + count);
+  options.workspace = environment("XP_WORKSPACE", "xp-workspace");
+  options.mirror = environment("XP_MIRROR", "");
+  options.engine = environment("XP_ENGINE", "");
+  for (const auto& command : kCommands)
+    add_options(*app.add_subcommand(command.name, command.sentence), command, options);
+  try {
+    app.parse(count, words);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? Exit::kDone : Exit::kUsage;
+  }
+  for (const auto& command : kCommands) {
+    if (!app.got_subcommand(command.name)) continue;
+    options.command = command.name;
+    return guarded(command, options);
+  }
+  fmt::print("{}", app.help());
+  return Exit::kDone;
+}
+
+}  // namespace xp

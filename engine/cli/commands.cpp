@@ -1,0 +1,115 @@
+// Words in, words out: what a command does is in the folder that it is about.
+#include "engine/cli/commands.h"
+
+#include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "engine/cli/experiment.h"
+#include "engine/cli/listing.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace xp {
+namespace {
+
+std::string limits_of(const Setting& setting) {
+  const Limit& limit = setting.limit;
+  std::string out;
+  if (!limit.choices.empty()) return join(limit.choices, " | ");
+  if (limit.low_open) {
+    out = fmt::format("> {}", limit.low);
+  } else if (std::isfinite(limit.low)) {
+    out = fmt::format(">= {}", limit.low);
+  }
+  if (std::isfinite(limit.high)) out += fmt::format("{}<= {}", out.empty() ? "" : ", ", limit.high);
+  if (!limit.unit.empty()) out += (out.empty() ? "" : " ") + limit.unit;
+  return out;
+}
+
+void print_component(const Declaration& part) {
+  fmt::print("{} {}: {}\n", part.kind, part.name, part.summary);
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& setting : part.settings) {
+    const bool table = setting.type == Type::kComponent;
+    const std::string fallback = setting.fallback.is_null() ? "" : show(setting.fallback);
+    rows.push_back(
+        {"  " + setting.name + (table ? ".use" : ""), fallback,
+         table ? "a component of kind " + setting.component : std::string(type_name(setting.type)),
+         limits_of(setting), setting.sentence});
+  }
+  if (!rows.empty())
+    rows.insert(rows.begin(), {"  setting", "default", "type", "limits", "meaning"});
+  fmt::print("{}", text_table(rows));
+  for (const auto& [preset, values] : part.presets.items()) {
+    fmt::print("  preset \"{}\": {}\n", preset, show(values));
+  }
+  fmt::print("  declared in {}\n", part.file);
+}
+
+void print_kinds(const Catalog& catalog) {
+  std::string kind;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, part] : catalog.all()) {
+    if (part.kind != kind) rows.push_back({part.kind});
+    kind = part.kind;
+    rows.push_back({"  " + part.name, part.summary});
+  }
+  // Kinds stand alone on their lines, so that they do not widen the column.
+  fmt::print("{}next: xp components NAME shows a component's settings\n", text_table(rows));
+}
+
+}  // namespace
+
+int check_command(const Options& options) {
+  return load_experiment(options) ? Exit::kDone : Exit::kSpec;
+}
+
+int plan_command(const Options& options) {
+  const auto experiment = open_experiment(options);
+  if (!experiment) return Exit::kSpec;
+  const Plan& plan = experiment->plan;
+  const bool work = plan.count(PointState::kDone) < plan.points.size();
+  if (options.json) {
+    fmt::print("{}\n", plan_json(plan).dump(2));
+  } else {
+    fmt::print("{}: {}\n{}next: {}\n", plan.name, counts_line(plan), points_table(plan),
+               next_command(options, work ? "run" : "report"));
+  }
+  return options.exit_code && work ? Exit::kWork : Exit::kDone;
+}
+
+int components_command(const Options& options) {
+  const Catalog catalog = build_catalog();
+  std::vector<const Declaration*> found;
+  std::vector<std::string> names;
+  for (const auto& [key, part] : catalog.all()) {
+    const std::string& wanted = options.component;
+    names.push_back(part.name);
+    if (wanted.empty() || wanted == part.name || wanted == part.kind ||
+        wanted == part.kind + "." + part.name) {
+      found.push_back(&part);
+    }
+  }
+  if (found.empty()) {
+    const std::string near = nearest(options.component, names);
+    fmt::print(stderr, "no component named '{}'{}; `xp components` lists all\n", options.component,
+               near.empty() ? "" : fmt::format(", did you mean '{}'?", near));
+    return Exit::kUsage;
+  }
+  if (options.json) {
+    Value list = Value::array();
+    for (const auto* part : found)
+      list.push_back(to_json(*part));
+    fmt::print("{}\n", Value{{"schema_version", 1}, {"declarations", list}}.dump(2));
+  } else if (options.component.empty()) {
+    print_kinds(catalog);
+  } else {
+    for (const auto* part : found)
+      print_component(*part);
+    fmt::print("next: put its keys into an experiment file, then xp check FILE\n");
+  }
+  return Exit::kDone;
+}
+
+}  // namespace xp

@@ -1,0 +1,16 @@
+// The commands: each takes the options and returns an exit code. Results go to standard output,
+// progress and messages to standard error.
+#pragma once
+
+#include "engine/cli/options.h"
+
+namespace xp {
+
+int check_command(const Options& options);
+int plan_command(const Options& options);
+int run_command(const Options& options);
+int status_command(const Options& options);
+int report_command(const Options& options);
+int components_command(const Options& options);
+
+}  // namespace xp

@@ -1,0 +1,35 @@
+// What most commands start with: the catalog of this build, the spec, its plan.
+#pragma once
+
+#include "engine/cli/options.h"
+#include "engine/plan/plan.h"
+
+#include <optional>
+#include <string>
+
+namespace xp {
+
+/// Beside the running program.
+std::filesystem::path program_folder();
+
+/// The components of this build.
+Catalog build_catalog();
+
+/// An experiment whose points are known. The catalog lives as long as the spec that points into it.
+struct Experiment {
+  std::unique_ptr<Catalog> catalog;
+  Spec spec;
+  Plan plan;
+};
+
+/// Loads and plans; where something is wrong prints it (as JSON with --json) and comes back empty:
+/// the exit code is then Exit::kSpec.
+std::optional<Experiment> load_experiment(const Options& options);
+
+/// `load_experiment` with ids and states.
+std::optional<Experiment> open_experiment(const Options& options);
+
+/// Which words to type to run `command` on the same file and workspace.
+std::string next_command(const Options& options, const std::string& command);
+
+}  // namespace xp

@@ -1,0 +1,28 @@
+// What the command line says, after parsing.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// The documented exit codes that are not an error's own (see exit_code in engine/base/error.h).
+struct Exit {
+  static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4, kWork = 7;
+};
+
+struct Options {
+  std::string command;
+  std::string spec;               ///< the experiment file
+  std::vector<std::string> sets;  ///< --set PATH=VALUE
+  std::filesystem::path workspace, mirror;
+  bool json = false;
+  bool exit_code = false;          ///< plan --exit-code
+  std::string format;              ///< report --format
+  std::string component;           ///< components NAME
+  std::string engine;              ///< the program that trains and evaluates
+  std::vector<std::string> words;  ///< the whole command line, for provenance
+};
+
+}  // namespace xp
