@@ -1,0 +1,54 @@
+// The table as CSV (RFC 4180): values as measured; spread, n and difference in columns of their
+// own.
+#include "engine/base/text.h"
+#include "registry/renderer.h"
+
+namespace xp {
+namespace {
+
+std::string quoted(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text)
+    out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+void add_cell(const Column& column, const Cell& cell, std::vector<std::string>& fields) {
+  fields.push_back(cell.is_number ? fmt::format("{}", cell.value) : quoted(cell.text));
+  if (!column.is_measured) return;
+  fields.push_back(cell.count > 1 ? fmt::format("{}", cell.spread) : "");
+  fields.push_back(cell.is_number ? std::to_string(cell.count) : "");
+  fields.push_back(cell.has_difference ? fmt::format("{}", cell.difference) : "");
+}
+
+struct Csv final : Renderer {
+  struct Config {
+    void describe(auto&) {}
+  };
+
+  explicit Csv(const Config&) {}
+
+  std::string render(const Table& table, bool) const override {
+    std::vector<std::string> heads;
+    for (const Column& column : table.columns) {
+      heads.push_back(quoted(column.key));
+      if (!column.is_measured) continue;
+      for (const char* part : {"_std", "_n", "_difference"})
+        heads.push_back(quoted(column.key + part));
+    }
+    std::string out = join(heads, ",") + "\r\n";
+    for (const auto& row : table.rows) {
+      std::vector<std::string> fields;
+      for (size_t i = 0; i < row.size(); ++i)
+        add_cell(table.columns[i], row[i], fields);
+      out += join(fields, ",") + "\r\n";
+    }
+    return out;
+  }
+};
+
+XP_REGISTER(Renderer, Csv, "csv", "comma-separated values, unrounded");
+
+}  // namespace
+}  // namespace xp

@@ -1,0 +1,34 @@
+// What a metric is called on screen, its unit, which way is better, and which run measures it.
+#pragma once
+
+#include "registry/renderer.h"
+
+#include <span>
+#include <string>
+
+namespace xp {
+
+/// Better is more, less, or neither.
+enum class Better { kMore, kLess, kNeither };
+
+/// How one metric of a summary is shown.
+struct Measure {
+  std::string key;         ///< "inter_node_bytes"
+  std::string name, unit;  ///< "inter-node", "/step": a unit that begins with / follows that of
+                           ///< the scale ("MB/step")
+  Better better = Better::kMore;
+  bool is_score = false;    ///< of the evaluation; others are of the training
+  bool is_relative = true;  ///< compared by percent; scores and losses by their difference
+  bool is_bytes = false;
+};
+
+/// What is known about a metric; one that is not in the list is judged by the end of its name
+/// (_bytes, _ms, _seconds, _per_second, loss, perplexity).
+Measure measure_of(const std::string& key);
+
+/// The column of a metric whose scale and decimals suit `values`: three figures of the smallest
+/// or, where the largest is more than a hundred times that, one. Scores keep two decimals, losses
+/// three.
+Column column_of(const Measure& measure, std::span<const double> values);
+
+}  // namespace xp

@@ -1,0 +1,71 @@
+// What a report needs to know about runs and axes.
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "results/report.h"
+#include "results/store.h"
+
+namespace xp {
+namespace {
+
+ReportRun run_from(const Status& status) {
+  return {std::string(state_name(status.state)), status.cause, status.summary};
+}
+
+ReportRun run_in(const fs::path& folder) {
+  try {
+    const Status status = read_status(folder);
+    if (status.state == State::kNew) return {};
+    ReportRun out = run_from(status);
+    if (status.state == State::kRunning && !is_held(folder)) out.state = "stopped";
+    return out;
+  } catch (const Error& error) {
+    return {"damaged", error.what(), Value::object()};
+  }
+}
+
+// The tail of a path with `parts` parts, `.use` dropped before counting.
+std::string tail(const std::string& path, size_t parts) {
+  std::vector<std::string> all = path_parts(path);
+  if (all.size() > 1 && all.back() == "use") all.pop_back();
+  if (all.size() > parts) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(parts));
+  return join(all, ".");
+}
+
+}  // namespace
+
+std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,
+                                             const std::vector<ReportPoint>& points) {
+  std::vector<std::string> ids;
+  for (const auto& point : points) {
+    for (const auto& id : {point.training, point.evaluation}) {
+      if (!id.empty()) ids.push_back(id);
+    }
+  }
+  std::map<std::string, ReportRun> out;
+  for (const auto& [id, run] : store.runs(ids))
+    out.emplace(id, run_from(run.status));
+  for (const auto& point : points) {
+    if (!point.training.empty() && !out.contains(point.training))
+      out.emplace(point.training, run_in(workspace.training(point.training)));
+    if (!point.evaluation.empty() && !out.contains(point.evaluation))
+      out.emplace(point.evaluation, run_in(workspace.evaluation(point.evaluation)));
+  }
+  return out;
+}
+
+std::map<std::string, std::string> short_names(const std::vector<std::string>& axes) {
+  std::map<std::string, std::string> out;
+  for (const auto& axis : axes) {
+    for (size_t parts = 1; parts <= path_parts(axis).size(); ++parts) {
+      const std::string name = tail(axis, parts);
+      bool unique = true;
+      for (const auto& other : axes)
+        unique &= other == axis || tail(other, parts) != name;
+      out[axis] = name;
+      if (unique) break;
+    }
+  }
+  return out;
+}
+
+}  // namespace xp

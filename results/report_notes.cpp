@@ -1,0 +1,139 @@
+// Notes of a report.
+#include "results/report_notes.h"
+
+#include "engine/base/text.h"
+
+#include <algorithm>
+#include <set>
+
+namespace xp {
+namespace {
+
+constexpr size_t kMostCauses = 3, kMostColumns = 8;
+
+const ReportRun* find_run(const ReportInput& input, const std::string& id) {
+  const auto found = input.runs.find(id);
+  return found == input.runs.end() ? nullptr : &found->second;
+}
+
+// "done", or the state of the first stage that is not.
+std::string state_of(const ReportInput& input, const ReportPoint& point) {
+  for (const std::string& id : {point.training, point.evaluation}) {
+    const ReportRun* run = find_run(input, id);
+    if (run == nullptr) return "not run";
+    if (run->state != "done") return run->state;
+  }
+  return "done";
+}
+
+std::string point_name(const ReportPoint& point) {
+  std::vector<std::string> axes, words;
+  for (const auto& [path, value] : point.axes)
+    axes.push_back(path);
+  for (const auto& [path, name] : short_names(axes)) {
+    const Value& value = point.axes.at(path);
+    words.push_back(name + " " + (value.is_string() ? value.get<std::string>() : show(value)));
+  }
+  return words.empty() ? "the run" : join(words, ", ");
+}
+
+void add_failures(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+                  std::vector<std::string>& notes) {
+  std::set<std::string> told;
+  size_t more = 0;
+  for (const ReportPoint* point : points) {
+    for (const std::string& id : {point->training, point->evaluation}) {
+      const ReportRun* run = find_run(input, id);
+      if (run == nullptr || run->state != "failed" || !told.insert(id).second) continue;
+      if (told.size() > kMostCauses)
+        ++more;
+      else
+        notes.push_back(fmt::format("failed: {}: {}", point_name(*point),
+                                    run->cause.empty() ? "no cause recorded" : run->cause));
+    }
+  }
+  if (more > 0) notes.push_back(fmt::format("failed: {} more", more));
+}
+
+// One seed says nothing about chance, so a reader of differences is told.
+void add_reading(const Table& table, std::vector<std::string>& notes) {
+  int64_t most = 0;
+  bool differences = false;
+  for (const auto& row : table.rows) {
+    for (const Cell& cell : row) {
+      most = std::max(most, cell.count);
+      differences |= cell.has_difference;
+    }
+  }
+  if (most > 1) notes.emplace_back("mean ± standard deviation (number of seeds)");
+  if (most == 1 && differences) {
+    notes.emplace_back(
+        "one seed per row: small differences may be chance; "
+        "\"train.seed\" = { repeat = 3, base = 1 } adds seeds");
+  }
+}
+
+void add_other_columns(const ReportSection& section, const ReportInput& input,
+                       const std::vector<const ReportPoint*>& points,
+                       std::vector<std::string>& notes) {
+  std::set<std::string> found;
+  for (const ReportPoint* point : points) {
+    for (const std::string& id : {point->training, point->evaluation}) {
+      const ReportRun* run = find_run(input, id);
+      if (run == nullptr) continue;
+      for (const auto& [name, value] : run->summary.items()) {
+        if (value.is_number()) found.insert(name);
+      }
+    }
+  }
+  for (const auto& column : section.columns)
+    found.erase(column);
+  if (found.empty()) return;
+  std::vector<std::string> names(found.begin(), found.end());
+  const bool cut = names.size() > kMostColumns;
+  if (cut) names.resize(kMostColumns);
+  notes.push_back(
+      fmt::format("more columns for [report]: {}{}", join(names, ", "), cut ? ", ..." : ""));
+}
+
+void add_next(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+              std::vector<std::string>& notes) {
+  std::map<std::string, int> states;
+  for (const ReportPoint* point : points)
+    ++states[state_of(input, *point)];
+  std::vector<std::string> words;
+  for (const char* state : {"running", "stopped", "failed", "not run", "damaged"}) {
+    if (states.contains(state)) words.push_back(fmt::format("{} {}", states[state], state));
+  }
+  if (words.empty()) {
+    notes.push_back(fmt::format("next: xp report {} --format markdown", input.file));
+    return;
+  }
+  notes.push_back(
+      fmt::format("{} of {} points done, {}", states["done"], points.size(), join(words, ", ")));
+  notes.push_back(fmt::format("next: xp run {}", input.file));
+}
+
+}  // namespace
+
+std::vector<std::string> report_notes(const ReportSection& section, const ReportInput& input,
+                                      const std::vector<const ReportPoint*>& points,
+                                      const Table& table) {
+  std::vector<std::string> notes;
+  if (points.empty() && !input.points.empty()) {
+    notes.push_back(fmt::format("'where' in [report] leaves none of the {} points: {}",
+                                input.points.size(), section.where));
+    return notes;
+  }
+  if (input.is_baseline && table.baseline.empty()) {
+    notes.push_back(
+        fmt::format("'baseline' in [report] is no row: {}; no differences", section.baseline));
+  }
+  add_failures(input, points, notes);
+  add_reading(table, notes);
+  add_other_columns(section, input, points, notes);
+  add_next(input, points, notes);
+  return notes;
+}
+
+}  // namespace xp
