@@ -6,10 +6,21 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <malloc.h>
 
 namespace {
 
+// Tensors come and go by the megabyte: keep their memory instead of giving it back to the kernel
+// each time, which costs a tenth of a small model's step in page faults.
+void keep_memory() {
+  constexpr int kHuge = 1 << 30;
+  ::mallopt(M_MMAP_THRESHOLD, kHuge);
+  ::mallopt(M_TRIM_THRESHOLD, kHuge);
+  ::mallopt(M_TOP_PAD, 64 << 20);
+}
+
 int run(int argc, char** argv) {
+  keep_memory();
   CLI::App app{"One rank of a run; started by `xp`.", "xp-engine"};
   app.require_subcommand(1);
   xp::WorkerArguments arguments;
