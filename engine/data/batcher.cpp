@@ -50,9 +50,12 @@ std::vector<uint32_t> sorted_by_length(std::span<const PairLength> lengths, uint
       too_long.push_back(i);
       continue;
     }
-    // Sources and targets that are the longer side are kept apart: mixed, both would be padded.
-    const uint64_t shorter = source < target ? source : max_length + max_length - target;
-    keys.push_back({(uint64_t{lengths[i].longest()} << 32) + shorter, tie, i});
+    // The difference of the sides runs up through one length and down through the next, so that
+    // batches across two lengths have like sources and like targets too.
+    const uint64_t longest = lengths[i].longest();
+    const uint64_t difference = max_length + source - target;
+    keys.push_back(
+        {(longest << 32) + (longest % 2 == 0 ? difference : 2 * max_length - difference), tie, i});
   }
   std::sort(keys.begin(), keys.end(), [](const Key& a, const Key& b) {
     return std::tie(a.length, a.tie, a.index) < std::tie(b.length, b.tie, b.index);
@@ -75,18 +78,25 @@ Epoch plan_epoch(std::span<const PairLength> lengths, const BatchRule& rule, int
   const auto limit = static_cast<uint32_t>(std::min<int64_t>(rule.max_tokens, 1 << 30));
   const auto order = sorted_by_length(lengths, limit, stream, plan.too_long);
 
-  // A group is cut from the long end, so that the odd one left over is made of the shortest pairs
-  // and costs least.
   const auto ranks = static_cast<size_t>(rule.ranks);
   std::vector<std::vector<std::vector<uint32_t>>> groups;
+  // From the long end, so that the odd group left over is made of the shortest pairs.
   for (size_t end = order.size(); end > 0;) {
-    const size_t longest = lengths[order[end - 1]].longest();
-    const size_t per_rank = static_cast<size_t>(rule.max_tokens) / std::max<size_t>(longest, 1);
-    const size_t count = std::min(end, per_rank * ranks);
-    auto& group = groups.emplace_back(ranks);
-    for (size_t i = 0; i < count; ++i)
-      group[i % ranks].push_back(order[end - 1 - i]);
-    end -= count;
+    auto& group = groups.emplace_back();
+    const size_t group_end = end;
+    while (group.size() < ranks && end > 0) {
+      const size_t longest = lengths[order[end - 1]].longest();
+      const size_t count =
+          std::min(end, static_cast<size_t>(rule.max_tokens) / std::max<size_t>(longest, 1));
+      group.emplace_back(order.rend() - static_cast<std::ptrdiff_t>(end),
+                         order.rend() - static_cast<std::ptrdiff_t>(end - count));
+      end -= count;
+    }
+    if (group.size() == ranks && end > 0) continue;
+    // What is left is dealt out, so that no rank idles while another has much.
+    group.assign(ranks, {});
+    for (size_t i = 0; i < group_end; ++i)
+      group[i % ranks].push_back(order[i]);
   }
   shuffle(groups, stream);
   plan.batches.reserve(groups.size() * ranks);

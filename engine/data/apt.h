@@ -1,0 +1,55 @@
+// Debian packages by the programs apt-get, apt-cache and dpkg-deb: fetched and unpacked, never
+// installed; works without root.
+#pragma once
+
+#include "registry/corpus.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// A package file as an archive offers it.
+struct DebFile {
+  std::string package, version, sha256, name;  ///< `name` is the file's, without folders
+  uint64_t bytes = 0;
+};
+
+Value to_json(const DebFile& file);
+DebFile deb_file_from_json(const Value& value);
+
+/// Whether apt-get, apt-cache and dpkg-deb are here.
+bool has_apt();
+
+/// Finds and fetches package files. Uses the system's package lists; where these do not know a
+/// package, or know a version that is gone, it fetches lists of its own into `downloads`/apt, once.
+class Apt {
+ public:
+  explicit Apt(const CorpusPlace& place);
+
+  /// For each entry the package that the archive offers. An entry is alternatives joined by "|", of
+  /// which the first one known counts; an empty alternative at the end means that there may be
+  /// none. Raises kMachine naming the entry and what to do.
+  std::vector<std::optional<DebFile>> find(const std::vector<std::string>& entries);
+
+  /// The file in the mirror or in `downloads`, fetched there if it is in neither, its SHA-256
+  /// compared. Raises kMachine.
+  std::filesystem::path fetch(const DebFile& file);
+
+ private:
+  std::vector<DebFile> offered(const std::vector<std::string>& packages) const;
+  std::vector<std::string> command(const std::string& program) const;
+  std::string update();
+  CorpusPlace place_;
+  std::filesystem::path own_;
+  bool uses_own_lists_ = false;
+};
+
+/// The folder of the catalogs (.mo) of one language in a package file, unpacked if it is not yet;
+/// it may be empty.
+std::filesystem::path unpacked_catalogs(const CorpusPlace& place, const std::filesystem::path& deb,
+                                        const DebFile& file, const std::string& language);
+
+}  // namespace xp
