@@ -40,31 +40,40 @@ exec 9>"$folder.lock"
 flock 9
 up_to_date && exit
 
-# Wheels that came through stay here until all are unpacked, so another try fetches only the rest.
+# One wheel at a time, each moved here when it is whole: another try fetches only the rest.
 wheels=$folder.wheels-$kind
-mkdir -p "$wheels"
 platforms=()
 for tag in 2_28 2_27 2_25 2_24 2_18 2_17 2_12 2_5; do
   platforms+=(--platform "manylinux_${tag}_$(uname -m)")
 done
 for tag in 2014 2010 1; do platforms+=(--platform "manylinux${tag}_$(uname -m)"); done
-download() {
+fetch() {
+  local part=$wheels/part
+  rm -rf "$part"
+  mkdir -p "$part"
   "${PYTHON:-python3}" -m pip download -q --disable-pip-version-check --no-deps \
     --only-binary=:all: --python-version 3.11 --implementation cp --abi cp311 --abi none \
-    "${platforms[@]}" ${WHEELS:+--find-links "$WHEELS"} -d "$wheels" \
-    -r "scripts/libtorch-$kind.txt"
+    "${platforms[@]}" ${WHEELS:+--find-links "$WHEELS"} -d "$part" "$1" \
+    && mv "$part"/*.whl "$wheels/" && rmdir "$part"
 }
+fetch_patiently() {
+  local pause
+  for pause in 3 10; do
+    if fetch "$1"; then return; fi
+    echo "get-libtorch: trying again in $pause s" >&2
+    sleep "$pause"
+  done
+  fetch "$1" && return
+  echo "get-libtorch: the wheel of $1 did not come; run it again to go on" >&2
+  exit 1
+}
+
 size=$([ "$kind" = cpu ] && echo "540 MB" || echo "3 GB")
 echo "get-libtorch: fetching LibTorch for $kind, about $size" >&2
-for pause in 3 10 0; do
-  if download; then break; fi
-  if [ "$pause" = 0 ]; then
-    echo "get-libtorch: the wheels did not come; run it again to go on" >&2
-    exit 1
-  fi
-  echo "get-libtorch: trying again in $pause s" >&2
-  sleep "$pause"
-done
+while read -r wheel; do
+  stem=${wheel/==/-}
+  compgen -G "$wheels/${stem//[-_]/[-_]}-*.whl" >/dev/null || fetch_patiently "$wheel"
+done <"scripts/libtorch-$kind.txt"
 
 rm -rf "$folder.new"
 "${PYTHON:-python3}" scripts/unpack_wheels.py "$kind" "$wheels" "$folder.new"

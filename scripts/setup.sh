@@ -51,15 +51,20 @@ install_packages() {
     stop "this system has no apt-get; install these, by the names they have here:" \
       "  $* catch2 (3 or later)"
   fi
-  become_root || stop "these packages are missing and neither root nor sudo is at hand;" \
-    "ask someone who may to run" \
-    "  apt-get install --no-install-recommends$(printf ' %s' "$@")" \
-    "$(has_catch2 || echo "  and install catch2, 3 or later (Debian 12: from its backports)")"
+  become_root || refuse "$@"
   echo "setup: installing $*$(has_catch2 || echo " catch2")" >&2
   # A broken source of another party must not keep us from the packages of the system.
   apt_get update || echo "setup: the package lists are not all up to date; going on" >&2
   if [ $# -gt 0 ]; then apt_get install --no-install-recommends "$@"; fi
   has_catch2 || install_catch2
+}
+
+refuse() {
+  local advice=()
+  [ $# -eq 0 ] || advice+=("  apt-get install --no-install-recommends $*")
+  has_catch2 || advice+=("  apt-get install catch2   # >= 3; Debian 12: -t bookworm-backports")
+  stop "packages are missing and neither root nor sudo is at hand; ask someone who may to run" \
+    "${advice[@]}"
 }
 
 root=()
