@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
+#include <dirent.h>
 #include <sys/stat.h>
 
 namespace xp {
@@ -31,22 +31,25 @@ std::string key_of(const Folder& folder) {
 }
 
 // Time, size and inode: status.json is replaced by renaming, so a new one has a new inode even
-// within one tick of the clock.
-std::string stamp_of(const fs::path& file) {
+// within one tick of the clock. "" where there is no such file in `folder`, a descriptor.
+std::string stamp_of(int folder, const std::string& file) {
   struct stat about {};
-  if (::stat(file.c_str(), &about) != 0) return "";
+  if (::fstatat(folder, file.c_str(), &about, 0) != 0) return "";
   return fmt::format("{}.{:09}:{}:{}", about.st_mtim.tv_sec, about.st_mtim.tv_nsec, about.st_size,
                      about.st_ino);
 }
 
-void scan(const fs::path& parent, const std::string& kind, const char* file,
+// With plain calls, since this is all the work there is where nothing changed: 10,000 runs take
+// half the time that std::filesystem needs.
+void scan(const fs::path& parent, const std::string& kind, const std::string& file,
           std::vector<Folder>& out) {
-  std::error_code code;
-  for (const auto& entry : fs::directory_iterator(parent, code)) {
-    const std::string name = entry.path().filename().string();
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(parent.c_str()), &::closedir);
+  if (!open) return;
+  while (const dirent* entry = ::readdir(open.get())) {
+    const std::string name = entry->d_name;
     if (name.starts_with('.')) continue;  // half made by somebody
-    std::string stamp = stamp_of(entry.path() / file);
-    if (!stamp.empty()) out.push_back({kind, name, entry.path(), std::move(stamp)});
+    std::string stamp = stamp_of(::dirfd(open.get()), name + "/" + file);
+    if (!stamp.empty()) out.push_back({kind, name, parent / name, std::move(stamp)});
   }
 }
 
@@ -55,8 +58,6 @@ std::vector<Folder> scan(const Workspace& workspace) {
   scan(workspace.root / "trainings", "training", "status.json", out);
   scan(workspace.root / "evaluations", "evaluation", "status.json", out);
   scan(workspace.root / "experiments", "experiment", "plan.json", out);
-  std::sort(out.begin(), out.end(),
-            [](const Folder& a, const Folder& b) { return key_of(a) < key_of(b); });
   return out;
 }
 
@@ -71,18 +72,17 @@ Stamps stored_stamps(SQLite::Database& database) {
   return out;
 }
 
-Changes changes_between(const Stamps& stored, const std::vector<Folder>& found) {
+Changes changes_between(Stamps stored, const std::vector<Folder>& found) {
   Changes out;
-  std::set<std::string> seen;
   for (const Folder& folder : found) {
-    const std::string key = key_of(folder);
-    const auto known = stored.find(key);
+    const auto known = stored.find(key_of(folder));
     if (known == stored.end() || known->second != folder.stamp) out.to_read.push_back(folder);
-    seen.insert(key);
+    if (known != stored.end()) stored.erase(known);
   }
-  for (const auto& [key, stamp] : stored) {
-    if (!seen.contains(key)) out.to_drop.push_back(key);
-  }
+  std::sort(out.to_read.begin(), out.to_read.end(),
+            [](const Folder& a, const Folder& b) { return key_of(a) < key_of(b); });
+  for (const auto& [key, stamp] : stored)
+    out.to_drop.push_back(key);
   return out;
 }
 

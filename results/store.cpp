@@ -4,6 +4,7 @@
 #include "results/database.h"
 
 #include <limits>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -32,6 +33,15 @@ Store Store::in_memory() {
   return {":memory:", open_memory_database()};
 }
 
+Store Store::of(const Workspace& workspace, FoldResult& folded) {
+  std::error_code code;
+  const bool foreign =
+      fs::exists(workspace.root, code) && ::access(workspace.root.c_str(), W_OK) != 0;
+  Store out = foreign ? in_memory() : open(workspace.database());
+  folded = out.fold_in(workspace);
+  return out;
+}
+
 std::optional<StoredRun> Store::run(const std::string& id) const {
   auto found = runs({id});
   if (found.empty()) return std::nullopt;
@@ -41,6 +51,8 @@ std::optional<StoredRun> Store::run(const std::string& id) const {
 std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids) const {
   return with_database(path_, [&] {
     std::map<std::string, StoredRun> out;
+    // One snapshot, and one lock instead of one per run.
+    SQLite::Transaction snapshot(*database_, SQLite::TransactionBehavior::DEFERRED);
     SQLite::Statement head(
         *database_,
         "SELECT kind, state, attempt, started_s, ended_s, cause FROM runs WHERE id = ?");

@@ -40,8 +40,11 @@ class Store {
   /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:
   /// another version, damaged, locked, no right to write.
   static Store open(const fs::path& path);
-  /// An empty index in memory, for a workspace that cannot be written.
+  /// An empty index in memory.
   static Store in_memory();
+  /// The index of `workspace` with everything folded in; in memory where the workspace cannot be
+  /// written (somebody else's, or a read-only disk). What folding did is left in `folded`.
+  static Store of(const Workspace& workspace, FoldResult& folded);
 
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;

@@ -156,6 +156,15 @@ TEST_CASE("a damaged folder is a problem, the rest is taken") {
   CHECK(store.scores("bbbb").size() == 1);
 }
 
+TEST_CASE("the store of a workspace holds what is there") {
+  Place place;
+  place.fill();
+  FoldResult folded;
+  CHECK(Store::of(place.workspace, folded).run("aaaa"));
+  CHECK(folded.taken == 4);
+  CHECK(fs::exists(place.workspace.database()));
+}
+
 TEST_CASE("a workspace without folders is an empty store") {
   const TempFolder folder;
   Store store = Store::open(folder.path() / "new" / "xp.db");

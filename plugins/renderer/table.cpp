@@ -55,7 +55,7 @@ const char* look_of(const std::string& state) {
   return state == "running" ? kYellow : kDim;
 }
 
-// The value, then " ± spread" and " (n)" where the column has more than one seed, then the mark.
+// The value, then spread and number of seeds where the column has more than one, then the mark.
 Strip number_strip(const Table& table, size_t at, bool colour) {
   const Column& column = table.columns[at];
   int64_t most = 0;
