@@ -30,7 +30,8 @@ struct Batch {
 
 /// What a training step needs from the model.
 struct ModelOutput {
-  torch::Tensor logits_TV;  ///< of the real target tokens, in row order
+  torch::Tensor h_TD;       ///< last hidden states of the real target tokens, in row order
+  torch::Tensor output_VD;  ///< the output projection: logits are h W'
   torch::Tensor target_T;
   torch::Tensor
       balance;  ///< the balance losses of all MoE layers combined; a scalar, undefined without MoE

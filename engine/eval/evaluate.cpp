@@ -97,7 +97,7 @@ SubsetLoss loss_of(TranslationModel& model, const std::vector<Batch>& batches_of
       continue;
     }
     const ModelOutput output = model.forward(batch);
-    sums[0] += cross_entropy(output.logits_TV, output.target_T, 0).nll.item<double>();
+    sums[0] += cross_entropy(output.h_TD, output.output_VD, output.target_T, 0).nll.item<double>();
     sums[1] += static_cast<double>(batch.num_tokens);
   }
   world.all_reduce_sum(sums);

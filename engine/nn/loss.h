@@ -1,6 +1,6 @@
-// Cross entropy with label smoothing, in one pass over the logits.
+// Output projection and cross entropy in one: the T x V logits never exist as a whole.
 //
-// Shapes: T tokens, V vocabulary.
+// Shapes: T tokens, D width, V vocabulary.
 #pragma once
 
 #include <torch/types.h>
@@ -13,9 +13,11 @@ struct CrossEntropy {
   torch::Tensor nll;  ///< sum of -log p(target), in nats; no gradient
 };
 
-/// objective = (1 - smoothing) * nll + smoothing * mean over the vocabulary of -log p. Computed in
-/// float32; the gradient is made with the loss. Memory: one T x V float tensor beside the logits.
-CrossEntropy cross_entropy(const torch::Tensor& logits_TV, const torch::Tensor& target_T,
-                           double smoothing);
+/// p = softmax(h W'); objective = (1 - smoothing) * nll + smoothing * (mean over the vocabulary of
+/// -log p), summed. Computed in float32, a few hundred tokens at a time, with its gradient (p - q)
+/// while the logits are in the cache. Memory: the gradients of h_TD and output_VD beside one piece
+/// of logits.
+CrossEntropy cross_entropy(const torch::Tensor& h_TD, const torch::Tensor& output_VD,
+                           const torch::Tensor& target_T, double smoothing);
 
 }  // namespace xp

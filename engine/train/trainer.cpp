@@ -154,7 +154,7 @@ void Run::micro_batch() {
     const Autocast autocast(settings_.precision == "bf16");
     const ModelOutput output = model_.forward(batch);
     const CrossEntropy loss =
-        cross_entropy(output.logits_TV, output.target_T, settings_.label_smoothing);
+        cross_entropy(output.h_TD, output.output_VD, output.target_T, settings_.label_smoothing);
     nll = loss.nll;
     objective = loss.objective;
     if (output.balance.defined()) {

@@ -115,7 +115,7 @@ class Transformer final : public TranslationModel {
       h_TD = h_TD.index_select(0, real.index_T);
       target_T = flat_P.index_select(0, real.index_T);
     }
-    return {logits(h_TD), target_T, combined_balance()};
+    return {h_TD, output(), target_T, combined_balance()};
   }
 
   torch::Tensor idle_forward() override {
@@ -143,7 +143,7 @@ class Transformer final : public TranslationModel {
     for (size_t i = 0; i < decoder_.size(); ++i)
       h = decoder_[i]->step(h, state.layers[i], state.mask, state.beam);
     ++state.position;
-    return logits(finished(h, decoder_norm_).squeeze(1));
+    return torch::matmul(finished(h, decoder_norm_).squeeze(1), output().t());
   }
 
   void reorder(DecodeState& decode_state, const torch::Tensor& from_R) override {
@@ -267,8 +267,8 @@ class Transformer final : public TranslationModel {
     return norm ? norm->forward(h) : h;
   }
 
-  torch::Tensor logits(const torch::Tensor& h_TD) const {
-    return torch::matmul(h_TD, (output_VD_.defined() ? output_VD_ : target_->weight).t());
+  const torch::Tensor& output() const {
+    return output_VD_.defined() ? output_VD_ : target_->weight;
   }
 
   torch::Tensor combined_balance() {
