@@ -86,8 +86,9 @@ const AnyEntry& find_entry(const std::string& kind, const std::string& name) {
     known.emplace_back(entry->name);
   }
   const std::string near = nearest(name, known);
-  user_error("no {} named '{}'{}; known: {}", kind, name,
-             near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(known, ", "));
+  const std::string hint =
+      near.empty() ? "; known:" : fmt::format(", did you mean '{}'? known:", near);
+  user_error("no {} named '{}'{} {}", kind, name, hint, join(known, ", "));
 }
 
 }  // namespace xp

@@ -90,7 +90,7 @@ Declaration describe_config(const AnyEntry& entry) {
   static const ::xp::Entry<Kind> xp_entry_of_##Part(                       \
       name, summary, __FILE__, &::xp::describe_config<Part::Config>,       \
       [](const ::xp::Value& settings) -> std::unique_ptr<Kind> {           \
-        return std::make_unique<Part>(::xp::bind<Part::Config>(settings)); \
+        return std::make_unique<Part>(::xp::bind_settings<Part::Config>(settings)); \
       })
 
 /// A table of the experiment file that is no component itself: `Config` has `static constexpr Scope

@@ -176,7 +176,7 @@ std::vector<Setting> settings_of() {
 /// A Config from a table; keys that are absent keep their defaults. Raises kUser on a wrong kind of
 /// value.
 template <class Config>
-Config bind(const Value& table) {
+Config bind_settings(const Value& table) {
   Config config;
   Describer defaults;  // gives component tables their default `use`
   config.describe(defaults);

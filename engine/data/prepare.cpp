@@ -57,7 +57,7 @@ struct Part {
 class Preparation {
  public:
   Preparation(const Value& settings, const CorpusPlace& place, const fs::path& folder)
-      : section_(bind<CorpusSection>(settings)),
+      : section_(bind_settings<CorpusSection>(settings)),
         corpus_(make_part<Corpus>(settings)),
         tokenizer_(make_part<Tokenizer>(section_.vocabulary)),
         place_(place),
@@ -307,7 +307,7 @@ void remove_leftovers(const fs::path& folder) {
 }  // namespace
 
 CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& place) {
-  const auto section = bind<CorpusSection>(corpus_settings);
+  const auto section = bind_settings<CorpusSection>(corpus_settings);
   const auto corpus = make_part<Corpus>(corpus_settings);
   CorpusInputs out = corpus->inputs(place, corpus->directions(place, section.pairs));
   const Value model = make_part<Tokenizer>(section.vocabulary)->inputs(place.spec_folder);
@@ -317,7 +317,7 @@ CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& plac
 
 std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs) {
   if (!inputs.known || !inputs.missing.empty()) return "?";
-  const auto section = bind<CorpusSection>(corpus_settings);
+  const auto section = bind_settings<CorpusSection>(corpus_settings);
   return content_id({{"recipe", kRecipe},
                      {"corpus", content_settings(Corpus::kKind, corpus_settings)},
                      {"vocabulary", content_settings(Tokenizer::kKind, section.vocabulary)},

@@ -60,7 +60,7 @@ int evaluate_command(const WorkerArguments& arguments) {
   Group& world = *groups.world;
   const Value settings = load_run_settings(arguments);
   const PreparedCorpus corpus = open_corpus(arguments.corpus);
-  const auto eval = bind<EvalSection>(settings.at("eval"));
+  const auto eval = bind_settings<EvalSection>(settings.at("eval"));
   const auto model = build_model(settings, corpus, groups, &eval);
   load_parameters(checkpoint_of(arguments.training, eval.checkpoint), *model);
   model->eval();

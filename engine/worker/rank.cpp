@@ -54,7 +54,7 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
   ModelContext context;
   context.source_vocabulary = corpus.vocabulary(Side::kSource).size();
   context.target_vocabulary = corpus.vocabulary(Side::kTarget).size();
-  context.seed = bind<TrainSection>(settings.at("train")).seed;
+  context.seed = bind_settings<TrainSection>(settings.at("train")).seed;
   context.groups = groups;
   if (eval != nullptr) {
     context.evaluating = true;

@@ -77,7 +77,7 @@ int train_command(const WorkerArguments& arguments) {
   const Pairs pairs(corpus, "train");
 
   TrainJob job;
-  job.settings = bind<TrainSection>(settings.at("train"));
+  job.settings = bind_settings<TrainSection>(settings.at("train"));
   job.checkpoints = arguments.folder / "checkpoints";
   job.validate = Validator(corpus, job.settings, *model, groups);
   job.stop = &stop_requested;

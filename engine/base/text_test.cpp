@@ -1,0 +1,52 @@
+// Claims about words and figures.
+#include "engine/base/text.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+TEST_CASE("splitting keeps empty parts, joining undoes it") {
+  CHECK(split("a,,b,", ',') == std::vector<std::string>{"a", "", "b", ""});
+  CHECK(join(split("a,,b,", ','), ",") == "a,,b,");
+  CHECK(split("", ',') == std::vector<std::string>{""});
+}
+
+TEST_CASE("a swapped pair of letters is one edit") {
+  CHECK(edit_distance("alhpa", "alpha") == 1);
+  CHECK(edit_distance("kitten", "sitting") == 3);
+  CHECK(edit_distance("", "abc") == 3);
+}
+
+TEST_CASE("a name is suggested only when one is clearly nearest") {
+  const std::vector<std::string> names = {"top1", "top2", "balance_weight"};
+  CHECK(nearest("balance_wieght", names) == "balance_weight");
+  CHECK(nearest("top3", names).empty());  // as near to top1 as to top2
+  CHECK(nearest("zebra", names).empty());
+}
+
+TEST_CASE("broken UTF-8 is told from whole") {
+  CHECK(is_valid_utf8("caf\xc3\xa9 \xe4\xb8\xad \xf0\x9f\x98\x80"));
+  CHECK_FALSE(is_valid_utf8("\xc3"));
+  CHECK_FALSE(is_valid_utf8("\xc0\xaf"));          // overlong
+  CHECK_FALSE(is_valid_utf8("\xed\xa0\x80"));      // surrogate
+  CHECK_FALSE(is_valid_utf8("\xf4\x90\x80\x80"));  // past the last code point
+}
+
+TEST_CASE("wide and combining characters take the columns a terminal gives them") {
+  CHECK(display_width("abc") == 3);
+  CHECK(display_width("caf\xc3\xa9") == 4);
+  CHECK(display_width("e\xcc\x81") == 1);
+  CHECK(display_width("\xe4\xb8\xad\xe6\x96\x87") == 4);
+}
+
+TEST_CASE("sizes, counts and durations read as a person writes them") {
+  CHECK(human_bytes(512) == "512 B");
+  CHECK(human_bytes(25.1e6) == "25.1 MB");
+  CHECK(human_bytes(999960) == "1.0 MB");
+  CHECK(human_count(812) == "812");
+  CHECK(human_count(41234) == "41.2k");
+  CHECK(human_count(999960) == "1.0M");
+  CHECK(human_duration(0.42) == "0.4 s");
+  CHECK(human_duration(125) == "2 min 05 s");
+  CHECK(human_duration(8040) == "2 h 14 min");
+}
