@@ -23,6 +23,7 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
+    {"run", "do what is not done yet, then print the report", run_command, Takes::kSpec},
     {"plan", "every point with its state and ids", plan_command, Takes::kSpec},
     {"check", "find every mistake in an experiment file", check_command, Takes::kSpec},
     {"status", "how far each point has come", status_command, Takes::kSpec},
@@ -74,6 +75,9 @@ int guarded(const Command& command, const Options& options) {
     fmt::print(stderr, "{}{}\n", error.blame() == Blame::kBug ? "this is a bug in xp: " : "",
                error.what());
     return exit_code(error);
+  } catch (const std::filesystem::filesystem_error& error) {
+    fmt::print(stderr, "'{}': {}\n", error.path1().string(), error.code().message());
+    return Exit::kMachine;
   } catch (const std::exception& error) {
     fmt::print(stderr, "this is a bug in xp: {}\n", error.what());
     return Exit::kMachine;
