@@ -40,19 +40,30 @@ double Progress::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
+double Progress::rate() const {
+  const double elapsed = seconds();
+  return elapsed > 0 ? static_cast<double>(done_ - begun_) / elapsed : 0;
+}
+
+void Progress::restart(int64_t done, int64_t total) {
+  begun_ = done_ = done;
+  total_ = total;
+  last_tenth_ = total > 0 ? 10 * done / total : 0;
+  start_ = Clock::now();
+}
+
 std::string Progress::amount(double value) const {
   return unit_ == "bytes" ? human_bytes(value) : human_count(value);
 }
 
 std::string Progress::figures() const {
-  const double elapsed = seconds();
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
+  const double speed = rate();
   std::string out = amount(static_cast<double>(done_));
   if (total_ > 0) out += "/" + amount(static_cast<double>(total_));
   if (unit_ != "bytes") out += " " + unit_;
-  out += fmt::format("  {}/s", amount(rate));
-  if (total_ > done_ && rate > 0) {
-    out += fmt::format("  {} left", human_duration(static_cast<double>(total_ - done_) / rate));
+  if (speed > 0) out += fmt::format("  {}/s", amount(speed));
+  if (total_ > done_ && speed > 0) {
+    out += fmt::format("  {} left", human_duration(static_cast<double>(total_ - done_) / speed));
   }
   return out;
 }
@@ -87,11 +98,9 @@ void Progress::update(int64_t done, const std::string& note) {
 void Progress::finish(const std::string& note) {
   finished_ = true;
   if (quiet_) return;
-  const double elapsed = seconds();
-  const double rate = elapsed > 0 ? static_cast<double>(done_) / elapsed : 0;
   const std::string unit = unit_ == "bytes" ? "" : " " + unit_;
   fmt::print(stderr, "{}{}: {}{} in {} ({}/s){}{}\n", bar_ ? "\r\033[K" : "", title_,
-             amount(static_cast<double>(done_)), unit, human_duration(elapsed), amount(rate),
+             amount(static_cast<double>(done_)), unit, human_duration(seconds()), amount(rate()),
              note.empty() ? "" : "  ", note);
 }
 

@@ -21,6 +21,10 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  /// Starts measuring rate and time now, with `done` already there and perhaps another total: for
+  /// work that goes on where it was left, or whose size shows late.
+  void restart(int64_t done, int64_t total);
+
   /// `done` is the amount so far, `note` a few words shown behind the figures ("loss 4.21").
   void update(int64_t done, const std::string& note = "");
 
@@ -30,12 +34,13 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   double seconds() const;
+  double rate() const;
   std::string amount(double value) const;
   std::string figures() const;
   void draw(const std::string& note);
 
   std::string title_, unit_;
-  int64_t total_, done_ = 0, last_tenth_ = 0;
+  int64_t total_, begun_ = 0, done_ = 0, last_tenth_ = 0;
   bool bar_, quiet_, finished_ = false;
   Clock::time_point start_ = Clock::now(), shown_{};
 };
