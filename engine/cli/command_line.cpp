@@ -27,6 +27,7 @@ constexpr Command kCommands[] = {
     {"plan", "every point with its state and ids", plan_command, Takes::kSpec},
     {"check", "find every mistake in an experiment file", check_command, Takes::kSpec},
     {"status", "how far each point has come", status_command, Takes::kSpec},
+    {"report", "compare what was measured", report_command, Takes::kSpec},
     {"components", "what can be used in an experiment", components_command, Takes::kComponent},
 };
 

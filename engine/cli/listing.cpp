@@ -78,16 +78,15 @@ Value plan_json(const Plan& plan) {
     counts[state_name(state)] = plan.count(state);
   Value points = Value::array();
   for (const auto& point : plan.points) {
-    const auto id = [](const std::string& text) { return text == "?" ? Value() : Value(text); };
     const Value* seed = find_path(point.settings(), "train.seed");
     points.push_back({{"name", point.name},
                       {"axes", point.axes},
                       {"seed", seed == nullptr ? Value(0) : *seed},
                       {"state", state_name(point.state)},
                       {"cause", point.cause.empty() ? Value() : Value(point.cause)},
-                      {"corpus", id(point.corpus_id)},
-                      {"training", id(point.training_id)},
-                      {"evaluation", id(point.evaluation_id)}});
+                      {"corpus", point.corpus_id},
+                      {"training", point.training_id},
+                      {"evaluation", point.evaluation_id}});
   }
   return {
       {"schema", 1},      {"schema_version", 1},   {"experiment", plan.name},   {"axes", plan.axes},

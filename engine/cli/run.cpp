@@ -23,7 +23,13 @@ std::filesystem::path engine_program(const Options& options) {
 void record(const Options& options, const Experiment& experiment) {
   const fs::path folder = Workspace{options.workspace}.experiment(experiment.plan.name);
   write_atomic(folder / "spec.toml", read_file(experiment.spec.file));
-  write_atomic(folder / "plan.json", plan_json(experiment.plan).dump(2) + "\n");
+  Value plan = plan_json(experiment.plan);
+  for (auto& point : plan["points"]) {  // for the store, what is not known is empty
+    for (const char* id : {"corpus", "training", "evaluation"}) {
+      if (point[id] == "?") point[id] = "";
+    }
+  }
+  write_atomic(folder / "plan.json", plan.dump(2) + "\n");
 }
 
 bool asked_to_stop() {

@@ -31,8 +31,11 @@ RunWatch::RunWatch(std::string title, std::string unit, std::filesystem::path at
       folder_(std::move(attempt_folder)),
       style_(style) {}
 
-void RunWatch::open(int64_t total) {
-  if (!progress_) progress_.emplace(title_, total, unit_, style_);
+// Loading the worker is no work: rate and time left count from the first event.
+void RunWatch::open(int64_t done, int64_t total) {
+  if (progress_) return;
+  progress_.emplace(title_, total, unit_, style_);
+  progress_->restart(done, total);
 }
 
 std::string RunWatch::note() const {
@@ -43,7 +46,8 @@ std::string RunWatch::note() const {
 
 void RunWatch::look() {
   for (const auto& event : read_events(folder_, offset_)) {
-    if (event.event == "start" || total_of(event.values) > 0) open(total_of(event.values));
+    if (event.event == "start" || total_of(event.values) > 0)
+      open(event.update, total_of(event.values));
     update_ = std::max(update_, event.update);
     if (auto loss = number(event.values, "loss", "loss {:.2f}"); !loss.empty()) loss_ = loss;
     if (auto bleu = number(event.values, "bleu", "bleu {:.1f}"); !bleu.empty()) bleu_ = bleu;
@@ -52,7 +56,7 @@ void RunWatch::look() {
 }
 
 void RunWatch::finish() {
-  open(0);
+  open(update_, 0);
   progress_->finish(note());
 }
 

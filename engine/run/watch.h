@@ -21,7 +21,7 @@ class RunWatch {
   void finish();
 
  private:
-  void open(int64_t total);
+  void open(int64_t done, int64_t total);
   std::string note() const;
 
   std::string title_, unit_;

@@ -181,17 +181,21 @@ class Loader {
     if (written != spec_.settings.end()) report.update(*written);
     if (!problems_.empty()) return;
     Keys keys(*spec_.schema, spec_.source, problems_, spec_.sweep.keys());
-    for (size_t i = 0; i < report["rows"].size(); ++i) {
-      const Place place = spec_.source.value_place(fmt::format("report.rows[{}]", i));
-      report["rows"][i] = keys.resolve(report["rows"][i], place);
-    }
-    if (report["pivot"] != "")
-      report["pivot"] = keys.resolve(report["pivot"], spec_.source.value_place("report.pivot"));
-    for (const char* name : {"baseline", "where"}) {
-      const std::string text = report[name];
-      const Place place = spec_.source.value_place(fmt::format("report.{}", name));
-      if (!text.empty()) read_condition(text, place, keys, problems_);
-    }
+    for (size_t i = 0; i < report["rows"].size(); ++i)
+      take_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
+    if (report["pivot"] != "") take_report_key(report["pivot"], "report.pivot", keys);
+    spec_.report_where = report_condition("where", keys);
+    spec_.report_baseline = report_condition("baseline", keys);
+  }
+
+  void take_report_key(const std::string& key, const std::string& at, const Keys& keys) {
+    spec_.report_keys[key] = keys.resolve(key, spec_.source.value_place(at));
+  }
+
+  std::optional<Condition> report_condition(const std::string& name, const Keys& keys) {
+    const std::string text = spec_.report[name];
+    if (text.empty()) return std::nullopt;
+    return read_condition(text, spec_.source.value_place("report." + name), keys, problems_);
   }
 
   const Catalog& catalog_;

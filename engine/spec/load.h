@@ -5,7 +5,9 @@
 #include "engine/spec/sweep.h"
 
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +20,9 @@ struct Spec {
   std::vector<std::string> plugins;  ///< [plugins] load
   Value settings = Value::object();  ///< the sections' tables, merged, with --set
   Sweep sweep;
-  Value report;  ///< [report] with its defaults; `rows`, `pivot` are full paths where they are keys
+  Value report;  ///< [report] with its defaults; keys as they were written
+  std::map<std::string, std::string> report_keys;  ///< its `rows` and `pivot` -> full paths
+  std::optional<Condition> report_where, report_baseline;
   Source source;                         ///< for the places of keys
   std::shared_ptr<const Schema> schema;  ///< the keys that this experiment may use
 
