@@ -135,7 +135,7 @@ class TidyTest(unittest.TestCase):
         self.assertEqual(found, [f"engine/plan/a.cpp:{line}" for line in (2, 3, 4, 5)])
 
     def test_only_a_test_takes_all_our_names(self):
-        line = "using namespace xp;  // NOLINT"
+        line = tidy.TEST_IDIOM
         found = self.found(tidy.words, engine__base__a_test_cpp=file(line),
                            engine__base__b_cpp=file(line))
         self.assertEqual(set(found), {"engine/base/b.cpp:2"})
