@@ -43,8 +43,9 @@ Measure measure_of(const std::string& key) {
   for (const Measure& measure : kKnown) {
     if (measure.key == key) return measure;
   }
+  const bool evaluation = key.starts_with("eval_");
   const auto named = [&](const std::string& end, const char* unit, Better better) {
-    return Measure{key, spaced(key.substr(0, key.size() - end.size())), unit, better};
+    return Measure{key, spaced(key.substr(0, key.size() - end.size())), unit, better, evaluation};
   };
   if (key.ends_with("_per_second")) return named("_per_second", "1/s", Better::kMore);
   if (key.ends_with("_seconds")) return named("_seconds", "s", Better::kLess);

@@ -17,13 +17,14 @@ struct Measure {
   std::string name, unit;  ///< "inter-node", "/step": a unit that begins with / follows that of
                            ///< the scale ("MB/step")
   Better better = Better::kMore;
-  bool is_score = false;    ///< of the evaluation; others are of the training
-  bool is_relative = true;  ///< compared by percent; scores and losses by their difference
+  bool of_evaluation = false;  ///< in the summary of the evaluation; others are in the training's
+  bool is_relative = true;     ///< compared by percent; scores and losses by their difference
   bool is_bytes = false;
 };
 
 /// What is known about a metric; one that is not in the list is judged by the end of its name
-/// (_bytes, _ms, _seconds, _per_second, loss, perplexity).
+/// (_bytes, _ms, _seconds, _per_second, loss, perplexity) and its beginning (train_, valid_,
+/// eval_).
 Measure measure_of(const std::string& key);
 
 /// The column of a metric whose scale and decimals suit `values`: three figures of the smallest

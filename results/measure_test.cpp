@@ -40,9 +40,11 @@ TEST_CASE("a metric that nobody listed is judged by its name") {
   CHECK(measure_of("sentences_per_second").better == Better::kMore);
   CHECK(measure_of("peak_memory_bytes").is_bytes);
   CHECK(measure_of("balance_loss").better == Better::kLess);
-  CHECK(measure_of("comet").is_score);
+  CHECK(measure_of("comet").of_evaluation);
   CHECK(measure_of("comet").better == Better::kMore);
-  CHECK_FALSE(measure_of("valid_comet").is_score);
+  CHECK_FALSE(measure_of("valid_comet").of_evaluation);
+  CHECK(measure_of("eval_seconds").of_evaluation);
+  CHECK_FALSE(measure_of("corpus_seconds").of_evaluation);
 }
 
 }  // namespace

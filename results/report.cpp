@@ -51,7 +51,7 @@ RowKey row_key(const std::string& name, const std::vector<std::string>& axes,
                const ReportInput& input, const char* where) {
   std::vector<std::string> found;
   for (const auto& axis : axes) {
-    if (axis == name) return {axis, name, true};
+    if (axis == name) return {axis, short_names(axes).at(axis), true};
     if (is_tail(axis, name)) found.push_back(axis);
   }
   if (found.size() == 1) return {found[0], name, true};
@@ -132,7 +132,7 @@ std::optional<double> number_in(const ReportRun& run, const std::string& key) {
 std::string reason(const ReportInput& input, const ReportPoint& point, const Measure& measure) {
   const ReportRun& training = run_of(input, point.training);
   if (training.state != "done") return training.state;
-  return measure.is_score ? run_of(input, point.evaluation).state : "done";
+  return measure.of_evaluation ? run_of(input, point.evaluation).state : "done";
 }
 
 // The worst of the states wins the cell.
@@ -150,7 +150,7 @@ Cell cell_of(const ReportInput& input, const std::vector<const ReportPoint*>& po
   std::map<std::string, double> values;  // by run: seeds that share a run count once
   std::string missing;
   for (const ReportPoint* point : points) {
-    const std::string& id = measure.is_score ? point->evaluation : point->training;
+    const std::string& id = measure.of_evaluation ? point->evaluation : point->training;
     const auto value = number_in(run_of(input, id), measure.key);
     if (value && std::isfinite(*value))
       values.emplace(id, *value);

@@ -150,6 +150,8 @@ TEST_CASE("rows may be named by tails, and need not be axes") {
   };
   CHECK(draft.columns() == Words{"moe.exchange", "seed", "width", "bleu"});
   CHECK(draft.cells() == std::vector<Words>{{"a", "1", "512", "20"}, {"a", "2", "512", "22*"}});
+  draft.section.rows = {"model.moe.exchange.use"};
+  CHECK(draft.columns() == Words{"exchange", "bleu"});
 }
 
 TEST_CASE("names that name nothing are refused with what is there") {
