@@ -65,8 +65,15 @@ struct Corpus {
   virtual CorpusInputs inputs(const CorpusPlace& place,
                               const std::vector<Direction>& directions) const = 0;
 
+  /// Brings here what `read` needs and is elsewhere, with progress on standard error. Called after
+  /// `inputs`, with `may_fetch`. Raises kMachine where it cannot be had, naming what to do.
+  virtual void fetch(const CorpusPlace& place, const std::vector<Direction>& directions) const {
+    static_cast<void>(place);
+    static_cast<void>(directions);
+  }
+
   /// Hands over every pair of one direction, in a fixed order: raw text, one line each, valid
-  /// UTF-8. Subset by subset. Called after `inputs` with `may_fetch`. Raises kUser (malformed
+  /// UTF-8. Subset by subset. Called after `fetch`. Raises kUser (malformed
   /// input, with file and line), kMachine. A side may be blank in train only.
   virtual void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
                     const DropSink& dropped) const = 0;

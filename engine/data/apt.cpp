@@ -2,12 +2,13 @@
 #include "engine/data/apt.h"
 
 #include "engine/base/file.h"
+#include "engine/base/hash.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "engine/data/fetch.h"
+#include "engine/data/growth.h"
 
 #include <algorithm>
-#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -47,6 +48,10 @@ bool is_file_name(const std::string& name) {
   return !name.empty() && name[0] != '.' && name.find('/') == std::string::npos;
 }
 
+RemoteFile remote(const DebFile& file) {
+  return {file.name, "the package archive", file.bytes, file.sha256};
+}
+
 }  // namespace
 
 Value to_json(const DebFile& file) {
@@ -83,6 +88,10 @@ std::vector<std::string> Apt::command(const std::string& program) const {
   return out;
 }
 
+bool Apt::has_own_lists() const {
+  return fs::exists(own_ / "updated");
+}
+
 std::string Apt::update() {
   for (const char* folder : {"lists/partial", "cache/archives/partial"})
     fs::create_directories(own_ / folder);
@@ -91,7 +100,9 @@ std::string Apt::update() {
   auto update_command = command("apt-get");
   update_command.push_back("update");
   const Finished done = run_program(update_command);
-  return done.exit_code == 0 ? "" : last_complaint(done.errors);
+  if (done.exit_code != 0) return last_complaint(done.errors);
+  write_atomic(own_ / "updated", "");
+  return "";
 }
 
 std::vector<DebFile> Apt::offered(const std::vector<std::string>& packages) const {
@@ -134,31 +145,67 @@ std::vector<std::optional<DebFile>> Apt::find(const std::vector<std::string>& en
   }
 }
 
-fs::path Apt::fetch(const DebFile& file) {
-  if (!is_file_name(file.name)) user_error("'{}' is no name of a package file", file.name);
-  const RemoteFile remote{file.name, "the package archive", file.bytes, file.sha256};
-  if (const auto here = find_local(place_, remote); !here.empty()) return here;
-  fs::create_directories(place_.downloads);
-  std::string complaint;
-  for (const bool is_retry : {false, true}) {
-    if (is_retry && !uses_own_lists_) update();
-    const TempFolder folder(place_.downloads);
-    auto download = command("apt-get");
-    download.insert(download.end(), {"download", file.package + "=" + file.version});
-    const Finished done = run_program(download, folder.path());
-    complaint = done.exit_code == 0 ? "another file came" : last_complaint(done.errors);
-    for (const auto& entry : fs::directory_iterator(folder.path())) {
-      if (entry.path().extension() != ".deb") continue;
-      if (local_sha256({}, entry.path()) != file.sha256) continue;
+std::vector<DebFile> Apt::missing(const std::vector<DebFile>& files) const {
+  std::vector<DebFile> out;
+  for (const auto& file : files) {
+    if (find_local(place_, remote(file)).empty()) out.push_back(file);
+  }
+  return out;
+}
+
+// One call for all files, because each reads the whole package lists. Returns a complaint, or "".
+std::string Apt::download(const std::vector<DebFile>& files) {
+  const TempFolder folder(place_.downloads);
+  uint64_t bytes = 0;
+  auto call = command("apt-get");
+  call.push_back("download");
+  for (const auto& file : files) {
+    call.push_back(file.package + "=" + file.version);
+    bytes += file.bytes;
+  }
+  Growth growth("fetching packages", folder.path(), bytes);
+  const Finished done = run_program(call, folder.path());
+  uint64_t taken = 0;
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    if (entry.path().extension() != ".deb") continue;
+    const std::string sum = sha256_file(entry.path().string());
+    for (const auto& file : files) {
+      if (file.sha256 != sum) continue;
       fs::rename(entry.path(), place_.downloads / file.name);
-      return place_.downloads / file.name;
+      taken += file.bytes;
     }
   }
-  machine_error(
-      "package '{}' {} ({}) cannot be fetched: {}; put '{}' into '{}', or delete it from '{}' to "
-      "take what is offered now",
-      file.package, file.version, human_bytes(static_cast<double>(file.bytes)), complaint,
-      file.name, place_.downloads.string(), place_.lock.string());
+  if (taken > 0) growth.finish(taken);
+  return done.exit_code == 0 ? "other files came" : last_complaint(done.errors);
+}
+
+std::vector<fs::path> Apt::fetch(const std::vector<DebFile>& files) {
+  for (const auto& file : files) {
+    if (!is_file_name(file.name)) user_error("'{}' is no name of a package file", file.name);
+  }
+  fs::create_directories(place_.downloads);
+  std::string complaint;
+  auto wanted = missing(files);
+  // With the lists in use; with our own from before, if there are; with fresh ones.
+  for (int attempt = 0; attempt < 3 && !wanted.empty(); ++attempt) {
+    if (attempt == 1 && (uses_own_lists_ || !has_own_lists())) continue;
+    if (attempt == 1) uses_own_lists_ = true;
+    if (attempt == 2) update();
+    complaint = download(wanted);
+    wanted = missing(files);
+  }
+  if (!wanted.empty()) {
+    const DebFile& file = wanted.front();
+    machine_error(
+        "package '{}' {} ({}) cannot be fetched: {}; put '{}' into '{}', or delete it from '{}' to "
+        "take what is offered now",
+        file.package, file.version, human_bytes(static_cast<double>(file.bytes)), complaint,
+        file.name, place_.downloads.string(), place_.lock.string());
+  }
+  std::vector<fs::path> out;
+  for (const auto& file : files)
+    out.push_back(find_local(place_, remote(file)));
+  return out;
 }
 
 fs::path unpacked_catalogs(const CorpusPlace& place, const fs::path& deb, const DebFile& file,
@@ -169,10 +216,15 @@ fs::path unpacked_catalogs(const CorpusPlace& place, const fs::path& deb, const 
   const auto lock = FileLock::wait(folder.string() + ".lock");
   if (fs::exists(folder)) return folder;
   make_folder_atomic(folder, [&](const fs::path& fresh) {
+    // Through a pipe, because a package may hold a hundred times more than its catalogs.
     const TempFolder whole(fresh.parent_path());
     const Finished done =
-        run_program({"dpkg-deb", "--extract", deb.string(), whole.path().string()});
-    if (done.exit_code != 0) {
+        run_program({"env", "LC_ALL=C", "sh", "-c",
+                     "dpkg-deb --fsys-tarfile \"$1\" | tar --extract --directory \"$2\" "
+                     "--no-same-owner --wildcards \"*/$3/LC_MESSAGES/*.mo\"",
+                     "sh", deb.string(), whole.path().string(), language});
+    const bool has_none = done.errors.find("Not found in archive") != std::string::npos;
+    if (done.exit_code != 0 && !has_none) {
       machine_error("'{}' cannot be unpacked: {}", deb.string(), trim(done.errors));
     }
     for (const auto& entry : fs::recursive_directory_iterator(whole.path())) {

@@ -34,13 +34,16 @@ class Apt {
   /// none. Raises kMachine naming the entry and what to do.
   std::vector<std::optional<DebFile>> find(const std::vector<std::string>& entries);
 
-  /// The file in the mirror or in `downloads`, fetched there if it is in neither, its SHA-256
-  /// compared. Raises kMachine.
-  std::filesystem::path fetch(const DebFile& file);
+  /// The files in the mirror or in `downloads`, in the order given; those that are in neither are
+  /// fetched together, with progress on standard error. Their SHA-256 is compared. Raises kMachine.
+  std::vector<std::filesystem::path> fetch(const std::vector<DebFile>& files);
 
  private:
   std::vector<DebFile> offered(const std::vector<std::string>& packages) const;
   std::vector<std::string> command(const std::string& program) const;
+  bool has_own_lists() const;
+  std::vector<DebFile> missing(const std::vector<DebFile>& files) const;
+  std::string download(const std::vector<DebFile>& files);
   std::string update();
   CorpusPlace place_;
   std::filesystem::path own_;

@@ -4,13 +4,10 @@
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
 #include "engine/base/process.h"
-#include "engine/base/progress.h"
 #include "engine/base/text.h"
+#include "engine/data/growth.h"
 
-#include <atomic>
-#include <chrono>
 #include <sys/stat.h>
-#include <thread>
 
 namespace xp {
 namespace {
@@ -36,38 +33,6 @@ std::string fingerprint(const fs::path& file) {
 std::string size_words(const RemoteFile& file) {
   return file.bytes == 0 ? "size unknown" : human_bytes(static_cast<double>(file.bytes));
 }
-
-// Draws the growth of `file` until it goes out of scope.
-class Watch {
- public:
-  Watch(const std::string& title, fs::path file, uint64_t bytes)
-      : progress_(title, static_cast<int64_t>(bytes), "bytes"),
-        thread_([this, watched = std::move(file)] {
-          while (!stop_) {
-            std::error_code code;
-            const auto size = fs::file_size(watched, code);
-            if (!code) progress_.update(static_cast<int64_t>(size));
-            std::this_thread::sleep_for(std::chrono::milliseconds(100));
-          }
-        }) {}
-  ~Watch() { end(); }
-  Watch(const Watch&) = delete;
-  Watch& operator=(const Watch&) = delete;
-  void finish(int64_t bytes) {
-    end();
-    progress_.update(bytes);
-    progress_.finish();
-  }
-
- private:
-  void end() {
-    stop_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-  Progress progress_;
-  std::atomic<bool> stop_ = false;
-  std::thread thread_;
-};
 
 std::string objection_to(const CorpusPlace& place, const fs::path& path, const RemoteFile& file) {
   const auto size = fs::file_size(path);
@@ -144,7 +109,7 @@ fs::path fetch(const CorpusPlace& place, const RemoteFile& file) {
                   human_bytes(static_cast<double>(free_bytes(place.downloads))));
   }
   const fs::path part = target.string() + ".part";
-  Watch watch("fetching " + file.name, part, file.bytes);
+  Growth growth("fetching " + file.name, part, file.bytes);
   const Finished done = run_program({"curl",
                                      "--fail",
                                      "--location",
@@ -172,7 +137,7 @@ fs::path fetch(const CorpusPlace& place, const RemoteFile& file) {
     not_here(place, file, "what came is not the file, " + wrong);
   }
   fs::rename(part, target);
-  watch.finish(static_cast<int64_t>(fs::file_size(target)));
+  growth.finish(fs::file_size(target));
   return target;
 }
 

@@ -67,6 +67,7 @@ class Preparation {
     const auto directions = corpus_->directions(place_, section_.pairs);
     const CorpusInputs inputs = corpus_->inputs(place_, directions);
     if (!inputs.missing.empty()) user_error("{}", inputs.missing);
+    corpus_->fetch(place_, directions);
     for (const auto& direction : directions)
       read(direction);
     for (auto& part : parts_)

@@ -3,7 +3,6 @@
 // English messages and their translations, made by hand by the programs' translators. Terms of use
 // are those of each package.
 #include "engine/base/file.h"
-#include "engine/base/hash.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
 #include "engine/data/apt.h"
@@ -97,6 +96,12 @@ struct Gettext final : Corpus {
     return out;
   }
 
+  void fetch(const CorpusPlace& place, const std::vector<Direction>& directions) const override {
+    if (!from_packages()) return;
+    for (const auto& direction : directions)
+      catalog_files(place, other_side(direction));
+  }
+
   void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
             const DropSink& dropped) const override {
     const std::string language = other_side(direction);
@@ -177,9 +182,9 @@ struct Gettext final : Corpus {
     if (from_packages()) {
       const auto files = package_files(place, language);
       check(files.has_value(), "a corpus is read after its inputs are known");
-      Apt apt(place);
-      for (const auto& file : *files)
-        folders.push_back(unpacked_catalogs(place, apt.fetch(file), file, language));
+      const auto paths = Apt(place).fetch(*files);
+      for (size_t i = 0; i < paths.size(); ++i)
+        folders.push_back(unpacked_catalogs(place, paths[i], (*files)[i], language));
     } else {
       for (const auto& folder : catalog_folders(place))
         folders.push_back(fs::path(folder) / language / "LC_MESSAGES");

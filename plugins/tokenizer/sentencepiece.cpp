@@ -162,6 +162,8 @@ struct SentencePiece final : Tokenizer {
         {"pad_id", std::to_string(Special::kPad)},
         {"eos_id", std::to_string(Special::kEnd)},
         {"unk_id", std::to_string(Special::kUnknown)},
+        // Small alphabets keep all but freak characters, large ones still shed their long tail.
+        {"character_coverage", "0.9999"},
         {"num_threads", "1"},  // with more, unigram's sums depend on the number
         {"minloglevel", "2"},
     };
