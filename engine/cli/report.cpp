@@ -72,7 +72,7 @@ class Points {
 
 // Keys that are axes go in as full paths, others as they were written.
 ReportSection report_section(const Experiment& experiment, const Options& options) {
-  auto section = bind<ReportSection>(experiment.spec.report);
+  auto section = bind_settings<ReportSection>(experiment.spec.report);
   const auto& axes = experiment.plan.axes;
   const auto full = [&](std::string& key) {
     const auto found = experiment.spec.report_keys.find(key);

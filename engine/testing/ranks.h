@@ -1,0 +1,63 @@
+// Several ranks inside one test: a thread each, meeting over Gloo on the loopback interface.
+#pragma once
+
+#include "engine/comm/group.h"
+
+#include <exception>
+#include <functional>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace xp {
+
+/// A port nobody listens on at the moment.
+inline int64_t free_port() {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ::bind(listener, reinterpret_cast<sockaddr*>(&address), length);
+  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
+  ::close(listener);
+  return ntohs(address.sin_port);
+}
+
+/// Runs `each` on every rank at once and returns what they return, by rank. Raises what the first
+/// failing rank raised. `each` must not use Catch2's macros: they are not made for threads.
+template <class Result>
+std::vector<Result> on_ranks(const Topology& topology,
+                             const std::function<Result(const Groups&)>& each) {
+  const auto ranks = static_cast<size_t>(topology.ranks());
+  std::vector<Result> results(ranks);
+  std::vector<std::exception_ptr> errors(ranks);
+  const int64_t port = free_port();
+  std::vector<std::thread> threads;
+  for (size_t rank = 0; rank < ranks; ++rank) {
+    threads.emplace_back([&, rank] {
+      try {
+        Rendezvous rendezvous;
+        rendezvous.rank = static_cast<int64_t>(rank);
+        rendezvous.topology = topology;
+        rendezvous.port = port;
+        rendezvous.timeout_s = 20;
+        const Groups groups = connect(rendezvous);
+        results[rank] = each(groups);
+        groups.world->barrier();
+      } catch (...) {
+        errors[rank] = std::current_exception();
+      }
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  for (const auto& error : errors) {
+    if (error) std::rethrow_exception(error);
+  }
+  return results;
+}
+
+}  // namespace xp

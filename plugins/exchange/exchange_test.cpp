@@ -1,0 +1,174 @@
+// Exchanges over real ranks against plain loops, and independence of the number of ranks.
+//
+// Shapes: T tokens of a rank, D width, E experts. Expert e multiplies by e + 1, so that a result
+// shows who made it.
+#include "registry/exchange.h"
+
+#include "engine/testing/ranks.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+constexpr int64_t kWidth = 3;
+
+torch::Tensor random(std::vector<int64_t> shape, uint64_t seed) {
+  return torch::randn(shape, at::detail::createCPUGenerator(seed));
+}
+
+struct Call {
+  Value exchange;
+  CapacityRule capacity{0, -1, true};  // dropless
+  int64_t experts = 4;
+  Value router = {{"use", "top2"}};
+};
+
+struct Outcome {
+  torch::Tensor y_TD, grad_x_TD, grad_logits_TE;
+  double balance = 0;
+  LinkBytes forward, both;
+};
+
+// One layer on this rank's tokens; the objective weighs rows differently so that gradients differ
+// by row.
+Outcome run(const Groups& groups, const Call& call, const torch::Tensor& x,
+            const torch::Tensor& logits) {
+  const int64_t X = call.experts / groups.world->size(), first = groups.world->rank() * X;
+  const auto router = make_part<Router>(call.router);
+  const auto x_TD = x.clone().requires_grad_(), logits_TE = logits.clone().requires_grad_();
+  const auto expert = [first](int64_t, int64_t index, const torch::Tensor& rows) {
+    return rows * static_cast<double>(first + index + 1);
+  };
+  const LinkBytes before = groups.world->bytes();
+  const MoeResult result =
+      make_part<Exchange>(call.exchange)
+          ->forward({x_TD, logits_TE, *router, call.capacity, groups, X, expert});
+  Outcome out;
+  out.forward = groups.world->bytes() - before;
+  (result.y_TD * torch::arange(1, x.size(0) + 1).unsqueeze(1)).sum().backward();
+  out.both = groups.world->bytes() - before;
+  out.y_TD = result.y_TD.detach();
+  out.grad_x_TD = x_TD.grad();
+  out.grad_logits_TE = logits_TE.grad();
+  out.balance = result.balance.item<double>();
+  return out;
+}
+
+// Every token through its best two experts of `candidates`, by plain loops.
+torch::Tensor by_loops(const torch::Tensor& x_TD, const torch::Tensor& logits_TE, int64_t first,
+                       int64_t count) {
+  auto y = torch::zeros_like(x_TD);
+  for (int64_t t = 0; t < x_TD.size(0); ++t) {
+    const auto p = torch::softmax(logits_TE[t].slice(0, first, first + count), 0);
+    const auto [weight, expert] = p.topk(2);
+    const auto share = weight / weight.sum();
+    for (int64_t k = 0; k < 2; ++k) {
+      y[t] += share[k] * x_TD[t] * static_cast<double>(first + expert[k].item<int64_t>() + 1);
+    }
+  }
+  return y;
+}
+
+bool near(const torch::Tensor& a, const torch::Tensor& b) {
+  return torch::allclose(a, b, 1e-4, 1e-5);
+}
+
+}  // namespace
+
+TEST_CASE("gshard without drops equals every token through its two best experts") {
+  for (const int64_t experts : {4, 8, 12}) {
+    const auto outcomes = on_ranks<Outcome>({2, 2}, [&](const Groups& groups) {
+      const auto seed = static_cast<uint64_t>(groups.world->rank());
+      const int64_t T = 5 + 4 * groups.world->rank();
+      return run(groups, {.exchange = {{"use", "gshard"}}, .experts = experts},
+                 random({T, kWidth}, seed), random({T, experts}, seed + 100));
+    });
+    for (uint64_t rank = 0; rank < 4; ++rank) {
+      const int64_t T = 5 + 4 * static_cast<int64_t>(rank);
+      CHECK(near(outcomes[rank].y_TD, by_loops(random({T, kWidth}, rank),
+                                               random({T, experts}, rank + 100), 0, experts)));
+    }
+  }
+}
+
+TEST_CASE("a rank without tokens takes part and the others are unharmed") {
+  const auto outcomes = on_ranks<Outcome>({2, 2}, [&](const Groups& groups) {
+    const int64_t T = groups.world->rank() == 2 ? 0 : 6;
+    return run(groups, {.exchange = {{"use", "scomoe-seq"}}}, random({T, kWidth}, 1),
+               random({T, 4}, 2));
+  });
+  CHECK(outcomes[2].y_TD.size(0) == 0);
+  CHECK(outcomes[0].y_TD.isfinite().all().item<bool>());
+  CHECK(outcomes[0].grad_x_TD.abs().sum().item<double>() > 0);
+}
+
+TEST_CASE("the shares decide which experts scomoe-seq may use") {
+  const auto with = [](double alpha, double beta) {
+    return on_ranks<Outcome>({2, 2}, [=](const Groups& groups) {
+      const Value exchange = {{"use", "scomoe-seq"}, {"alpha", alpha}, {"beta", beta}};
+      const auto seed = static_cast<uint64_t>(groups.world->rank());
+      return run(groups, {.exchange = exchange}, random({8, kWidth}, seed),
+                 random({8, 4}, seed + 100));
+    });
+  };
+  const auto x = [](uint64_t rank) { return random({8, kWidth}, rank); };
+  const auto logits = [](uint64_t rank) { return random({8, 4}, rank + 100); };
+  const auto local = with(1, 0), node = with(0, 1), global = with(0, 0);
+  for (uint64_t rank = 0; rank < 4; ++rank) {
+    const auto first_of_node = static_cast<int64_t>(rank / 2 * 2);
+    CHECK(near(local[rank].y_TD, x(rank) * static_cast<double>(rank + 1)));
+    CHECK(near(node[rank].y_TD, by_loops(x(rank), logits(rank), first_of_node, 2)));
+    CHECK(near(global[rank].y_TD, by_loops(x(rank), logits(rank), 0, 4)));
+    CHECK(local[rank].both.inter_node == 0);
+    CHECK(node[rank].both.inter_node == 0);
+    CHECK(global[rank].both.inter_node > 0);
+  }
+}
+
+TEST_CASE("shares that sum to 1 in decimals leave no token to the global part") {
+  const auto outcomes = on_ranks<Outcome>({2, 2}, [](const Groups& groups) {
+    const Value exchange = {{"use", "scomoe-seq"}, {"alpha", 0.7}, {"beta", 0.1 + 0.2}};
+    return run(groups, {.exchange = exchange}, random({9, kWidth}, 3), random({9, 4}, 4));
+  });
+  for (const auto& outcome : outcomes)
+    CHECK(outcome.both.inter_node == 0);
+}
+
+TEST_CASE("results and gradients do not depend on the number of ranks") {
+  const auto x = random({12, kWidth}, 5), logits = random({12, 8}, 6);
+  const Call call{.exchange = {{"use", "gshard"}}, .experts = 8};
+  const Outcome one = run(alone(), call, x, logits);
+  const auto two = on_ranks<Outcome>({1, 2}, [&](const Groups& groups) {
+    const int64_t first = 6 * groups.world->rank();
+    return run(groups, call, x.slice(0, first, first + 6), logits.slice(0, first, first + 6));
+  });
+  CHECK(near(torch::cat({two[0].y_TD, two[1].y_TD}), one.y_TD));
+  // The second half's rows are weighted 1 .. 6 there and 7 .. 12 here: compare the first half.
+  CHECK(near(two[0].grad_x_TD, one.grad_x_TD.slice(0, 0, 6)));
+  CHECK(near(two[0].grad_logits_TE, one.grad_logits_TE.slice(0, 0, 6)));
+}
+
+TEST_CASE("only rows that exist are sent, and as many again backward") {
+  const auto outcomes = on_ranks<Outcome>({2, 1}, [](const Groups& groups) {
+    // All tokens of both ranks choose experts 0 and 1, which live on rank 0.
+    const auto logits = torch::tensor({4.0F, 3.0F, 0.0F, 0.0F}).expand({5, 4});
+    return run(groups, {.exchange = {{"use", "gshard"}}}, random({5, kWidth}, 7), logits);
+  });
+  constexpr int64_t kRowBytes = kWidth * 4, kCountBytes = 2 * 8, kRows = 10;
+  CHECK(outcomes[1].forward.inter_node == kCountBytes + kRows * kRowBytes);
+  CHECK(outcomes[0].forward.inter_node == kCountBytes + kRows * kRowBytes);
+  CHECK(outcomes[1].both.inter_node == kCountBytes + 2 * kRows * kRowBytes);
+  CHECK(outcomes[0].both.inter_node == kCountBytes + 2 * kRows * kRowBytes);
+}
+
+TEST_CASE("capacity drops the same rows however the tokens travel") {
+  const auto x = random({16, kWidth}, 8), logits = random({16, 4}, 9);
+  Call call{.exchange = {{"use", "gshard"}}, .capacity = {0.5, -1, true}};
+  const Outcome one = run(alone(), call, x, logits);
+  const auto four =
+      on_ranks<Outcome>({2, 2}, [&](const Groups& groups) { return run(groups, call, x, logits); });
+  for (const auto& outcome : four)
+    CHECK(near(outcome.y_TD, one.y_TD));
+}

@@ -1,0 +1,134 @@
+// The transformer: decoding piece by piece equals reading the whole sentence, and padding changes
+// nothing.
+#include "engine/base/error.h"
+#include "engine/nn/padding.h"
+#include "registry/model.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+Value tiny(const std::string& exchange) {
+  return {{"use", "transformer"},
+          {"encoder_layers", 2},
+          {"decoder_layers", 2},
+          {"width", 16},
+          {"ffn_width", 32},
+          {"heads", 2},
+          {"dropout", 0.0},
+          {"moe",
+           {{"every", 2},
+            {"experts", 4},
+            {"capacity_factor", 0.0},
+            {"exchange", {{"use", exchange}}}}}};
+}
+
+std::shared_ptr<TranslationModel> build(const Value& settings) {
+  ModelContext context;
+  context.source_vocabulary = context.target_vocabulary = 20;
+  context.groups = alone();
+  context.capacity_fraction = 0;
+  auto model = make_part<Model>(settings)->build(context);
+  model->eval();
+  return model;
+}
+
+Batch batch_of(const std::vector<std::vector<int32_t>>& sources,
+               const std::vector<std::vector<int32_t>>& ins,
+               const std::vector<std::vector<int32_t>>& outs) {
+  Batch out;
+  out.source_BS = padded(sources);
+  out.target_in_BL = padded(ins);
+  out.target_out_BL = padded(outs);
+  out.num_sentences = static_cast<int64_t>(sources.size());
+  for (const auto& row : outs)
+    out.num_tokens += static_cast<int64_t>(row.size());
+  return out;
+}
+
+torch::Tensor logits_of(TranslationModel& model, const Batch& batch) {
+  const ModelOutput output = model.forward(batch);
+  return output.h_TD.matmul(output.output_VD.t());
+}
+
+}  // namespace
+
+TEST_CASE("decoding piece by piece equals the forward pass, dense and sparse, pre- and post-norm") {
+  for (const char* exchange : {"dense", "gshard", "scomoe-seq"}) {
+    for (const char* norm : {"pre", "post"}) {
+      auto settings = tiny(exchange);
+      settings["norm"] = norm;
+      const auto model = build(settings);
+      const torch::NoGradGuard no_grad;
+      const auto whole =
+          logits_of(*model, batch_of({{5, 6, 7, 2}}, {{2, 8, 9, 10}}, {{8, 9, 10, 2}}));
+      auto state = model->start(padded({{5, 6, 7, 2}}), /*beam=*/1);
+      int64_t position = 0;
+      for (const int64_t piece : {2, 8, 9, 10}) {
+        INFO(exchange << " " << norm << " " << position);
+        // The local part of scomoe-seq depends on which tokens come together, so only its first
+        // layer's rule is equal.
+        const auto step = model->step(*state, torch::tensor({piece}));
+        CHECK((std::string(exchange) == "scomoe-seq" ||
+               torch::allclose(step[0], whole[position], 1e-4, 1e-5)));
+        ++position;
+      }
+    }
+  }
+}
+
+TEST_CASE("a sentence has the same logits alone and beside a longer one") {
+  for (const char* exchange : {"dense", "gshard"}) {
+    const auto model = build(tiny(exchange));
+    const torch::NoGradGuard no_grad;
+    const auto alone_TV = logits_of(*model, batch_of({{5, 2}}, {{2, 8}}, {{8, 2}}));
+    const auto both_TV = logits_of(
+        *model, batch_of({{5, 2}, {6, 7, 9, 2}}, {{2, 8}, {2, 9, 9}}, {{8, 2}, {9, 9, 2}}));
+    CHECK(both_TV.size(0) == 5);
+    CHECK(torch::allclose(both_TV.slice(0, 0, 2), alone_TV, 1e-4, 1e-5));
+  }
+}
+
+TEST_CASE("hypotheses of a sentence share its source, and leave with it") {
+  const auto model = build(tiny("dense"));
+  const torch::NoGradGuard no_grad;
+  auto state = model->start(padded({{5, 6, 2}, {7, 2}}), /*beam=*/2);
+  model->step(*state, torch::tensor({2, 2, 2, 2}));
+  model->reorder(
+      *state,
+      torch::tensor({3, 2}));  // the first sentence is done; the second's rows change places
+  const auto left = model->step(*state, torch::tensor({8, 9}));
+  auto own = model->start(padded({{7, 2}}), /*beam=*/2);
+  model->step(*own, torch::tensor({2, 2}));
+  CHECK(torch::allclose(left, model->step(*own, torch::tensor({8, 9})), 1e-4, 1e-5));
+}
+
+TEST_CASE("first values depend on names and seed, not on the other experts") {
+  auto few = tiny("gshard"), many = tiny("gshard");
+  many["moe"]["experts"] = 8;
+  std::map<std::string, torch::Tensor> of_few;
+  for (const auto& parameter : build(few)->parameter_list())
+    of_few[parameter.name] = parameter.tensor;
+  int64_t shared_experts = 0;
+  for (const auto& parameter : build(many)->parameter_list()) {
+    if (!parameter.is_expert || !of_few.contains(parameter.name)) continue;
+    ++shared_experts;
+    CHECK(parameter.tensor.equal(of_few.at(parameter.name)));
+  }
+  CHECK(shared_experts == 32);  // 2 layers x 4 experts x 4 tensors
+}
+
+TEST_CASE("settings that do not fit each other are refused with the fix") {
+  auto settings = tiny("dense");
+  settings["heads"] = 3;
+  try {
+    build(settings);
+    FAIL("built");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()) ==
+          "'width' is 16, which 3 heads cannot share equally; use a multiple of 3");
+    CHECK(error.blame() == Blame::kUser);
+  }
+}

@@ -1,0 +1,122 @@
+// The gates against golden numbers made by the predecessor's own functions (seed study,
+// section 2.3), and the laws that every registered router keeps.
+#include "registry/router.h"
+
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <torch/csrc/autograd/autograd.h>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+using Catch::Approx;
+
+namespace {
+
+torch::Tensor six_tokens() {
+  return torch::tensor({2.0, 1.0, 0.0, -1.0, 3.0, 2.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0,
+                        0.0, 0.0, 2.0, 1.0,  4.0, 1.0, 0.0, 0.0, 0.0, 3.0, 1.0, 0.0},
+                       torch::kFloat)
+      .view({6, 4});
+}
+
+Routing route(const Value& settings, const CapacityRule& rule,
+              const torch::Tensor& logits = six_tokens()) {
+  return make_part<Router>(settings)->route(logits, rule);
+}
+
+// "0:(4,1.00)(1,0.73) 1:..." : by expert, the tokens of its slots in order with their weights.
+std::string slots(const Routing& routing) {
+  std::string out;
+  int64_t row = 0;
+  for (int64_t expert = 0; expert < routing.count_E.numel(); ++expert) {
+    out += fmt::format("{}{}:", out.empty() ? "" : " ", expert);
+    for (int64_t slot = 0; slot < routing.count_E[expert].item<int64_t>(); ++slot, ++row) {
+      out += fmt::format("({},{:.4f})", routing.token_N[row].item<int64_t>(),
+                         routing.weight_N[row].item<double>());
+    }
+  }
+  return out;
+}
+
+const Value kTop2InOrder = {{"use", "top2"}, {"prioritized", false}};
+const Value kTop1InOrder = {{"use", "top1"}, {"prioritized", false}};
+
+}  // namespace
+
+TEST_CASE("top-2 fills slots with first choices, then second choices (golden A)") {
+  const Routing routing = route(kTop2InOrder, {1.0, -1, true});
+  CHECK(slots(routing) ==
+        "0:(0,0.7311)(1,0.7311)(2,0.6225)(4,1.0000) 1:(5,0.8808)(0,0.2689)(1,0.2689)(2,0.3775) "
+        "2:(3,0.7311)(5,0.1192) 3:(3,0.2689)");
+  CHECK(routing.balance.item<double>() == Approx(1.542474).epsilon(1e-6));
+  CHECK(routing.metrics.at("entropy") == Approx(0.859344).epsilon(1e-5));
+  CHECK(routing.metrics.at("overflow_first") == 0);
+  CHECK(routing.metrics.at("overflow_second") == Approx(16.6667).epsilon(1e-5));
+  CHECK(routing.metrics.at("unused_first") == 1);
+  CHECK(routing.metrics.at("unused_second") == 1);
+  CHECK(routing.metrics.at("balance_top_first") == Approx(66.6667).epsilon(1e-5));
+  CHECK(routing.metrics.at("balance_bottom_first") == 0);
+  CHECK(routing.metrics.at("unrouted") == 0);
+}
+
+TEST_CASE("a token that lost one expert gives all to the other, before or after (golden E, E2)") {
+  const Value before = {{"use", "top2"}, {"prioritized", false}, {"normalize", "before-dropping"}};
+  CHECK(slots(route(before, {0.5, -1, true})) ==
+        "0:(0,0.7311)(1,0.7311) 1:(5,0.8808)(0,0.2689) 2:(3,0.7311)(5,0.1192) 3:(3,0.2689)");
+  const Routing after = route(kTop2InOrder, {0.5, -1, true});
+  CHECK(slots(after) ==
+        "0:(0,0.7311)(1,1.0000) 1:(5,0.8808)(0,0.2689) 2:(3,0.7311)(5,0.1192) 3:(3,0.2689)");
+  CHECK(after.metrics.at("overflow_first") == Approx(33.3333).epsilon(1e-5));
+  CHECK(after.metrics.at("overflow_second") == Approx(50));
+  CHECK(after.metrics.at("unrouted") == Approx(0.333333).epsilon(1e-5));
+}
+
+TEST_CASE(
+    "evaluation takes its capacity from the fraction, or from training where negative (golden F, "
+    "G)") {
+  const Routing half = route(kTop2InOrder, {1.0, 0.5, false});
+  CHECK(slots(half) ==
+        "0:(0,0.7311)(1,0.7311)(2,1.0000) 1:(5,0.8808)(0,0.2689)(1,0.2689) 2:(3,0.7311)(5,0.1192) "
+        "3:(3,0.2689)");
+  CHECK(slots(route(kTop2InOrder, {1.0, -1, false})) ==
+        slots(route(kTop2InOrder, {1.0, -1, true})));
+}
+
+TEST_CASE("prioritized routing serves the surest token first") {
+  const auto tokens = six_tokens().slice(0, 0, 5);
+  CHECK(slots(route({{"use", "top2"}}, {0, -1, true}, tokens)).substr(0, 46) ==
+        "0:(4,0.9526)(1,0.7311)(0,0.7311)(2,0.6225) 1:(");
+}
+
+TEST_CASE("top-1 weighs by the raw probability (golden H)") {
+  const Routing routing = route(kTop1InOrder, {1.0, -1, true});
+  CHECK(slots(routing) == "0:(0,0.6439)(1,0.6815) 1:(5,0.8098) 2:(3,0.6103) 3:");
+  CHECK(routing.balance.item<double>() == Approx(1.542474).epsilon(1e-6));
+}
+
+TEST_CASE("every router keeps its laws on any input") {
+  for (const AnyEntry* entry : entries()) {
+    if (std::string(entry->kind) != "router") continue;
+    INFO(entry->name);
+    for (const int64_t T : {0, 1, 7, 64}) {
+      for (const int64_t E : {1, 2, 8}) {
+        torch::manual_seed(T * 10 + E);
+        const auto logits = torch::randn({T, E}).requires_grad_();
+        for (const double factor : {0.0, 0.5, 1.25}) {
+          const Routing routing = route({{"use", entry->name}}, {factor, -1, true}, logits);
+          const int64_t N = routing.count_E.sum().item<int64_t>();
+          CHECK(routing.count_E.numel() == E);
+          CHECK(routing.token_N.numel() == N);
+          CHECK(routing.weight_N.numel() == N);
+          CHECK((N == 0 || (routing.token_N.min().item<int64_t>() >= 0 &&
+                            routing.token_N.max().item<int64_t>() < T)));
+          CHECK((N == 0 || routing.weight_N.min().item<double>() >= 0));
+          const auto objective = routing.weight_N.square().sum() + routing.balance;
+          CHECK(std::isfinite(objective.item<double>()));
+          const auto gradient =
+              torch::autograd::grad({objective}, {logits}, {}, false, false, true)[0];
+          CHECK((!gradient.defined() || gradient.isfinite().all().item<bool>()));
+        }
+      }
+    }
+  }
+}
