@@ -88,7 +88,7 @@ void Rules::check_experts() {
   if (experts == nullptr || nodes == nullptr || per_node == nullptr) return;
   if ((every != nullptr && *every == 0) || (exchange != nullptr && *exchange == "dense")) return;
   const int64_t count = *experts, ranks = nodes->get<int64_t>() * per_node->get<int64_t>();
-  if (count % ranks == 0 || ranks % count == 0) return;
+  if (count < 1 || count % ranks == 0 || ranks % count == 0) return;
   find(code::kExperts, {"model.moe.experts", "launch.ranks_per_node", "launch.nodes"},
        fmt::format("'experts' is {}, which {} ranks cannot share equally; the nearest that they "
                    "can is {}",

@@ -62,7 +62,7 @@ class Loader {
   void apply(const std::string& set, const Keys& keys) {
     const Place place{"--set " + set, 0, 0, 0};
     const size_t equals = set.find('=');
-    if (equals == std::string::npos || equals == 0) {
+    if (equals == std::string::npos || equals == 0 || !is_valid_utf8(set)) {
       problems_.add(place, code::kSet, "--set takes path=value, such as train.seed=2");
       return;
     }
