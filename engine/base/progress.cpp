@@ -99,8 +99,9 @@ void Progress::finish(const std::string& note) {
   finished_ = true;
   if (quiet_) return;
   const std::string unit = unit_ == "bytes" ? "" : " " + unit_;
-  fmt::print(stderr, "{}{}: {}{} in {} ({}/s){}{}\n", bar_ ? "\r\033[K" : "", title_,
-             amount(static_cast<double>(done_)), unit, human_duration(seconds()), amount(rate()),
+  const std::string speed = rate() > 0 ? fmt::format(" ({}/s)", amount(rate())) : "";
+  fmt::print(stderr, "{}{}: {}{} in {}{}{}{}\n", bar_ ? "\r\033[K" : "", title_,
+             amount(static_cast<double>(done_)), unit, human_duration(seconds()), speed,
              note.empty() ? "" : "  ", note);
 }
 

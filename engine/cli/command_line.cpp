@@ -94,7 +94,8 @@ int run_command_line(int count, char** words) {
   app.footer("next: xp run experiments/quickstart.toml");
   Options options;
   options.words.assign(words, words + count);
-  options.workspace = environment("XP_WORKSPACE", "xp-workspace");
+  const std::filesystem::path default_workspace = environment("XP_WORKSPACE", "xp-workspace");
+  options.workspace = default_workspace;
   options.mirror = environment("XP_MIRROR", "");
   options.engine = environment("XP_ENGINE", "");
   for (const auto& command : kCommands)
@@ -107,6 +108,7 @@ int run_command_line(int count, char** words) {
   for (const auto& command : kCommands) {
     if (!app.got_subcommand(command.name)) continue;
     options.command = command.name;
+    options.names_workspace = options.workspace != default_workspace;
     return guarded(command, options);
   }
   fmt::print("{}", app.help());

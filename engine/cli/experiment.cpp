@@ -50,6 +50,7 @@ std::string next_command(const Options& options, const std::string& command) {
   std::string out = "xp " + command + " " + options.spec;
   for (const auto& set : options.sets)
     out += fmt::format(" --set '{}'", set);
+  if (options.names_workspace) out += " --workspace " + options.workspace.string();
   return out;
 }
 

@@ -17,6 +17,7 @@ struct Options {
   std::string spec;               ///< the experiment file
   std::vector<std::string> sets;  ///< --set PATH=VALUE
   std::filesystem::path workspace, mirror;
+  bool names_workspace = false;  ///< by --workspace, so that what to type next needs it too
   bool json = false;
   bool exit_code = false;          ///< plan --exit-code
   std::string format;              ///< report --format

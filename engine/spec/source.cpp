@@ -43,7 +43,11 @@ class Reader {
     try {
       text = read_file(file);
     } catch (const Error& error) {
-      problems_.add(asked_at, code::kUnreadable, error.what());
+      std::string message = error.what();
+      const std::string named = "'" + file + "'";  // the place already names the first file
+      if (asked_at.line == 0 && message.starts_with(named))
+        message.replace(0, named.size(), "this file");
+      problems_.add(asked_at, code::kUnreadable, message);
       return false;
     }
     const Place whole{file, 0, 0, 0};
