@@ -15,9 +15,8 @@ LEFT_OUT := fuzz|soak|gpu
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-quickstart: build ## set up, build, run and report experiments/quickstart.toml
+quickstart: build ## set up, build, run experiments/quickstart.toml: ends with its report
 	build/xp run experiments/quickstart.toml
-	build/xp report experiments/quickstart.toml
 
 setup: ## install what is missing: packages, Catch2 3, LibTorch (.deps)
 	@scripts/setup.sh

@@ -122,9 +122,23 @@ int64_t last_attempt(const fs::path& run_folder) {
   return last;
 }
 
+// What write_atomic leaves where its process dies: .NAME.PID.new. The lease says that nobody else
+// writes here.
+void remove_half_written(const fs::path& run_folder) {
+  std::vector<fs::path> found;
+  std::error_code code;
+  for (fs::recursive_directory_iterator at(run_folder, code), end; at != end; at.increment(code)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with('.') && name.ends_with(".new")) found.push_back(at->path());
+  }
+  for (const auto& path : found)
+    fs::remove(path, code);
+}
+
 fs::path next_attempt(const fs::path& run_folder) {
   const fs::path attempts = run_folder / "attempts";
   std::error_code code;
+  remove_half_written(run_folder);
   fs::create_directories(attempts, code);
   for (int64_t number = last_attempt(run_folder) + 1; !code; ++number) {
     const fs::path folder = attempts / std::to_string(number);

@@ -61,7 +61,8 @@ std::optional<FileLock> take_lease(const fs::path& run_folder);
 /// Whether another process holds the lease now.
 bool is_held(const fs::path& run_folder);
 
-/// The folder of the next attempt, made: attempts/K with K one above the highest.
+/// The folder of the next attempt, made: attempts/K with K one above the highest. Files that an
+/// earlier attempt left half-written are removed: the caller holds the lease.
 fs::path next_attempt(const fs::path& run_folder);
 /// The number of the highest attempt, 0 where there is none.
 int64_t last_attempt(const fs::path& run_folder);

@@ -52,7 +52,6 @@ void SweepLoader::add_axis(const Value& written, const std::vector<std::string>&
     axis.keys.emplace_back(trim(key));
   Keys quiet(everything_, source_, problems_);
   const std::string path = quiet.resolve_quietly(axis.keys.front());
-  if (axis.keys.size() == 1 && source_.fixed.contains(path)) return;  // --set fixes it
   try {
     axis.rows = axis_rows(written, axis.keys.size());
     if (axis.rows.empty()) {
@@ -62,6 +61,10 @@ void SweepLoader::add_axis(const Value& written, const std::vector<std::string>&
   } catch (const Error& error) {
     problems_.add(source_.value_place(axis.at), code::kAxisForm,
                   fmt::format("the axis '{}': {}", name, error.what()));
+  }
+  if (axis.keys.size() == 1 && source_.fixed.contains(path)) {
+    fixed_.push_back(std::move(axis));
+    return;
   }
   for (const auto& key : axis.keys)
     swept_.insert(quiet.resolve_quietly(key));
@@ -78,13 +81,17 @@ Uses SweepLoader::uses() const {
     if (!path.starts_with("sweep.") && !swept_.contains(path)) add(path, value);
   }
   Keys quiet(everything_, source_, problems_);
-  for (const auto& axis : raw_) {
-    for (size_t i = 0; i < axis.keys.size(); ++i) {
-      const std::string path = quiet.resolve_quietly(axis.keys[i]);
-      for (const auto& row : axis.rows)
-        add(path, row[i]);
+  const auto add_axes = [&](const std::vector<RawAxis>& axes) {
+    for (const auto& axis : axes) {
+      for (size_t i = 0; i < axis.keys.size(); ++i) {
+        const std::string path = quiet.resolve_quietly(axis.keys[i]);
+        for (const auto& row : axis.rows)
+          add(path, row[i]);
+      }
     }
-  }
+  };
+  add_axes(raw_);
+  add_axes(fixed_);
   const Value* points = find_path(source_.value, "sweep.points");
   if (points == nullptr || !points->is_array()) return out;
   for (const auto& point : *points) {

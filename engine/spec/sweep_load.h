@@ -49,6 +49,7 @@ class SweepLoader {
   const Source& source_;
   Problems& problems_;
   std::vector<RawAxis> raw_;
+  std::vector<RawAxis> fixed_;  // by --set: no axes any more, but their components' keys stay legal
   std::set<std::string> swept_;
 };
 
