@@ -115,8 +115,13 @@ TEST_CASE("settings that do not fit together are found before anything starts") 
         "at least 101 or lower 'max_length' in [corpus]");
 }
 
-TEST_CASE("ranks and experts are free where one divides the other or nothing is exchanged") {
-  CHECK(Planned("[model.moe]\nexperts = 2\n[launch]\nnodes = 4\n").problems.empty());
+TEST_CASE("ranks cannot be more than the experts they share") {
+  CHECK(Planned("[model.moe]\nexperts = 2\n[launch]\nnodes = 4\n").first_problem() ==
+        "'experts' is 2, which 4 ranks cannot share equally; the nearest that they can is 4");
+}
+
+TEST_CASE("ranks and experts are free where the experts divide evenly or nothing is exchanged") {
+  CHECK(Planned("[model.moe]\nexperts = 8\n[launch]\nnodes = 4\n").problems.empty());
   CHECK(Planned("[model.moe]\nexperts = 3\nevery = 0\n[launch]\nnodes = 2\n").problems.empty());
   CHECK(Planned("[model.moe]\nexperts = 3\n[model.moe.exchange]\nuse = \"dense\"\n"
                 "[launch]\nnodes = 2\n")

@@ -10,15 +10,11 @@ namespace {
 
 constexpr double kRounding = 1e-9;  // shares are sums of decimal fractions
 
-// The nearest counts that `ranks` can share, below and above.
+// The nearest counts that `ranks` can share: each rank has the same number of experts, at least
+// one.
 std::string legal_counts(int64_t experts, int64_t ranks) {
-  const auto fits = [ranks](int64_t n) { return n > 0 && (n % ranks == 0 || ranks % n == 0); };
-  int64_t below = experts, above = experts;
-  while (below > 0 && !fits(below))
-    --below;
-  while (!fits(above))
-    ++above;
-  return fmt::format("{} or {}", below, above);
+  const int64_t below = experts / ranks * ranks;
+  return below == 0 ? fmt::format("{}", ranks) : fmt::format("{} or {}", below, below + ranks);
 }
 
 }  // namespace
@@ -88,7 +84,7 @@ void Rules::check_experts() {
   if (experts == nullptr || nodes == nullptr || per_node == nullptr) return;
   if ((every != nullptr && *every == 0) || (exchange != nullptr && *exchange == "dense")) return;
   const int64_t count = *experts, ranks = nodes->get<int64_t>() * per_node->get<int64_t>();
-  if (count < 1 || count % ranks == 0 || ranks % count == 0) return;
+  if (count < 1 || count % ranks == 0) return;
   find(code::kExperts, {"model.moe.experts", "launch.ranks_per_node", "launch.nodes"},
        fmt::format("'experts' is {}, which {} ranks cannot share equally; the nearest that they "
                    "can is {}",
