@@ -137,7 +137,8 @@ torch::Tensor exchange_with_experts(const torch::Tensor& x_TD, const Routing& ro
   rows = run_experts(rows, order.rows_of_expert, expert);
   if (order.by_expert_M.defined()) rows = rows.index_select(0, order.by_expert_M.argsort());
   if (R > 1) rows = all_to_all(rows, taken, sent, group);
-  const auto weighted_ND = rows * routing.weight_N.unsqueeze(1).to(rows.dtype());
+  // Under autocast the experts answer in bfloat16; sums are kept in the layer's own type.
+  const auto weighted_ND = (rows * routing.weight_N.unsqueeze(1)).to(x_TD.dtype());
   return torch::zeros_like(x_TD).index_add(0, routing.token_N, weighted_ND);
 }
 

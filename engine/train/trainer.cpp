@@ -31,16 +31,7 @@ double cpu_now() {
 
 // Figures that ride behind the gradients through the all-reduce, so that an update needs no other
 // one.
-enum Figure : int64_t {
-  kTokens,
-  kNll,
-  kBalance,
-  kCpuSeconds,
-  kSeconds,
-  kStop,
-  kSourceTokens,
-  kNumFigures
-};
+enum Figure : int64_t { kTokens, kNll, kBalance, kCpuSeconds, kSeconds, kStop, kNumFigures };
 
 constexpr int64_t kWarmSteps = 10;     // left out of timings: caches and allocators settle
 constexpr int64_t kEventUpdates = 10;  // updates between "update" events
@@ -229,11 +220,11 @@ void Run::update() {
   progress_.data = stream_->position();
   progress_.tokens += figures_[kTokens];
   progress_.cpu_seconds += figures_[kCpuSeconds];
+  progress_.seconds += figures_[kSeconds];
   const LinkBytes sent = world_.bytes() - before;
   bytes_ = {bytes_.on_rank + sent.on_rank, bytes_.in_node + sent.in_node,
             bytes_.inter_node + sent.inter_node};
   update_seconds_ = seconds_since(start);
-  progress_.seconds += update_seconds_;
   loss_ = figures_[kNll] / std::max(figures_[kTokens], 1.0);
   if (++timed_updates_ <= kWarmSteps) return;
   step_ms_.push_back(1e3 * update_seconds_);
@@ -266,8 +257,7 @@ bool Run::is_finished() const {
   if (settings_.max_cpu_seconds > 0 && progress_.cpu_seconds >= settings_.max_cpu_seconds)
     return true;
   if (settings_.patience > 0 && progress_.validations_since_best >= settings_.patience) return true;
-  return settings_.max_hours > 0 && figures_[kSeconds] > 0 &&
-         progress_.seconds >= 3600 * settings_.max_hours;
+  return settings_.max_hours > 0 && progress_.seconds >= 3600 * settings_.max_hours;
 }
 
 void Run::validate() {

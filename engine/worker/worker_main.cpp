@@ -5,8 +5,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <malloc.h>
+#include <string>
 
 namespace {
 
@@ -17,6 +19,13 @@ void keep_memory() {
   ::mallopt(M_MMAP_THRESHOLD, kHuge);
   ::mallopt(M_TRIM_THRESHOLD, kHuge);
   ::mallopt(M_TOP_PAD, 64 << 20);
+}
+
+// LibTorch's errors end in a page of stack frames; the launcher shows the last line of a log.
+std::string one_line(std::string message) {
+  message = message.substr(0, message.find("\nException raised from"));
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return message;
 }
 
 int run(int argc, char** argv) {
@@ -58,7 +67,7 @@ int main(int argc, char** argv) {
     fmt::print(stderr, "xp-engine: {}\n", error.what());
     return xp::exit_code(error);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "xp-engine: {}\n", error.what());
+    fmt::print(stderr, "xp-engine: {}\n", one_line(error.what()));
     return 1;
   }
 }

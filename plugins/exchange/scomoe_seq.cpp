@@ -107,7 +107,7 @@ struct ScomoeSeq final : Exchange {
   }
 
   static void add(MoeResult& out, const torch::Tensor& tokens, const torch::Tensor& rows) {
-    out.y_TD = out.y_TD.index_add(0, tokens, rows);
+    out.y_TD = out.y_TD.index_add(0, tokens, rows.to(out.y_TD.dtype()));
   }
 
   // Own experts only: no slots, no loss; one expert takes the tokens unweighted, several are mixed
@@ -118,13 +118,14 @@ struct ScomoeSeq final : Exchange {
     const int64_t X = logits_KX.size(1);
     if (X == 1) return call.expert(0, 0, x_KD);
     const auto [logit_K2, expert_K2] = logits_KX.topk(2, 1);
-    const auto weight_K2 = torch::softmax(logit_K2.to(torch::kFloat), 1).to(x_KD.dtype());
+    const auto weight_K2 = torch::softmax(logit_K2.to(torch::kFloat), 1);
     auto y_KD = torch::zeros_like(x_KD);
     for (int64_t expert = 0; expert < X; ++expert) {
       const auto chosen = (expert_K2 == expert).nonzero();
       const auto row = chosen.select(1, 0), choice = chosen.select(1, 1);
       const auto weight = weight_K2.index({row, choice}).unsqueeze(1);
-      y_KD = y_KD.index_add(0, row, call.expert(0, expert, x_KD.index_select(0, row)) * weight);
+      const auto rows = call.expert(0, expert, x_KD.index_select(0, row)) * weight;
+      y_KD = y_KD.index_add(0, row, rows.to(y_KD.dtype()));
     }
     return y_KD;
   }
