@@ -71,6 +71,7 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
   const auto& vocabulary = corpus.vocabulary(Side::kTarget);
   std::map<int64_t, std::string> own;
   int64_t done = 0;
+  if (progress) progress(0, static_cast<int64_t>(lengths.size()));
   for (size_t round = 0; round < batches.size(); round += static_cast<size_t>(world.size())) {
     const auto& batch = batches[round + static_cast<size_t>(world.rank())];
     std::vector<Pieces> sources;
