@@ -35,9 +35,10 @@ Store Store::in_memory() {
 
 Store Store::of(const Workspace& workspace, FoldResult& folded) {
   std::error_code code;
-  const bool foreign =
-      fs::exists(workspace.root, code) && ::access(workspace.root.c_str(), W_OK) != 0;
-  Store out = foreign ? in_memory() : open(workspace.database());
+  // Reading must not make a workspace.
+  const bool usable =
+      fs::exists(workspace.root, code) && ::access(workspace.root.c_str(), W_OK) == 0;
+  Store out = !usable ? in_memory() : open(workspace.database());
   folded = out.fold_in(workspace);
   return out;
 }

@@ -42,8 +42,9 @@ class Store {
   static Store open(const fs::path& path);
   /// An empty index in memory.
   static Store in_memory();
-  /// The index of `workspace` with everything folded in; in memory where the workspace cannot be
-  /// written (somebody else's, or a read-only disk). What folding did is left in `folded`.
+  /// The index of `workspace` with everything folded in; in memory where there is no workspace or
+  /// it cannot be written (somebody else's, or a read-only disk). What folding did is left in
+  /// `folded`.
   static Store of(const Workspace& workspace, FoldResult& folded);
 
   Store(Store&&) noexcept;

@@ -25,6 +25,9 @@ class Progress {
   /// work that goes on where it was left, or whose size shows late.
   void restart(int64_t done, int64_t total);
 
+  /// Corrects the total, where it is an estimate that gets better.
+  void expect(int64_t total) { total_ = total; }
+
   /// `done` is the amount so far, `note` a few words shown behind the figures ("loss 4.21").
   void update(int64_t done, const std::string& note = "");
 

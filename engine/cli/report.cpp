@@ -20,13 +20,6 @@ bool wants_colour() {
          terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
-// A report must not make a workspace, and must work in one that cannot be written.
-Store open_store(const Workspace& workspace) {
-  if (!fs::exists(workspace.root)) return Store::in_memory();
-  if (::access(workspace.root.c_str(), W_OK) != 0) return Store::in_memory();
-  return Store::open(workspace.database());
-}
-
 // The points as the results know them, with a way back to their settings.
 class Points {
  public:
@@ -95,8 +88,8 @@ int report_command(const Options& options) {
   const Workspace workspace{options.workspace};
   const ReportSection section = report_section(*experiment, options);
   const auto renderer = make_part<Renderer>({{"use", section.format}});
-  Store store = open_store(workspace);
-  const FoldResult folded = store.fold_in(workspace);
+  FoldResult folded;
+  const Store store = Store::of(workspace, folded);
   for (const auto& problem : folded.problems)
     fmt::print(stderr, "{}\n", problem);
   const Points points(*experiment);

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace xp {
 namespace {
 
@@ -49,6 +51,9 @@ void RunWatch::look() {
     if (event.event == "start" || total_of(event.values) > 0)
       open(event.update, total_of(event.values));
     update_ = std::max(update_, event.update);
+    const double share = event.values.value("share_done", 0.0);
+    if (progress_ && share > 0)
+      progress_->expect(std::llround(static_cast<double>(event.update) / share));
     if (auto loss = number(event.values, "loss", "loss {:.2f}"); !loss.empty()) loss_ = loss;
     if (auto bleu = number(event.values, "bleu", "bleu {:.1f}"); !bleu.empty()) bleu_ = bleu;
   }

@@ -90,6 +90,7 @@ class Run {
   void scale_and_clip();
   void log_update();
   bool wants_stop() const { return figures_[kStop] > 0; }
+  double share_done() const;
   bool is_finished() const;
   void validate();
   void save();
@@ -242,6 +243,7 @@ void Run::log_update() {
                   {"lr", optimizer_->lr() * schedule_->factor(progress_.update)},
                   {"tokens", progress_.tokens},
                   {"epochs", stream_->epochs()},
+                  {"share_done", share_done()},
                   {"cpu_seconds", progress_.cpu_seconds},
                   {"step_ms", 1e3 * update_seconds_}};
   if (timed_seconds_ > 0) values["tokens_per_second"] = timed_tokens_ / timed_seconds_;
@@ -250,14 +252,21 @@ void Run::log_update() {
   events_->write("update", progress_.update, values);
 }
 
-// Every rank comes to the same answer: it depends on summed figures only.
+// How much of the nearest limit is used. Every rank comes to the same answer: it depends on summed
+// figures only.
+double Run::share_done() const {
+  const auto share = [](double used, double limit) { return limit > 0 ? used / limit : 0; };
+  return std::max(
+      {share(static_cast<double>(progress_.update), static_cast<double>(settings_.max_updates)),
+       share(stream_->epochs(), settings_.max_epochs),
+       share(progress_.cpu_seconds, settings_.max_cpu_seconds),
+       share(progress_.seconds, 3600 * settings_.max_hours)});
+}
+
 bool Run::is_finished() const {
-  if (progress_.update >= settings_.max_updates) return true;
-  if (settings_.max_epochs > 0 && stream_->epochs() >= settings_.max_epochs) return true;
-  if (settings_.max_cpu_seconds > 0 && progress_.cpu_seconds >= settings_.max_cpu_seconds)
-    return true;
-  if (settings_.patience > 0 && progress_.validations_since_best >= settings_.patience) return true;
-  return settings_.max_hours > 0 && progress_.seconds >= 3600 * settings_.max_hours;
+  const bool lost_patience =
+      settings_.patience > 0 && progress_.validations_since_best >= settings_.patience;
+  return lost_patience || share_done() >= 1;
 }
 
 void Run::validate() {
