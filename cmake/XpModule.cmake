@@ -40,7 +40,7 @@ function(xp_discover target name)
     if(tagged)
       catch_discover_tests(${target} TEST_SPEC "${rest}[${label}]" TEST_PREFIX "${name}: "
         DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-        TEST_LIST ${target}_${label} PROPERTIES LABELS "${label};${name}")
+        TEST_LIST ${target}_${label} PROPERTIES LABELS ${label})
       string(APPEND rest "~[${label}]")
     endif()
   endforeach()

@@ -85,10 +85,7 @@ const AnyEntry& find_entry(const std::string& kind, const std::string& name) {
     if (entry->name == name) return *entry;
     known.emplace_back(entry->name);
   }
-  const std::string near = nearest(name, known);
-  const std::string hint =
-      near.empty() ? "; known:" : fmt::format(", did you mean '{}'? known:", near);
-  user_error("no {} named '{}'{} {}", kind, name, hint, join(known, ", "));
+  user_error("{}", unknown_name(kind, name, known));
 }
 
 }  // namespace xp

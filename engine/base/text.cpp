@@ -126,6 +126,13 @@ std::string nearest(std::string_view word, std::span<const std::string> names) {
   return unique ? found : "";
 }
 
+std::string unknown_name(std::string_view kind, std::string_view name,
+                         const std::vector<std::string>& known) {
+  const std::string near = nearest(name, known);
+  const std::string hint = near.empty() ? ";" : fmt::format(", did you mean '{}'?", near);
+  return fmt::format("no {} named '{}'{} known: {}", kind, name, hint, join(known, ", "));
+}
+
 std::string human_bytes(double bytes) {
   constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB", "PB"};
   size_t unit = 0;

@@ -63,9 +63,7 @@ bool is_unknown_command(int count, char** words) {
     if (std::string_view(command.name) == words[1]) return false;
     names.emplace_back(command.name);
   }
-  const std::string near = nearest(words[1], names);
-  fmt::print(stderr, "no command named '{}'{}; known: {}\n", words[1],
-             near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(names, ", "));
+  fmt::print(stderr, "{}\n", unknown_name("command", words[1], names));
   return true;
 }
 

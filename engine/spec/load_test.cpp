@@ -233,7 +233,7 @@ TEST_CASE("files that extend each other or nothing are found") {
         "2 errors; nothing was run or written");
 }
 
-TEST_CASE("--set takes tails, texts without quotes and fixes an axis") {
+TEST_CASE("the option --set takes tails, texts without quotes and fixes an axis") {
   Files files;
   files.write("x.toml", std::string(kHead) + "[sweep]\nseed = [1, 2]\nexchange = [\"gshard\"]\n");
   const Spec spec = files.spec({"lr=1e-3", "norm=post", "seed=7", "name=other"});
