@@ -2,6 +2,7 @@
 #include "engine/base/file.h"
 
 #include "engine/base/error.h"
+#include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -10,15 +11,6 @@
 using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
-
-std::string message_of(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 size_t num_entries(const fs::path& folder) {
   return static_cast<size_t>(

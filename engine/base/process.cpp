@@ -10,8 +10,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +81,21 @@ std::string find_program(const std::string& name) {
     if (::access(path.c_str(), X_OK) == 0) return path;
   }
   return "";
+}
+
+int free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  const bool found = socket >= 0 && ::bind(socket, generic, size) == 0 &&
+                     ::getsockname(socket, generic, &size) == 0;
+  const int error = errno;
+  if (socket >= 0) ::close(socket);
+  if (!found) machine_error("no free port on 127.0.0.1: {}", std::strerror(error));
+  return ntohs(address.sin_port);
 }
 
 }  // namespace xp

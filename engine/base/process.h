@@ -21,4 +21,8 @@ Finished run_program(const std::vector<std::string>& command,
 /// The path of a program on PATH, or "".
 std::string find_program(const std::string& name);
 
+/// A TCP port on 127.0.0.1 that nobody listens on at the moment. Raises kMachine where there is
+/// none.
+int free_port();
+
 }  // namespace xp

@@ -2,21 +2,13 @@
 #include "engine/nn/safetensors.h"
 
 #include "engine/base/error.h"
+#include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
-
-std::string message_of(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 fs::path written(const TempFolder& folder) {
   const fs::path path = folder.path() / "file.safetensors";

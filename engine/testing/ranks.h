@@ -1,30 +1,15 @@
 // Several ranks inside one test: a thread each, meeting over Gloo on the loopback interface.
 #pragma once
 
+#include "engine/base/process.h"
 #include "engine/comm/group.h"
 
 #include <exception>
 #include <functional>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 namespace xp {
-
-/// A port nobody listens on at the moment.
-inline int64_t free_port() {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  ::bind(listener, reinterpret_cast<sockaddr*>(&address), length);
-  ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length);
-  ::close(listener);
-  return ntohs(address.sin_port);
-}
 
 /// Runs `each` on every rank at once and returns what they return, by rank. Raises what the first
 /// failing rank raised. `each` must not use Catch2's macros: they are not made for threads.

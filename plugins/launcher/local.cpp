@@ -1,20 +1,18 @@
 // Ranks as child processes of this one, all on this machine, whatever the topology says.
 // Source: the ranks' environment is registry/launcher.h; the rest is fork, exec and pidfd_open(2).
 #include "engine/base/file.h"
+#include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "registry/launcher.h"
 
-#include <arpa/inet.h>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <thread>
@@ -38,21 +36,6 @@ struct Rank {
   bool ended = false;
   int exit_code = 0;  // 128 + signal where a signal ended it
 };
-
-int free_port() {
-  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  const bool found = socket >= 0 && ::bind(socket, generic, size) == 0 &&
-                     ::getsockname(socket, generic, &size) == 0;
-  const int error = errno;
-  if (socket >= 0) ::close(socket);
-  if (!found) machine_error("no free port on 127.0.0.1: {}", std::strerror(error));
-  return ntohs(address.sin_port);
-}
 
 std::string host_name() {
   std::array<char, 256> name{};
