@@ -79,8 +79,10 @@ struct ModelContext {
   int64_t source_vocabulary = 0, target_vocabulary = 0;
   int64_t seed = 1;
   Groups groups;
-  /// [eval] capacity_fraction, alpha and beta; used while the model is not training.
-  double capacity_fraction = -1;
+  /// [eval] capacity_fraction, alpha and beta; used while the model is not training. Validation
+  /// keeps the default, dropless: the first pieces of all sentences are alike and choose the same
+  /// experts, so that with few slots the figures would depend on how sentences are batched.
+  double capacity_fraction = 0;
   std::optional<double> alpha, beta;
   bool evaluating = false;  ///< alpha and beta of [eval] apply (also their defaults)
 };
