@@ -178,8 +178,6 @@ std::vector<Setting> settings_of() {
 template <class Config>
 Config bind_settings(const Value& table) {
   Config config;
-  Describer defaults;  // gives component tables their default `use`
-  config.describe(defaults);
   Binder binder(table);
   config.describe(binder);
   return config;
