@@ -31,6 +31,11 @@ class Lines {
     const std::string_view line = text_.substr(at_, end - at_);
     at_ = end + 1;
     ++line_;
+    return line;
+  }
+
+  std::string_view next_inspected() {
+    const std::string_view line = next();
     inspect(line);
     return line;
   }
@@ -72,6 +77,23 @@ class Lines {
   int64_t line_ = 0;
 };
 
+void require_both_at_end(const Lines& sources, const Lines& targets) {
+  if (sources.at_end() && targets.at_end()) return;
+  user_error("'{}' has {} lines and '{}' has {}; aligned files have the same number",
+             sources.name(), sources.line() + sources.remaining(), targets.name(),
+             targets.line() + targets.remaining());
+}
+
+const char* flaw(std::string_view line) {
+  if (line.find('\0') != std::string_view::npos) return "NUL byte";
+  return is_valid_utf8(line) ? nullptr : "not UTF-8";
+}
+
+std::string_view without_return(std::string_view line) {
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
 }  // namespace
 
 void read_aligned(const fs::path& source, const fs::path& target, std::string_view subset,
@@ -79,13 +101,28 @@ void read_aligned(const fs::path& source, const fs::path& target, std::string_vi
   Lines sources(source, subset == "train");
   Lines targets(target, subset == "train");
   while (!sources.at_end() && !targets.at_end()) {
-    const auto source_line = sources.next();
-    sink(subset, source_line, targets.next());
+    const auto source_line = sources.next_inspected();
+    sink(subset, source_line, targets.next_inspected());
   }
-  if (sources.at_end() && targets.at_end()) return;
-  user_error("'{}' has {} lines and '{}' has {}; aligned files have the same number",
-             sources.name(), sources.line() + sources.remaining(), targets.name(),
-             targets.line() + targets.remaining());
+  require_both_at_end(sources, targets);
+}
+
+void read_published(const fs::path& source, const fs::path& target, std::string_view subset,
+                    const PairSink& sink, const DropSink& dropped) {
+  Lines sources(source, true);
+  Lines targets(target, true);
+  while (!sources.at_end() && !targets.at_end()) {
+    const auto source_line = without_return(sources.next());
+    const auto target_line = without_return(targets.next());
+    const char* wrong = flaw(source_line);
+    if (wrong == nullptr) wrong = flaw(target_line);
+    if (wrong == nullptr) {
+      sink(subset, source_line, target_line);
+    } else {
+      dropped(subset, wrong, 1);
+    }
+  }
+  require_both_at_end(sources, targets);
 }
 
 }  // namespace xp

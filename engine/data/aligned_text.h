@@ -14,4 +14,9 @@ namespace xp {
 void read_aligned(const std::filesystem::path& source, const std::filesystem::path& target,
                   std::string_view subset, const PairSink& sink);
 
+/// The same for files that are published as they are: CR at the end of a line is taken off, and
+/// pairs with a line that has a NUL byte or is not UTF-8 are left out and counted in `dropped`.
+void read_published(const std::filesystem::path& source, const std::filesystem::path& target,
+                    std::string_view subset, const PairSink& sink, const DropSink& dropped);
+
 }  // namespace xp

@@ -49,7 +49,7 @@ bool is_file_name(const std::string& name) {
 }
 
 RemoteFile remote(const DebFile& file) {
-  return {file.name, "the package archive", file.bytes, file.sha256};
+  return {file.name, {"the package archive"}, file.bytes, file.sha256};
 }
 
 }  // namespace

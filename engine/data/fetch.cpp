@@ -49,14 +49,62 @@ std::string objection_to(const CorpusPlace& place, const fs::path& path, const R
                            const std::string& why) {
   const fs::path folder = place.mirror.empty() ? place.downloads : place.mirror;
   machine_error(
-      "'{}' ({}) cannot be had from {}: {}; fetch it elsewhere and put it into '{}', or set "
+      "'{}' ({}) cannot be had from {}; fetch it elsewhere and put it into '{}', or set "
       "XP_MIRROR to a folder that has it",
-      file.name, size_words(file), file.address, why, folder.string());
+      file.name, size_words(file), why, folder.string());
 }
 
 std::string last_line(const std::string& text) {
   const auto lines = split(trim(text), '\n');
   return std::string(trim(lines.back()));
+}
+
+// Of curl's exit codes, that of a server which cannot go on in the middle of a file.
+constexpr int kCannotResume = 33;
+
+Finished download(const RemoteFile& file, const std::string& address, const fs::path& part) {
+  return run_program({"curl",
+                      "--fail",
+                      "--location",
+                      "--silent",
+                      "--show-error",  //
+                      "--retry",
+                      "3",
+                      "--retry-delay",
+                      "1",
+                      "--retry-connrefused",  //
+                      "--connect-timeout",
+                      "20",
+                      "--speed-limit",
+                      "100",  //
+                      "--speed-time",
+                      std::to_string(file.stall_s),  //
+                      "--continue-at",
+                      "-",
+                      "--output",
+                      fs::absolute(part).string(),
+                      address});
+}
+
+// Leaves the whole file in `part`, or nothing and a sentence that says why.
+std::string attempt(const CorpusPlace& place, const RemoteFile& file, const std::string& address,
+                    const fs::path& part) {
+  bool is_resumed = fs::exists(part);
+  while (true) {
+    const Finished done = download(file, address, part);
+    std::string wrong;
+    if (done.exit_code == 0) {
+      wrong = objection_to(place, part, file);
+      if (wrong.empty()) return "";
+      wrong = "what came is not the file, " + wrong;
+    } else if (done.exit_code != kCannotResume) {
+      return last_line(done.errors);  // the beginning stays for the next try
+    }
+    fs::remove(part);
+    if (!is_resumed) return wrong.empty() ? last_line(done.errors) : wrong;
+    // What was there before may have been the beginning of something else.
+    is_resumed = false;
+  }
 }
 
 }  // namespace
@@ -87,8 +135,8 @@ fs::path find_local(const CorpusPlace& place, const RemoteFile& file) {
     if (folder.empty() || !fs::is_regular_file(path, code)) continue;
     const std::string wrong = objection_to(place, path, file);
     if (wrong.empty()) return path;
-    user_error("'{}' is not the file of {}: {}; delete or replace it", path.string(), file.address,
-               wrong);
+    user_error("'{}' is not the file of {}: {}; delete or replace it", path.string(),
+               join(file.addresses, " or "), wrong);
   }
   return {};
 }
@@ -97,7 +145,7 @@ fs::path fetch(const CorpusPlace& place, const RemoteFile& file) {
   check(place.may_fetch, "only a preparation downloads");
   if (const auto here = find_local(place, file); !here.empty()) return here;
   if (find_program("curl").empty()) {
-    not_here(place, file, "the program 'curl' is not installed");
+    not_here(place, file, join(file.addresses, " or ") + ": the program 'curl' is not installed");
   }
   fs::create_directories(place.downloads);
   const fs::path target = place.downloads / file.name;
@@ -110,35 +158,17 @@ fs::path fetch(const CorpusPlace& place, const RemoteFile& file) {
   }
   const fs::path part = target.string() + ".part";
   Growth growth("fetching " + file.name, part, file.bytes);
-  const Finished done = run_program({"curl",
-                                     "--fail",
-                                     "--location",
-                                     "--silent",
-                                     "--show-error",
-                                     "--retry",
-                                     "5",
-                                     "--retry-delay",
-                                     "1",
-                                     "--retry-connrefused",
-                                     "--connect-timeout",
-                                     "20",
-                                     "--speed-limit",
-                                     "100",
-                                     "--speed-time",
-                                     "30",
-                                     "--continue-at",
-                                     "-",
-                                     "--output",
-                                     fs::absolute(part).string(),
-                                     file.address});
-  if (done.exit_code != 0) not_here(place, file, last_line(done.errors));
-  if (const std::string wrong = objection_to(place, part, file); !wrong.empty()) {
-    fs::remove(part);
-    not_here(place, file, "what came is not the file, " + wrong);
+  std::vector<std::string> failures;
+  for (const auto& address : file.addresses) {
+    const std::string wrong = attempt(place, file, address, part);
+    if (wrong.empty()) {
+      fs::rename(part, target);
+      growth.finish(fs::file_size(target));
+      return target;
+    }
+    failures.push_back(fmt::format("{}: {}", address, wrong));
   }
-  fs::rename(part, target);
-  growth.finish(fs::file_size(target));
-  return target;
+  not_here(place, file, join(failures, "; nor from "));
 }
 
 fs::path mirror_archive(const CorpusPlace& place, const std::string& kind) {

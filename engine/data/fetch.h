@@ -11,10 +11,11 @@ namespace xp {
 
 /// An upstream file. `bytes` and `sha256` may be unknown (0, ""): then they are not compared.
 struct RemoteFile {
-  std::string name;  ///< as it is called upstream, without folders
-  std::string address;
+  std::string name;                    ///< as it is called upstream, without folders
+  std::vector<std::string> addresses;  ///< tried in this order
   uint64_t bytes = 0;
   std::string sha256;
+  int stall_s = 30;  ///< an address that sends next to nothing for so long is given up
 };
 
 /// SHA-256 of a local file. Known results are kept in `downloads`/sha256.json, keyed by path, size,
@@ -27,8 +28,9 @@ std::string local_sha256(const CorpusPlace& place, const std::filesystem::path& 
 std::filesystem::path find_local(const CorpusPlace& place, const RemoteFile& file);
 
 /// The file, downloaded into `downloads` with `curl` if it is not here: resumed, retried, compared
-/// with size and SHA-256, with progress on standard error. Raises kMachine where it cannot be had;
-/// the message names the file, its address, its size and the folder to put it in. Needs
+/// with size and SHA-256, with progress on standard error. An address that fails or sends another
+/// file is followed by the next one. Raises kMachine where it cannot be had; the message names the
+/// file, its addresses and what is wrong with each, its size and the folder to put it in. Needs
 /// `place.may_fetch`.
 std::filesystem::path fetch(const CorpusPlace& place, const RemoteFile& file);
 

@@ -25,7 +25,9 @@ struct FetchTest {
     place.mirror = folder.path() / "mirror";
     place.may_fetch = true;
     write_atomic(folder.path() / "upstream" / "a.txt", "hello\n");
-    file = {"a.txt", "file://" + (folder.path() / "upstream" / "a.txt").string(), 6,
+    file = {"a.txt",
+            {"file://" + (folder.path() / "upstream" / "a.txt").string()},
+            6,
             sha256("hello\n")};
   }
 };
@@ -62,7 +64,8 @@ TEST_CASE_METHOD(FetchTest, "a file that cannot be had is named with address, si
     FAIL("fetched");
   } catch (const Error& error) {
     CHECK(error.blame() == Blame::kMachine);
-    CHECK_THAT(error.what(), ContainsSubstring("'a.txt' (6 B) cannot be had from " + file.address));
+    CHECK_THAT(error.what(),
+               ContainsSubstring("'a.txt' (6 B) cannot be had from " + file.addresses[0]));
     CHECK_THAT(error.what(), ContainsSubstring("put it into '" + place.mirror.string() + "'"));
   }
 }

@@ -48,12 +48,9 @@ struct Moses final : Corpus {
                       const std::vector<Direction>& directions) const override {
     CorpusInputs out;
     if (!config.archive.empty()) {
-      const fs::path found = archive(place);
+      const fs::path found = find_archive(place, config.archive);
       if (found.empty()) {
-        out.missing = fmt::format(
-            "archive '{}' is missing; put it beside the spec, or set XP_MIRROR to the folder that "
-            "has it",
-            config.archive);
+        out.missing = archive_is_missing(config.archive);
       } else {
         out.identity = {{"archive", local_sha256(place, found)}};
       }
@@ -77,8 +74,9 @@ struct Moses final : Corpus {
 
   void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
             const DropSink&) const override {
-    const fs::path folder = config.archive.empty() ? place.spec_folder / config.path
-                                                   : unpacked_archive(place, archive(place));
+    const fs::path folder = config.archive.empty()
+                                ? place.spec_folder / config.path
+                                : unpacked_archive(place, find_archive(place, config.archive));
     for (const auto& [subset, stem] : subsets()) {
       read_aligned(folder / (stem + "." + direction.source),
                    folder / (stem + "." + direction.target), subset, sink);
@@ -92,14 +90,6 @@ struct Moses final : Corpus {
     if (!config.valid.empty()) out.emplace_back("valid", config.valid);
     if (!config.test.empty()) out.emplace_back("test", config.test);
     return out;
-  }
-
-  // Beside the spec, then in the mirror; empty where it is in neither.
-  fs::path archive(const CorpusPlace& place) const {
-    const fs::path beside = place.spec_folder / config.archive;
-    if (fs::is_regular_file(beside)) return beside;
-    const fs::path mirrored = place.mirror / fs::path(config.archive).filename();
-    return !place.mirror.empty() && fs::is_regular_file(mirrored) ? mirrored : fs::path();
   }
 
   Config config;

@@ -155,7 +155,7 @@ struct Multi30k final : Corpus {
     const fs::path file = inside.downloads / text.name;
     if (!fs::exists(file)) {
       const std::string name = std::string(text.name) + ".gz";
-      const fs::path packed = xp::fetch(inside, {name, kAddress + name, text.bytes, ""});
+      const fs::path packed = xp::fetch(inside, {name, {kAddress + name}, text.bytes, ""});
       const std::string unpacked = gunzipped(packed);
       if (sha256(unpacked) != text.sha256) {
         user_error("'{}' does not hold the text of {}{}; delete or replace it", packed.string(),
