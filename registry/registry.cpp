@@ -43,13 +43,14 @@ Value to_json(const Declaration& d) {
   Value settings = Value::array();
   for (const auto& setting : d.settings)
     settings.push_back(to_json(setting));
-  return {{"kind", d.kind},
-          {"name", d.name},
-          {"summary", d.summary},
-          {"file", d.file},
-          {"settings", settings},
-          {"presets", d.presets},
-          {"scope", scope_name(d.scope)}};
+  Value rules = Value::array(), figures = Value::array();
+  for (const auto& rule : d.rules)
+    rules.push_back(to_json(rule));
+  for (const auto& figure : d.figures)
+    figures.push_back({{"name", figure.name}, {"formula", figure.formula}});
+  return {{"kind", d.kind}, {"name", d.name},       {"summary", d.summary},
+          {"file", d.file}, {"settings", settings}, {"presets", d.presets},
+          {"rules", rules}, {"figures", figures},   {"scope", scope_name(d.scope)}};
 }
 
 Declaration declaration_from_json(const Value& v) {
@@ -57,6 +58,10 @@ Declaration declaration_from_json(const Value& v) {
                   {},           v.at("presets"), scope_from(v.at("scope"))};
   for (const auto& setting : v.at("settings"))
     out.settings.push_back(setting_from_json(setting));
+  for (const auto& rule : v.at("rules"))
+    out.rules.push_back(rule_from_json(rule));
+  for (const auto& figure : v.at("figures"))
+    out.figures.push_back({figure.at("name"), figure.at("formula")});
   return out;
 }
 

@@ -5,6 +5,7 @@
 // in one file under plugins/KIND/ is all it takes. Kinds are the interfaces beside this file.
 #pragma once
 
+#include "registry/relations.h"
 #include "registry/settings.h"
 
 #include <memory>
@@ -23,6 +24,8 @@ struct Declaration {
   Value presets =
       Value::object();         ///< name -> {setting: value}: defaults picked by the key `preset`
   Scope scope = Scope::kNone;  ///< sections: what their settings change
+  std::vector<Rule> rules = {};
+  std::vector<Figure> figures = {};
 };
 
 Value to_json(const Declaration& declaration);
@@ -82,14 +85,16 @@ Declaration describe_config(const AnyEntry& entry) {
       entry.kind,           entry.name,  entry.summary, entry.file, settings_of<Config>(),
       presets_of<Config>(), Scope::kNone};
   if constexpr (requires { Config::kScope; }) out.scope = Config::kScope;
+  if constexpr (requires { Config::rules(); }) out.rules = Config::rules();
+  if constexpr (requires { Config::figures(); }) out.figures = Config::figures();
   return out;
 }
 
 /// `Part` has a nested `Config` and a constructor from it.
-#define XP_REGISTER(Kind, Part, name, summary)                             \
-  static const ::xp::Entry<Kind> xp_entry_of_##Part(                       \
-      name, summary, __FILE__, &::xp::describe_config<Part::Config>,       \
-      [](const ::xp::Value& settings) -> std::unique_ptr<Kind> {           \
+#define XP_REGISTER(Kind, Part, name, summary)                                      \
+  static const ::xp::Entry<Kind> xp_entry_of_##Part(                                \
+      name, summary, __FILE__, &::xp::describe_config<Part::Config>,                \
+      [](const ::xp::Value& settings) -> std::unique_ptr<Kind> {                    \
         return std::make_unique<Part>(::xp::bind_settings<Part::Config>(settings)); \
       })
 

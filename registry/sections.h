@@ -76,6 +76,17 @@ struct TrainSection {
     field.component("schedule", "schedule", schedule, "inverse-sqrt",
                     "learning rate over the updates");
   }
+
+  static std::vector<Rule> rules() {
+    return {{"E043",
+             "max_tokens > corpus.max_length",
+             "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
+             "pieces and </s>; raise it to at least {corpus.max_length + 1} or lower 'max_length' "
+             "in [corpus]",
+             {"max_tokens", "corpus.max_length"}}};
+  }
+
+  static std::vector<Figure> figures() { return {{"tokens", "max_tokens * accumulate"}}; }
 };
 
 /// [eval]
@@ -107,6 +118,13 @@ struct EvalSection {
           fraction());
     field("metrics", metrics, "components of kind `metric`");
   }
+
+  static std::vector<Rule> rules() {
+    return {{"E040",
+             "alpha + beta <= 1",
+             "alpha + beta in [eval] is {alpha} + {beta}; must be at most 1",
+             {"alpha", "beta"}}};
+  }
 };
 
 /// [launch] keys shared by every launcher.
@@ -129,6 +147,8 @@ struct LaunchSection {
     field("on_oom", on_oom, "\"halve\": smaller micro-batch, larger accumulation, marked",
           one_of({"fail", "halve"}));
   }
+
+  static std::vector<Figure> figures() { return {{"ranks", "nodes * ranks_per_node"}}; }
 };
 
 /// [report]

@@ -10,22 +10,37 @@
 namespace xp {
 namespace {
 
-std::string finish(SHA256_CTX& state) {
+std::string finish(SHA256_CTX state) {
+  constexpr char kDigits[] = "0123456789abcdef";
   std::array<uint8_t, SHA256_DIGEST_LENGTH> digest{};
   SHA256_Final(digest.data(), &state);
   std::string out;
-  for (const auto byte : digest)
-    out += fmt::format("{:02x}", byte);
+  for (const auto byte : digest) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
   return out;
 }
 
 }  // namespace
 
+Sha256::Sha256() {
+  static_assert(sizeof(SHA256_CTX) <= sizeof(state_));
+  SHA256_Init(reinterpret_cast<SHA256_CTX*>(state_.data()));
+}
+
+Sha256& Sha256::add(std::string_view bytes) {
+  SHA256_Update(reinterpret_cast<SHA256_CTX*>(state_.data()),
+                reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  return *this;
+}
+
+std::string Sha256::hex() const {
+  return finish(*reinterpret_cast<const SHA256_CTX*>(state_.data()));
+}
+
 std::string sha256(std::string_view bytes) {
-  SHA256_CTX state;
-  SHA256_Init(&state);
-  SHA256_Update(&state, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  return finish(state);
+  return Sha256().add(bytes).hex();
 }
 
 std::string sha256_file(const std::string& path) {

@@ -3,6 +3,8 @@
 
 #include "engine/base/value.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +16,18 @@ std::string sha256(std::string_view bytes);
 
 /// SHA-256 of a file's bytes, read in pieces. Raises kUser where it cannot be read.
 std::string sha256_file(const std::string& path);
+
+/// A SHA-256 in pieces; a copy goes on from where it was made, so that texts with one beginning
+/// share the work.
+class Sha256 {
+ public:
+  Sha256();
+  Sha256& add(std::string_view bytes);
+  std::string hex() const;  ///< 64 digits, of what was added so far
+
+ private:
+  alignas(8) std::array<std::byte, 208> state_;
+};
 
 /// The first 16 hex digits of the SHA-256 of the canonical text: equal values have equal ids
 /// everywhere.

@@ -75,6 +75,7 @@ TEST_CASE("problems print line, caret and hint in the order of the file") {
 
 TEST_CASE("ids are those of the canonical text") {
   CHECK(sha256("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(Sha256().add("a").add("bc").hex() == sha256("abc"));
   CHECK(content_id({{"b", 1}, {"a", 2}}) == content_id({{"a", 2}, {"b", 1}}));
   CHECK(content_id({{"a", 1}}) != content_id({{"a", 1.0}}));
 }

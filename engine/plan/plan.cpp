@@ -5,6 +5,8 @@
 #include "engine/plan/rules.h"
 #include "engine/spec/codes.h"
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -13,23 +15,16 @@ namespace {
 
 constexpr std::string_view kStates[] = {"new", "running", "done", "failed", "blocked"};
 
-Value written_at(const Value& settings, const Assignment& assignment) {
-  Value out = settings;
-  for (const auto& [path, value] : assignment)
-    set_path(out, path, value);
-  return out;
-}
-
 // What a condition sees: the value that the point was given, even where its component lacks the
 // key, then the resolved one.
-Value seen(const std::string& path, const Assignment& assignment, const Value& settings) {
+Value seen(const std::string& path, const Assignment& assignment, const Settings& settings) {
   const auto given = assignment.find(path);
   if (given != assignment.end()) return given->second;
-  const Value* found = find_path(settings, path);
+  const Value* found = settings.find(path);
   return found == nullptr ? Value() : *found;
 }
 
-bool holds(const Condition& condition, const Assignment& assignment, const Value& settings) {
+bool holds(const Condition& condition, const Assignment& assignment, const Settings& settings) {
   return condition.expression.holds(
       [&](size_t name) { return seen(condition.paths.at(name), assignment, settings); });
 }
@@ -37,17 +32,25 @@ bool holds(const Condition& condition, const Assignment& assignment, const Value
 class Planner {
  public:
   Planner(const Spec& spec, const Catalog& catalog, Problems& problems)
-      : spec_(spec), catalog_(catalog), rules_(spec, problems), problems_(problems) {
+      : spec_(spec),
+        pool_(catalog, spec.settings, spec.sweep),
+        assessor_(catalog),
+        problems_(problems) {
     plan_.name = spec.name;
     plan_.axes = spec.sweep.keys();
+    for (const auto& path : plan_.axes)
+      short_names_.push_back(short_name(path, plan_.axes));
   }
 
   Plan make() {
-    for (const auto& assignment : combinations(spec_.sweep))
-      add(assignment);
-    for (size_t i = 0; i < plan_.points.size(); ++i)
-      rules_.check(plan_.points[i].settings(), plan_.points[i].name, i + 1);
-    rules_.report(plan_.points.size());
+    for_each_combination(spec_.sweep, [this](const Combination& one) { add(one); });
+    Findings findings(spec_);
+    for (size_t i = 0; i < plan_.points.size(); ++i) {
+      Point& point = plan_.points[i];
+      point.assessment = assessor_.assess(point.settings());
+      findings.take(*point.assessment, point.name, i + 1);
+    }
+    plan_.notes = findings.report(plan_.points.size(), problems_);
     if (plan_.points.empty() && problems_.empty()) {
       problems_.add(spec_.source.place_of("sweep"), code::kNoPoints,
                     "'where' and 'exclude' in [sweep] leave no point");
@@ -56,32 +59,30 @@ class Planner {
   }
 
  private:
-  void add(const Assignment& assignment) {
+  void add(const Combination& combination) {
     Point point;
-    point.resolved = resolve(catalog_, written_at(spec_.settings, assignment));
-    if (!is_wanted(assignment, point.settings())) {
+    point.resolved = pool_.settings(combination);
+    if (!is_wanted(combination.values, point.settings())) {
       ++plan_.excluded;
       return;
     }
-    const Resolved& r = point.resolved;
-    const std::string same = r.corpus.dump() + r.training.dump() + r.evaluation.dump();
-    if (!seen_.insert(content_id(same)).second) {
+    if (!seen_.insert(pool_.identity(point.settings())).second) {
       ++plan_.merged;
       return;
     }
-    for (const auto& path : plan_.axes) {
-      const Value* value = find_path(point.settings(), path);
+    for (size_t i = 0; i < plan_.axes.size(); ++i) {
+      const Value* value = point.settings().find(plan_.axes[i]);
       if (value == nullptr) continue;
-      point.axes[path] = *value;
-      const std::string shown = value->is_string() ? value->get<std::string>() : show(*value);
-      point.name += fmt::format("{}{}={}", point.name.empty() ? "" : " ",
-                                short_name(path, plan_.axes), shown);
+      point.axes[plan_.axes[i]] = *value;
+      if (!point.name.empty()) point.name += ' ';
+      point.name += short_names_[i] + '=';
+      point.name += value->is_string() ? value->get<std::string>() : show(*value);
     }
     if (point.name.empty()) point.name = plan_.name;
     plan_.points.push_back(std::move(point));
   }
 
-  bool is_wanted(const Assignment& assignment, const Value& settings) {
+  bool is_wanted(const Assignment& assignment, const Settings& settings) {
     const auto test = [&](const std::optional<Condition>& condition, bool otherwise) {
       if (!condition) return otherwise;
       try {
@@ -96,18 +97,97 @@ class Planner {
   }
 
   const Spec& spec_;
-  const Catalog& catalog_;
-  Rules rules_;
+  SectionPool pool_;
+  Assessor assessor_;
   Problems& problems_;
   Plan plan_;
-  std::set<std::string> seen_;
+  std::vector<std::string> short_names_;
+  std::set<SectionPool::Identity> seen_;
 };
 
-void read_state(Point& point, const Workspace& workspace) {
+// Ids are content_id of {"corpus": ..., "settings": {...}} and of {"settings": {...}, "training":
+// ...}; the settings are the sections' pieces in order. What points share of these texts is hashed
+// once.
+class RunIds {
+ public:
+  const std::string& training(const std::string& corpus_id, const Settings& settings) {
+    const auto pieces = pieces_of(settings, &SharedSection::training);
+    const auto known = trainings_.find({corpus_id, pieces});
+    if (known != trainings_.end()) return known->second;
+    auto start = pieces;
+    start.back() = nullptr;  // [train] has the seed: the last piece differs most often
+    auto hash = starts_.find({corpus_id, start});
+    if (hash == starts_.end()) {
+      Sha256 fresh;
+      fresh.add(R"({"corpus":)").add(Value(corpus_id).dump()).add(R"(,"settings":{)");
+      add(fresh, start, &SharedSection::training);
+      hash = starts_.emplace(std::make_pair(corpus_id, start), fresh).first;
+    }
+    Sha256 whole = hash->second;
+    const bool has_more =
+        std::any_of(start.begin(), start.end(), [](auto* piece) { return piece != nullptr; });
+    if (const SharedSection* last = pieces.back()) {
+      if (has_more) whole.add(",");
+      whole.add(last->training);
+    }
+    return trainings_[{corpus_id, pieces}] = whole.add("}}").hex().substr(0, 16);
+  }
+
+  std::string evaluation(const std::string& training_id, const Settings& settings) {
+    const auto pieces = pieces_of(settings, &SharedSection::evaluation);
+    auto hash = evaluations_.find(pieces);
+    if (hash == evaluations_.end()) {
+      Sha256 fresh;
+      add(fresh.add(R"({"settings":{)"), pieces, &SharedSection::evaluation);
+      hash = evaluations_.emplace(pieces, fresh.add(R"(},"training":")")).first;
+    }
+    return Sha256(hash->second).add(training_id).add("\"}").hex().substr(0, 16);
+  }
+
+ private:
+  using Pieces = std::array<const SharedSection*, kPointSections.size()>;
+  using Text = std::string SharedSection::*;
+
+  static Pieces pieces_of(const Settings& settings, Text text) {
+    Pieces out{};
+    for (size_t i = 0; i < out.size(); ++i) {
+      const auto& section = settings.sections()[i];
+      out[i] = section == nullptr || ((*section).*text).empty() ? nullptr : section.get();
+    }
+    return out;
+  }
+  static void add(Sha256& hash, const Pieces& pieces, Text text) {
+    bool is_first = true;
+    for (const SharedSection* piece : pieces) {
+      if (piece == nullptr) continue;
+      if (!is_first) hash.add(",");
+      hash.add(piece->*text);
+      is_first = false;
+    }
+  }
+
+  std::map<std::pair<std::string, Pieces>, std::string> trainings_;
+  std::map<std::pair<std::string, Pieces>, Sha256> starts_;
+  std::map<Pieces, Sha256> evaluations_;
+};
+
+std::vector<std::string> folder_names(const fs::path& folder) {
+  std::vector<std::string> out;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none))
+    out.push_back(entry.path().filename().string());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+// A finished evaluation has a finished training: only one file is read where all is done.
+void read_state(Point& point, const Workspace& workspace, bool has_training, bool has_evaluation) {
   const fs::path training = workspace.training(point.training_id);
   const fs::path evaluation = workspace.evaluation(point.evaluation_id);
-  const Status trained = read_status(training), evaluated = read_status(evaluation);
-  point.training = trained.state;
+  const Status evaluated = has_evaluation ? read_status(evaluation) : Status{};
+  const bool all_done = evaluated.state == State::kDone;
+  const Status trained = has_training && !all_done ? read_status(training) : Status{};
+  point.training = all_done ? State::kDone : trained.state;
   point.evaluation = evaluated.state;
   const auto held = [](const Status& status, const fs::path& folder) {
     return status.state == State::kRunning && is_held(folder);
@@ -142,13 +222,18 @@ Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
 }
 
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
+  std::map<const SharedSection*, const CorpusIdentity*> known;
   std::map<std::string, CorpusIdentity> corpora;
+  RunIds ids;
   for (auto& point : plan.points) {
-    const Value& table = point.settings().at("corpus");
-    const std::string key = table.dump();
-    auto found = corpora.find(key);
-    if (found == corpora.end()) found = corpora.emplace(key, identify_corpus(table)).first;
-    const CorpusIdentity& corpus = found->second;
+    const CorpusIdentity*& found = known[point.settings().sections()[0].get()];
+    if (found == nullptr) {
+      const Value& table = point.settings().at("corpus");
+      const auto [at, is_new] = corpora.try_emplace(table.dump());
+      if (is_new) at->second = identify_corpus(table);
+      found = &at->second;
+    }
+    const CorpusIdentity& corpus = *found;
     if (!corpus.missing.empty()) {
       point.state = PointState::kBlocked;
       point.cause = corpus.missing;
@@ -157,15 +242,21 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
     if (corpus.id.empty()) continue;
     if (point.state == PointState::kBlocked) point.state = PointState::kNew;
     point.corpus_id = corpus.id;
-    point.training_id = content_id({{"corpus", corpus.id}, {"settings", point.resolved.training}});
-    point.evaluation_id =
-        content_id({{"training", point.training_id}, {"settings", point.resolved.evaluation}});
+    point.training_id = ids.training(corpus.id, point.settings());
+    point.evaluation_id = ids.evaluation(point.training_id, point.settings());
   }
 }
 
 void read_states(Plan& plan, const Workspace& workspace) {
+  const auto trainings = folder_names(workspace.root / "trainings");
+  const auto evaluations = folder_names(workspace.root / "evaluations");
   for (auto& point : plan.points) {
-    if (point.training_id != "?") read_state(point, workspace);
+    if (point.training_id == "?") continue;
+    const auto has = [](const std::vector<std::string>& names, const std::string& id) {
+      return std::binary_search(names.begin(), names.end(), id);
+    };
+    read_state(point, workspace, has(trainings, point.training_id),
+               has(evaluations, point.evaluation_id));
   }
 }
 

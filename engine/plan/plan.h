@@ -1,8 +1,8 @@
 // A Spec's points: what each one is, which ids it has and how far it has come.
 #pragma once
 
+#include "engine/plan/assessment.h"
 #include "engine/spec/load.h"
-#include "engine/spec/resolve.h"
 #include "results/workspace.h"
 
 #include <functional>
@@ -26,7 +26,8 @@ using IdentifyCorpus = std::function<CorpusIdentity(const Value& corpus)>;
 
 /// One training and its evaluation. Ids are "?" where the corpus is not known yet.
 struct Point {
-  Resolved resolved;
+  Settings resolved;
+  std::shared_ptr<const Assessment> assessment;
   Assignment axes;   ///< the axes' values, without keys that its components lack
   std::string name;  ///< "exchange=gshard seed=2", or the experiment's name
   std::string corpus_id = "?", training_id = "?", evaluation_id = "?";
@@ -34,15 +35,16 @@ struct Point {
   PointState state = PointState::kNew;
   std::string cause;  ///< why it failed or is blocked
 
-  const Value& settings() const { return resolved.settings; }
+  const Settings& settings() const { return resolved; }
 };
 
 struct Plan {
   std::string name;               ///< of the experiment
   std::vector<std::string> axes;  ///< full paths, in the order of the file
   std::vector<Point> points;
-  size_t merged = 0;    ///< combinations left out, because they equal a point
-  size_t excluded = 0;  ///< ... because of `where` and `exclude`
+  size_t merged = 0;               ///< combinations left out, because they equal a point
+  size_t excluded = 0;             ///< ... because of `where` and `exclude`
+  std::vector<std::string> notes;  ///< what is legal but worth saying, once with its points
 
   size_t count(PointState state) const;
 };

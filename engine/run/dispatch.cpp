@@ -17,7 +17,7 @@ constexpr auto kLeasePoll = std::chrono::milliseconds(300);
 
 // What a run's worker reads: the sections that its id depends on, and where those came from.
 Value run_spec(const Point& point, bool evaluates) {
-  Value spec = point.settings();
+  Value spec = point.settings().whole();
   if (!evaluates) spec.erase("eval");
   spec["corpus_id"] = point.corpus_id;
   spec["training_id"] = point.training_id;

@@ -49,12 +49,21 @@ struct Scene {
   void add(int seed, int beam) {
     Point& point = plan.points.emplace_back();
     point.name = fmt::format("seed={} beam={}", seed, beam);
-    point.resolved.settings = {{"corpus", {{"use", "dummy"}}},
-                               {"train", {{"seed", seed}}},
-                               {"eval", {{"beam", beam}}},
-                               {"launch", {{"use", "one-rank"}}}};
-    point.resolved.training = {{"train.seed", seed}};
-    point.resolved.evaluation = {{"eval.beam", beam}};
+    point.resolved = settings(seed, beam);
+  }
+  static Settings settings(int seed, int beam) {
+    const auto section = [](Value table) {
+      Section out;
+      out.table = std::move(table);
+      return out;
+    };
+    std::map<std::string, Section> all = {{"corpus", section({{"use", "dummy"}})},
+                                          {"train", section({{"seed", seed}})},
+                                          {"eval", section({{"beam", beam}})},
+                                          {"launch", section({{"use", "one-rank"}})}};
+    all["train"].training = {{"train.seed", seed}};
+    all["eval"].evaluation = {{"eval.beam", beam}};
+    return Settings(all);
   }
 
   // A worker that notes its call in `calls`, does `script` and reports that it is done.
@@ -79,7 +88,7 @@ struct Scene {
   const Point& point(size_t i) const { return plan.points.at(i); }
 
   TempFolder folder;
-  Plan plan{"t", {}, {}, 0, 0};
+  Plan plan{"t", {}, {}, 0, 0, {}};
   Dispatch::Prepare prepare = [](const Value&) { return "c0ffee"; };
 };
 
@@ -108,7 +117,7 @@ TEST_CASE("a changed evaluation does not train again") {
   Scene scene;
   scene.run();
   scene.plan.points.resize(1);
-  scene.plan.points[0].resolved.evaluation["eval.beam"] = 9;
+  scene.plan.points[0].resolved = Scene::settings(1, 9);
   identify(scene.plan, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
   CHECK(scene.run().started == 1);
   CHECK(scene.calls() == fmt::format("evaluate {}\n", scene.point(0).evaluation_id));

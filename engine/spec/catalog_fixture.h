@@ -38,6 +38,17 @@ inline Declaration fixture_model() {
        fixture_component("moe.exchange", "exchange", "gshard"),
        fixture_setting("moe.token_cluster.enabled", Type::kBool, false),
        fixture_setting("moe.token_cluster.temperature", Type::kNumber, 0.5, above(0))});
+  model.rules = {
+      {"E042",
+       "width % heads == 0",
+       "'heads' is {heads}, which does not divide 'width' {width}",
+       {"heads", "width"}},
+      {"E041",
+       "moe.every == 0 or moe.exchange.has_experts == 0 or moe.experts % launch.ranks == 0",
+       "'experts' is {moe.experts}, which {launch.ranks} ranks cannot share equally",
+       {"moe.experts", "launch.ranks_per_node", "launch.nodes"}},
+      {"E049", "width % 8 == 0", "'width' is {width}; multiples of 8 are faster", {"width"}, true}};
+  model.figures = {{"parameters", "width * heads + moe.exchange.extra"}};
   model.presets = {{"base", Value::object()}, {"tiny", {{"width", 64}, {"heads", 4}}}};
   return model;
 }
@@ -57,9 +68,18 @@ inline Catalog fixture_catalog() {
   add("router", "top1", {});
   add("router", "top2", {fixture_setting("normalize", Type::kBool, true)});
   add("exchange", "dense", {});
+  all.back().figures = {{"has_experts", "0"}, {"extra", "0"}};
   add("exchange", "gshard", {});
-  add("exchange", "scomoe-seq", {share("alpha", 0.2), share("beta", 0.5)});
-  add("exchange", "scomoe-feat", {share("alpha", 0.2), share("beta", 0.5)});
+  all.back().figures = {{"has_experts", "1"}, {"extra", "model.moe.experts"}};
+  for (const char* name : {"scomoe-seq", "scomoe-feat"}) {
+    add("exchange", name, {share("alpha", 0.2), share("beta", 0.5)});
+    all.back().figures = {{"has_experts", "1"}, {"extra", "floor(100 * alpha)"}};
+    all.back().rules = {{"E040",
+                         "alpha + beta <= 1",
+                         "alpha + beta in [model.moe.exchange] is {alpha} + {beta}; must be at "
+                         "most 1",
+                         {"alpha", "beta"}}};
+  }
   add("optimizer", "adam",
       {fixture_setting("lr", Type::kNumber, 5e-4, above(0)),
        fixture_setting("betas", Type::kNumbers, Value::array({0.9, 0.98}), fraction())});

@@ -33,10 +33,7 @@ inline constexpr const char* kExpression = "E034";
 inline constexpr const char* kNoPoints = "E035";
 inline constexpr const char* kTooManyPoints = "E036";
 
-// Settings that do not fit together at some point.
-inline constexpr const char* kShares = "E040";
-inline constexpr const char* kExperts = "E041";
-inline constexpr const char* kHeads = "E042";
-inline constexpr const char* kBatch = "E043";
+// E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
+// shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths.
 
 }  // namespace xp::code

@@ -3,12 +3,25 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <optional>
 
 namespace xp {
+namespace {
+
+struct Function {
+  std::string_view name;
+  size_t fewest, most;
+  const char* takes;
+};
+constexpr Function kFunctions[] = {{"min", 1, 1000, "1 or more"}, {"max", 1, 1000, "1 or more"},
+                                   {"floor", 1, 1, "1"},          {"ceil", 1, 1, "1"},
+                                   {"round", 1, 1, "1"},          {"if", 3, 3, "3"}};
+
+}  // namespace
 
 class ExpressionParser {
  public:
@@ -16,6 +29,10 @@ class ExpressionParser {
   ExpressionParser(const std::string& text, Expression& out) : text_(text), out_(out) {}
 
   Node whole() {
+    if (text_.size() > kLongest) {
+      at_ = kLongest;
+      fail(fmt::format("this is longer than {} characters", kLongest));
+    }
     Node node = alternatives();
     skip_space();
     if (at_ < text_.size()) fail(fmt::format("did not expect '{}' here", text_.substr(at_)));
@@ -23,7 +40,8 @@ class ExpressionParser {
   }
 
  private:
-  static constexpr int kDeepest = 100;  // far above any real condition, far below the stack
+  static constexpr size_t kLongest = 4000;  // 1 + 1 + 1 ... makes a tree as deep as it is long
+  static constexpr int kDeepest = 100;      // far above any real condition, far below the stack
 
   [[noreturn]] void fail(const std::string& message) const { throw ExpressionError(message, at_); }
 
@@ -184,6 +202,26 @@ class ExpressionParser {
     return {"value", offset, value, 0, {}};
   }
 
+  Node call(const std::string& name) {
+    const auto known = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                    [&name](const Function& f) { return name == f.name; });
+    if (known == std::end(kFunctions)) {
+      at_ -= name.size();
+      fail(fmt::format("no function is named '{}'; known: min, max, floor, ceil, round, if", name));
+    }
+    Node node{name, at_ - name.size(), {}, 0, {}};
+    take("(");
+    do {
+      node.children.push_back(alternatives());
+    } while (take(","));
+    if (!take(")")) fail("expected ',' or ')'");
+    if (node.children.size() < known->fewest || node.children.size() > known->most) {
+      at_ = node.offset;
+      fail(fmt::format("'{}' takes {}, not {} values", name, known->takes, node.children.size()));
+    }
+    return node;
+  }
+
   Node word() {
     if (take("true")) return {"value", at_, true, 0, {}};
     if (take("false")) return {"value", at_, false, 0, {}};
@@ -196,6 +234,7 @@ class ExpressionParser {
     const size_t start = at_;
     while (at_ < text_.size() && (is_word(text_[at_]) || text_[at_] == '.'))
       ++at_;
+    if (at_ < text_.size() && text_[at_] == '(') return call(text_.substr(start, at_ - start));
     const size_t index = out_.names_.size();
     out_.names_.push_back({text_.substr(start, at_ - start), start, index});
     return {"name", start, {}, index, {}};
@@ -208,6 +247,8 @@ class ExpressionParser {
 };
 
 namespace {
+
+constexpr double kHair = 1e-9;  // 0.3 / 0.1 is 3: conditions are about what the file says
 
 Value calculated(const std::string& op, size_t offset, const Value& left, const Value& right) {
   if (left.is_null() || right.is_null()) return {};
@@ -222,11 +263,30 @@ Value calculated(const std::string& op, size_t offset, const Value& left, const 
   return op == "/" ? a / b : std::fmod(a, b);
 }
 
+Value rounded(const std::string& name, size_t offset, const Value& value) {
+  if (value.is_null()) return {};
+  if (!value.is_number())
+    throw ExpressionError(fmt::format("'{}' needs a number, not {}", name, show(value)), offset);
+  const double number = value;
+  if (name == "round") return std::round(number);
+  return name == "floor" ? std::floor(number + kHair) : std::ceil(number - kHair);
+}
+
+// Null where any of the values is.
+Value extreme(const std::string& name, size_t offset, const std::vector<Value>& values) {
+  Value best = calculated("+", offset, values.front(), 0);
+  for (const auto& value : values) {
+    const Value number = calculated("+", offset, value, 0);
+    if (number.is_null() || best.is_null()) return {};
+    if (name == "min" ? number < best : best < number) best = number;
+  }
+  return best;
+}
+
 bool equal(const Value& left, const Value& right) {
   if (!left.is_number() || !right.is_number()) return left == right;
-  // 0.1 + 0.2 is to equal 0.3: conditions are about what the file says.
   const double a = left.get<double>(), b = right.get<double>();
-  return std::abs(a - b) <= 1e-9 * std::max({1.0, std::abs(a), std::abs(b)});
+  return std::abs(a - b) <= kHair * std::max({1.0, std::abs(a), std::abs(b)});
 }
 
 bool ordered(const std::string& op, size_t offset, const Value& left, const Value& right) {
@@ -271,6 +331,14 @@ Value Expression::run(const Node& node, const std::function<Value(size_t)>& look
       out.push_back(run(item, look));
     return out;
   }
+  if (op == "if") return truth(child(0), node.offset) ? child(1) : child(2);
+  if (op == "min" || op == "max") {
+    std::vector<Value> values;
+    for (size_t i = 0; i < node.children.size(); ++i)
+      values.push_back(child(i));
+    return extreme(op, node.offset, values);
+  }
+  if (op == "floor" || op == "ceil" || op == "round") return rounded(op, node.offset, child(0));
   if (op == "not") return !truth(child(0), node.offset);
   if (op == "-1") return calculated("-", node.offset, 0, child(0));
   if (op == "and") return truth(child(0), node.offset) && truth(child(1), node.offset);

@@ -2,7 +2,8 @@
 // code.
 //
 //   or, and, not; == != < <= > >= in, not in; + - * / %; unary -; ( ), [lists];
-//   numbers, 'texts' or "texts", true, false; names are keys or their tails (`moe.experts`).
+//   numbers, 'texts' or "texts", true, false; names are keys or their tails (`moe.experts`);
+//   min(a, b, ...), max(a, b, ...), floor(a), ceil(a), round(a), if(condition, then, otherwise).
 //
 // A name without a value is null: arithmetic with null is null, null equals only null, and an order
 // comparison with null is false.
@@ -49,7 +50,7 @@ class Expression {
  private:
   friend class ExpressionParser;
   struct Node {
-    std::string op;  ///< "value", "name", "list", "not", "-1" or an operator
+    std::string op;  ///< "value", "name", "list", "not", "-1", a function or an operator
     size_t offset = 0;
     Value value;
     size_t name = 0;

@@ -38,6 +38,14 @@ TEST_CASE("sums of decimal fractions compare as written") {
   CHECK(value_of("alpha + beta < 0.3") == false);
 }
 
+TEST_CASE("functions round, choose and compare") {
+  CHECK(value_of("floor(0.3 / 0.1) + ceil(2.1) + round(2.5)") == 9.0);
+  CHECK(value_of("min(3, beta, 1) + max(1, 2)") == 2.2);
+  CHECK(value_of("if(exchange == 'gshard', 1, 1 / 0)") == 1.0);
+  CHECK(value_of("max(gamma, 1)") == Value());
+  CHECK(value_of("floor(gamma)") == Value());
+}
+
 TEST_CASE("texts compare and lists contain") {
   CHECK(value_of("exchange == 'gshard'") == true);
   CHECK(value_of("exchange in [\"dense\", 'gshard']") == true);
@@ -77,12 +85,18 @@ TEST_CASE("mistakes are named with their byte") {
   CHECK(mistake_in("'a' < 1") == "4: cannot compare \"a\" with 1.0");
   CHECK(mistake_in("1 and true") == "2: 1.0 is neither true nor false");
   CHECK(mistake_in("1 / 0") == "2: division by zero");
+  CHECK(mistake_in("mid(1)") ==
+        "0: no function is named 'mid'; known: min, max, floor, ceil, round, if");
+  CHECK(mistake_in("1 + if(true, 2)") == "4: 'if' takes 3, not 2 values");
+  CHECK(mistake_in("min(1") == "5: expected ',' or ')'");
+  CHECK(mistake_in("floor('a')") == "0: 'floor' needs a number, not \"a\"");
   CHECK(mistake_in("1 in 2") == "2: 'in' needs a list on its right");
 }
 
-TEST_CASE("depth is limited") {
-  CHECK(mistake_in(std::string(5000, '(')).ends_with("this is nested too deeply"));
-  CHECK(mistake_in(std::string(5000, '-')).ends_with("this is nested too deeply"));
+TEST_CASE("depth and length are limited") {
+  CHECK(mistake_in(std::string(3000, '(')).ends_with("this is nested too deeply"));
+  CHECK(mistake_in(std::string(3000, '-')).ends_with("this is nested too deeply"));
+  CHECK(mistake_in(std::string(4001, '1')) == "4000: this is longer than 4000 characters");
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Walks the declarations of the picked components, not what was written: nothing else gets through.
 #include "engine/spec/resolve.h"
 
+#include <algorithm>
+
 namespace xp {
 namespace {
 
@@ -24,11 +26,11 @@ Value normal(const Setting& setting, const Value& value) {
 
 class Resolver {
  public:
-  Resolver(const Catalog& catalog, Resolved& out) : catalog_(catalog), out_(out) {}
+  Resolver(const Catalog& catalog, Section& out) : catalog_(catalog), out_(out) {}
 
   void section(const SectionRule& rule, const Value& written) {
     scope_ = rule.scope;
-    Value& table = out_.settings[rule.name] = Value::object();
+    Value& table = out_.table;
     if (*rule.kind != '\0') component(rule.kind, rule.fallback, written, {table, rule.name});
     if (const Declaration* shared = catalog_.find("section", rule.name))
       settings(*shared, written, {table, rule.name});
@@ -99,51 +101,61 @@ class Resolver {
   }
 
   const Catalog& catalog_;
-  Resolved& out_;
+  Section& out_;
   Scope scope_ = Scope::kNone;
 };
 
 // The shares at evaluation have no fixed default: SCoMoE-seq is evaluated as GShard unless asked
 // otherwise, SCoMoE-feat can only be evaluated as it was trained, other exchanges have none.
-void fill_shares(Resolved& out) {
-  Value& eval = out.settings["eval"];
-  const Value& exchange = child(out.settings, "model.moe.exchange");
+void fill_shares(Section& out, const Value& model) {
+  const Value& exchange = child(model, "moe.exchange");
   for (const char* share : {"alpha", "beta"}) {
     const std::string path = std::string("eval.") + share;
     if (!exchange.is_object() || !exchange.contains(share)) {
-      eval.erase(share);
+      out.table.erase(share);
       out.evaluation.erase(path);
-    } else if (!eval.contains(share)) {
-      eval[share] = exchange.value("use", "") == "scomoe-feat" ? exchange[share] : Value(0.0);
-      out.evaluation[path] = eval[share];
+    } else if (!out.table.contains(share)) {
+      out.table[share] = exchange.value("use", "") == "scomoe-feat" ? exchange[share] : Value(0.0);
+      out.evaluation[path] = out.table[share];
     }
   }
 }
 
 // Without MoE layers nothing about them can matter.
-void drop_unused_moe(Resolved& out) {
-  const Value& every = child(out.settings, "model.moe.every");
-  if (every != 0) return;
-  for (auto at = out.training.begin(); at != out.training.end();) {
+bool is_dense(const Value& model) {
+  return child(model, "moe.every") == 0;
+}
+
+void drop_unused_moe(Section& model) {
+  for (auto at = model.training.begin(); at != model.training.end();) {
     const bool unused = at.key().starts_with("model.moe.") && at.key() != "model.moe.every";
-    at = unused ? out.training.erase(at) : std::next(at);
+    at = unused ? model.training.erase(at) : std::next(at);
   }
-  for (const char* path : {"eval.alpha", "eval.beta", "eval.capacity_fraction"})
-    out.evaluation.erase(path);
 }
 
 }  // namespace
 
-Resolved resolve(const Catalog& catalog, const Value& written) {
-  Resolved out;
-  Resolver resolver(catalog, out);
-  for (const auto& section : kSections) {
-    if (std::string_view(section.name) == "report") continue;  // decides nothing about a point
-    resolver.section(section, child(written, section.name));
+Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
+                        const Value& model) {
+  const auto* rule = std::find_if(std::begin(kSections), std::end(kSections),
+                                  [&name](const SectionRule& r) { return name == r.name; });
+  check(rule != std::end(kSections), "a section of a point is known");
+  Section out;
+  Resolver(catalog, out).section(*rule, written);
+  if (name == "model" && is_dense(out.table)) drop_unused_moe(out);
+  if (name != "eval") return out;
+  fill_shares(out, model);
+  if (is_dense(model)) {
+    for (const char* path : {"eval.alpha", "eval.beta", "eval.capacity_fraction"})
+      out.evaluation.erase(path);
   }
-  fill_shares(out);
-  drop_unused_moe(out);
   return out;
+}
+
+Value seen_by_eval(const Value& model) {
+  const Value& exchange = child(model, "moe.exchange");
+  return {is_dense(model), child(exchange, "use"), child(exchange, "alpha"),
+          child(exchange, "beta")};
 }
 
 }  // namespace xp

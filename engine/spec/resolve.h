@@ -3,18 +3,30 @@
 
 #include "engine/spec/catalog.h"
 
+#include <array>
+
 namespace xp {
 
-/// Keys that the picked components do not declare are dropped: gshard has no alpha.
-struct Resolved {
-  Value settings = Value::object();    ///< the sections' tables, whole
+/// The sections that a point consists of, in the order of their names: that of the canonical text.
+inline constexpr std::array<const char*, 5> kPointSections = {"corpus", "eval", "launch", "model",
+                                                              "train"};
+
+/// One section of a point. Keys that the picked components do not declare are dropped: gshard has
+/// no alpha.
+struct Section {
+  Value table = Value::object();
   Value corpus = Value::object();      ///< path -> value, flat: what the corpus id depends on
   Value training = Value::object();    ///< ... the training id beside the corpus id
   Value evaluation = Value::object();  ///< ... the evaluation id beside the training id
 };
 
-/// `written` holds the sections' tables of one point. Components must be known (see load_spec).
-/// Integers become floats where numbers are asked, so that 1 and 1.0 have one id.
-Resolved resolve(const Catalog& catalog, const Value& written);
+/// `written` is the section's table of one point; `model` the resolved table of [model], which the
+/// defaults of [eval] depend on (unused for other sections). Components must be known (see
+/// load_spec). Integers become floats where numbers are asked, so that 1 and 1.0 have one id.
+Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
+                        const Value& model);
+
+/// What of a resolved [model] the section [eval] depends on.
+Value seen_by_eval(const Value& model);
 
 }  // namespace xp

@@ -9,12 +9,31 @@
 namespace xp {
 namespace {
 
-Resolved resolved(const std::string& text) {
+// All sections of a point in one.
+struct Resolved {
+  Value settings = Value::object(), corpus = Value::object(), training = Value::object(),
+        evaluation = Value::object();
+};
+
+Resolved resolve(const Value& written) {
   static const Catalog catalog = fixture_catalog();
+  Resolved out;
+  for (const char* name : {"model", "corpus", "eval", "launch", "train"}) {
+    const Section section =
+        resolve_section(catalog, name, written.value(name, Value()), out.settings["model"]);
+    out.settings[name] = section.table;
+    out.corpus.update(section.corpus);
+    out.training.update(section.training);
+    out.evaluation.update(section.evaluation);
+  }
+  return out;
+}
+
+Resolved resolved(const std::string& text) {
   Problems problems;
   const Value value = parse_toml("[corpus]\nuse = \"dummy\"\n" + text, "", problems).value;
   problems.raise();
-  return resolve(catalog, value);
+  return resolve(value);
 }
 
 void check_same(const Resolved& a, const Resolved& b) {
@@ -38,13 +57,12 @@ TEST_CASE("defaults made explicit and integers for floats change nothing") {
 }
 
 TEST_CASE("a resolved point resolves to itself") {
-  static const Catalog catalog = fixture_catalog();
   const Resolved once = resolved(
       "[model]\npreset = \"tiny\"\n[model.moe.exchange]\n"
       "use = \"scomoe-seq\"\n");
-  check_same(resolve(catalog, once.settings), once);
+  check_same(resolve(once.settings), once);
   Problems problems;
-  check_same(resolve(catalog, parse_toml(to_toml(once.settings), "", problems).value), once);
+  check_same(resolve(parse_toml(to_toml(once.settings), "", problems).value), once);
 }
 
 TEST_CASE("a preset changes defaults and is no part of ids") {

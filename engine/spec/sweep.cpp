@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace xp {
 namespace {
@@ -215,31 +216,42 @@ size_t combination_count(const Sweep& sweep) {
   return count + sweep.points.size();
 }
 
-std::vector<Assignment> combinations(const Sweep& sweep) {
-  std::vector<const Axis*> axes;
-  for (const auto& axis : sweep.axes)
-    axes.push_back(&axis);
+void for_each_combination(const Sweep& sweep, const std::function<void(const Combination&)>& each) {
+  std::vector<size_t> order(sweep.axes.size());
+  std::iota(order.begin(), order.end(), 0);
   if (sweep.seed_last) {  // the slowest: all other combinations are done for one seed first
-    std::stable_partition(axes.begin(), axes.end(), [](const Axis* axis) {
-      return axis->keys.size() == 1 && axis->keys[0] == "train.seed";
+    std::stable_partition(order.begin(), order.end(), [&sweep](size_t axis) {
+      const auto& keys = sweep.axes[axis].keys;
+      return keys.size() == 1 && keys[0] == "train.seed";
     });
   }
-  std::vector<Assignment> out;
-  if (!axes.empty() || sweep.points.empty()) out.emplace_back();
-  for (const Axis* axis : axes) {
-    std::vector<Assignment> longer;
-    longer.reserve(out.size() * axis->values.size());
-    for (const auto& point : out) {
-      for (const auto& row : axis->values) {
-        Assignment& next = longer.emplace_back(point);
-        for (size_t i = 0; i < axis->keys.size(); ++i)
-          next[axis->keys[i]] = row[i];
+  Combination now;
+  now.rows.assign(sweep.axes.size(), 0);
+  const auto take = [&](size_t axis, size_t row) {
+    now.rows[axis] = row;
+    const auto& keys = sweep.axes[axis].keys;
+    for (size_t i = 0; i < keys.size(); ++i)
+      now.values[keys[i]] = sweep.axes[axis].values[row][i];
+  };
+  const bool is_product = !sweep.axes.empty() || sweep.points.empty();
+  const bool is_empty = std::any_of(sweep.axes.begin(), sweep.axes.end(),
+                                    [](const Axis& axis) { return axis.values.empty(); });
+  if (is_product && !is_empty) {
+    for (const size_t axis : order)
+      take(axis, 0);
+    size_t digit = 0;
+    do {
+      each(now);
+      for (digit = order.size(); digit > 0; --digit) {
+        const size_t axis = order[digit - 1];
+        const size_t next = now.rows[axis] + 1;
+        take(axis, next < sweep.axes[axis].values.size() ? next : 0);
+        if (now.rows[axis] > 0) break;
       }
-    }
-    out = std::move(longer);
+    } while (digit > 0);
   }
-  out.insert(out.end(), sweep.points.begin(), sweep.points.end());
-  return out;
+  for (size_t i = 0; i < sweep.points.size(); ++i)
+    each({sweep.points[i], {}, i});
 }
 
 }  // namespace xp

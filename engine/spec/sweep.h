@@ -4,6 +4,7 @@
 #include "engine/base/problems.h"
 #include "engine/spec/expression.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,7 +49,14 @@ bool is_axis_form(const Value& written);
 /// Number of combinations, points included.
 size_t combination_count(const Sweep& sweep);
 
-/// All combinations: the product of the axes, then the points.
-std::vector<Assignment> combinations(const Sweep& sweep);
+/// One combination of the axes' rows, or one of the further points.
+struct Combination {
+  Assignment values;
+  std::vector<size_t> rows;  ///< the row of each axis, in the order of `axes`; empty for a point
+  size_t point = 0;          ///< the index of a further point
+};
+
+/// Calls `each` with all combinations: the product of the axes, then the points.
+void for_each_combination(const Sweep& sweep, const std::function<void(const Combination&)>& each);
 
 }  // namespace xp

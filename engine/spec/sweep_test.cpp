@@ -8,6 +8,12 @@
 namespace xp {
 namespace {
 
+std::vector<Assignment> combinations(const Sweep& sweep) {
+  std::vector<Assignment> out;
+  for_each_combination(sweep, [&out](const Combination& one) { out.push_back(one.values); });
+  return out;
+}
+
 std::string rows(const char* json, size_t width = 1) {
   try {
     return Value(axis_rows(Value::parse(json), width)).dump();

@@ -10,6 +10,8 @@ namespace {
 struct Dense final : Exchange {
   struct Config {
     void describe(auto&) {}
+
+    static std::vector<Figure> figures() { return {{"has_experts", "0"}}; }
   };
 
   explicit Dense(const Config&) {}

@@ -9,6 +9,15 @@ namespace {
 struct GShard final : Exchange {
   struct Config {
     void describe(auto&) {}
+
+    // Rows of full width per token and all-to-all: where an even share of k experts lies.
+    static std::vector<Figure> figures() {
+      return {{"has_experts", "1"},
+              {"expert_rows", "model.moe.rows"},
+              {"local_rows", "model.moe.rows / launch.ranks"},
+              {"in_node_rows", "model.moe.rows * (launch.ranks_per_node - 1) / launch.ranks"},
+              {"inter_node_rows", "model.moe.rows * (1 - 1 / launch.nodes)"}};
+    }
   };
 
   explicit GShard(const Config&) {}

@@ -6,6 +6,7 @@
 // rows being decoded.
 #include "engine/base/error.h"
 #include "engine/nn/blocks.h"
+#include "plugins/model/transformer_figures.h"
 #include "registry/model.h"
 #include "registry/tokenizer.h"
 
@@ -55,6 +56,9 @@ struct TransformerSettings {
     field("norm", norm, "normalise before or after each sublayer", one_of({"pre", "post"}));
     field.table("moe", moe);
   }
+
+  static std::vector<Rule> rules() { return transformer_rules(); }
+  static std::vector<Figure> figures() { return transformer_figures(); }
 
   static Value presets() {
     const auto size = [](int64_t layers, int64_t width, int64_t ffn_width, int64_t heads) {

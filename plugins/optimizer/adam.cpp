@@ -22,6 +22,8 @@ struct Adam final : Optimizer {
       field("weight_decay", weight_decay, "decoupled decay, multiplied by the learning rate",
             at_least(0));
     }
+
+    static std::vector<Figure> figures() { return {{"state_values", "2"}}; }
   };
 
   explicit Adam(const Config& c) : config(c) {

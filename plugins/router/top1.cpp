@@ -14,6 +14,8 @@ struct Top1 final : Router {
       field("prioritized", prioritized, "tokens with the surest choice get their slots first");
       field("fp32", fp32, "gate in 32-bit floats whatever the precision");
     }
+
+    static std::vector<Figure> figures() { return {{"choices", "1"}}; }
   };
 
   explicit Top1(const Config& c) : config(c) {}

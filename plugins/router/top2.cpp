@@ -22,6 +22,8 @@ struct Top2 final : Router {
             "tokens with the surest first choice get their slots first");
       field("fp32", fp32, "gate in 32-bit floats whatever the precision");
     }
+
+    static std::vector<Figure> figures() { return {{"choices", "2"}}; }
   };
 
   explicit Top2(const Config& c) : config(c) {}

@@ -1,0 +1,53 @@
+// What the components of a point say about it: rules it breaks, figures that follow from it.
+#pragma once
+
+#include "engine/plan/settings.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// The figures of the model that a plan shows, by the names in registry/relations.h; those that the
+/// model does not declare, or that need a setting without value, are missing.
+using Figures = std::map<std::string, double>;
+
+/// A rule that a point breaks.
+struct Breach {
+  std::string code, message;
+  std::vector<std::string> paths;  ///< full paths of the settings it is about
+  bool is_note = false;
+};
+
+struct Assessment {
+  std::vector<Breach> breaches;
+  Figures figures;
+};
+
+/// Assesses points; those with equal values in all settings that were read are assessed once.
+class Assessor {
+ public:
+  explicit Assessor(const Catalog& catalog) : catalog_(catalog) {}
+
+  /// Raises kUser where a component's expression is none, or a figure leads back to itself.
+  std::shared_ptr<const Assessment> assess(const Settings& settings);
+
+ private:
+  friend class Evaluation;
+  using Key = std::array<size_t, kPointSections.size()>;
+  Key key(const Settings& settings);
+  size_t projection(const SharedSection* section, size_t index);
+
+  const Catalog& catalog_;
+  std::map<std::string, Expression> expressions_;
+  std::set<std::string> read_;  // paths of all settings that any assessment looked at
+  std::map<const SharedSection*, size_t> projections_;
+  std::map<std::string, size_t> texts_;
+  std::map<Key, std::shared_ptr<const Assessment>> known_;
+};
+
+}  // namespace xp

@@ -1,0 +1,83 @@
+// The resolved settings of points, shared: points that differ in a seed have one [model] in memory.
+#pragma once
+
+#include "engine/spec/resolve.h"
+#include "engine/spec/sweep.h"
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace xp {
+
+/// One section as all points hold it that have it equal.
+struct SharedSection {
+  explicit SharedSection(Section section);
+  Value table;
+  /// Pieces of the canonical texts that ids are hashes of: `"path":value` joined by commas.
+  std::string corpus, training, evaluation;
+};
+
+/// The sections of one point.
+class Settings {
+ public:
+  using Sections = std::array<std::shared_ptr<const SharedSection>, kPointSections.size()>;
+
+  Settings() = default;
+  explicit Settings(Sections sections) : sections_(std::move(sections)) {}
+  /// Sections that are not named are empty.
+  explicit Settings(const std::map<std::string, Section>& sections);
+
+  /// The table of a section.
+  const Value& at(std::string_view section) const;
+  /// The value at a full path, or nullptr.
+  const Value* find(std::string_view path) const;
+  /// All tables in one value.
+  Value whole() const;
+
+  const Sections& sections() const { return sections_; }
+
+ private:
+  Sections sections_;
+};
+
+inline const Value* find_path(const Settings& settings, std::string_view path) {
+  return settings.find(path);
+}
+
+/// Resolves each section once for each distinct choice of the axes that reach into it.
+class SectionPool {
+ public:
+  /// `written` holds the sections' tables without the axes.
+  SectionPool(const Catalog& catalog, const Value& written, const Sweep& sweep);
+
+  Settings settings(const Combination& combination);
+
+  /// Equal numbers in every section, equal ids.
+  using Identity = std::array<size_t, kPointSections.size()>;
+  Identity identity(const Settings& settings) const;
+
+ private:
+  struct Pooled {
+    std::shared_ptr<const SharedSection> section;
+    size_t eval_view = 0;  ///< of [model]: points with equal ones have equal defaults in [eval]
+  };
+  const Pooled& pooled(size_t index, const Combination& combination, const Pooled* model);
+  size_t key(size_t index, const Combination& combination) const;
+  Pooled resolved(size_t index, const Assignment& values, const Value& model);
+
+  const Catalog& catalog_;
+  const Value& written_;
+  /// [section][axis]: what one row of the axis adds to the section's key; 0 where it does not reach
+  /// into the section.
+  std::array<std::vector<size_t>, kPointSections.size()> strides_;
+  std::array<size_t, kPointSections.size()> num_keys_{};
+  std::array<std::map<std::pair<size_t, size_t>, Pooled>, kPointSections.size()> by_key_;
+  std::array<std::map<std::string, Pooled>, kPointSections.size()> by_content_;
+  std::map<std::string, size_t> eval_views_, texts_;
+  std::map<const SharedSection*, size_t> identities_;
+};
+
+}  // namespace xp

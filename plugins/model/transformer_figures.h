@@ -1,0 +1,100 @@
+// The transformer's rules between settings, and what it costs: parameters, matrix products, bytes
+// on the links, memory. Source of the byte counts: the volume of an all-to-all with balanced
+// experts, where a row goes to each rank equally often.
+#pragma once
+
+#include "registry/relations.h"
+
+#include <string>
+#include <vector>
+
+namespace xp {
+
+inline std::vector<Rule> transformer_rules() {
+  return {
+      {"E042",
+       "width % heads == 0",
+       "'heads' is {heads}, which does not divide 'width' {width}",
+       {"heads", "width"}},
+      {"E041",
+       "moe.layers == 0 or moe.experts >= launch.ranks",
+       "'experts' is {moe.experts}, which {launch.ranks} ranks cannot share equally; the nearest "
+       "that they can is {launch.ranks}",
+       {"moe.experts", "launch.ranks_per_node", "launch.nodes"}},
+      {"E041",
+       "moe.layers == 0 or moe.experts < launch.ranks or moe.experts % launch.ranks == 0",
+       "'experts' is {moe.experts}, which {launch.ranks} ranks cannot share equally; the nearest "
+       "that they can is {moe.experts - moe.experts % launch.ranks} or {moe.experts - "
+       "moe.experts % launch.ranks + launch.ranks}",
+       {"moe.experts", "launch.ranks_per_node", "launch.nodes"}},
+      {"E044",
+       "moe.layers == 0 or moe.capacity_factor <= 0 or floor(moe.router.choices * "
+       "ceil(train.max_tokens / moe.experts) * moe.capacity_factor) >= 1",
+       "'capacity_factor' is {moe.capacity_factor}, which leaves an expert no slot in a batch of "
+       "{train.max_tokens} tokens; must be at least {1 / (moe.router.choices * "
+       "ceil(train.max_tokens / moe.experts))}, or 0 for no limit",
+       {"moe.capacity_factor"}}};
+}
+
+// Full batches; bias and norm parameters count, attention scores and softmax do not.
+inline std::vector<Figure> transformer_figures() {
+  const std::string ffn = "2 * width * ffn_width + width + ffn_width",
+                    attention = "4 * (width * width + width)";
+  std::vector<Figure> out = {
+      {"moe.encoder_layers",
+       "if(moe.every == 0 or moe.exchange.has_experts == 0, 0, floor(encoder_layers / "
+       "max(1, moe.every)))"},
+      {"moe.decoder_layers",
+       "if(moe.every == 0 or moe.exchange.has_experts == 0, 0, floor(decoder_layers / "
+       "max(1, moe.every)))"},
+      {"moe.layers", "moe.encoder_layers + moe.decoder_layers"},
+      // Stacks whose first MoE layer is plain GShard.
+      {"moe.spared",
+       "if(moe.exchange.spares_first == 1, min(1, moe.encoder_layers) + min(1, "
+       "moe.decoder_layers), 0)"},
+      // Rows that leave the gate per token: empty slots are neither sent nor computed.
+      {"moe.rows",
+       "moe.router.choices * if(moe.capacity_factor > 0, min(1, moe.capacity_factor), 1)"},
+      {"layers", "encoder_layers + decoder_layers"},
+      {"pieces", "corpus.vocabulary.size"},
+      {"tables", "if(share_embeddings == 'all', 1, if(share_embeddings == 'decoder', 2, 3))"},
+      {"expert_parameters", "moe.layers * moe.experts * (" + ffn + ")"},
+      {"shared_parameters",
+       "tables * pieces * width + (encoder_layers + 2 * decoder_layers) * " + attention +
+           " + (layers - moe.layers) * (" + ffn +
+           ") + moe.layers * moe.experts * width + 2 * width * (2 * encoder_layers + 3 * "
+           "decoder_layers + if(norm == 'pre', 2, 0))"},
+      {"parameters", "shared_parameters + expert_parameters"},
+      {"parameters_on_rank", "shared_parameters + expert_parameters / launch.ranks"},
+      // Multiplications per token, source and target together.
+      {"dense_products",
+       "4 * width * width * (encoder_layers + 2 * decoder_layers) + 2 * width * ffn_width * "
+       "(layers - moe.layers) + width * pieces"},
+      {"moe_products",
+       "moe.layers * width * moe.experts + 2 * width * ffn_width * (moe.spared * moe.rows + "
+       "(moe.layers - moe.spared) * moe.exchange.expert_rows)"},
+      {"flops", "6 * train.tokens * (dense_products + if(moe.layers == 0, 0, moe_products))"},
+      {"value_bytes", "if(train.precision == 'fp32', 4, 2)"},
+      // Weights and gradients in 32 bits, the optimizer's state, what the backward pass keeps.
+      {"kept_values",
+       "(encoder_layers * 10 + decoder_layers * 16) * width + 2 * ffn_width * (layers + if("
+       "moe.layers == 0, 0, moe.layers * (moe.exchange.expert_rows - 1)))"},
+      {"memory_bytes",
+       "4 * parameters_on_rank * (2 + train.optimizer.state_values) + train.max_tokens * "
+       "(value_bytes * kept_values + 8 * pieces)"},
+      {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
+  // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard.
+  const auto bytes = [&out](const std::string& link, const std::string& gshard_rows) {
+    out.push_back({link + "_bytes",
+                   "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * value_bytes "
+                   "* (moe.spared * moe.rows * " +
+                       gshard_rows + " + (moe.layers - moe.spared) * moe.exchange." + link +
+                       "_rows))"});
+  };
+  bytes("local", "1 / launch.ranks");
+  bytes("in_node", "(launch.ranks_per_node - 1) / launch.ranks");
+  bytes("inter_node", "(1 - 1 / launch.nodes)");
+  return out;
+}
+
+}  // namespace xp
