@@ -15,7 +15,7 @@ namespace {
 using Rows = std::vector<std::vector<Value>>;
 
 constexpr const char* kForms = "range, log, random, zip, simplex, repeat";
-constexpr size_t kMostRows = 1'000'000;
+constexpr int64_t kMostRows = 1'000'000;
 
 Rows one_wide(std::vector<Value> values) {
   Rows out;
@@ -42,8 +42,10 @@ void expect_numbers(const Value& list, const char* form, const char* shape, size
   if (!fits) user_error("'{}' must be {}, not {}", form, shape, show(list));
 }
 
-void expect_size(size_t count) {
-  if (count > kMostRows) user_error("{} values are more than an axis may have", count);
+// Takes a floating-point number, because a count too large for an integer must not become one.
+void expect_size(double count) {
+  if (!(count <= kMostRows))
+    user_error("{:.6g} values are more than an axis may have ({})", count, kMostRows);
 }
 
 Rows range_rows(const Value& form, size_t) {
@@ -56,14 +58,20 @@ Rows range_rows(const Value& form, size_t) {
     user_error("the step of 'range' is {}; must be above 0", show(v[2]));
   // A hair more than the last step, so that 0.1 .. 0.3 by 0.1 has its end.
   const double steps = std::floor((to - from) / step + 1e-9);
-  if (steps >= 0) expect_size(static_cast<size_t>(steps) + 1);
+  if (steps >= 0) expect_size(steps + 1);
+  if (steps < 0) return {};
   std::vector<Value> out;
+  if (integers) {
+    const int64_t end = v[1], by = v[2];
+    int64_t value = v[0];
+    out.emplace_back(value);
+    while (static_cast<uint64_t>(end) - static_cast<uint64_t>(value) >= static_cast<uint64_t>(by))
+      out.emplace_back(value += by);
+    return one_wide(std::move(out));
+  }
   for (int64_t i = 0; static_cast<double>(i) <= steps; ++i) {
-    if (integers) {
-      out.emplace_back(v[0].get<int64_t>() + i * v[2].get<int64_t>());
-    } else {  // as a person would write it: 0.3, not 0.30000000000000004
-      out.emplace_back(std::round((from + static_cast<double>(i) * step) * 1e12) / 1e12);
-    }
+    // As a person would write it: 0.3, not 0.30000000000000004.
+    out.emplace_back(std::round((from + static_cast<double>(i) * step) * 1e12) / 1e12);
   }
   return one_wide(std::move(out));
 }
@@ -76,7 +84,7 @@ Rows log_rows(const Value& form, size_t) {
   if (!v[2].is_number_integer() || v[2].get<int64_t>() < 2)
     user_error("the count of 'log' is {}; must be an integer of at least 2", show(v[2]));
   const auto count = v[2].get<int64_t>();
-  expect_size(static_cast<size_t>(count));
+  expect_size(static_cast<double>(count));
   std::vector<Value> out;
   for (int64_t i = 0; i < count; ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(count - 1);
@@ -91,7 +99,7 @@ Rows random_rows(const Value& form, size_t) {
   expect_numbers(v, "random", "[from, to]", 2);
   const int64_t samples = whole(form, "samples", 0), seed = whole(form, "seed", 1);
   if (samples < 1) user_error("'random' needs 'samples', an integer of at least 1");
-  expect_size(static_cast<size_t>(samples));
+  expect_size(static_cast<double>(samples));
   const double from = v[0], to = v[1];
   std::vector<Value> out;
   for (int64_t i = 0; i < samples; ++i) {
@@ -116,8 +124,9 @@ Rows zip_rows(const Value& form, size_t width) {
 Rows simplex_rows(const Value& form, size_t width) {
   const double step = number(form["simplex"], "'simplex'");
   if (!(step > 0 && step <= 1)) user_error("'simplex' is {}; must be above 0, at most 1", step);
-  const auto steps = static_cast<int64_t>(std::floor(1 / step + 1e-9));
-  expect_size(static_cast<size_t>(std::min(1e9, std::pow(steps + 1, width))));
+  const double all_steps = std::floor(1 / step + 1e-9);
+  expect_size(std::pow(all_steps + 1, width));
+  const auto steps = static_cast<int64_t>(all_steps);
   Rows out;
   std::vector<int64_t> count(width, 0);
   while (true) {
@@ -139,7 +148,9 @@ Rows simplex_rows(const Value& form, size_t width) {
 Rows repeat_rows(const Value& form, size_t) {
   const int64_t times = whole(form, "repeat", 0), base = whole(form, "base", 1);
   if (times < 1) user_error("'repeat' is {}; must be at least 1", times);
-  expect_size(static_cast<size_t>(times));
+  constexpr int64_t kMostBase = int64_t{1} << 62;
+  if (base > kMostBase) user_error("'base' is {}; must be at most {}", base, kMostBase);
+  expect_size(static_cast<double>(times));
   std::vector<Value> out;
   for (int64_t i = 0; i < times; ++i)
     out.emplace_back(base + i);
@@ -210,7 +221,7 @@ size_t combination_count(const Sweep& sweep) {
   size_t count = 1;
   for (const auto& axis : sweep.axes) {
     if (axis.values.empty()) return sweep.points.size();
-    if (count > kMostRows) return count;
+    if (count > static_cast<size_t>(kMostRows)) return count;
     count *= axis.values.size();
   }
   return count + sweep.points.size();

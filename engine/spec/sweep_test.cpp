@@ -61,7 +61,8 @@ TEST_CASE("mistakes in the forms are named") {
   CHECK(rows(R"({"zip": 3})", 2) == "'zip' must be a list of lists, not 3");
   CHECK(rows(R"({"zip": [[1]]})", 2) == "each row of 'zip' must be a list of 2 values, not [1]");
   CHECK(rows(R"({"simplex": 0})", 2) == "'simplex' is 0; must be above 0, at most 1");
-  CHECK(rows(R"({"simplex": 0.001})", 9) == "1000000000 values are more than an axis may have");
+  CHECK(rows(R"({"simplex": 0.001})", 9) ==
+        "1.00904e+27 values are more than an axis may have (1000000)");
   CHECK(rows(R"({"repeat": 0})") == "'repeat' is 0; must be at least 1");
   CHECK(rows(R"({"repeat": 2.5})") == "'repeat' must be an integer, not 2.5");
   CHECK(rows(R"({"repeat": 2, "step": 1})") ==
@@ -69,7 +70,12 @@ TEST_CASE("mistakes in the forms are named") {
   CHECK(rows(R"({"repeat": 2})", 2) ==
         "'repeat' sets one key, but this axis has 2; use zip or "
         "simplex");
-  CHECK(rows(R"({"range": [0, 1e18, 1]})").ends_with("values are more than an axis may have"));
+  CHECK(rows(R"({"range": [0, 1e18, 1]})")
+            .ends_with("values are more than an axis may have (1000000)"));
+  CHECK(rows(R"({"range": [0, 1, 1e-92]})").starts_with("1e+92 values are more"));
+  CHECK(rows(R"({"simplex": 1e-300})", 2).starts_with("inf values are more"));
+  CHECK(rows(R"({"repeat": 2, "base": 9223372036854775807})") ==
+        "'base' is 9223372036854775807; must be at most 4611686018427387904");
 }
 
 Sweep two_axes() {
