@@ -72,6 +72,16 @@ struct Corpus {
     static_cast<void>(directions);
   }
 
+  /// The table [corpus.vocabulary] that fits what `read` hands over, where that is no plain text
+  /// but pieces of a vocabulary of its own; null otherwise. Such pairs are taken as they are:
+  /// nothing is cleaned but what is longer than max_length. Called after `fetch`.
+  virtual Value vocabulary(const CorpusPlace& place,
+                           const std::vector<Direction>& directions) const {
+    static_cast<void>(place);
+    static_cast<void>(directions);
+    return {};
+  }
+
   /// Hands over every pair of one direction, in a fixed order: raw text, one line each, valid
   /// UTF-8. Subset by subset. Called after `fetch`. Raises kUser (malformed
   /// input, with file and line), kMachine. A side may be blank in train only.

@@ -9,12 +9,33 @@
 
 namespace xp {
 
+/// [corpus.cleaning]: what is left out of the training pairs, and counted with its reason. Blank
+/// sides and those of more than [corpus] max_length pieces always are.
+struct CleaningSection {
+  bool unicode = true, control = true, script = true, repeated = true, held_out = true;
+  double max_ratio = 0;
+
+  void describe(auto& field) {
+    field("unicode", unicode, "text is brought into Unicode's composed form (NFC) first");
+    field("control", control, "pairs with control or replacement characters are left out");
+    field("script", script,
+          "pairs with a side of which most letters are not of its language's script are left out");
+    field("repeated", repeated, "of equal pairs only the first is kept");
+    field("held_out", held_out,
+          "pairs with a side that stands in another subset (but for case, digits, punctuation) are "
+          "left out");
+    field("max_ratio", max_ratio, "pieces of the longer side by those of the shorter; 0 = any",
+          at_least(0));
+  }
+};
+
 /// [corpus] keys shared by every kind of corpus.
 struct CorpusSection {
   static constexpr Scope kScope = Scope::kCorpus;
   std::string use;
   std::vector<std::string> pairs = {"en-fr"};
   int64_t max_length = 100;
+  CleaningSection cleaning;
   Value vocabulary;
 
   void describe(auto& field) {
@@ -22,6 +43,7 @@ struct CorpusSection {
     field("pairs", pairs, "directions source-target; \"all\" where the corpus knows them");
     field("max_length", max_length, "pieces; longer training pairs are dropped and counted",
           at_least(1, "pieces"));
+    field.table("cleaning", cleaning);
     field.component("vocabulary", "tokenizer", vocabulary, "sentencepiece",
                     "how text becomes pieces");
   }

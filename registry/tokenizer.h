@@ -19,12 +19,23 @@ struct Special {
   static constexpr int32_t kBegin = 0, kPad = 1, kEnd = 2, kUnknown = 3;
 };
 
+/// Text to ids for one thread, which may remember what it has seen.
+struct Encoder {
+  virtual ~Encoder() = default;
+  /// Adds the ids of `text` to `ids`: those of Vocabulary::encode.
+  virtual void encode(std::string_view text, std::vector<int32_t>& ids) = 0;
+};
+
 /// Text of a trained vocabulary <-> ids. Immutable; may be used by several threads.
 struct Vocabulary {
   virtual ~Vocabulary() = default;
   virtual int32_t size() const = 0;                                      ///< ids are 0 .. size - 1
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;  ///< without <s> and </s>
   virtual std::string decode(std::span<const int32_t> ids) const = 0;  ///< special ids are skipped
+  /// The written form of an id's piece, without white space in it: "\xe2\x96\x81the".
+  virtual std::string piece(int32_t id) const = 0;
+  /// The quickest way to encode much text; lives no longer than the vocabulary.
+  virtual std::unique_ptr<Encoder> encoder() const;
 };
 
 struct Tokenizer {
@@ -45,8 +56,9 @@ struct Tokenizer {
     return {};
   }
 
-  /// Learns a vocabulary and leaves its files in `folder`. Raises kUser where the text does not
-  /// carry the asked size (the message names the largest size that it does).
+  /// Learns a vocabulary and leaves its files in `folder`, whose name is the side ("source",
+  /// "target") where each has its own. Raises kUser where the text does not carry the asked size
+  /// (the message names the largest size that it does).
   virtual void train(const Sentences& sentences, const std::filesystem::path& spec_folder,
                      const std::filesystem::path& folder) const = 0;
 

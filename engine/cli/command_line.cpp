@@ -13,7 +13,7 @@
 namespace xp {
 namespace {
 
-enum class Takes { kSpec, kComponent };
+enum class Takes { kSpec, kAction, kComponent };
 
 struct Command {
   const char* name;
@@ -28,6 +28,8 @@ constexpr Command kCommands[] = {
     {"check", "find every mistake in an experiment file", check_command, Takes::kSpec},
     {"status", "how far each point has come", status_command, Takes::kSpec},
     {"report", "compare what was measured", report_command, Takes::kSpec},
+    {"data", "prepare the corpora, or look at, check and export them", data_command,
+     Takes::kAction},
     {"components", "what can be used in an experiment", components_command, Takes::kComponent},
 };
 
@@ -41,6 +43,12 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
   if (command.takes == Takes::kComponent) {
     app.add_option("NAME", options.component, "a component, or a kind");
     return;
+  }
+  if (command.takes == Takes::kAction) {
+    app.add_option("ACTION", options.action, "prepare, stats, show, export, verify or update")
+        ->required();
+    app.add_option("--format", options.format, "of export: fairseq-bin");
+    app.add_option("--output", options.output, "of export: a new folder");
   }
   app.add_option("FILE", options.spec, "the experiment file")->required();
   app.add_option("--set", options.sets, "PATH=VALUE, as if written in the file; PATH may be a tail")

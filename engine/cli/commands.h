@@ -11,6 +11,7 @@ int plan_command(const Options& options);
 int run_command(const Options& options);
 int status_command(const Options& options);
 int report_command(const Options& options);
+int data_command(const Options& options);
 int components_command(const Options& options);
 
 }  // namespace xp

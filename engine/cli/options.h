@@ -22,6 +22,8 @@ struct Options {
   bool exit_code = false;          ///< plan --exit-code
   std::string format;              ///< report --format
   std::string component;           ///< components NAME
+  std::string action;              ///< data ACTION
+  std::filesystem::path output;    ///< data export --output
   std::string engine;              ///< the program that trains and evaluates
   std::vector<std::string> words;  ///< the whole command line, for provenance
 };

@@ -1,6 +1,12 @@
 // Keys of sentences.
 #include "engine/data/leakage.h"
 
+#include "engine/base/error.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
 namespace xp {
 namespace {
 
@@ -45,9 +51,47 @@ uint64_t text_key(std::string_view text) {
   return finished(has_letter ? sum : plain_key(kStart, text));
 }
 
+uint64_t pair_key(std::string_view source, std::string_view target) {
+  return finished(plain_key(mixed(plain_key(kStart, source), 0), target));
+}
+
+int64_t drop_repeated(const fs::path& keys, std::vector<bool>& is_kept, size_t memory_bytes) {
+  if (is_kept.empty()) return 0;
+  const MappedFile file(keys);
+  check(file.bytes().size() == 8 * is_kept.size(), "every pair has a key");
+  // Each pass takes the keys of one residue, at most half as many as there are slots.
+  const size_t num_slots = std::min(std::bit_ceil(2 * is_kept.size() + 1),
+                                    std::bit_floor(std::max<size_t>(memory_bytes, 64) / 8));
+  const uint64_t num_passes = (2 * is_kept.size() + num_slots - 1) / num_slots;
+  // Residues are of unequal size by chance; a full table would never end.
+  const size_t most = num_slots - num_slots / 8;
+  int64_t dropped = 0;
+  std::vector<uint64_t> slots;
+  for (uint64_t pass = 0; pass < num_passes; ++pass) {
+    slots.assign(num_slots, 0);
+    size_t used = 0;
+    for (size_t i = 0; i < is_kept.size(); ++i) {
+      uint64_t key = 0;
+      std::memcpy(&key, file.bytes().data() + 8 * i, 8);
+      if (!is_kept[i] || key % num_passes != pass) continue;
+      key = std::max<uint64_t>(key, 1);  // 0 marks a free slot
+      size_t slot = (key / num_passes) & (num_slots - 1);
+      while (slots[slot] != 0 && slots[slot] != key)
+        slot = (slot + 1) & (num_slots - 1);
+      if (slots[slot] == key) {
+        is_kept[i] = false;
+        ++dropped;
+      } else {
+        slots[slot] = key;
+        check(++used <= most, "keys spread evenly");
+      }
+    }
+  }
+  return dropped;
+}
+
 bool SeenPairs::add(std::string_view source, std::string_view target) {
-  const uint64_t sum = plain_key(mixed(plain_key(kStart, source), 0), target);
-  return keys_.insert(finished(sum)).second;
+  return keys_.insert(pair_key(source, target)).second;
 }
 
 }  // namespace xp

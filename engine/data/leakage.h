@@ -1,9 +1,12 @@
 // What is held out for evaluation, so that training text can be kept apart from it.
 #pragma once
 
+#include "engine/base/file.h"
+
 #include <cstdint>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 namespace xp {
 
@@ -20,6 +23,15 @@ class HeldOut {
  private:
   std::unordered_set<uint64_t> keys_;
 };
+
+/// A 64-bit key of a pair: of exactly its text.
+uint64_t pair_key(std::string_view source, std::string_view target);
+
+/// Takes back the mark of all but the first of equal keys among those marked in `is_kept`, and says
+/// how many. `keys` is a file of 8 bytes each. Reads it as often as needed to use no more than
+/// `memory_bytes`.
+int64_t drop_repeated(const fs::path& keys, std::vector<bool>& is_kept,
+                      size_t memory_bytes = size_t{512} << 20);
 
 /// Finds repeated pairs of exactly equal text.
 class SeenPairs {

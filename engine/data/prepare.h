@@ -17,9 +17,9 @@ std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs);
 
 /// Makes `folder` from `corpus_settings` (the table [corpus], with `use`) unless it is there. Two
 /// processes never prepare the same folder: the second waits for the first. Either the whole folder
-/// appears or nothing. Left out of train, and counted: blank sides, repeated pairs, pairs whose
-/// source or target stands in another subset (text_key), pairs with a side of more than
-/// `max_length` pieces. Shows progress on standard error. Raises kUser (the input), kMachine (no
+/// appears or nothing. Left out of train, and counted: blank sides, what [corpus.cleaning] names,
+/// and pairs with a side of more than `max_length` pieces. Works on all cores; the result does not
+/// depend on their number. Shows progress on standard error. Raises kUser (the input), kMachine (no
 /// space, no permission, no network).
 void prepare_corpus(const Value& corpus_settings, const CorpusPlace& place, const fs::path& folder);
 

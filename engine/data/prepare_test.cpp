@@ -67,6 +67,7 @@ struct Words final : Vocabulary {
     return ids;
   }
   std::string decode(std::span<const int32_t>) const override { return ""; }
+  std::string piece(int32_t id) const override { return known[static_cast<size_t>(id - 4)]; }
 };
 
 struct WordTokenizer final : Tokenizer {
@@ -109,7 +110,7 @@ struct PrepareTest {
     prepare_corpus(settings, {}, corpus);
     return open_corpus(corpus);
   }
-  static std::vector<std::vector<int32_t>> ids(const TokenFile& file) {
+  static std::vector<std::vector<int32_t>> ids(const TokenSet& file) {
     std::vector<std::vector<int32_t>> out;
     for (int64_t i = 0; i < file.size(); ++i)
       out.push_back(file.sentence(i));
@@ -145,7 +146,10 @@ TEST_CASE_METHOD(PrepareTest, "what is dropped from train is counted with its re
            {"train", "B, e!", "q"}, {"train", "q", "Y z"},    {"train", "a b c d", "x"},
            {"valid", "b e", "y z"}, {"train", "a b", "x y z"}};
   settings["max_length"] = 3;
-  const Value stats = prepared().stats();
+  Value stats = prepared().stats();
+  CHECK(stats["train"]["en-fr"]["source_lengths"][0] == 2);
+  for (const char* lengths : {"source_lengths", "target_lengths"})
+    stats["train"]["en-fr"].erase(lengths);
   CHECK(stats["train"]["en-fr"] == Value::parse(R"({
     "read": 10, "kept": 2, "source_tokens": 4, "target_tokens": 5, "source_unknown": 0,
     "target_unknown": 0, "dropped": {"blank": 1, "in another subset": 2, "repeated": 1,

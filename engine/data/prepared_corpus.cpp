@@ -39,7 +39,7 @@ const Vocabulary& PreparedCorpus::vocabulary(Side side) const {
 fs::path PreparedCorpus::file(const std::string& subset, const Direction& direction, Side side,
                               const char* ending) const {
   if (has(subset, direction)) {
-    return folder_ / fmt::format("{}.{}.{}.{}", subset, direction.name(), side_name(side), ending);
+    return folder_ / fmt::format("{}.{}.{}{}", subset, direction.name(), side_name(side), ending);
   }
   std::vector<std::string> known = subsets_;
   std::erase_if(known, [&](const auto& name) { return !has(name, direction); });
@@ -47,9 +47,9 @@ fs::path PreparedCorpus::file(const std::string& subset, const Direction& direct
              known.empty() ? "none" : join(known, ", "));
 }
 
-TokenFile PreparedCorpus::tokens(const std::string& subset, const Direction& direction,
-                                 Side side) const {
-  TokenFile opened(file(subset, direction, side, "tokens"));
+TokenSet PreparedCorpus::tokens(const std::string& subset, const Direction& direction,
+                                Side side) const {
+  TokenSet opened(file(subset, direction, side, ""));
   const Value& counts = stats_[subset][direction.name()];
   if (opened.size() != counts.value("kept", int64_t{-1}) ||
       opened.vocabulary_size() != vocabulary(side).size()) {
@@ -62,7 +62,7 @@ TokenFile PreparedCorpus::tokens(const std::string& subset, const Direction& dir
 std::vector<std::string> PreparedCorpus::text(const std::string& subset, const Direction& direction,
                                               Side side) const {
   if (subset == "train") user_error("the raw text of 'train' is not kept; score another subset");
-  auto lines = split(read_file(file(subset, direction, side, "txt")), '\n');
+  auto lines = split(read_file(file(subset, direction, side, ".txt")), '\n');
   lines.pop_back();  // behind the last line end
   if (static_cast<int64_t>(lines.size()) !=
       stats_[subset][direction.name()].value("kept", int64_t{-1})) {

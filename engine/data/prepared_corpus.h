@@ -2,13 +2,13 @@
 //
 // The folder holds:
 //   corpus.json                     what it is: directions, subsets, settings, inputs
-//   SUBSET.DIRECTION.SIDE.tokens    token files (token_file.h); SIDE is `source` or `target`
+//   SUBSET.DIRECTION.SIDE.N.tokens  token files (token_set.h); SIDE is `source` or `target`
 //   SUBSET.DIRECTION.SIDE.txt       raw text of every subset but train, for scoring
 //   vocabulary/                     the tokenizer's files (or vocabulary/source, .../target)
 //   stats.json                      pairs read, kept and dropped with reasons; tokens
 #pragma once
 
-#include "engine/data/token_file.h"
+#include "engine/data/token_set.h"
 #include "registry/corpus.h"
 #include "registry/tokenizer.h"
 
@@ -34,7 +34,7 @@ class PreparedCorpus {
   bool is_joint() const { return vocabularies_.size() == 1; }
 
   /// Raises kUser where the corpus has no such subset: the message names those it has.
-  TokenFile tokens(const std::string& subset, const Direction& direction, Side side) const;
+  TokenSet tokens(const std::string& subset, const Direction& direction, Side side) const;
 
   /// Raw sentences of a subset other than train, in the order of its token files.
   std::vector<std::string> text(const std::string& subset, const Direction& direction,
@@ -44,7 +44,9 @@ class PreparedCorpus {
   }
 
   /// The content of stats.json: "SUBSET" -> "DIRECTION" -> {"read", "kept", "source_tokens",
-  /// "target_tokens", "source_unknown", "target_unknown", "dropped": {reason: count}}.
+  /// "target_tokens", "source_unknown", "target_unknown", "source_lengths", "target_lengths",
+  /// "dropped": {reason: count}}. Lengths are the numbers of sentences with 0 to 9, 10 to 19, ...
+  /// pieces.
   const Value& stats() const { return stats_; }
 
  private:

@@ -63,7 +63,7 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
                                           const std::string& subset, const Direction& direction,
                                           const DecodeRule& rule, Group& world,
                                           const std::function<void(int64_t, int64_t)>& progress) {
-  const TokenFile source = corpus.tokens(subset, direction, Side::kSource);
+  const TokenSet source = corpus.tokens(subset, direction, Side::kSource);
   auto lengths = source.lengths();
   const auto wanted = static_cast<size_t>(rule.max_sentences);
   if (wanted > 0 && lengths.size() > wanted) lengths.resize(wanted);

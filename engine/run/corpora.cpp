@@ -1,6 +1,8 @@
 // Between the plan, which only wants ids, and engine/data, which makes corpora.
 #include "engine/run/corpora.h"
 
+#include "engine/base/file.h"
+#include "engine/base/toml.h"
 #include "engine/data/prepare.h"
 
 namespace xp {
@@ -22,6 +24,22 @@ std::string Corpora::prepare(const Value& corpus) const {
   const std::string id = corpus_id(corpus, inputs);
   prepare_corpus(corpus, here, workspace_.corpus(id));
   return id;
+}
+
+std::string Corpora::update(const Value& corpus) const {
+  const fs::path lock = workspace_.corpus_lock();
+  const std::string before = fs::exists(lock) ? read_file(lock) : "";
+  if (!before.empty()) {
+    Value pins = load_toml(lock.string());
+    pins.erase(corpus.at("use").get<std::string>());
+    write_atomic(lock, to_toml(pins));
+  }
+  try {
+    return corpus_id(corpus, corpus_inputs(corpus, place(true)));
+  } catch (const Error&) {
+    if (!before.empty()) write_atomic(lock, before);
+    throw;
+  }
 }
 
 }  // namespace xp

@@ -23,6 +23,10 @@ class Corpora {
   /// Fetches and prepares it unless it is there; the id. Raises kUser, kMachine.
   std::string prepare(const Value& corpus) const;
 
+  /// Forgets what corpora/LOCK.toml holds for corpora of this kind and pins what upstream offers
+  /// now; the id that results. Where that fails the file is as it was. Raises kUser, kMachine.
+  std::string update(const Value& corpus) const;
+
  private:
   CorpusPlace place(bool may_fetch) const;
   Workspace workspace_;

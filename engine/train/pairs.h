@@ -23,7 +23,7 @@ class Pairs {
 
  private:
   struct Part {
-    TokenFile source, target;
+    TokenSet source, target;
     int64_t first;
   };
   std::vector<Part> parts_;

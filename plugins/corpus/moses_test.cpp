@@ -101,7 +101,7 @@ TEST_CASE_METHOD(MosesTest, "the identity is the files' content") {
 TEST_CASE_METHOD(MosesTest, "a missing file blocks with its name") {
   fs::remove(path("valid.fr"));
   CHECK(inputs().missing ==
-        "'" + path("valid.fr") + "' is missing; it should hold the fr text of 'valid'");
+        "'" + path("valid.fr") + "' is missing; it should hold text of 'valid'");
 }
 
 TEST_CASE_METHOD(MosesTest, "an archive is found beside the spec or in the mirror") {

@@ -1,8 +1,7 @@
 // Tables of translations: a line a pair, columns apart by tabs, STEM.tsv or STEM.tsv.gz.
 #include "engine/base/file.h"
 #include "engine/base/text.h"
-#include "engine/data/archive.h"
-#include "engine/data/fetch.h"
+#include "engine/data/text_files.h"
 
 #include <algorithm>
 
@@ -11,27 +10,16 @@ namespace {
 
 struct Tsv final : Corpus {
   struct Config {
-    std::string path, archive;
-    std::string train = "train", valid = "valid", test = "test";
+    TextFiles files;
     std::vector<std::string> columns = {"en", "fr"};
 
     void describe(auto& field) {
-      field("path", path, "the folder of the files, relative to the spec", any(), Scope::kNone);
-      field("archive", archive,
-            "an archive of the folder (.tar.xz, .tar.gz, .tar.zst), beside the spec or in the "
-            "mirror",
-            any(), Scope::kNone);
-      field("train", train, "stem of the training file STEM.tsv or STEM.tsv.gz");
-      field("valid", valid, "stem of the validation file; empty = none");
-      field("test", test, "stem of the test file; empty = none");
+      files.describe(field);
       field("columns", columns, "language of each column; empty = not read, further ones neither");
     }
   };
 
-  explicit Tsv(const Config& c) : config(c) {
-    if (config.path.empty() == config.archive.empty())
-      user_error("[corpus] of kind 'tsv' needs 'path' or 'archive', and not both");
-  }
+  explicit Tsv(const Config& c) : config(c) { config.files.require_one("tsv"); }
 
   std::vector<Direction> directions(const CorpusPlace&,
                                     const std::vector<std::string>& pairs) const override {
@@ -53,58 +41,16 @@ struct Tsv final : Corpus {
   }
 
   CorpusInputs inputs(const CorpusPlace& place, const std::vector<Direction>&) const override {
-    CorpusInputs out;
-    if (!config.archive.empty()) {
-      const fs::path found = find_archive(place, config.archive);
-      if (found.empty()) {
-        out.missing = archive_is_missing(config.archive);
-      } else {
-        out.identity = {{"archive", local_sha256(place, found)}};
-      }
-      return out;
-    }
-    for (const auto& [subset, stem] : subsets()) {
-      const fs::path found = table(place.spec_folder / config.path, stem);
-      if (!fs::is_regular_file(found)) {
-        out.missing = fmt::format("'{}' is missing, also with .gz; it should hold '{}'",
-                                  found.string(), subset);
-        return out;
-      }
-      out.identity["files"][subset] = local_sha256(place, found);
-    }
-    return out;
+    return config.files.inputs(place, {".tsv"});
   }
 
   void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
             const DropSink&) const override {
-    const fs::path folder = config.archive.empty()
-                                ? place.spec_folder / config.path
-                                : unpacked_archive(place, find_archive(place, config.archive));
-    for (const auto& [subset, stem] : subsets()) {
-      const fs::path found = table(folder, stem);
-      if (!fs::is_regular_file(found))
-        user_error("archive '{}' has no '{}'", config.archive, found.filename().string());
-      read_table(uncompressed(place, found), subset, direction, sink);
-    }
+    for (const auto& [subset, stem] : config.files.subsets())
+      read_table(config.files.file(place, stem, ".tsv"), subset, direction, sink);
   }
 
  private:
-  std::vector<std::pair<std::string, std::string>> subsets() const {
-    std::vector<std::pair<std::string, std::string>> out;
-    for (const auto& [subset, stem] :
-         {std::pair<const char*, const std::string&>{"train", config.train},
-          {"valid", config.valid},
-          {"test", config.test}}) {
-      if (!stem.empty()) out.emplace_back(subset, stem);
-    }
-    return out;
-  }
-
-  static fs::path table(const fs::path& folder, const std::string& stem) {
-    const fs::path plain = folder / (stem + ".tsv"), packed = folder / (stem + ".tsv.gz");
-    return !fs::exists(plain) && fs::exists(packed) ? packed : plain;
-  }
-
   size_t column(const std::string& language) const {
     const auto found = std::find(config.columns.begin(), config.columns.end(), language);
     if (found == config.columns.end() || language.empty()) {

@@ -44,7 +44,7 @@ TEST_CASE_METHOD(TsvTest, "a table may be compressed") {
   write_atomic(file, "one\tun\n");
   REQUIRE(run_program({"gzip", file}).exit_code == 0);
   CHECK(read() == "train:one=un ");
-  CHECK(make_part<Corpus>(settings)->inputs(place, {}).identity["files"].contains("train"));
+  CHECK(make_part<Corpus>(settings)->inputs(place, {}).identity["files"].contains("train.tsv"));
 }
 
 TEST_CASE_METHOD(TsvTest, "what is wrong with a table is named with file and line") {
@@ -64,7 +64,7 @@ TEST_CASE_METHOD(TsvTest, "what is wrong with a table is named with file and lin
 
 TEST_CASE_METHOD(TsvTest, "a missing table or column is named") {
   CHECK(make_part<Corpus>(settings)->inputs(place, {}).missing ==
-        "'" + file + "' is missing, also with .gz; it should hold 'train'");
+        "'" + file + "' is missing; it should hold text of 'train'");
   CHECK(message_of([&] { make_part<Corpus>(settings)->directions(place, {"en-de"}); }) ==
         "'columns' in [corpus] has no 'de'; it is: en, fr");
 }

@@ -7,6 +7,8 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <algorithm>
+#include <cmath>
 #include <random>
 #include <regex>
 #include <unordered_map>
@@ -15,6 +17,58 @@ namespace xp {
 namespace {
 
 constexpr const char* kModelName = "sentencepiece.model";
+
+constexpr std::string_view kSpace = "\xe2\x96\x81";
+
+// Encodes word by word and remembers words, which text repeats. For models that give a text the
+// pieces of its words one after the other.
+class WordEncoder final : public Encoder {
+ public:
+  explicit WordEncoder(const Vocabulary& vocabulary) : vocabulary_(vocabulary) {}
+
+  void encode(std::string_view text, std::vector<int32_t>& ids) override {
+    while (!text.empty()) {
+      const size_t end = std::min(text.find(' '), text.size());
+      if (end > 0) add(text.substr(0, end), ids);
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  }
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(std::string_view text) const { return std::hash<std::string_view>()(text); }
+  };
+  struct Known {
+    uint32_t begin, count;
+  };
+  // About 100 MB; words come back soon or not at all.
+  static constexpr size_t kMostWords = size_t{1} << 20;
+
+  void add(std::string_view word, std::vector<int32_t>& ids) {
+    auto found = known_.find(word);
+    if (found == known_.end()) {
+      if (known_.size() == kMostWords) {
+        known_.clear();
+        ids_.clear();
+      }
+      const auto fresh = vocabulary_.encode(word);
+      if (word.size() > 100) {  // no word, and not seen again
+        ids.insert(ids.end(), fresh.begin(), fresh.end());
+        return;
+      }
+      const Known place{static_cast<uint32_t>(ids_.size()), static_cast<uint32_t>(fresh.size())};
+      ids_.insert(ids_.end(), fresh.begin(), fresh.end());
+      found = known_.emplace(std::string(word), place).first;
+    }
+    const auto begin = ids_.begin() + found->second.begin;
+    ids.insert(ids.end(), begin, begin + found->second.count);
+  }
+
+  const Vocabulary& vocabulary_;
+  std::unordered_map<std::string, Known, Hash, std::equal_to<>> known_;
+  std::vector<int32_t> ids_;
+};
 
 // Ids of a model to ours and back: the special pieces come first, in fairseq's order, the others
 // keep theirs. For models trained here both are the same.
@@ -34,6 +88,7 @@ class PieceVocabulary final : public Vocabulary {
       to_ours_.push_back(static_cast<int32_t>(to_model_.size()));
       to_model_.push_back(id);
     }
+    is_word_wise_ = words_are_independent();
   }
 
   int32_t size() const override { return static_cast<int32_t>(to_model_.size()); }
@@ -45,6 +100,17 @@ class PieceVocabulary final : public Vocabulary {
     for (int& id : ids)
       id = to_ours_[static_cast<size_t>(id)];
     return ids;
+  }
+
+  std::unique_ptr<Encoder> encoder() const override {
+    if (is_word_wise_) return std::make_unique<WordEncoder>(*this);
+    return Vocabulary::encoder();
+  }
+
+  std::string piece(int32_t id) const override {
+    static constexpr const char* kSpecial[] = {"<s>", "<pad>", "</s>", "<unk>"};
+    if (id <= Special::kUnknown) return kSpecial[id];
+    return processor_.IdToPiece(to_model_[static_cast<size_t>(id)]);
   }
 
   std::string decode(std::span<const int32_t> ids) const override {
@@ -61,7 +127,25 @@ class PieceVocabulary final : public Vocabulary {
   }
 
  private:
+  // Whether the pieces of a text are those of its words. They are where no piece spans words, where
+  // merges are ranked (scores of BPE are whole numbers; sums of unigram's may round otherwise in a
+  // longer text), and where spaces begin words and nothing else.
+  bool words_are_independent() const {
+    if (processor_.PieceToId(kSpace) == processor_.unk_id()) return false;
+    for (int id = 0; id < processor_.GetPieceSize(); ++id) {
+      if (processor_.IsControl(id) || processor_.IsUnknown(id) || processor_.IsByte(id)) continue;
+      const float score = processor_.GetScore(id);
+      const bool spans = processor_.IdToPiece(id).find(kSpace, 1) != std::string::npos;
+      if (spans || score != std::round(score)) return false;
+    }
+    auto both = encode("a");
+    const auto second = encode("b");
+    both.insert(both.end(), second.begin(), second.end());
+    return encode(" a  b ") == both;
+  }
+
   sentencepiece::SentencePieceProcessor processor_;
+  bool is_word_wise_ = false;
   std::vector<int32_t> to_ours_;
   std::vector<int> to_model_;
 };

@@ -44,6 +44,35 @@ TEST_CASE_METHOD(SentencePieceTest, "text comes back from its ids") {
   }
 }
 
+TEST_CASE_METHOD(SentencePieceTest, "an encoder gives the vocabulary's ids, whatever the spaces") {
+  for (const char* type : {"bpe", "unigram"}) {
+    settings["type"] = type;
+    settings["size"] = 36;
+    const auto vocabulary = trained();
+    const auto encoder = vocabulary->encoder();
+    for (const char* line : {"the lazy brown fox", "  the  the dog ", "", " ",
+                             "fox \xe2\x98\x83\xe2\x98\x83 \xe2\x98\x83 dog",
+                             "fox\xc2\xa0"
+                             "dog\xc2\xa0 the",
+                             "caf\xc3\xa9 cafe\xcc\x81 \xc2\xa8", "a\tb\x01 c",
+                             "\xe2\x96\x81 the\xe2\x96\x81"
+                             "dog \xe2\x96\x81\xe2\x96\x81"}) {
+      std::vector<int32_t> ids = {7};
+      encoder->encode(line, ids);
+      auto expected = vocabulary->encode(line);
+      expected.insert(expected.begin(), 7);
+      CAPTURE(type, line);
+      CHECK(ids == expected);
+    }
+  }
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "a piece is written as SentencePiece writes it") {
+  const auto vocabulary = trained();
+  CHECK(vocabulary->piece(Special::kEnd) == "</s>");
+  CHECK(vocabulary->piece(vocabulary->encode("fox").front()).starts_with("\xe2\x96\x81"));
+}
+
 TEST_CASE_METHOD(SentencePieceTest, "special ids are skipped and unknown characters have theirs") {
   const auto vocabulary = trained();
   auto ids = vocabulary->encode("fox");
