@@ -3,6 +3,7 @@
 
 #include "registry/registry.h"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,34 @@ struct Score {
   bool higher_is_better = true;
 };
 
+/// Counts of every sentence of a text whose sums over any selection of sentences decide the score
+/// of that selection: what a bootstrap over sentences needs, without decoding again.
+struct SentenceCounts {
+  size_t width = 0;              ///< counts of one sentence
+  std::vector<int64_t> numbers;  ///< sentence by sentence
+
+  size_t size() const { return width == 0 ? 0 : numbers.size() / width; }
+  std::span<const int64_t> of(size_t sentence) const {
+    return std::span(numbers).subspan(sentence * width, width);
+  }
+};
+
+/// The counts summed over all sentences.
+std::vector<int64_t> sums_of(const SentenceCounts& counts);
+
+/// Counts of every pair: `count(hypothesis, reference, out)` writes those of one to a zeroed `out`.
+template <class Count>
+SentenceCounts counted(std::span<const std::string> hypotheses,
+                       std::span<const std::string> references, size_t width, Count&& count) {
+  check(hypotheses.size() == references.size(), "every hypothesis has one reference");
+  SentenceCounts out{width, std::vector<int64_t>(width * hypotheses.size())};
+  for (size_t i = 0; i < hypotheses.size(); ++i)
+    count(hypotheses[i], references[i], std::span(out.numbers).subspan(i * width, width));
+  return out;
+}
+
+/// A metric that sums over sentences gives `sentence_counts` and `score_of`; any other overrides
+/// `score` alone and has no bootstrap.
 struct Metric {
   static constexpr const char* kKind = "metric";
   virtual ~Metric() = default;
@@ -25,7 +54,13 @@ struct Metric {
   /// `target_language` is a code ("fr").
   virtual std::vector<Score> score(std::span<const std::string> hypotheses,
                                    std::span<const std::string> references,
-                                   const std::string& target_language) const = 0;
+                                   const std::string& target_language) const;
+  /// Of the same texts. Width 0 where the metric does not sum over sentences.
+  virtual SentenceCounts sentence_counts(std::span<const std::string> hypotheses,
+                                         std::span<const std::string> references,
+                                         const std::string& target_language) const;
+  /// The scores that counts summed over sentences give.
+  virtual std::vector<Score> score_of(std::span<const int64_t> sums) const;
 };
 
 }  // namespace xp

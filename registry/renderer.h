@@ -3,7 +3,9 @@
 
 #include "registry/registry.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xp {
@@ -18,6 +20,13 @@ struct Cell {
   bool has_difference = false;
   double difference = 0;  ///< to the baseline's mean; a share of it where the column is relative
   bool is_best = false;
+  bool is_tied = false;  ///< not the best, but chance alone may explain that
+  /// Two-sided, of no difference, corrected for the other rows of the column; nothing where it
+  /// could not be tested.
+  std::optional<double> p{};
+  bool is_significant = false;  ///< the difference is more than chance
+  /// Where 95 % of resampled differences lie; a share where the column is relative.
+  std::optional<std::pair<double, double>> interval{};
 };
 
 /// A column. Cells hold values as they were measured; `scale`, `suffix` and `decimals` are how a

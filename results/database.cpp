@@ -146,15 +146,34 @@ void make_schema(SQLite::Database& database) {
   transaction.commit();
 }
 
+int version_of(SQLite::Database& database) {
+  return database.execAndGet("PRAGMA user_version").getInt();
+}
+
+// What makes a schema of version i one of version i + 1, for i = 1, 2, ...; old ones never change.
+constexpr const char* kMigrations[] = {
+    // Clocks and routers' health are taken from the events: every run is read again.
+    "UPDATE runs SET stamp = ''",
+};
+static_assert(std::size(kMigrations) == kDatabaseVersion - 1);
+
+void migrate(SQLite::Database& database) {
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  for (int version = version_of(database); version < kDatabaseVersion; ++version)
+    database.exec(kMigrations[version - 1]);
+  database.exec(fmt::format("PRAGMA user_version = {}", kDatabaseVersion));
+  transaction.commit();
+}
+
 void check_version(SQLite::Database& database, const fs::path& path) {
   if (database.execAndGet("PRAGMA application_id").getInt() != kApplication) {
     machine_error("'{}' is no database of xp; move it away", path.string());
   }
-  const int version = database.execAndGet("PRAGMA user_version").getInt();
-  if (version == kDatabaseVersion) return;
+  const int version = version_of(database);
+  if (version <= kDatabaseVersion && version > 0) return;
   machine_error(
-      "database '{}' has the schema of another xp (version {}, this one has {}); delete it: it is "
-      "made anew from the run folders",
+      "database '{}' is of a newer xp (schema {}, this one knows {}); use that xp, or `xp db "
+      "rebuild` to make it anew from the run folders",
       path.string(), version, kDatabaseVersion);
 }
 
@@ -181,6 +200,10 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path) {
       }
     }
     check_version(*database, path);
+    if (version_of(*database) < kDatabaseVersion) {
+      const auto lock = FileLock::wait(lock_path(path));
+      migrate(*database);
+    }
     // A lost last transaction costs nothing, since the folders are folded in again.
     database->exec(log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
     return database;

@@ -1,6 +1,7 @@
 // Folding run folders into the store.
 #include "engine/base/toml.h"
 #include "results/database.h"
+#include "results/router_health.h"
 #include "results/store.h"
 
 #include <algorithm>
@@ -232,23 +233,41 @@ class Writer {
     }
   }
 
-  // A later attempt goes over the updates that an earlier one lost, so its values replace them.
+  // A later attempt goes over the updates that an earlier one lost, so its values replace them. Its
+  // clock goes on from where it took up the work.
   void take_metrics(const Folder& folder) {
     const int64_t last = last_attempt(folder.path);
+    std::map<int64_t, double> seconds_at = {{0, 0.0}};
+    RouterHealth health;
     for (int64_t attempt = 1; attempt <= last; ++attempt) {
       size_t offset = 0;
       const fs::path events = folder.path / "attempts" / std::to_string(attempt);
+      double before = 0;
       for (const Event& event : read_events(events, offset)) {
+        if (event.event == "start") {
+          seconds_at.erase(seconds_at.upper_bound(std::max<int64_t>(event.update, 0)),
+                           seconds_at.end());
+          before = std::prev(seconds_at.end())->second - event.seconds;
+        }
         const bool validation = event.event == "validation";
         if (!event.values.is_object() || (!validation && event.event != "update")) continue;
+        if (event.update >= 0) seconds_at[event.update] = before + event.seconds;
+        take_metric(folder.id, "seconds", event.update, before + event.seconds, attempt);
         for (const auto& [name, value] : event.values.items()) {
           if (!value.is_number() && !value.is_null()) continue;
-          run("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?)", folder.id,
-              validation && !name.starts_with("valid_") ? "valid_" + name : name, event.update,
-              value, attempt);
+          health.see(name, value);
+          take_metric(folder.id, validation && !name.starts_with("valid_") ? "valid_" + name : name,
+                      event.update, value, attempt);
         }
       }
     }
+    for (const auto& [name, value] : health.summary())
+      run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
+  }
+
+  void take_metric(const std::string& id, const std::string& name, int64_t update,
+                   const Value& value, int64_t attempt) {
+    run("INSERT OR REPLACE INTO metrics VALUES (?, ?, ?, ?, ?)", id, name, update, value, attempt);
   }
 
   SQLite::Database& database_;

@@ -37,9 +37,7 @@ int decimals_for(double value, int digits) {
   return std::clamp(digits - 1 - static_cast<int>(std::floor(std::log10(value))), 0, 4);
 }
 
-}  // namespace
-
-Measure measure_of(const std::string& key) {
+Measure named_measure(const std::string& key) {
   for (const Measure& measure : kKnown) {
     if (measure.key == key) return measure;
   }
@@ -57,8 +55,31 @@ Measure measure_of(const std::string& key) {
   }
   if (key.ends_with("loss") || key.ends_with("perplexity"))
     return {key, spaced(key), "", Better::kLess, false, false};
+  if (key.starts_with("router_")) {
+    return {key,   spaced(key), "", key == "router_entropy" ? Better::kNeither : Better::kLess,
+            false, false};
+  }
   const bool training = key.starts_with("train_") || key.starts_with("valid_");
   return {key, spaced(key), "", Better::kMore, !training, false};
+}
+
+}  // namespace
+
+Measure measure_of(const std::string& key) {
+  Measure out = named_measure(key);
+  if (key.starts_with(kPredicted)) {
+    out = named_measure(key.substr(kPredicted.size()));
+    out = {key, "predicted " + out.name, out.unit, Better::kNeither, false, true, out.is_bytes};
+  } else if (key.ends_with(kVersusPredicted)) {
+    const Measure of = named_measure(key.substr(0, key.size() - kVersusPredicted.size()));
+    return {key, of.name + " vs predicted", "", Better::kNeither, false, false};
+  }
+  if (out.is_bytes) {
+    out.depends = Depends::kLayout;
+  } else if (key.ends_with("_per_second") || key.ends_with("_seconds") || key.ends_with("_ms")) {
+    out.depends = Depends::kMachine;
+  }
+  return out;
 }
 
 Column column_of(const Measure& measure, std::span<const double> values) {

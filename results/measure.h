@@ -5,11 +5,20 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace xp {
 
 /// Better is more, less, or neither.
 enum class Better { kMore, kLess, kNeither };
+
+/// What a metric depends on besides the settings of its run: values that differ in it are never
+/// averaged.
+enum class Depends { kNothing, kLayout, kMachine };
+
+/// Metrics that the plan foretells: "predicted_inter_node_bytes"; and what was measured as a share
+/// of that: "inter_node_bytes_vs_predicted".
+constexpr std::string_view kPredicted = "predicted_", kVersusPredicted = "_vs_predicted";
 
 /// How one metric of a summary is shown.
 struct Measure {
@@ -20,6 +29,7 @@ struct Measure {
   bool of_evaluation = false;  ///< in the summary of the evaluation; others are in the training's
   bool is_relative = true;     ///< compared by percent; scores and losses by their difference
   bool is_bytes = false;
+  Depends depends = Depends::kNothing;
 };
 
 /// What is known about a metric; one that is not in the list is judged by the end of its name

@@ -37,6 +37,11 @@ ReportPoint point_from(const Value& value) {
   out.training = value.at("training");
   out.evaluation = value.at("evaluation");
   out.seed = value.at("seed");
+  const auto predicted = value.find("predicted");
+  if (predicted == value.end()) return out;
+  for (const auto& [name, figure] : predicted->items()) {
+    if (figure.is_number()) out.predicted[name] = figure;
+  }
   return out;
 }
 
@@ -58,6 +63,7 @@ Value to_json(const std::vector<ReportPoint>& points) {
                    {"training", point.training},
                    {"evaluation", point.evaluation},
                    {"seed", point.seed}});
+    if (!point.predicted.empty()) out.back()["predicted"] = point.predicted;
   }
   return out;
 }

@@ -1,7 +1,8 @@
 // The files that planning and evaluation leave for the store and the report to read.
 //
 //   experiments/NAME/plan.json    {"schema": 1, "points": [{"training": ID, "evaluation": ID,
-//                                  "seed": 1, "axes": {"model.moe.exchange.use": "gshard"}}]}
+//                                  "seed": 1, "axes": {"model.moe.exchange.use": "gshard"},
+//                                  "predicted": {"inter_node_bytes": 7e6}}]}, the last optional
 //   evaluations/ID/scores.json    {"schema": 1, "scores": [{"subset": "test", "direction": "en-fr",
 //                                  "name": "bleu", "value": 21.5, "unit": "", "signature": "...",
 //                                  "higher_is_better": true}]}
@@ -26,6 +27,7 @@ struct ReportPoint {
                                       ///< absent where the point's component lacks the setting
   std::string training, evaluation;   ///< ids
   int64_t seed = 0;                   ///< train.seed
+  std::map<std::string, double> predicted{};  ///< figures of the plan: "inter_node_bytes"
 };
 
 Value to_json(const std::vector<ReportPoint>& points);

@@ -2,13 +2,24 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "results/report.h"
+#include "results/sentences.h"
 #include "results/store.h"
+
+#include <algorithm>
 
 namespace xp {
 namespace {
 
 ReportRun run_from(const Status& status) {
   return {std::string(state_name(status.state)), status.cause, status.summary};
+}
+
+ReportRun run_from(const StoredRun& stored) {
+  ReportRun out = run_from(stored.status);
+  out.machine = stored.machine;
+  if (stored.nodes > 0) out.layout = fmt::format("{}x{}", stored.nodes, stored.ranks_per_node);
+  out.ranks = std::max<int64_t>(1, stored.nodes * stored.ranks_per_node);
+  return out;
 }
 
 ReportRun run_in(const fs::path& folder) {
@@ -43,12 +54,27 @@ std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const S
   }
   std::map<std::string, ReportRun> out;
   for (const auto& [id, run] : store.runs(ids))
-    out.emplace(id, run_from(run.status));
+    out.emplace(id, run_from(run));
   for (const auto& point : points) {
     if (!point.training.empty() && !out.contains(point.training))
       out.emplace(point.training, run_in(workspace.training(point.training)));
     if (!point.evaluation.empty() && !out.contains(point.evaluation))
       out.emplace(point.evaluation, run_in(workspace.evaluation(point.evaluation)));
+  }
+  return out;
+}
+
+std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const Store& store,
+                                             const std::string& evaluation,
+                                             const std::string& metric) {
+  std::vector<SentenceCounts> out;
+  const auto subsets = store.setting(evaluation, "eval.subsets");
+  if (!subsets || !subsets->is_array() || subsets->empty()) return out;
+  for (const auto& [subset, direction, score] : store.scores(evaluation)) {
+    if (subsets->front() != subset || score.name != metric) continue;
+    out.push_back(read_sentence_counts(
+        sentence_file(workspace.evaluation(evaluation), subset, direction, metric)));
+    if (out.back().width == 0) return {};
   }
   return out;
 }

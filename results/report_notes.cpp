@@ -55,21 +55,67 @@ void add_failures(const ReportInput& input, const std::vector<const ReportPoint*
   if (more > 0) notes.push_back(fmt::format("failed: {} more", more));
 }
 
-// One seed says nothing about chance, so a reader of differences is told.
-void add_reading(const Table& table, std::vector<std::string>& notes) {
+// What the figures of the cells are.
+struct Seen {
   int64_t most = 0;
-  bool differences = false;
+  bool differences = false, tested = false, machines = false, layouts = false;
+};
+
+Seen seen_in(const Table& table) {
+  Seen out;
   for (const auto& row : table.rows) {
     for (const Cell& cell : row) {
-      most = std::max(most, cell.count);
-      differences |= cell.has_difference;
+      out.most = std::max(out.most, cell.count);
+      out.differences |= cell.has_difference;
+      out.tested |= cell.p.has_value();
+      out.machines |= !cell.is_number && cell.text.ends_with(" machines");
+      out.layouts |= !cell.is_number && cell.text.ends_with(" layouts");
     }
   }
-  if (most > 1) notes.emplace_back("mean ± standard deviation (number of seeds)");
-  if (most == 1 && differences) {
+  return out;
+}
+
+void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
+  const Seen seen = seen_in(report.table);
+  const auto names = short_names(axes_of(report.input.points));
+  std::vector<std::string> averaged;
+  for (const auto& axis : report.rows.averaged)
+    averaged.push_back(names.at(axis));
+  if (seen.most > 1) {
+    notes.push_back(averaged.empty()
+                        ? "mean ± standard deviation (number of seeds)"
+                        : fmt::format("mean ± standard deviation (number of runs: rows average "
+                                      "over {}, too)",
+                                      join(averaged, " and ")));
+  }
+  const Figures& figures = report.figures;
+  if (seen.tested) {
+    const char* by = !figures.has_bootstrap()   ? "Welch's test over seeds"
+                     : !figures.has_seed_test() ? "paired bootstrap over sentences and seeds"
+                                                : "paired bootstrap over sentences and seeds for "
+                                                  "scores, Welch's test over seeds for the rest";
+    notes.push_back(fmt::format("p < {} by {}, Holm-corrected in each column", kSignificance, by));
+  }
+  // One seed says nothing about chance, so a reader of differences is told.
+  if (seen.most == 1 && seen.differences) {
     notes.emplace_back(
         "one seed per row: small differences may be chance; "
         "\"train.seed\" = { repeat = 3, base = 1 } adds seeds");
+  }
+  if (figures.left_out_bootstrap())
+    notes.emplace_back("too many evaluations for a bootstrap of all; narrow the rows by 'where'");
+  if (seen.machines)
+    notes.emplace_back("speed on different machines is not averaged; narrow the rows by 'where'");
+  if (figures.left_out_machines())
+    notes.emplace_back("speed on different machines is not compared");
+  if (seen.layouts) {
+    notes.emplace_back(
+        "runs of different nodes x ranks are not averaged; put 'nodes' and 'ranks_per_node' into "
+        "'rows', or pool = [\"layout\"] for quality");
+  }
+  if (!report.without_series.empty()) {
+    notes.push_back(fmt::format("not shown, since it is measured at the end only: {}",
+                                join(report.without_series, ", ")));
   }
 }
 
@@ -116,11 +162,10 @@ void add_next(const ReportInput& input, const std::vector<const ReportPoint*>& p
 
 }  // namespace
 
-std::vector<std::string> report_notes(const ReportSection& section, const ReportInput& input,
-                                      const std::vector<const ReportPoint*>& points,
-                                      const Table& table) {
+std::vector<std::string> report_notes(const NotedReport& report) {
+  const auto& [section, input, rows, figures, table, without_series] = report;
   std::vector<std::string> notes;
-  if (points.empty() && !input.points.empty()) {
+  if (rows.points.empty() && !input.points.empty()) {
     notes.push_back(fmt::format("'where' in [report] leaves none of the {} points: {}",
                                 input.points.size(), section.where));
     return notes;
@@ -129,10 +174,10 @@ std::vector<std::string> report_notes(const ReportSection& section, const Report
     notes.push_back(
         fmt::format("'baseline' in [report] is no row: {}; no differences", section.baseline));
   }
-  add_failures(input, points, notes);
-  add_reading(table, notes);
-  add_other_columns(section, input, points, notes);
-  add_next(input, points, notes);
+  add_failures(input, rows.points, notes);
+  add_reading(report, notes);
+  add_other_columns(section, input, rows.points, notes);
+  add_next(input, rows.points, notes);
   return notes;
 }
 

@@ -59,6 +59,14 @@ std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids
         "SELECT kind, state, attempt, started_s, ended_s, cause FROM runs WHERE id = ?");
     SQLite::Statement summary(
         *database_, "SELECT name, value FROM summary WHERE run = ? AND value IS NOT NULL");
+    SQLite::Statement machine(
+        *database_,
+        "SELECT value FROM provenance WHERE run = ? AND path IN ('cpu', 'devices', 'host', "
+        "'sharing') ORDER BY path");
+    SQLite::Statement layout(
+        *database_,
+        "SELECT path = 'launch.nodes', number FROM settings WHERE run = ? AND path IN "
+        "('launch.nodes', 'launch.ranks_per_node')");
     for (const std::string& id : ids) {
       head.reset();
       head.bind(1, id);
@@ -76,6 +84,15 @@ std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids
       summary.bind(1, id);
       while (summary.executeStep())
         run.status.summary[summary.getColumn(0).getString()] = summary.getColumn(1).getDouble();
+      machine.reset();
+      machine.bind(1, id);
+      while (machine.executeStep())
+        run.machine += (run.machine.empty() ? "" : ", ") + machine.getColumn(0).getString();
+      layout.reset();
+      layout.bind(1, id);
+      while (layout.executeStep())
+        (layout.getColumn(0).getInt() != 0 ? run.nodes : run.ranks_per_node) =
+            layout.getColumn(1).getInt64();
     }
     return out;
   });

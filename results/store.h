@@ -33,6 +33,8 @@ struct FoldResult {
 struct StoredRun {
   std::string id, kind;  ///< "training" or "evaluation"
   Status status;         ///< summary values that are no finite number are left out
+  std::string machine;   ///< host, processor, devices and who shared them; "" where not recorded
+  int64_t nodes = 0, ranks_per_node = 0;  ///< 0 where not recorded
 };
 
 class Store {

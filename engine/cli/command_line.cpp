@@ -38,6 +38,24 @@ std::string environment(const char* name, const char* otherwise) {
   return value == nullptr || *value == '\0' ? otherwise : value;
 }
 
+void add_report_options(CLI::App& app, Options& options) {
+  ReportWords& words = options.report;
+  app.add_option("--format", options.format, "how it is printed: a component of kind `renderer`");
+  app.add_option("--rows", words.rows, "settings that make the rows, by comma");
+  app.add_option("--columns", words.columns, "metrics shown, by comma");
+  app.add_option("--where", words.where, "expression: rows to show");
+  app.add_option("--baseline", words.baseline, "expression: the row others are compared to");
+  app.add_option("--pivot", words.pivot, "an axis whose values become columns");
+  app.add_option("--sort", words.sort, "a column; - before it sorts downwards");
+  app.add_option("--pool", words.pool, "layout: pool trainings that differ in nodes x ranks");
+  app.add_option("--at", words.at,
+                 "compare at an equal budget: updates, tokens, hours, inter_node_bytes or "
+                 "device_hours=VALUE");
+  app.add_option("--pareto", words.pareto,
+                 "which rows no other beats both in quality and in this cost, such as step_ms");
+  app.add_flag("--effects", words.effects, "mean effect of each setting, and interactions");
+}
+
 void add_options(CLI::App& app, const Command& command, Options& options) {
   app.add_flag("--json", options.json, "print data instead of text");
   if (command.takes == Takes::kComponent) {
@@ -60,7 +78,7 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
   const std::string_view name = command.name;
   if (name == "plan")
     app.add_flag("--exit-code", options.exit_code, "exit with 7 where there is work to do");
-  if (name == "report") app.add_option("--format", options.format, "how the table is printed");
+  if (name == "report") add_report_options(app, options);
 }
 
 // CLI11 would only say that the word was not expected.

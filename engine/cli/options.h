@@ -12,6 +12,15 @@ struct Exit {
   static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4, kWork = 7;
 };
 
+/// The words of `xp report` that are more than settings of [report].
+struct ReportWords {
+  std::string rows, columns, where, baseline, pivot, sort,
+      pool;            ///< as in [report]; lists by comma
+  std::string at;      ///< --at KIND=VALUE
+  std::string pareto;  ///< --pareto COST
+  bool effects = false;
+};
+
 struct Options {
   std::string command;
   std::string spec;               ///< the experiment file
@@ -19,8 +28,9 @@ struct Options {
   std::filesystem::path workspace, mirror;
   bool names_workspace = false;  ///< by --workspace, so that what to type next needs it too
   bool json = false;
-  bool exit_code = false;          ///< plan --exit-code
-  std::string format;              ///< report --format
+  bool exit_code = false;  ///< plan --exit-code
+  std::string format;      ///< report --format
+  ReportWords report;
   std::string component;           ///< components NAME
   std::string action;              ///< data ACTION
   std::filesystem::path output;    ///< data export --output

@@ -1,12 +1,17 @@
 // `xp report`: folds finished folders into the store and prints the comparison.
 #include "results/report.h"
 
+#include "engine/base/text.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
+#include "results/budget.h"
+#include "results/effects.h"
+#include "results/pareto.h"
 #include "results/store.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <unistd.h>
@@ -20,29 +25,36 @@ bool wants_colour() {
          terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
-// The points as the results know them, with a way back to their settings.
-class Points {
+std::vector<ReportPoint> report_points(const Plan& plan) {
+  std::vector<ReportPoint> out;
+  for (const auto& point : plan.points) {
+    ReportPoint& one = out.emplace_back();
+    one.axes = point.axes;
+    if (point.training_id != "?") one.training = point.training_id;
+    if (point.evaluation_id != "?") one.evaluation = point.evaluation_id;
+    const Value* seed = find_path(point.settings(), "train.seed");
+    if (seed != nullptr) one.seed = *seed;
+  }
+  return out;
+}
+
+/// The settings behind the points of `input`, which are those of the plan in its order.
+class Settings {
  public:
-  explicit Points(const Experiment& experiment) : experiment_(experiment) {
-    for (const auto& point : experiment.plan.points) {
-      ReportPoint out;
-      out.axes = point.axes;
-      if (point.training_id != "?") out.training = point.training_id;
-      if (point.evaluation_id != "?") out.evaluation = point.evaluation_id;
-      const Value* seed = find_path(point.settings(), "train.seed");
-      if (seed != nullptr) out.seed = *seed;
-      list.push_back(std::move(out));
-    }
+  Settings(const Experiment& experiment, const ReportInput& input)
+      : experiment_(experiment), input_(input) {}
+
+  Value at(const ReportPoint& point, const std::string& path) const {
+    const auto place = static_cast<size_t>(&point - input_.points.data());
+    const Value* found = find_path(experiment_.plan.points[place].settings(), path);
+    return found == nullptr ? Value() : *found;
   }
 
-  Value setting(const ReportPoint& wanted, const std::string& path) const {
-    const auto& points = experiment_.plan.points;
-    for (size_t i = 0; i < list.size(); ++i) {
-      if (list[i].axes != wanted.axes || list[i].evaluation != wanted.evaluation) continue;
-      const Value* found = find_path(points[i].settings(), path);
-      return found == nullptr ? Value() : *found;
-    }
-    return {};
+  /// The setting that a key of [report] names.
+  Value named(const ReportPoint& point, const std::string& name) const {
+    const auto& keys = experiment_.spec.report_keys;
+    const auto path = keys.find(name);
+    return at(point, path == keys.end() ? name : path->second);
   }
 
   std::function<bool(const ReportPoint&)> test(const std::optional<Condition>& condition) const {
@@ -50,17 +62,16 @@ class Points {
     return [this, &condition](const ReportPoint& point) {
       try {
         return condition->expression.holds(
-            [&](size_t name) { return setting(point, condition->paths.at(name)); });
+            [&](size_t name) { return at(point, condition->paths.at(name)); });
       } catch (const ExpressionError& error) {
         user_error("in [report]: {}", error.what());
       }
     };
   }
 
-  std::vector<ReportPoint> list;
-
  private:
   const Experiment& experiment_;
+  const ReportInput& input_;
 };
 
 // Keys that are axes go in as full paths, others as they were written.
@@ -80,9 +91,52 @@ ReportSection report_section(const Experiment& experiment, const Options& option
   return section;
 }
 
+// What a metric that sums over sentences makes of sums; metrics are made once.
+std::function<double(const std::string&, std::span<const int64_t>)> scorer() {
+  auto made = std::make_shared<std::map<std::string, std::unique_ptr<Metric>>>();
+  return [made](const std::string& name, std::span<const int64_t> sums) {
+    auto& metric = (*made)[name];
+    if (!metric) metric = make_part<Metric>({{"use", name}});
+    for (const Score& score : metric->score_of(sums)) {
+      if (score.name == name) return score.value;
+    }
+    machine_error("no metric named '{}' here to resample its sentences", name);
+  };
+}
+
+// Options that say what the file could say become settings of it, so that they are checked and
+// found like them.
+Options with_report_settings(Options options) {
+  const auto& words = options.report;
+  const auto list = [](const std::string& text) {
+    Value out = Value::array();
+    for (const auto& word : split(text, ','))
+      out.push_back(std::string(trim(word)));
+    return out.dump();
+  };
+  const auto set = [&](const char* key, const std::string& value) {
+    options.sets.push_back(fmt::format("report.{}={}", key, value));
+  };
+  if (!words.rows.empty()) set("rows", list(words.rows));
+  if (!words.columns.empty()) set("columns", list(words.columns));
+  if (!words.pool.empty()) set("pool", list(words.pool));
+  if (!words.where.empty()) set("where", Value(words.where).dump());
+  if (!words.baseline.empty()) set("baseline", Value(words.baseline).dump());
+  if (!words.pivot.empty()) set("pivot", Value(words.pivot).dump());
+  if (!words.sort.empty()) set("sort", Value(words.sort).dump());
+  return options;
+}
+
+Table wanted_table(const ReportSection& section, const ReportInput& input, const Options& options) {
+  if (options.report.effects) return effects_table(section, input);
+  if (!options.report.pareto.empty()) return pareto_table(section, input, options.report.pareto);
+  return make_report(section, input);
+}
+
 }  // namespace
 
-int report_command(const Options& options) {
+int report_command(const Options& typed) {
+  const Options options = with_report_settings(typed);
   const auto experiment = open_experiment(options);
   if (!experiment) return Exit::kSpec;
   const Workspace workspace{options.workspace};
@@ -92,20 +146,27 @@ int report_command(const Options& options) {
   const Store store = Store::of(workspace, folded);
   for (const auto& problem : folded.problems)
     fmt::print(stderr, "{}\n", problem);
-  const Points points(*experiment);
   ReportInput input;
   input.name = experiment->spec.name;
   input.description = experiment->spec.description;
   input.file = options.spec;
-  input.points = points.list;
-  input.runs = report_runs(workspace, store, points.list);
-  input.where = points.test(experiment->spec.report_where);
-  input.is_baseline = points.test(experiment->spec.report_baseline);
+  input.points = report_points(experiment->plan);
+  input.runs = report_runs(workspace, store, input.points);
+  const Settings settings(*experiment, input);
+  input.where = settings.test(experiment->spec.report_where);
+  input.is_baseline = settings.test(experiment->spec.report_baseline);
   input.setting = [&](const ReportPoint& point, const std::string& name) {
-    const auto path = experiment->spec.report_keys.find(name);
-    return points.setting(point, path == experiment->spec.report_keys.end() ? name : path->second);
+    return settings.named(point, name);
   };
-  fmt::print("{}", renderer->render(make_report(section, input), wants_colour()));
+  input.sentences = [&](const std::string& evaluation, const std::string& metric) {
+    return report_sentences(workspace, store, evaluation, metric);
+  };
+  input.score = scorer();
+  input.series = [&](const std::string& training, const std::string& metric) {
+    return store.series(training, metric);
+  };
+  if (!options.report.at.empty()) input.at = parse_budget(options.report.at);
+  fmt::print("{}", renderer->render(wanted_table(section, input, options), wants_colour()));
   return Exit::kDone;
 }
 

@@ -5,6 +5,7 @@
 #include "engine/worker/rank.h"
 #include "registry/metric.h"
 #include "results/records.h"
+#include "results/sentences.h"
 #include "results/workspace.h"
 
 #include <ctime>
@@ -41,6 +42,27 @@ Value summary_of(const std::vector<SubsetScore>& scores, const std::string& firs
   for (const auto& [name, sum] : sums)
     out[name] = sum.first / static_cast<double>(sum.second);
   return out;
+}
+
+/// What is scored.
+struct Part {
+  std::string subset;
+  Direction direction;
+};
+
+// Adds the scores of one metric, and leaves its counts by sentence where it has such.
+void score(const fs::path& folder, const Part& part, const std::string& name,
+           const std::vector<std::string>& hypotheses, const std::vector<std::string>& references,
+           std::vector<SubsetScore>& scores) {
+  const auto metric = make_part<Metric>({{"use", name}});
+  const std::string& target = part.direction.target;
+  const SentenceCounts counts = metric->sentence_counts(hypotheses, references, target);
+  const std::string direction = part.direction.name();
+  if (counts.width > 0)
+    write_sentence_counts(sentence_file(folder, part.subset, direction, name), counts);
+  for (auto& one : counts.width > 0 ? metric->score_of(sums_of(counts))
+                                    : metric->score(hypotheses, references, target))
+    scores.push_back({part.subset, direction, std::move(one)});
 }
 
 fs::path checkpoint_of(const fs::path& training, const std::string& which) {
@@ -83,12 +105,8 @@ int evaluate_command(const WorkerArguments& arguments) {
           arguments.folder / "hypotheses" / fmt::format("{}.{}.txt", subset, direction.name()),
           lines(hypotheses));
       const auto references = corpus.references(subset, direction);
-      for (const auto& name : eval.metrics) {
-        for (auto& score :
-             make_part<Metric>({{"use", name}})->score(hypotheses, references, direction.target)) {
-          scores.push_back({subset, direction.name(), std::move(score)});
-        }
-      }
+      for (const auto& name : eval.metrics)
+        score(arguments.folder, {subset, direction}, name, hypotheses, references, scores);
     }
   }
   const double cpu_seconds = cpu_seconds_of_all(world);

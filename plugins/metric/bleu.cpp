@@ -4,6 +4,7 @@
 #include "engine/base/ngrams.h"
 #include "registry/metric.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -12,10 +13,9 @@ namespace {
 
 constexpr size_t kOrder = 4;
 
-struct Counts {
-  int64_t hypothesis_length = 0, reference_length = 0;
-  std::array<int64_t, kOrder> matches{}, totals{};
-};
+// Counts of a sentence, and their places: both lengths in words, then matches and n-grams by order.
+constexpr size_t kHypothesis = 0, kReference = 1, kMatches = 2, kTotals = kMatches + kOrder,
+                 kWidth = kTotals + kOrder;
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
@@ -85,36 +85,35 @@ std::string tokenized(std::string_view line) {
   return out;
 }
 
-// Sums over the corpus, in `counts`.
-void add(const std::string& hypothesis, const std::string& reference, NgramMatcher& matcher,
-         Counts& counts) {
+void count(const std::string& hypothesis, const std::string& reference, NgramMatcher& matcher,
+           std::span<int64_t> out) {
   const std::string hypothesis_text = tokenized(hypothesis), reference_text = tokenized(reference);
   WordNumbers numbers;
   const auto hypothesis_ids = numbers(words(hypothesis_text));
   const auto reference_ids = numbers(words(reference_text));
   const auto matches = matcher.match(hypothesis_ids, reference_ids);
-  counts.hypothesis_length += static_cast<int64_t>(hypothesis_ids.size());
-  counts.reference_length += static_cast<int64_t>(reference_ids.size());
+  out[kHypothesis] = static_cast<int64_t>(hypothesis_ids.size());
+  out[kReference] = static_cast<int64_t>(reference_ids.size());
   for (size_t n = 0; n < kOrder; ++n) {
-    counts.matches[n] += matches[n];
+    out[kMatches + n] = matches[n];
     if (hypothesis_ids.size() > n)
-      counts.totals[n] += static_cast<int64_t>(hypothesis_ids.size() - n);
+      out[kTotals + n] = static_cast<int64_t>(hypothesis_ids.size() - n);
   }
 }
 
-double bleu(const Counts& counts) {
-  if (counts.matches == std::array<int64_t, kOrder>{}) return 0;
-  const auto hypothesis = static_cast<double>(counts.hypothesis_length);
-  const auto reference = static_cast<double>(counts.reference_length);
+double bleu(std::span<const int64_t> sums) {
+  const auto matches = sums.subspan(kMatches, kOrder), totals = sums.subspan(kTotals, kOrder);
+  if (std::all_of(matches.begin(), matches.end(), [](int64_t n) { return n == 0; })) return 0;
+  const auto hypothesis = static_cast<double>(sums[kHypothesis]);
+  const auto reference = static_cast<double>(sums[kReference]);
   const double brevity = hypothesis < reference ? std::exp(1 - reference / hypothesis) : 1;
   double log_sum = 0, smooth = 1;
   for (size_t n = 0; n < kOrder; ++n) {
-    const auto total = static_cast<double>(counts.totals[n]);
+    const auto total = static_cast<double>(totals[n]);
     if (total == 0) return 0;  // no sentence has n words: without effective order, the score is 0
-    if (counts.matches[n] == 0) smooth *= 2;
-    const double precision = counts.matches[n] == 0
-                                 ? 100 / (smooth * total)
-                                 : 100 * static_cast<double>(counts.matches[n]) / total;
+    if (matches[n] == 0) smooth *= 2;
+    const double precision =
+        matches[n] == 0 ? 100 / (smooth * total) : 100 * static_cast<double>(matches[n]) / total;
     log_sum += std::log(precision);
   }
   return brevity * std::exp(log_sum / kOrder);
@@ -127,15 +126,18 @@ struct Bleu final : Metric {
 
   explicit Bleu(const Config&) {}
 
-  std::vector<Score> score(std::span<const std::string> hypotheses,
-                           std::span<const std::string> references,
-                           const std::string&) const override {
-    check(hypotheses.size() == references.size(), "every hypothesis has one reference");
+  SentenceCounts sentence_counts(std::span<const std::string> hypotheses,
+                                 std::span<const std::string> references,
+                                 const std::string&) const override {
     NgramMatcher matcher(kOrder);
-    Counts counts;
-    for (size_t i = 0; i < hypotheses.size(); ++i)
-      add(hypotheses[i], references[i], matcher, counts);
-    return {{"bleu", bleu(counts), "", "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
+    return counted(hypotheses, references, kWidth,
+                   [&](const auto& ours, const auto& theirs, std::span<int64_t> out) {
+                     count(ours, theirs, matcher, out);
+                   });
+  }
+
+  std::vector<Score> score_of(std::span<const int64_t> sums) const override {
+    return {{"bleu", bleu(sums), "", "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
              true}};
   }
 };

@@ -5,7 +5,6 @@
 #include "registry/metric.h"
 
 #include <algorithm>
-#include <array>
 
 namespace xp {
 namespace {
@@ -13,9 +12,8 @@ namespace {
 constexpr size_t kOrder = 6;
 constexpr double kRecallWeight = 4;  // beta squared
 
-struct Counts {
-  std::array<int64_t, kOrder> hypothesis{}, reference{}, matches{};
-};
+// Places of a sentence's counts: n-grams of each side and matches, by order.
+constexpr size_t kHypothesis = 0, kReference = kOrder, kMatches = 2 * kOrder, kWidth = 3 * kOrder;
 
 std::vector<uint32_t> letters(std::string_view text) {
   std::string joined;
@@ -25,26 +23,26 @@ std::vector<uint32_t> letters(std::string_view text) {
   return code_points(joined);
 }
 
-void add(const std::string& hypothesis, const std::string& reference, NgramMatcher& matcher,
-         Counts& counts) {
+void count(const std::string& hypothesis, const std::string& reference, NgramMatcher& matcher,
+           std::span<int64_t> out) {
   const auto ours = letters(hypothesis), theirs = letters(reference);
   const auto matches = matcher.match(ours, theirs);
   // An order that the reference is too short for does not count against the hypothesis.
   for (size_t n = 0; n < std::min(kOrder, theirs.size()); ++n) {
-    if (ours.size() > n) counts.hypothesis[n] += static_cast<int64_t>(ours.size() - n);
-    counts.reference[n] += static_cast<int64_t>(theirs.size() - n);
-    counts.matches[n] += matches[n];
+    if (ours.size() > n) out[kHypothesis + n] = static_cast<int64_t>(ours.size() - n);
+    out[kReference + n] = static_cast<int64_t>(theirs.size() - n);
+    out[kMatches + n] = matches[n];
   }
 }
 
-double chrf(const Counts& counts) {
+double chrf(std::span<const int64_t> sums) {
   double precision = 0, recall = 0;
   int orders = 0;
   for (size_t n = 0; n < kOrder; ++n) {
-    if (counts.hypothesis[n] == 0 || counts.reference[n] == 0) continue;
-    const auto matches = static_cast<double>(counts.matches[n]);
-    precision += matches / static_cast<double>(counts.hypothesis[n]);
-    recall += matches / static_cast<double>(counts.reference[n]);
+    if (sums[kHypothesis + n] == 0 || sums[kReference + n] == 0) continue;
+    const auto matches = static_cast<double>(sums[kMatches + n]);
+    precision += matches / static_cast<double>(sums[kHypothesis + n]);
+    recall += matches / static_cast<double>(sums[kReference + n]);
     ++orders;
   }
   if (orders == 0 || precision + recall == 0) return 0;
@@ -60,16 +58,19 @@ struct Chrf final : Metric {
 
   explicit Chrf(const Config&) {}
 
-  std::vector<Score> score(std::span<const std::string> hypotheses,
-                           std::span<const std::string> references,
-                           const std::string&) const override {
-    check(hypotheses.size() == references.size(), "every hypothesis has one reference");
+  SentenceCounts sentence_counts(std::span<const std::string> hypotheses,
+                                 std::span<const std::string> references,
+                                 const std::string&) const override {
     NgramMatcher matcher(kOrder);
-    Counts counts;
-    for (size_t i = 0; i < hypotheses.size(); ++i)
-      add(hypotheses[i], references[i], matcher, counts);
-    return {{"chrf", chrf(counts), "",
-             "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0", true}};
+    return counted(hypotheses, references, kWidth,
+                   [&](const auto& ours, const auto& theirs, std::span<int64_t> out) {
+                     count(ours, theirs, matcher, out);
+                   });
+  }
+
+  std::vector<Score> score_of(std::span<const int64_t> sums) const override {
+    return {{"chrf", chrf(sums), "", "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0",
+             true}};
   }
 };
 

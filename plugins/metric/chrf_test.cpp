@@ -92,5 +92,21 @@ TEST_CASE("chrF2 takes bytes that are no text") {
   CHECK(scores({"a \xFF b c d", "\xE2\x82"}, {"a \xFF b c d", "\xE2\x82"})[0].value > 99.99);
 }
 
+TEST_CASE("chrF of a resample follows from its sentences' counts") {
+  const auto metric = make_part<Metric>({{"use", "chrf"}});
+  const Texts hypotheses = {"The cat sat on the mat.", "There is a dog in the garden, I think.",
+                            "It costs 1,000.5 euros."};
+  const Texts references = {"The cat is sitting on the mat.",
+                            "I think there is a dog in the garden.", "It costs 1,000 euros."};
+  const SentenceCounts counts = metric->sentence_counts(hypotheses, references, "fr");
+  REQUIRE(counts.size() == 3);
+  std::vector<int64_t> sums(counts.width);
+  for (const size_t i : {2, 0, 0, 1, 2}) {
+    for (size_t k = 0; k < sums.size(); ++k)
+      sums[k] += counts.of(i)[k];
+  }
+  CHECK_THAT(metric->score_of(sums)[0].value, Catch::Matchers::WithinAbs(68.3764814384602, 1e-9));
+}
+
 }  // namespace
 }  // namespace xp

@@ -1,0 +1,30 @@
+// What metrics that sum over sentences share.
+#include "registry/metric.h"
+
+namespace xp {
+
+std::vector<int64_t> sums_of(const SentenceCounts& counts) {
+  std::vector<int64_t> out(counts.width);
+  for (size_t i = 0; i < counts.numbers.size(); ++i)
+    out[i % counts.width] += counts.numbers[i];
+  return out;
+}
+
+std::vector<Score> Metric::score(std::span<const std::string> hypotheses,
+                                 std::span<const std::string> references,
+                                 const std::string& target_language) const {
+  const SentenceCounts counts = sentence_counts(hypotheses, references, target_language);
+  check(counts.width > 0, "a metric has sentence counts or a score of its own");
+  return score_of(sums_of(counts));
+}
+
+SentenceCounts Metric::sentence_counts(std::span<const std::string>, std::span<const std::string>,
+                                       const std::string&) const {
+  return {};
+}
+
+std::vector<Score> Metric::score_of(std::span<const int64_t>) const {
+  return {};
+}
+
+}  // namespace xp

@@ -1,0 +1,45 @@
+// Paired bootstrap: how much of a difference is due to the sentences and seeds that happened to be
+// tested. Source: Koehn 2004, "Statistical Significance Tests for Machine Translation Evaluation".
+#pragma once
+
+#include "registry/metric.h"
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// Every comparison draws this often, and always the same sentences: text i of n sentences is the
+/// same selection for every system, which makes the comparisons paired and repeatable.
+constexpr size_t kResamples = 1000;
+
+/// Sentence numbers, `sentences` of them, drawn with replacement for resample `round`.
+std::vector<uint32_t> resample(size_t round, size_t sentences);
+
+/// The score of `counts` summed over each resample.
+std::vector<double> resampled_scores(const SentenceCounts& counts,
+                                     const std::function<double(std::span<const int64_t>)>& score);
+
+/// One system: a list of resampled scores per seed. Seeds are those of the trainings.
+struct Resampled {
+  std::vector<int64_t> seeds;
+  std::vector<std::vector<double>> scores;  ///< [seed][resample]
+};
+
+/// What resampling says about mean(system) - mean(baseline).
+struct BootstrapResult {
+  double p = 1;              ///< two-sided, of no difference: (1 + as far from its mean as the
+                             ///< difference is from 0) / (1 + resamples)
+  double low = 0, high = 0;  ///< where 95 % of the resampled differences lie
+};
+
+/// Hierarchical where there are several seeds: each resample first draws seeds with replacement,
+/// the same for both where both have the same seeds. Nothing where a side is empty. `difference` is
+/// the one observed.
+std::optional<BootstrapResult> compare(const Resampled& system, const Resampled& baseline,
+                                       double difference);
+
+}  // namespace xp

@@ -1,0 +1,146 @@
+// Dominance, with margins.
+#include "results/pareto.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "results/measure.h"
+#include "results/report_cells.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace xp {
+namespace {
+
+/// A mean and half the width of its interval.
+struct Estimate {
+  double mean = 0, margin = 0;
+  int64_t count = 0;
+  bool known = false;
+};
+
+struct Candidate {
+  size_t row = 0;
+  Estimate quality, cost;
+};
+
+Estimate estimate_of(const Sample& sample) {
+  if (sample.empty()) return {};
+  const Moments of = moments(sample.values);
+  return {of.mean, mean_margin(of).value_or(0), static_cast<int64_t>(of.count), true};
+}
+
+// How much better `a` is than `b`; above 0 is better.
+double gain(const Estimate& a, const Estimate& b, Better better) {
+  return better == Better::kLess ? b.mean - a.mean : a.mean - b.mean;
+}
+
+bool is_sure(const Estimate& a, const Estimate& b, Better better) {
+  return gain(a, b, better) > std::hypot(a.margin, b.margin);
+}
+
+/// Compares candidates in the two directions.
+struct Contest {
+  Better quality, cost;
+
+  bool beats(const Candidate& a, const Candidate& b) const {
+    const double q = gain(a.quality, b.quality, quality), c = gain(a.cost, b.cost, cost);
+    return q >= 0 && c >= 0 && (q > 0 || c > 0);
+  }
+  bool surely_beats(const Candidate& a, const Candidate& b) const {
+    return beats(a, b) && (is_sure(a.quality, b.quality, quality) || is_sure(a.cost, b.cost, cost));
+  }
+};
+
+std::string row_name(const Rows& rows, size_t at) {
+  std::vector<std::string> words;
+  for (size_t k = 0; k < rows.keys.size(); ++k) {
+    const Value& value = rows.rows[at].settings[k];
+    if (!value.is_null()) words.push_back(text_of(value));
+  }
+  return join(words, " ");
+}
+
+Cell number_cell(const Estimate& estimate) {
+  Cell out;
+  out.is_number = true;
+  out.value = estimate.mean;
+  out.spread = estimate.margin;
+  out.count = estimate.count;
+  return out;
+}
+
+Measure quality_of(const ReportSection& section, const std::string& cost) {
+  for (const auto& column : section.columns) {
+    const Measure measure = measure_of(column);
+    if (!measure.is_relative && measure.better != Better::kNeither && column != cost)
+      return measure;
+  }
+  user_error("[report] columns have no score to set against '{}'; add bleu, say", cost);
+}
+
+}  // namespace
+
+Table pareto_table(const ReportSection& section, const ReportInput& input,
+                   const std::string& cost_name) {
+  const Measure cost = measure_of(cost_name), quality = quality_of(section, cost_name);
+  if (cost.better == Better::kNeither || cost.of_evaluation) {
+    user_error("'{}' is no cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
+               cost_name);
+  }
+  const Rows rows = rows_of(section, input);
+  const Figures figures(section, input);
+  std::vector<Candidate> found;
+  for (size_t row = 0; row < rows.rows.size(); ++row) {
+    std::vector<const ReportPoint*> points;
+    for (const auto& some : rows.rows[row].points)
+      points.insert(points.end(), some.begin(), some.end());
+    const Candidate one{row, estimate_of(figures.sample(points, quality)),
+                        estimate_of(figures.sample(points, cost))};
+    if (one.quality.known && one.cost.known) found.push_back(one);
+  }
+  std::stable_sort(found.begin(), found.end(), [&](const Candidate& a, const Candidate& b) {
+    return gain(a.cost, b.cost, cost.better) > 0;
+  });
+  const Contest contest{quality.better, cost.better};
+  Table out;
+  out.title = fmt::format("{}: {} against {}", input.name, quality.name, cost.name);
+  for (const RowKey& key : rows.keys)
+    out.columns.push_back({.name = key.name, .unit = "", .key = key.name});
+  std::vector<double> qualities, costs;
+  for (const Candidate& one : found) {
+    qualities.push_back(one.quality.mean);
+    costs.push_back(one.cost.mean);
+    std::vector<Cell>& row = out.rows.emplace_back();
+    for (const Value& value : rows.rows[one.row].settings) {
+      row.emplace_back();
+      row.back().text = text_of(value);
+    }
+    row.push_back(number_cell(one.quality));
+    row.push_back(number_cell(one.cost));
+    Cell standing;
+    standing.text = "front";
+    for (const Candidate& other : found) {
+      if (!contest.beats(other, one)) continue;
+      standing.text = "near";
+      if (!contest.surely_beats(other, one)) continue;
+      standing.text = "beaten by " + row_name(rows, other.row);
+      break;
+    }
+    row[row.size() - 2].is_best = row[row.size() - 1].is_best = standing.text == "front";
+    row.push_back(standing);
+  }
+  out.columns.push_back(column_of(quality, qualities));
+  out.columns.push_back(column_of(cost, costs));
+  out.columns.push_back({.name = "Pareto", .unit = "", .key = "pareto"});
+  out.notes.emplace_back(
+      "mean ± half the 95 % interval (number of seeds); near: beaten, but by "
+      "less than the intervals");
+  if (found.size() < rows.rows.size()) {
+    out.notes.push_back(
+        fmt::format("{} of {} rows have both figures", found.size(), rows.rows.size()));
+  }
+  return out;
+}
+
+}  // namespace xp

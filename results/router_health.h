@@ -1,0 +1,25 @@
+// How the routers of a training fared at its end, as a few figures.
+#pragma once
+
+#include "engine/base/value.h"
+
+#include <map>
+#include <string>
+
+namespace xp {
+
+/// Takes in the figures that each MoE layer logs per part, "decoder.1.global.entropy", and keeps
+/// the last of each.
+class RouterHealth {
+ public:
+  void see(const std::string& name, const Value& value);
+
+  /// "router_entropy", "router_unrouted", ...: the mean over layers and parts of what each logged
+  /// last. Empty for a model without routers.
+  std::map<std::string, double> summary() const;
+
+ private:
+  std::map<std::string, double> last_;  ///< by the logged name
+};
+
+}  // namespace xp

@@ -1,0 +1,23 @@
+// The counts of each sentence that an evaluation leaves beside its hypotheses.
+//
+//   evaluations/ID/sentences/SUBSET.DIRECTION.METRIC.txt   line i: the counts of sentence i,
+//                                                          separated by spaces
+#pragma once
+
+#include "engine/base/file.h"
+#include "registry/metric.h"
+
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// Where the counts of `metric` lie.
+fs::path sentence_file(const fs::path& evaluation_folder, const std::string& subset,
+                       const std::string& direction, const std::string& metric);
+
+void write_sentence_counts(const fs::path& file, const SentenceCounts& counts);
+/// Width 0 where there is no such file. Raises kMachine where it is damaged.
+SentenceCounts read_sentence_counts(const fs::path& file);
+
+}  // namespace xp
