@@ -43,6 +43,49 @@ struct Column {
   bool is_measured = false;  ///< a metric, not a setting
 };
 
+/// A line of a chart.
+struct Curve {
+  std::string name;
+  std::vector<std::pair<double, double>> points;  ///< by rising x
+};
+
+struct Chart {
+  std::string title, x, y;  ///< what the axes show
+  std::vector<Curve> curves;
+};
+
+/// Quality against cost, with 95 % margins; `standing` is "front", "near" or who beats it.
+struct Tradeoff {
+  struct Place {
+    std::string name, standing;
+    double cost = 0, quality = 0, cost_margin = 0, quality_margin = 0;
+  };
+  std::string title, cost, quality;
+  std::vector<Place> places;  ///< by rising cost
+};
+
+/// Values over two axes; NaN where there is none.
+struct HeatMap {
+  std::string title, row_name, column_name;
+  std::vector<std::string> rows, columns;
+  std::vector<std::vector<double>> values;
+  int decimals = 2;
+};
+
+/// One run and where its figures come from.
+struct RunCard {
+  std::string name, state;
+  std::vector<std::pair<std::string, std::string>> facts;  ///< in the order to be shown
+};
+
+/// What a page shows beside its table.
+struct Details {
+  std::vector<Chart> charts;
+  std::vector<Tradeoff> tradeoffs;
+  std::vector<HeatMap> maps;
+  std::vector<RunCard> runs;
+};
+
 /// A report as data: what was compared, rows of cells, and sentences below ("next: ...").
 struct Table {
   std::string title;
@@ -50,6 +93,7 @@ struct Table {
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
   std::vector<std::string> notes;
+  Details details{};  ///< empty unless the renderer wants them
 };
 
 struct Renderer {
@@ -57,6 +101,8 @@ struct Renderer {
   virtual ~Renderer() = default;
   /// The table as UTF-8 text; `colour` only where the output is a terminal that wants it.
   virtual std::string render(const Table& table, bool colour) const = 0;
+  /// Whether it shows `details`, which cost time to gather.
+  virtual bool wants_details() const { return false; }
 };
 
 }  // namespace xp

@@ -217,7 +217,11 @@ Table effects_table(const ReportSection& section, const ReportInput& input) {
     }
     out.columns.push_back(column_of(effects.measures[m], values));
   }
-  out.rows = std::move(effects.table);
+  for (auto& row : effects.table) {
+    // A setting whose values were never measured alike has nothing to say.
+    if (std::any_of(row.begin(), row.end(), [](const Cell& cell) { return cell.is_number; }))
+      out.rows.push_back(std::move(row));
+  }
   if (out.rows.empty()) {
     out.notes.emplace_back(
         "no setting has two values that were measured alike; nothing to compare");

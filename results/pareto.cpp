@@ -79,36 +79,63 @@ Measure quality_of(const ReportSection& section, const std::string& cost) {
   user_error("[report] columns have no score to set against '{}'; add bleu, say", cost);
 }
 
-}  // namespace
+/// All rows that have both figures, by rising cost, and how each stands.
+struct Race {
+  Measure quality, cost;
+  Rows rows;
+  std::vector<Candidate> candidates;
+  std::vector<std::string> standings;
+};
 
-Table pareto_table(const ReportSection& section, const ReportInput& input,
-                   const std::string& cost_name) {
-  const Measure cost = measure_of(cost_name), quality = quality_of(section, cost_name);
-  if (cost.better == Better::kNeither || cost.of_evaluation) {
+std::string standing_of(const Race& race, const Candidate& one) {
+  const Contest contest{race.quality.better, race.cost.better};
+  std::string out = "front";
+  for (const Candidate& other : race.candidates) {
+    if (!contest.beats(other, one)) continue;
+    out = "near";
+    if (contest.surely_beats(other, one)) return "beaten by " + row_name(race.rows, other.row);
+  }
+  return out;
+}
+
+Race run_race(const ReportSection& section, const ReportInput& input,
+              const std::string& cost_name) {
+  Race race{quality_of(section, cost_name), measure_of(cost_name), rows_of(section, input), {}, {}};
+  if (race.cost.better == Better::kNeither || race.cost.of_evaluation) {
     user_error("'{}' is no cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
                cost_name);
   }
-  const Rows rows = rows_of(section, input);
   const Figures figures(section, input);
-  std::vector<Candidate> found;
-  for (size_t row = 0; row < rows.rows.size(); ++row) {
+  for (size_t row = 0; row < race.rows.rows.size(); ++row) {
     std::vector<const ReportPoint*> points;
-    for (const auto& some : rows.rows[row].points)
+    for (const auto& some : race.rows.rows[row].points)
       points.insert(points.end(), some.begin(), some.end());
-    const Candidate one{row, estimate_of(figures.sample(points, quality)),
-                        estimate_of(figures.sample(points, cost))};
-    if (one.quality.known && one.cost.known) found.push_back(one);
+    const Candidate one{row, estimate_of(figures.sample(points, race.quality)),
+                        estimate_of(figures.sample(points, race.cost))};
+    if (one.quality.known && one.cost.known) race.candidates.push_back(one);
   }
-  std::stable_sort(found.begin(), found.end(), [&](const Candidate& a, const Candidate& b) {
-    return gain(a.cost, b.cost, cost.better) > 0;
-  });
-  const Contest contest{quality.better, cost.better};
+  std::stable_sort(race.candidates.begin(), race.candidates.end(),
+                   [&](const Candidate& a, const Candidate& b) {
+                     return gain(a.cost, b.cost, race.cost.better) > 0;
+                   });
+  for (const Candidate& one : race.candidates)
+    race.standings.push_back(standing_of(race, one));
+  return race;
+}
+
+}  // namespace
+
+Table pareto_table(const ReportSection& section, const ReportInput& input,
+                   const std::string& cost) {
+  const Race race = run_race(section, input, cost);
+  const Rows& rows = race.rows;
   Table out;
-  out.title = fmt::format("{}: {} against {}", input.name, quality.name, cost.name);
+  out.title = fmt::format("{}: {} against {}", input.name, race.quality.name, race.cost.name);
   for (const RowKey& key : rows.keys)
     out.columns.push_back({.name = key.name, .unit = "", .key = key.name});
   std::vector<double> qualities, costs;
-  for (const Candidate& one : found) {
+  for (size_t i = 0; i < race.candidates.size(); ++i) {
+    const Candidate& one = race.candidates[i];
     qualities.push_back(one.quality.mean);
     costs.push_back(one.cost.mean);
     std::vector<Cell>& row = out.rows.emplace_back();
@@ -118,27 +145,37 @@ Table pareto_table(const ReportSection& section, const ReportInput& input,
     }
     row.push_back(number_cell(one.quality));
     row.push_back(number_cell(one.cost));
-    Cell standing;
-    standing.text = "front";
-    for (const Candidate& other : found) {
-      if (!contest.beats(other, one)) continue;
-      standing.text = "near";
-      if (!contest.surely_beats(other, one)) continue;
-      standing.text = "beaten by " + row_name(rows, other.row);
-      break;
-    }
-    row[row.size() - 2].is_best = row[row.size() - 1].is_best = standing.text == "front";
-    row.push_back(standing);
+    row[row.size() - 2].is_best = row[row.size() - 1].is_best = race.standings[i] == "front";
+    row.emplace_back();
+    row.back().text = race.standings[i];
   }
-  out.columns.push_back(column_of(quality, qualities));
-  out.columns.push_back(column_of(cost, costs));
+  out.columns.push_back(column_of(race.quality, qualities));
+  out.columns.push_back(column_of(race.cost, costs));
   out.columns.push_back({.name = "Pareto", .unit = "", .key = "pareto"});
   out.notes.emplace_back(
-      "mean ± half the 95 % interval (number of seeds); near: beaten, but by "
-      "less than the intervals");
-  if (found.size() < rows.rows.size()) {
+      "mean ± half the 95 % interval (number of seeds); near: beaten, but by less than the "
+      "intervals");
+  if (race.candidates.size() < rows.rows.size()) {
     out.notes.push_back(
-        fmt::format("{} of {} rows have both figures", found.size(), rows.rows.size()));
+        fmt::format("{} of {} rows have both figures", race.candidates.size(), rows.rows.size()));
+  }
+  return out;
+}
+
+Tradeoff pareto_tradeoff(const ReportSection& section, const ReportInput& input,
+                         const std::string& cost) {
+  const Race race = run_race(section, input, cost);
+  Tradeoff out;
+  if (race.candidates.size() < 2) return out;
+  out.title = fmt::format("{} against {}", race.quality.name, race.cost.name);
+  out.quality = race.quality.name;
+  out.cost = race.cost.name + (race.cost.is_bytes       ? " bytes" + race.cost.unit
+                               : race.cost.unit.empty() ? ""
+                                                        : " " + race.cost.unit);
+  for (size_t i = 0; i < race.candidates.size(); ++i) {
+    const Candidate& one = race.candidates[i];
+    out.places.push_back({row_name(race.rows, one.row), race.standings[i], one.cost.mean,
+                          one.quality.mean, one.cost.margin, one.quality.margin});
   }
   return out;
 }

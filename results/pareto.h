@@ -10,4 +10,8 @@ namespace xp {
 /// which row beats it. Raises kUser where no column is a score, or `cost` is one.
 Table pareto_table(const ReportSection& section, const ReportInput& input, const std::string& cost);
 
+/// The same as places to be drawn; empty where fewer than two rows have both figures.
+Tradeoff pareto_tradeoff(const ReportSection& section, const ReportInput& input,
+                         const std::string& cost);
+
 }  // namespace xp

@@ -165,6 +165,30 @@ std::optional<Value> Store::setting(const std::string& run, const std::string& p
   });
 }
 
+std::vector<std::string> Store::series_names(const std::string& run) const {
+  return with_database(path_, [&] {
+    std::vector<std::string> out;
+    SQLite::Statement rows(*database_,
+                           "SELECT DISTINCT name FROM metrics WHERE run = ? ORDER BY name");
+    rows.bind(1, run);
+    while (rows.executeStep())
+      out.push_back(rows.getColumn(0).getString());
+    return out;
+  });
+}
+
+std::vector<std::pair<std::string, std::string>> Store::provenance(const std::string& run) const {
+  return with_database(path_, [&] {
+    std::vector<std::pair<std::string, std::string>> out;
+    SQLite::Statement rows(*database_,
+                           "SELECT path, value FROM provenance WHERE run = ? ORDER BY path");
+    rows.bind(1, run);
+    while (rows.executeStep())
+      out.emplace_back(rows.getColumn(0).getString(), rows.getColumn(1).getString());
+    return out;
+  });
+}
+
 std::string Store::dump() const {
   constexpr const char* kQueries[] = {
       "SELECT name FROM experiments ORDER BY name",

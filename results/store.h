@@ -9,6 +9,7 @@
 #include "results/workspace.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,6 +72,18 @@ class Store {
                                                  const std::string& metric) const;
   /// A setting of a run, as it was given; nothing where the run has none of that path.
   std::optional<Value> setting(const std::string& run, const std::string& path) const;
+
+  /// The names of the metrics that a run has over the updates, sorted.
+  std::vector<std::string> series_names(const std::string& run) const;
+  /// Where a run comes from, as dotted paths and texts, sorted.
+  std::vector<std::pair<std::string, std::string>> provenance(const std::string& run) const;
+
+  /// Runs one SELECT: `head` takes the names of its columns, then `row` the values of each row
+  /// (null, integer, number or text). Raises kUser for what is no SQL, or would do anything but
+  /// read.
+  void query(const std::string& sql,
+             const std::function<void(const std::vector<std::string>&)>& head,
+             const std::function<void(const std::vector<Value>&)>& row);
 
   /// Every table as text in a fixed order, stamps left out: equal for equal content.
   std::string dump() const;

@@ -195,11 +195,22 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   const std::string path = (folder.path() / "xp.db").string();
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
-                                   "' has the schema of another xp (version 9, this one has 1); "
-                                   "delete it: it is made anew from the run folders");
+                                   "' is of a newer xp (schema 9, this one knows 2); use that "
+                                   "xp, or `xp db rebuild` to make it anew from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
         "'" + (folder.path() / "b.db").string() + "' is no database of xp; move it away");
+}
+
+TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "xp.db";
+  open_database(path)->exec(
+      "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp');"
+      "PRAGMA user_version = 1");
+  const auto upgraded = open_database(path);
+  CHECK(upgraded->execAndGet("PRAGMA user_version").getInt() == kDatabaseVersion);
+  CHECK(upgraded->execAndGet("SELECT stamp FROM runs").getString().empty());
 }
 
 TEST_CASE("a truncated database is damaged, with the way out") {

@@ -13,7 +13,7 @@
 namespace xp {
 namespace {
 
-enum class Takes { kSpec, kAction, kComponent };
+enum class Takes { kSpec, kAction, kWorkspace, kComponent };
 
 struct Command {
   const char* name;
@@ -30,6 +30,11 @@ constexpr Command kCommands[] = {
     {"report", "compare what was measured", report_command, Takes::kSpec},
     {"data", "prepare the corpora, or look at, check and export them", data_command,
      Takes::kAction},
+    {"sql", "ask the store, read-only", sql_command, Takes::kWorkspace},
+    {"export", "a table of the store as CSV or JSON", export_command, Takes::kWorkspace},
+    {"sync", "take in run folders copied from another machine", sync_command, Takes::kWorkspace},
+    {"gc", "free checkpoints that nothing needs", gc_command, Takes::kWorkspace},
+    {"db", "check, rebuild or vacuum the store", db_command, Takes::kWorkspace},
     {"components", "what can be used in an experiment", components_command, Takes::kComponent},
 };
 
@@ -56,10 +61,33 @@ void add_report_options(CLI::App& app, Options& options) {
   app.add_flag("--effects", words.effects, "mean effect of each setting, and interactions");
 }
 
+void add_store_options(CLI::App& app, std::string_view name, Options& options) {
+  if (name == "sql") {
+    app.add_option("STATEMENT", options.sql, "SELECT ... FROM runs_wide, say")->required();
+    app.add_option("--format", options.format, "table, csv or json");
+  } else if (name == "export") {
+    app.add_option("--table", options.table, "a table or view (runs_wide)");
+    app.add_option("--format", options.format, "csv, json or table");
+  } else if (name == "sync") {
+    app.add_option("FOLDER", options.folder, "a workspace, or a copy of one")->required();
+    app.add_flag("--checkpoints", options.checkpoints, "take checkpoints along");
+  } else if (name == "gc") {
+    app.add_flag("--yes", options.yes, "remove what is listed");
+  } else {
+    app.add_option("ACTION", options.action, "check, rebuild or vacuum")->required();
+  }
+}
+
 void add_options(CLI::App& app, const Command& command, Options& options) {
   app.add_flag("--json", options.json, "print data instead of text");
   if (command.takes == Takes::kComponent) {
     app.add_option("NAME", options.component, "a component, or a kind");
+    return;
+  }
+  app.add_option("--workspace", options.workspace,
+                 "where everything is kept (XP_WORKSPACE; xp-workspace)");
+  if (command.takes == Takes::kWorkspace) {
+    add_store_options(app, command.name, options);
     return;
   }
   if (command.takes == Takes::kAction) {
@@ -72,8 +100,6 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
   app.add_option("--set", options.sets, "PATH=VALUE, as if written in the file; PATH may be a tail")
       ->type_size(1)
       ->allow_extra_args(false);
-  app.add_option("--workspace", options.workspace,
-                 "where everything is kept (XP_WORKSPACE; xp-workspace)");
   app.add_option("--mirror", options.mirror, "looked in before a download (XP_MIRROR)");
   const std::string_view name = command.name;
   if (name == "plan")

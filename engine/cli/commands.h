@@ -12,6 +12,11 @@ int run_command(const Options& options);
 int status_command(const Options& options);
 int report_command(const Options& options);
 int data_command(const Options& options);
+int db_command(const Options& options);
+int sql_command(const Options& options);
+int export_command(const Options& options);
+int sync_command(const Options& options);
+int gc_command(const Options& options);
 int components_command(const Options& options);
 
 }  // namespace xp

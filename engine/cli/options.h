@@ -31,8 +31,13 @@ struct Options {
   bool exit_code = false;  ///< plan --exit-code
   std::string format;      ///< report --format
   ReportWords report;
+  std::string sql;                 ///< sql STATEMENT
+  std::string table;               ///< export --table
+  std::filesystem::path folder;    ///< sync FOLDER
+  bool checkpoints = false;        ///< sync --checkpoints
+  bool yes = false;                ///< gc --yes
   std::string component;           ///< components NAME
-  std::string action;              ///< data ACTION
+  std::string action;              ///< data or db ACTION
   std::filesystem::path output;    ///< data export --output
   std::string engine;              ///< the program that trains and evaluates
   std::vector<std::string> words;  ///< the whole command line, for provenance

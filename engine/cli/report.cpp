@@ -7,6 +7,7 @@
 #include "results/budget.h"
 #include "results/effects.h"
 #include "results/pareto.h"
+#include "results/report_details.h"
 #include "results/store.h"
 
 #include <fmt/format.h>
@@ -166,7 +167,9 @@ int report_command(const Options& typed) {
     return store.series(training, metric);
   };
   if (!options.report.at.empty()) input.at = parse_budget(options.report.at);
-  fmt::print("{}", renderer->render(wanted_table(section, input, options), wants_colour()));
+  Table table = wanted_table(section, input, options);
+  if (renderer->wants_details()) table.details = report_details(section, input, store);
+  fmt::print("{}", renderer->render(table, wants_colour()));
   return Exit::kDone;
 }
 

@@ -1,5 +1,5 @@
-// The table as CSV (RFC 4180): values as measured; spread, n and difference in columns of their
-// own.
+// The table as CSV (RFC 4180): values as measured; spread, n, difference and its p in columns of
+// their own.
 #include "engine/base/text.h"
 #include "registry/renderer.h"
 
@@ -20,6 +20,7 @@ void add_cell(const Column& column, const Cell& cell, std::vector<std::string>& 
   fields.push_back(cell.count > 1 ? fmt::format("{}", cell.spread) : "");
   fields.push_back(cell.is_number ? std::to_string(cell.count) : "");
   fields.push_back(cell.has_difference ? fmt::format("{}", cell.difference) : "");
+  fields.push_back(cell.p ? fmt::format("{}", *cell.p) : "");
 }
 
 struct Csv final : Renderer {
@@ -34,7 +35,7 @@ struct Csv final : Renderer {
     for (const Column& column : table.columns) {
       heads.push_back(quoted(column.key));
       if (!column.is_measured) continue;
-      for (const char* part : {"_std", "_n", "_difference"})
+      for (const char* part : {"_std", "_n", "_difference", "_p"})
         heads.push_back(quoted(column.key + part));
     }
     std::string out = join(heads, ",") + "\r\n";

@@ -8,7 +8,10 @@ Value cell_value(const Cell& cell) {
   if (!cell.is_number) return cell.text.empty() ? Value() : Value(cell.text);
   Value out = {{"value", cell.value}, {"n", cell.count}, {"best", cell.is_best}};
   if (cell.count > 1) out["std"] = cell.spread;
+  if (cell.is_tied) out["tied"] = true;
   if (cell.has_difference) out["difference"] = cell.difference;
+  if (cell.p) out["p"] = *cell.p;
+  if (cell.interval) out["interval"] = {cell.interval->first, cell.interval->second};
   return out;
 }
 

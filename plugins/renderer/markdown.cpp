@@ -25,10 +25,12 @@ std::string cell_text(const Column& column, const Cell& cell) {
   if (!cell.is_number) return cell.text.empty() ? "–" : escaped(cell.text);
   std::string out = number(column, cell.value);
   if (cell.is_best) out = "**" + out + "**";
+  if (cell.is_tied) out = "<u>" + out + "</u>";
   if (cell.count > 1) out += fmt::format(" ± {} ({})", number(column, cell.spread), cell.count);
   if (!cell.has_difference) return out;
-  return out + (column.is_relative ? fmt::format(" ({:+.1f}%)", 100 * cell.difference)
-                                   : fmt::format(" ({:+.{}f})", cell.difference, column.decimals));
+  out += column.is_relative ? fmt::format(" ({:+.1f}%)", 100 * cell.difference)
+                            : fmt::format(" ({:+.{}f})", cell.difference, column.decimals);
+  return out + (cell.is_significant ? "†" : "");
 }
 
 std::string line_of(const std::vector<std::string>& cells) {

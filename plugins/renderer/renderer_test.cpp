@@ -165,9 +165,9 @@ TEST_CASE("CSV holds measured values in columns of their own") {
   table.rows = {{text("a \"b\", c"), text(""), differing(number(19.25, 2, 0.5), 1.5)},
                 {text("d"), text("0.2"), text("failed")}};
   CHECK(rendered("csv", table) ==
-        "exchange,alpha,bleu,bleu_std,bleu_n,bleu_difference\r\n"
-        "\"a \"\"b\"\", c\",,19.25,0.5,2,1.5\r\n"
-        "d,0.2,failed,,,\r\n");
+        "exchange,alpha,bleu,bleu_std,bleu_n,bleu_difference,bleu_p\r\n"
+        "\"a \"\"b\"\", c\",,19.25,0.5,2,1.5,\r\n"
+        "d,0.2,failed,,,,\r\n");
 }
 
 TEST_CASE("JSON holds unrounded values") {
@@ -180,6 +180,41 @@ TEST_CASE("JSON holds unrounded values") {
   CHECK(out["rows"][0]["alpha"].is_null());
   CHECK(out["columns"][3]["difference"] == "share");
   CHECK(out["notes"].size() == 2);
+}
+
+TEST_CASE("what chance may explain is marked in every format") {
+  Table table;
+  table.title = "tested";
+  table.baseline = "model a";
+  table.columns = {setting("model", false)};
+  table.columns.push_back(
+      {.name = "BLEU", .unit = "", .is_number = true, .key = "bleu", .is_measured = true});
+  Cell tied = differing(number(19.8), 1.8), base = number(18);
+  tied.is_tied = tied.is_significant = true;
+  tied.p = 0.002;
+  tied.interval = {1.25, 2.5};
+  table.rows = {{text("a"), base}, {text("b"), tied}, {text("c"), best(number(20))}};
+  CHECK(rendered("table", table) ==
+        "tested\n"
+        "\n"
+        "model    BLEU       Δ\n" +
+            repeated("─", 22) +
+            "\n"
+            "a       18.00\n"
+            "b       19.80~  +1.80†\n"
+            "c       20.00*\n"
+            "\n"
+            "* best   ~ may be as good   Δ to model a   † more than chance\n");
+  CHECK(rendered("markdown", table).find("| b | <u>19.80</u> (+1.80)† |") != std::string::npos);
+  CHECK(rendered("csv", table).find("b,19.8,,1,1.8,0.002\r\n") != std::string::npos);
+  CHECK(Value::parse(rendered("json", table))["rows"][1]["bleu"] ==
+        Value{{"value", 19.8},
+              {"n", 1},
+              {"best", false},
+              {"tied", true},
+              {"difference", 1.8},
+              {"p", 0.002},
+              {"interval", {1.25, 2.5}}});
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace xp {
 namespace {
 
 constexpr const char* kBold = "\x1b[1m";
+constexpr const char* kUnderlined = "\x1b[4m";
 constexpr const char* kDim = "\x1b[2m";
 constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kYellow = "\x1b[33m";
@@ -62,7 +63,7 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
   bool marks = false;
   for (const auto& row : table.rows) {
     most = std::max(most, row[at].count);
-    marks |= row[at].is_best && !colour;
+    marks |= (row[at].is_best || row[at].is_tied) && !colour;
   }
   std::string head = column.name;
   if (!column.unit.empty()) head += " " + column.unit;
@@ -80,8 +81,8 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
       text += cell.count > 1 ? fmt::format(" ± {} ({})", number(column, cell.spread), cell.count)
                              : fmt::format("   {} (1)", std::string(number(column, 0).size(), ' '));
     }
-    if (marks) text += cell.is_best ? "*" : " ";
-    out.cells.push_back({text, true, cell.is_best ? kBold : ""});
+    if (marks) text += cell.is_best ? "*" : cell.is_tied ? "~" : " ";
+    out.cells.push_back({text, true, cell.is_best ? kBold : cell.is_tied ? kUnderlined : ""});
   }
   return out;
 }
@@ -97,11 +98,15 @@ Strip text_strip(const Table& table, size_t at) {
 }
 
 Strip difference_strip(const Table& table, size_t at) {
-  Strip out{{"Δ", true, kDim}, {}, true};
+  bool marks = false;
+  for (const auto& row : table.rows)
+    marks |= row[at].is_significant;
+  Strip out{{marks ? "Δ " : "Δ", true, kDim}, {}, true};
   for (const auto& row : table.rows) {
     const Cell& cell = row[at];
-    out.cells.push_back(
-        {cell.has_difference ? difference(table.columns[at], cell.difference) : "", true, kDim});
+    std::string text = cell.has_difference ? difference(table.columns[at], cell.difference) : "";
+    if (marks) text += cell.is_significant ? "†" : " ";
+    out.cells.push_back({std::move(text), true, kDim});
   }
   return out;
 }
@@ -135,16 +140,20 @@ std::string line_of(const std::vector<Strip>& strips, const std::vector<size_t>&
 
 // How to read the marks, for those that the table has.
 std::string legend_of(const Table& table, bool colour) {
-  bool best = false, differences = false;
+  bool best = false, tied = false, differences = false, significant = false;
   for (const auto& row : table.rows) {
     for (const Cell& cell : row) {
       best |= cell.is_best;
+      tied |= cell.is_tied;
+      significant |= cell.is_significant;
       differences |= cell.has_difference;
     }
   }
   std::vector<std::string> words;
   if (best) words.emplace_back(colour ? "bold: best" : "* best");
+  if (tied) words.emplace_back(colour ? "underlined: may be as good" : "~ may be as good");
   if (differences) words.push_back("Δ to " + table.baseline);
+  if (significant) words.emplace_back("† more than chance");
   return join(words, "   ");
 }
 

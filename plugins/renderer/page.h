@@ -1,0 +1,155 @@
+// The style and the script of the HTML page: everything it needs, so that it opens without a
+// network.
+#pragma once
+
+namespace xp {
+
+constexpr const char* kPageStyle = R"css(
+:root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#59636e;--line:#d4d9df;
+--tint:#f3f5f8;--best:#0b5f2a;--link:#0a58c2;--warm:214 96 18;
+--k0:#0b62c4;--k1:#c2410c;--k2:#15803d;--k3:#9333ea;--k4:#0e7490;--k5:#a16207}
+@media (prefers-color-scheme:dark){:root{--paper:#14171b;--ink:#e7eaee;--soft:#a3adb8;
+--line:#3a424b;--tint:#1e2329;--best:#6fdc93;--link:#7fb4ff;--warm:240 140 60;
+--k0:#6cb0ff;--k1:#ff9c66;--k2:#5fd38a;--k3:#c99bff;--k4:#5bd0e6;--k5:#e6c04f}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:80rem;padding:1rem 1.25rem 3rem;background:var(--paper);
+color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+h1{font-size:1.5rem;line-height:1.25;margin:.4em 0}h2{font-size:1.15rem;margin:2em 0 .5em}
+a{color:var(--link)}.note,figcaption small{color:var(--soft)}
+nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:.5em 0}
+.scroll{overflow-x:auto;max-width:100%}
+.scroll:focus-visible,button:focus-visible,input:focus-visible,summary:focus-visible{
+outline:2px solid var(--link);outline-offset:2px}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+caption{text-align:left;color:var(--soft);padding:.25em 0}
+th,td{padding:.3em .65em;border-bottom:1px solid var(--line);white-space:nowrap;text-align:left}
+thead th{border-bottom:2px solid var(--ink);background:var(--paper);vertical-align:bottom}
+.n{text-align:right}tbody tr:hover{background:var(--tint)}
+th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;
+padding:0;cursor:pointer}
+th[aria-sort=ascending] button::after{content:" ▲"}
+th[aria-sort=descending] button::after{content:" ▼"}
+.best{font-weight:700;color:var(--best)}.tied{text-decoration:underline}
+.spread,.diff{color:var(--soft)}.state{font-style:italic;color:var(--soft)}
+label{display:inline-flex;gap:.5em;align-items:center;flex-wrap:wrap}
+input,select{font:inherit;color:inherit;background:var(--tint);border:1px solid var(--soft);
+border-radius:4px;padding:.25em .5em;max-width:100%}
+button.page{font:inherit;color:inherit;background:var(--tint);border:1px solid var(--soft);
+border-radius:4px;padding:.15em .7em;cursor:pointer}button.page:disabled{opacity:.45}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1.5rem}
+figure{margin:0}figcaption{font-weight:600;margin-bottom:.3em}
+figure>svg{width:100%;height:auto;display:block;background:var(--paper)}
+svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
+svg .axis line{stroke:var(--line)}svg .axis text{fill:var(--soft)}svg .axis .name{fill:var(--ink)}
+polyline{fill:none;stroke-width:2}.d1{stroke-dasharray:6 3}
+.l0{stroke:var(--k0)}.l1{stroke:var(--k1)}.l2{stroke:var(--k2)}.l3{stroke:var(--k3)}
+.l4{stroke:var(--k4)}.l5{stroke:var(--k5)}
+.legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3em 0;
+font-size:.875rem}.legend li{display:flex;align-items:center;gap:.4em}
+.legend svg{width:28px;height:8px}
+.frontline{stroke:var(--k0);stroke-dasharray:4 3;stroke-width:1.5}
+.front circle{fill:var(--k0)}.near circle{fill:var(--paper);stroke:var(--k0);stroke-width:1.5}
+.beaten circle{fill:var(--soft)}.front path,.near path,.beaten path{stroke:var(--soft);fill:none}
+.heat td{text-align:right;background:rgb(var(--warm)/calc(var(--heat,0%)*.6))}
+.heat{margin-bottom:1rem}
+details{border-bottom:1px solid var(--line)}summary{cursor:pointer;padding:.4em 0}
+dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15em 1em;margin:.2em 0 1em}
+dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
+dd code{font-size:.9em;background:var(--tint);padding:.1em .3em;border-radius:3px}
+.skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--paper)}
+@media (max-width:40rem){body{padding:.75rem}dl{grid-template-columns:1fr}dt{margin-top:.4em}}
+@media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#999;--tint:#fff;--best:#000;
+--k0:#0b62c4;--k1:#c2410c;--k2:#15803d;--k3:#9333ea;--k4:#0e7490;--k5:#a16207}
+body{max-width:none;padding:0;font-size:9pt}nav,.tools,.skip{display:none}
+.scroll{overflow:visible}figure,tr,details{break-inside:avoid}thead{display:table-header-group}
+th,td{padding:.15em .4em}.heat td{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+)css";
+
+constexpr const char* kPageScript = R"js(
+"use strict";
+const rows = [...document.querySelectorAll("#report tbody tr")];
+const body = document.querySelector("#report tbody");
+const filter = document.querySelector("#filter"), told = document.querySelector("#told");
+const heads = [...document.querySelectorAll("#report thead th")];
+const back = document.querySelector("#back"), on = document.querySelector("#on");
+const texts = rows.map(row => row.textContent.toLowerCase());
+const places = new Map(rows.map((row, i) => [row, i]));
+const size = 200;
+let order = rows, page = 0;
+// A number compares as one, a text as text; cells without a value come last either way.
+function key(row, column) {
+  const cell = row.cells[column], value = cell.dataset.v;
+  return value === undefined ? cell.textContent : Number(value);
+}
+function compare(column, sign) {
+  return (a, b) => {
+    const x = key(a, column), y = key(b, column);
+    const kind = v => typeof v === "number" ? 0 : v === "–" ? 2 : 1;
+    if (kind(x) !== kind(y)) return kind(x) - kind(y);
+    if (kind(x) === 0) return sign * (x - y);
+    return sign * x.localeCompare(y, undefined, {numeric: true});
+  };
+}
+function show() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const kept = order.filter(row => words.every(word => texts[places.get(row)].includes(word)));
+  const pages = Math.max(1, Math.ceil(kept.length / size));
+  page = Math.min(page, pages - 1);
+  body.replaceChildren(...kept.slice(page * size, (page + 1) * size));
+  told.textContent = `${kept.length} of ${rows.length} rows` +
+    (pages > 1 ? `, page ${page + 1} of ${pages}` : "");
+  back.hidden = on.hidden = pages < 2;
+  back.disabled = page === 0;
+  on.disabled = page === pages - 1;
+}
+heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
+  const down = head.getAttribute("aria-sort") === "ascending";
+  heads.forEach(other => other.removeAttribute("aria-sort"));
+  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  order = [...rows].sort(compare(column, down ? -1 : 1));
+  page = 0;
+  show();
+}));
+filter.addEventListener("input", () => { page = 0; show(); });
+back.addEventListener("click", () => { --page; show(); });
+on.addEventListener("click", () => { ++page; show(); });
+document.querySelector(".tools").hidden = false;
+// All rows go on paper.
+addEventListener("beforeprint", () => body.replaceChildren(...order));
+addEventListener("afterprint", show);
+show();
+// Runs are drawn when they are looked for: ten thousand at once would make the page slow.
+const data = JSON.parse(document.querySelector("#runs-data").textContent);
+const list = document.querySelector("#runs"), find = document.querySelector("#find");
+function element(name, text, parent) {
+  const out = document.createElement(name);
+  if (text !== null) out.textContent = text;
+  parent.append(out);
+  return out;
+}
+function runs() {
+  const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const most = 50, kept = data.filter(run => words.every(word => run.text.includes(word)));
+  list.replaceChildren();
+  for (const run of kept.slice(0, most)) {
+    const details = element("details", null, list);
+    element("summary", `${run.name} (${run.state})`, details);
+    const facts = element("dl", null, details);
+    for (const [name, value] of run.facts) {
+      element("dt", name, facts);
+      const cell = element("dd", null, facts);
+      element(name === "command" ? "code" : "span", value, cell);
+    }
+  }
+  document.querySelector("#found").textContent =
+    kept.length > most ? `the first ${most} of ${kept.length} runs` : `${kept.length} runs`;
+}
+if (find) {
+  for (const run of data)
+    run.text = [run.name, run.state, ...run.facts.flat()].join(" ").toLowerCase();
+  find.addEventListener("input", runs);
+  runs();
+}
+)js";
+
+}  // namespace xp
