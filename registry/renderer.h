@@ -70,6 +70,7 @@ struct HeatMap {
   std::vector<std::string> rows, columns;
   std::vector<std::vector<double>> values;
   int decimals = 2;
+  bool is_by_column = false;  ///< the columns are different figures: each has its own scale
 };
 
 /// One run and where its figures come from.

@@ -177,7 +177,7 @@ struct LaunchSection {
 struct ReportSection {
   static constexpr Scope kScope = Scope::kNone;
   std::vector<std::string> rows,
-      columns = {"bleu", "tokens_per_second", "step_ms", "inter_node_bytes"}, pool;
+      columns = {"bleu", "tokens_per_second", "step_ms", "inter_node_bytes"}, pool, files;
   std::string baseline, where, pivot, sort, format = "table";
 
   void describe(auto& field) {
@@ -189,6 +189,8 @@ struct ReportSection {
     field("sort", sort, "a column; - before it sorts downwards");
     field("pool", pool,
           "\"layout\": pool trainings that differ only in nodes x ranks (quality only)");
+    field("files", files,
+          "`xp report --write` keeps the report there, `--check` compares; beside the experiment");
     field("format", format, "how it is printed: a component of kind `renderer`");
   }
 };

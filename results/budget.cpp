@@ -73,11 +73,8 @@ Budget parse_budget(const std::string& text) {
   const size_t equals = text.find('=');
   Budget out;
   out.kind = text.substr(0, equals);
-  if (std::find(kKinds.begin(), kKinds.end(), out.kind) == kKinds.end()) {
-    const std::string near = nearest(out.kind, kKinds);
-    user_error("'{}' in --at is no budget{}; known: {}", out.kind,
-               near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(kKinds, ", "));
-  }
+  if (std::find(kKinds.begin(), kKinds.end(), out.kind) == kKinds.end())
+    user_error("{}", unknown_name("budget for --at", out.kind, kKinds));
   const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
   const auto [end, error] =
       std::from_chars(number.data(), number.data() + number.size(), out.value);

@@ -37,7 +37,7 @@ Levels levels_of(const Rows& rows, size_t key) {
   return out;
 }
 
-std::vector<Observation> observations(const Rows& rows, const Figures& figures,
+std::vector<Observation> observations(const Rows& rows, const Comparison& figures,
                                       const Measure& measure) {
   std::vector<Observation> out;
   for (const Row& row : rows.rows) {
@@ -189,7 +189,7 @@ void Effects::add_interaction(size_t first, size_t second) {
 
 Table effects_table(const ReportSection& section, const ReportInput& input) {
   const Rows rows = rows_of(section, input);
-  const Figures figures(section, input);
+  const Comparison figures(section, input);
   Effects effects{rows, {}, {}, {}, {}};
   for (size_t key = 0; key < rows.keys.size(); ++key)
     effects.levels.push_back(levels_of(rows, key));

@@ -105,7 +105,7 @@ Race run_race(const ReportSection& section, const ReportInput& input,
     user_error("'{}' is no cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
                cost_name);
   }
-  const Figures figures(section, input);
+  const Comparison figures(section, input);
   for (size_t row = 0; row < race.rows.rows.size(); ++row) {
     std::vector<const ReportPoint*> points;
     for (const auto& some : race.rows.rows[row].points)

@@ -35,7 +35,7 @@ void add_settings(Draft& draft, const Rows& rows) {
   }
 }
 
-void add_metric(Draft& draft, Figures& figures, const Rows& rows, const Measure& measure,
+void add_metric(Draft& draft, Comparison& figures, const Rows& rows, const Measure& measure,
                 size_t pivot) {
   std::vector<Sample> samples;
   for (const Row& row : rows.rows)
@@ -104,7 +104,7 @@ std::vector<size_t> row_order(const ReportSection& section, const Draft& draft, 
 
 Table make_report(const ReportSection& section, const ReportInput& input) {
   const Rows rows = rows_of(section, input);
-  Figures figures(section, input);
+  Comparison figures(section, input);
   Draft draft;
   add_settings(draft, rows);
   std::vector<std::string> without_series;

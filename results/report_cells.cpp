@@ -49,8 +49,8 @@ bool beats(double a, double b, Better better) {
 
 }  // namespace
 
-std::optional<double> Figures::value(const ReportPoint& point, const std::string& run,
-                                     const Measure& measure, std::string& missing) const {
+std::optional<double> Comparison::value(const ReportPoint& point, const std::string& run,
+                                        const Measure& measure, std::string& missing) const {
   const ReportRun& measured = run_of(input_, run);
   if (input_.at) {
     const auto found = value_at(*input_.at, input_, point, measure.key);
@@ -73,8 +73,8 @@ std::optional<double> Figures::value(const ReportPoint& point, const std::string
   return *found / *predicted;
 }
 
-Sample Figures::sample(const std::vector<const ReportPoint*>& points,
-                       const Measure& measure) const {
+Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
+                          const Measure& measure) const {
   // By seed and run: seeds that share a run count once.
   std::map<std::pair<int64_t, std::string>, double> found;
   std::set<std::string> seen, machines, layouts;
@@ -105,7 +105,7 @@ Sample Figures::sample(const std::vector<const ReportPoint*>& points,
   return out;
 }
 
-const std::vector<double>* Figures::scores_of(const std::string& run, const Measure& measure) {
+const std::vector<double>* Comparison::scores_of(const std::string& run, const Measure& measure) {
   const std::string key = measure.key + "/" + run;
   if (const auto known = scores_.find(key); known != scores_.end()) return &known->second;
   const auto directions = input_.sentences(run, measure.key);
@@ -120,7 +120,7 @@ const std::vector<double>* Figures::scores_of(const std::string& run, const Meas
   return &scores_.emplace(key, std::move(mean)).first->second;
 }
 
-std::optional<Resampled> Figures::resampled(const Sample& sample, const Measure& measure) {
+std::optional<Resampled> Comparison::resampled(const Sample& sample, const Measure& measure) {
   if (!input_.sentences || !measure.of_evaluation || input_.at) return std::nullopt;
   Resampled out;
   out.seeds = sample.seeds;
@@ -137,8 +137,8 @@ std::optional<Resampled> Figures::resampled(const Sample& sample, const Measure&
   return out;
 }
 
-std::optional<Figures::Test> Figures::test(const Sample& a, const Sample& b,
-                                           const Measure& measure) {
+std::optional<Comparison::Test> Comparison::test(const Sample& a, const Sample& b,
+                                                 const Measure& measure) {
   const auto ours = resampled(a, measure);
   const auto theirs = ours ? resampled(b, measure) : std::nullopt;
   const Moments left = moments(a.values), right = moments(b.values);
@@ -154,8 +154,8 @@ std::optional<Figures::Test> Figures::test(const Sample& a, const Sample& b,
   return Test{*p, std::nullopt};
 }
 
-void Figures::add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
-                              const Measure& measure, std::vector<Cell>& cells) {
+void Comparison::add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
+                                 const Measure& measure, std::vector<Cell>& cells) {
   std::vector<size_t> tested;
   std::vector<double> p;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -186,8 +186,8 @@ void Figures::add_differences(const std::vector<Sample>& samples, const std::vec
 
 // Marks the best cells, and those that chance may have kept from being it; where all are equal
 // there is nothing to mark.
-void Figures::mark_best(const std::vector<Sample>& samples, const Measure& measure,
-                        std::vector<Cell>& cells) {
+void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& measure,
+                           std::vector<Cell>& cells) {
   if (measure.better == Better::kNeither) return;
   std::optional<size_t> best, worst;
   for (size_t i = 0; i < cells.size(); ++i) {
@@ -212,8 +212,8 @@ void Figures::mark_best(const std::vector<Sample>& samples, const Measure& measu
     cells[tested[k]].is_tied = corrected[k] >= kSignificance;
 }
 
-std::vector<Cell> Figures::cells(const std::vector<Sample>& samples, const std::vector<Row>& rows,
-                                 const Measure& measure) {
+std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
+                                    const std::vector<Row>& rows, const Measure& measure) {
   std::vector<Cell> out;
   for (const Sample& sample : samples) {
     Cell cell;

@@ -27,9 +27,9 @@ struct Sample {
 };
 
 /// Reads samples and compares them.
-class Figures {
+class Comparison {
  public:
-  Figures(const ReportSection& section, const ReportInput& input)
+  Comparison(const ReportSection& section, const ReportInput& input)
       : input_(input), pools_layout_(pools_layout(section)) {}
 
   /// Speed on different machines or layouts, bytes of different layouts and, unless the report

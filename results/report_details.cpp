@@ -88,7 +88,7 @@ std::vector<Value> values_of(const Rows& rows, size_t key) {
 }
 
 // The mean of a score over all rows that have both values.
-HeatMap crossed(const Rows& rows, const Figures& figures, const Measure& measure,
+HeatMap crossed(const Rows& rows, const Comparison& figures, const Measure& measure,
                 const std::pair<size_t, size_t>& keys) {
   const auto [first, second] = keys;
   const auto downwards = values_of(rows, first), across = values_of(rows, second);
@@ -122,7 +122,7 @@ HeatMap crossed(const Rows& rows, const Figures& figures, const Measure& measure
 // Every pair of settings with at least two numbers each that were crossed.
 void add_crossed(const ReportSection& section, const ReportInput& input, const Rows& rows,
                  Details& out) {
-  const Figures figures(section, input);
+  const Comparison figures(section, input);
   if (section.columns.empty()) return;
   const Measure measure = measure_of(section.columns.front());
   for (size_t first = 0; first < rows.keys.size(); ++first) {
@@ -152,6 +152,7 @@ std::optional<HeatMap> router_map(const Store& store, const std::string& trainin
   HeatMap out;
   out.row_name = "layer and part";
   out.column_name = "figure of the router";
+  out.is_by_column = true;
   out.columns.assign(names.begin(), names.end());
   for (const auto& [layer, figures] : found) {
     out.rows.push_back(layer);

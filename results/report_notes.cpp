@@ -88,7 +88,7 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
                                       "over {}, too)",
                                       join(averaged, " and ")));
   }
-  const Figures& figures = report.figures;
+  const Comparison& figures = report.figures;
   if (seen.tested) {
     const char* by = !figures.has_bootstrap()   ? "Welch's test over seeds"
                      : !figures.has_seed_test() ? "paired bootstrap over sentences and seeds"

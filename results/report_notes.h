@@ -13,7 +13,7 @@ struct NotedReport {
   const ReportSection& section;
   const ReportInput& input;
   const Rows& rows;
-  const Figures& figures;
+  const Comparison& figures;
   const Table& table;
   const std::vector<std::string>& without_series;  ///< columns left out at an equal budget
 };

@@ -43,6 +43,25 @@ Store Store::of(const Workspace& workspace, FoldResult& folded) {
   return out;
 }
 
+std::vector<Progress> Store::progress() const {
+  return with_database(path_, [&] {
+    std::vector<Progress> out;
+    SQLite::Statement rows(
+        *database_,
+        "SELECT experiment, count(*), sum(e.state IS 'done'), "
+        "sum(t.state IS 'failed' OR e.state IS 'failed'), "
+        "sum(e.id IS NULL AND t.state IS NOT 'failed' AND (t.id IS NOT NULL OR u.id IS NOT NULL)) "
+        "FROM points p LEFT JOIN runs t ON t.id = p.training LEFT JOIN runs e ON e.id = "
+        "p.evaluation LEFT JOIN unfinished u ON u.id = p.training GROUP BY experiment");
+    while (rows.executeStep()) {
+      out.push_back({rows.getColumn(0).getString(), rows.getColumn(1).getInt64(),
+                     rows.getColumn(2).getInt64(), rows.getColumn(3).getInt64(),
+                     rows.getColumn(4).getInt64()});
+    }
+    return out;
+  });
+}
+
 std::optional<StoredRun> Store::run(const std::string& id) const {
   auto found = runs({id});
   if (found.empty()) return std::nullopt;

@@ -38,6 +38,12 @@ struct StoredRun {
   int64_t nodes = 0, ranks_per_node = 0;  ///< 0 where not recorded
 };
 
+/// How far an experiment has come, by its last plan.
+struct Progress {
+  std::string experiment;
+  int64_t points = 0, done = 0, failed = 0, started = 0;  ///< started: neither done nor failed
+};
+
 class Store {
  public:
   /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:
@@ -61,6 +67,8 @@ class Store {
   /// do. Cost where nothing changed: one stat per run.
   FoldResult fold_in(const Workspace& workspace);
 
+  /// All experiments by name.
+  std::vector<Progress> progress() const;
   std::optional<StoredRun> run(const std::string& id) const;
   /// All runs of `ids` that are here, by id.
   std::map<std::string, StoredRun> runs(const std::vector<std::string>& ids) const;

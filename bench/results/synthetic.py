@@ -107,7 +107,8 @@ def train(folder, figures, draw, points):
                           "seconds": 600 * share, "values": {"bleu": bleu}})
     lines.append({"event": "end", "update": 1000, "seconds": 600, "values": {}})
     (attempt / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "spec.toml").write_text("[launch]\nnodes = 2\nranks_per_node = 2\n[train]\nseed = 1\n")
+    (folder / "spec.toml").write_text(
+        "[launch]\nnodes = 2\nranks_per_node = 2\n[train]\nseed = 1\n")
     (folder / "provenance.json").write_text(json.dumps(
         {"host": "synthetic", "cpu": "none", "revision": "0", "command": ["synthetic.py"]}))
     keys = ("tokens_per_second", "step_ms", "inter_node_bytes", "gradient_inter_node_bytes")

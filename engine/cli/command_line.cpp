@@ -58,6 +58,8 @@ void add_report_options(CLI::App& app, Options& options) {
                  "device_hours=VALUE");
   app.add_option("--pareto", words.pareto,
                  "which rows no other beats both in quality and in this cost, such as step_ms");
+  app.add_flag("--write", words.write, "keep the report in the files that [report] names");
+  app.add_flag("--check", words.check, "fail where a number in those files no longer holds");
   app.add_flag("--effects", words.effects, "mean effect of each setting, and interactions");
 }
 
@@ -96,7 +98,8 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
     app.add_option("--format", options.format, "of export: fairseq-bin");
     app.add_option("--output", options.output, "of export: a new folder");
   }
-  app.add_option("FILE", options.spec, "the experiment file")->required();
+  auto* file = app.add_option("FILE", options.spec, "the experiment file");
+  if (std::string_view(command.name) != "status") file->required();
   app.add_option("--set", options.sets, "PATH=VALUE, as if written in the file; PATH may be a tail")
       ->type_size(1)
       ->allow_extra_args(false);

@@ -19,6 +19,7 @@ struct ReportWords {
   std::string at;      ///< --at KIND=VALUE
   std::string pareto;  ///< --pareto COST
   bool effects = false;
+  bool write = false, check = false;  ///< the files of [report]
 };
 
 struct Options {

@@ -4,6 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
+#include "engine/cli/report_files.h"
 #include "results/budget.h"
 #include "results/effects.h"
 #include "results/pareto.h"
@@ -35,14 +36,15 @@ std::vector<ReportPoint> report_points(const Plan& plan) {
     if (point.evaluation_id != "?") one.evaluation = point.evaluation_id;
     const Value* seed = find_path(point.settings(), "train.seed");
     if (seed != nullptr) one.seed = *seed;
+    if (point.assessment) one.predicted = point.assessment->figures;
   }
   return out;
 }
 
 /// The settings behind the points of `input`, which are those of the plan in its order.
-class Settings {
+class PointSettings {
  public:
-  Settings(const Experiment& experiment, const ReportInput& input)
+  PointSettings(const Experiment& experiment, const ReportInput& input)
       : experiment_(experiment), input_(input) {}
 
   Value at(const ReportPoint& point, const std::string& path) const {
@@ -134,6 +136,53 @@ Table wanted_table(const ReportSection& section, const ReportInput& input, const
   return make_report(section, input);
 }
 
+/// Makes one report in any format.
+class Reporter {
+ public:
+  Reporter(const ReportSection& section, const ReportInput& input, const Store& store,
+           const Options& options)
+      : section_(section), input_(input), store_(store), options_(options) {}
+
+  std::string text(const std::string& format, bool is_kept) const {
+    const auto renderer = make_part<Renderer>({{"use", format}});
+    Table table = wanted_table(section_, input_, options_);
+    if (renderer->wants_details()) table.details = report_details(section_, input_, store_);
+    return is_kept ? renderer->render(kept_table(std::move(table)), false)
+                   : renderer->render(table, wants_colour());
+  }
+
+ private:
+  const ReportSection& section_;
+  const ReportInput& input_;
+  const Store& store_;
+  const Options& options_;
+};
+
+// `--write` and `--check`: the files lie beside the experiment.
+int keep_files(const Reporter& reporter, const ReportSection& section, const Spec& spec,
+               const Options& options) {
+  if (section.files.empty())
+    user_error("[report] of '{}' names no files: files = [\"table.tex\"]", options.spec);
+  size_t failed = 0;
+  for (const auto& name : section.files) {
+    const std::filesystem::path file = spec.folder() / name;
+    const std::string text = reporter.text(format_of(file), true);
+    if (options.report.write) {
+      write_atomic(file, text);
+      fmt::print("wrote {}\n", file.string());
+      continue;
+    }
+    const auto found = differences(file, text);
+    for (const auto& difference : found)
+      fmt::print("{}\n", difference);
+    failed += found.empty() ? 0 : 1;
+  }
+  if (failed == 0) return Exit::kDone;
+  fmt::print(stderr, "{} of {} files do not follow from the store; next: {} --write\n", failed,
+             section.files.size(), next_command(options, "report"));
+  return Exit::kMachine;
+}
+
 }  // namespace
 
 int report_command(const Options& typed) {
@@ -142,7 +191,6 @@ int report_command(const Options& typed) {
   if (!experiment) return Exit::kSpec;
   const Workspace workspace{options.workspace};
   const ReportSection section = report_section(*experiment, options);
-  const auto renderer = make_part<Renderer>({{"use", section.format}});
   FoldResult folded;
   const Store store = Store::of(workspace, folded);
   for (const auto& problem : folded.problems)
@@ -153,7 +201,7 @@ int report_command(const Options& typed) {
   input.file = options.spec;
   input.points = report_points(experiment->plan);
   input.runs = report_runs(workspace, store, input.points);
-  const Settings settings(*experiment, input);
+  const PointSettings settings(*experiment, input);
   input.where = settings.test(experiment->spec.report_where);
   input.is_baseline = settings.test(experiment->spec.report_baseline);
   input.setting = [&](const ReportPoint& point, const std::string& name) {
@@ -167,9 +215,10 @@ int report_command(const Options& typed) {
     return store.series(training, metric);
   };
   if (!options.report.at.empty()) input.at = parse_budget(options.report.at);
-  Table table = wanted_table(section, input, options);
-  if (renderer->wants_details()) table.details = report_details(section, input, store);
-  fmt::print("{}", renderer->render(table, wants_colour()));
+  const Reporter reporter(section, input, store, options);
+  if (options.report.write || options.report.check)
+    return keep_files(reporter, section, experiment->spec, typed);
+  fmt::print("{}", reporter.text(section.format, false));
   return Exit::kDone;
 }
 

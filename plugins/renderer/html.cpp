@@ -18,7 +18,7 @@ std::string difference(const Column& column, const Cell& cell) {
                                 ? fmt::format("{:+.1f}%", 100 * cell.difference)
                                 : fmt::format("{:+.{}f}", cell.difference, column.decimals);
   const std::string p = cell.p ? fmt::format(" title=\"p = {:.3g}\"", *cell.p) : "";
-  return fmt::format(" <span class=\"diff\"{}>{}{}</span>", p, value,
+  return fmt::format(" <span class=\"diff\"{}>Δ {}{}</span>", p, value,
                      cell.is_significant ? "<abbr title=\"more than chance\">†</abbr>" : "");
 }
 

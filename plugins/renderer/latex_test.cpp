@@ -63,9 +63,9 @@ $\alpha$\_$\beta$ & BLEU & $\Delta$ & bytes MB/step & $\Delta$ \\
 \midrule
 a\_b \& c & \textbf{20.50} {\scriptsize$\pm$ 0.25 (3)} &  & 5.0 {\scriptsize$\pm$ 0.0 (3)} &  \\
 é\textasciitilde{}\textasciicircum{}\textbackslash{}\{\}\$\#\%)"
-            R"(\textless{}\textgreater{}\textbar{}''-{}-ü $\times$ $\leq$)"
-            R"( & \underline{20.25} {\scriptsize$\pm$ 0.25 (3)} & $-0.25$$^{\dagger}$ &)"
-            R"( 7.5 {\scriptsize$\pm$ 0.0 (3)} & $+50.0\%$ \\
+        R"(\textless{}\textgreater{}\textbar{}''-{}-ü $\times$ $\leq$)"
+        R"( & \underline{20.25} {\scriptsize$\pm$ 0.25 (3)} & $-0.25$$^{\dagger}$ &)"
+        R"( 7.5 {\scriptsize$\pm$ 0.0 (3)} & $+50.0\%$ \\
 -- & not run &  & -- &  \\
 \bottomrule
 \end{tabular}

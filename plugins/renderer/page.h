@@ -30,10 +30,12 @@ padding:0;cursor:pointer}
 th[aria-sort=ascending] button::after{content:" ▲"}
 th[aria-sort=descending] button::after{content:" ▼"}
 .best{font-weight:700;color:var(--best)}.tied{text-decoration:underline}
-.spread,.diff{color:var(--soft)}.state{font-style:italic;color:var(--soft)}
+.spread,.diff{color:var(--soft)}.diff{display:block;font-size:.85em}
+.state{font-style:italic;color:var(--soft)}
 label{display:inline-flex;gap:.5em;align-items:center;flex-wrap:wrap}
 input,select{font:inherit;color:inherit;background:var(--tint);border:1px solid var(--soft);
 border-radius:4px;padding:.25em .5em;max-width:100%}
+input{width:18rem}
 button.page{font:inherit;color:inherit;background:var(--tint);border:1px solid var(--soft);
 border-radius:4px;padding:.15em .7em;cursor:pointer}button.page:disabled{opacity:.45}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1.5rem}

@@ -228,12 +228,12 @@ std::string svg_of(const Tradeoff& tradeoff) {
 }
 
 std::string html_of(const HeatMap& map) {
-  Span span;
+  std::vector<Span> spans(map.is_by_column ? map.columns.size() : 1);
+  const auto span_of = [&](size_t column) -> Span& { return spans[map.is_by_column ? column : 0]; };
   for (const auto& row : map.values) {
-    for (const double value : row)
-      span.take(value);
+    for (size_t column = 0; column < row.size(); ++column)
+      span_of(column).take(row[column]);
   }
-  const double width = span.high > span.low ? span.high - span.low : 1;
   std::string out = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table "
       "class=\"heat\"><caption>{0}</caption><thead><tr><th scope=\"col\">{1} \\ {2}</th>",
@@ -243,11 +243,14 @@ std::string html_of(const HeatMap& map) {
   out += "</tr></thead><tbody>";
   for (size_t row = 0; row < map.rows.size(); ++row) {
     out += "<tr><th scope=\"row\">" + html_escaped(map.rows[row]) + "</th>";
-    for (const double value : map.values[row]) {
+    for (size_t column = 0; column < map.values[row].size(); ++column) {
+      const double value = map.values[row][column];
       if (!std::isfinite(value)) {
         out += "<td>–</td>";
         continue;
       }
+      const Span& span = span_of(column);
+      const double width = span.high > span.low ? span.high - span.low : 1;
       out += fmt::format("<td style=\"--heat:{:.0f}%\">{:.{}f}</td>",
                          100 * (value - span.low) / width, value, map.decimals);
     }
