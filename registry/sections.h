@@ -29,6 +29,41 @@ struct CleaningSection {
   }
 };
 
+/// [corpus.language_tokens]: tags that tell a model of several languages which ones are meant. They
+/// are put on when pairs are read, so the prepared corpus does not depend on them.
+struct LanguageTokensSection {
+  std::string source = "none", placement = "prefix";
+  std::optional<bool> target;
+
+  void describe(auto& field) {
+    field("source", source,
+          "tag of the source sentence: the language it is in, that it is to be "
+          "translated to, or both",
+          one_of({"none", "source", "target", "pair"}), Scope::kTrain);
+    field("target", target,
+          "the target sentence has its language's tag; default true with several directions",
+          Limit{}, Scope::kTrain);
+    field("placement", placement,
+          "before the sentence, or in place of the source's </s> and the decoder's first symbol",
+          one_of({"prefix", "replace-eos-bos"}), Scope::kTrain);
+  }
+};
+
+/// [corpus.sampling]: how much of each direction an epoch has.
+struct SamplingSection {
+  std::string method = "proportional";
+  double temperature = 1.5;
+
+  void describe(auto& field) {
+    field("method", method,
+          "every pair once an epoch, as much of each direction, or shares to the power of 1 / "
+          "temperature",
+          one_of({"proportional", "uniform", "temperature"}), Scope::kTrain);
+    field("temperature", temperature, "1 = proportional; large = uniform", at_least(1),
+          Scope::kTrain);
+  }
+};
+
 /// [corpus] keys shared by every kind of corpus.
 struct CorpusSection {
   static constexpr Scope kScope = Scope::kCorpus;
@@ -36,6 +71,8 @@ struct CorpusSection {
   std::vector<std::string> pairs = {"en-fr"};
   int64_t max_length = 100;
   CleaningSection cleaning;
+  LanguageTokensSection language_tokens;
+  SamplingSection sampling;
   Value vocabulary;
 
   void describe(auto& field) {
@@ -44,6 +81,8 @@ struct CorpusSection {
     field("max_length", max_length, "pieces; longer training pairs are dropped and counted",
           at_least(1, "pieces"));
     field.table("cleaning", cleaning);
+    field.table("language_tokens", language_tokens);
+    field.table("sampling", sampling);
     field.component("vocabulary", "tokenizer", vocabulary, "sentencepiece",
                     "how text becomes pieces");
   }

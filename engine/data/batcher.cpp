@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/base/split_mix.h"
 
 #include <algorithm>
 #include <tuple>
@@ -11,32 +12,15 @@
 namespace xp {
 namespace {
 
-// SplitMix64: a counter-like stream whose values are the same with every standard library.
-class Stream {
- public:
-  explicit Stream(uint64_t seed) : state_(seed) {}
-  uint64_t next() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return z ^ (z >> 31);
-  }
-  /// Below `bound`, which is far below 2^64, so that the bias of the remainder does not matter.
-  uint64_t below(uint64_t bound) { return next() % bound; }
-
- private:
-  uint64_t state_;
-};
-
 template <class T>
-void shuffle(std::vector<T>& items, Stream& stream) {
+void shuffle(std::vector<T>& items, SplitMix& stream) {
   for (size_t i = items.size(); i > 1; --i)
     std::swap(items[i - 1], items[stream.below(i)]);
 }
 
 // By the longer side, then by the shorter one; equals in random order.
 std::vector<uint32_t> sorted_by_length(std::span<const PairLength> lengths, uint32_t max_length,
-                                       Stream& stream, std::vector<uint32_t>& too_long) {
+                                       SplitMix& stream, std::vector<uint32_t>& too_long) {
   struct Key {
     uint64_t length, tie;
     uint32_t index;
@@ -74,7 +58,7 @@ Epoch plan_epoch(std::span<const PairLength> lengths, const BatchRule& rule, int
   check(lengths.size() < UINT32_MAX, "a plan has less than 2^32 pairs");
   Epoch plan;
   plan.ranks = rule.ranks;
-  Stream stream(seed_for(rule.seed, "batches", epoch));
+  SplitMix stream(seed_for(rule.seed, "batches", epoch));
   const auto limit = static_cast<uint32_t>(std::min<int64_t>(rule.max_tokens, 1 << 30));
   const auto order = sorted_by_length(lengths, limit, stream, plan.too_long);
 

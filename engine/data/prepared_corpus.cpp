@@ -95,4 +95,17 @@ PreparedCorpus open_corpus(const fs::path& folder) {
   return out;
 }
 
+PreparedCorpus open_corpus(const fs::path& folder, const Value& corpus_settings) {
+  PreparedCorpus out = open_corpus(folder);
+  const auto section = bind_settings<CorpusSection>(corpus_settings);
+  out.tags_ = LanguageTags(section.language_tokens, out.directions());
+  return out;
+}
+
+std::optional<int32_t> PreparedCorpus::tag(const Direction& direction, Side side) const {
+  const auto number = side == Side::kSource ? tags_.source(direction) : tags_.target(direction);
+  if (!number) return std::nullopt;
+  return vocabulary(side).size() + *number;
+}
+
 }  // namespace xp

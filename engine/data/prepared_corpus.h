@@ -8,6 +8,7 @@
 //   stats.json                      pairs read, kept and dropped with reasons; tokens
 #pragma once
 
+#include "engine/data/language_tokens.h"
 #include "engine/data/token_set.h"
 #include "registry/corpus.h"
 #include "registry/tokenizer.h"
@@ -33,6 +34,15 @@ class PreparedCorpus {
   const Vocabulary& vocabulary(Side side = Side::kSource) const;
   bool is_joint() const { return vocabularies_.size() == 1; }
 
+  /// The tags of [corpus.language_tokens]; none unless opened with settings. Token files have none.
+  const LanguageTags& tags() const { return tags_; }
+  /// Ids of a side, those of tags included.
+  int32_t num_ids(Side side) const {
+    return vocabulary(side).size() + static_cast<int32_t>(tags_.names().size());
+  }
+  /// The id of the tag of a side's sentences; nothing where they have none.
+  std::optional<int32_t> tag(const Direction& direction, Side side) const;
+
   /// Raises kUser where the corpus has no such subset: the message names those it has.
   TokenSet tokens(const std::string& subset, const Direction& direction, Side side) const;
 
@@ -51,6 +61,7 @@ class PreparedCorpus {
 
  private:
   friend PreparedCorpus open_corpus(const fs::path& folder);
+  friend PreparedCorpus open_corpus(const fs::path& folder, const Value& corpus_settings);
   fs::path file(const std::string& subset, const Direction& direction, Side side,
                 const char* ending) const;
   fs::path folder_;
@@ -58,9 +69,13 @@ class PreparedCorpus {
   std::vector<std::string> subsets_;
   std::vector<std::unique_ptr<Vocabulary>> vocabularies_;
   Value stats_;
+  LanguageTags tags_;
 };
 
 /// Opens what `prepare_corpus` made. Raises kMachine where it is missing or damaged.
 PreparedCorpus open_corpus(const fs::path& folder);
+
+/// The same, with the tags that the table [corpus] asks for.
+PreparedCorpus open_corpus(const fs::path& folder, const Value& corpus_settings);
 
 }  // namespace xp

@@ -32,15 +32,17 @@ struct Candidate {
 
 class Search {
  public:
-  Search(TranslationModel& model, const std::vector<Pieces>& sources, const BeamRule& rule)
-      : model_(model), rule_(rule), results_(sources.size()) {
+  Search(TranslationModel& model, const std::vector<Pieces>& sources, const BeamRule& rule,
+         const TagRule& tags)
+      : model_(model), rule_(rule), tags_(tags), results_(sources.size()) {
     std::vector<Pieces> with_end = sources;
     for (auto& source : with_end)
-      source.push_back(Special::kEnd);
+      source.push_back(tags.source_end);
     for (size_t i = 0; i < sources.size(); ++i) {
       const double longest =
           rule.max_length_a * static_cast<double>(sources[i].size()) + rule.max_length_b;
-      open_.push_back({i, std::max<int64_t>(1, static_cast<int64_t>(longest)), {}, {}});
+      open_.push_back(
+          {i, std::max<int64_t>(1, static_cast<int64_t>(longest)) + (tags.first ? 1 : 0), {}, {}});
       open_.back().rows.resize(static_cast<size_t>(rule.beam));
       // Equal beginnings would fill the beam with copies: only the first row is alive at first.
       for (size_t k = 1; k < open_.back().rows.size(); ++k)
@@ -56,6 +58,7 @@ class Search {
     auto log_p_RV = torch::log_softmax(model_.step(*state_, piece_R), /*dim=*/1, torch::kFloat);
     log_p_RV.select(1, Special::kPad).fill_(-INFINITY);
     log_p_RV.select(1, Special::kBegin).fill_(-INFINITY);
+    forbid_tags(log_p_RV);
     const int64_t width = std::min(2 * rule_.beam, log_p_RV.size(1));
     const auto [best_RW, piece_RW] = log_p_RV.topk(width, 1);
     const auto end_R = log_p_RV.select(1, Special::kEnd).contiguous();
@@ -78,14 +81,29 @@ class Search {
     if (!open_.empty()) model_.reorder(*state_, torch::tensor(from, torch::kLong));
   }
 
-  std::vector<Pieces> take() { return std::move(results_); }
+  std::vector<Pieces> take() {
+    for (auto& pieces : results_)
+      if (tags_.first && !pieces.empty()) pieces.erase(pieces.begin());
+    return std::move(results_);
+  }
 
  private:
+  // Only the tag can come first, where there is one; none can come later.
+  void forbid_tags(torch::Tensor& log_p_RV) const {
+    if (length_ == 0 && tags_.first) {
+      const auto tag_R = log_p_RV.select(1, *tags_.first).clone();
+      log_p_RV.fill_(-INFINITY);
+      log_p_RV.select(1, *tags_.first).copy_(tag_R);
+    } else if (tags_.num_pieces > 0) {
+      log_p_RV.slice(1, tags_.num_pieces).fill_(-INFINITY);
+    }
+  }
+
   torch::Tensor last_pieces() const {
     std::vector<int64_t> out;
     for (const auto& sentence : open_) {
       for (const auto& row : sentence.rows)
-        out.push_back(row.pieces.empty() ? Special::kEnd : row.pieces.back());
+        out.push_back(row.pieces.empty() ? tags_.begin : row.pieces.back());
     }
     return torch::tensor(out, torch::kLong);
   }
@@ -102,7 +120,7 @@ class Search {
         out.push_back({so_far + end[k], k, Special::kEnd});
         continue;
       }
-      for (int64_t w = 0; w < width; ++w) {
+      for (int64_t w = 0; w < width && !std::isinf(best[k * width + w]); ++w) {
         out.push_back(
             {so_far + best[k * width + w], k, static_cast<int32_t>(piece[k * width + w])});
       }
@@ -155,6 +173,7 @@ class Search {
 
   TranslationModel& model_;
   BeamRule rule_;
+  TagRule tags_;
   std::vector<Sentence> open_;
   std::vector<Pieces> results_;
   std::unique_ptr<DecodeState> state_;
@@ -164,10 +183,10 @@ class Search {
 }  // namespace
 
 std::vector<Pieces> translate(TranslationModel& model, const std::vector<Pieces>& sources,
-                              const BeamRule& rule, Group& world) {
+                              const BeamRule& rule, Group& world, const TagRule& tags) {
   const torch::NoGradGuard no_grad;
   if (sources.empty()) model.idle_start();
-  Search search(model, sources, rule);
+  Search search(model, sources, rule, tags);
   if (!model.is_collective()) {
     while (!search.is_done())
       search.step();

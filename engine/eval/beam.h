@@ -4,8 +4,10 @@
 #pragma once
 
 #include "registry/model.h"
+#include "registry/tokenizer.h"
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace xp {
@@ -17,6 +19,14 @@ struct BeamRule {
   double max_length_a = 1.2, max_length_b = 10;  ///< longest = a x source length + b, without </s>
 };
 
+/// Tags of languages in the way of the model: what stands where </s> and the first piece would.
+struct TagRule {
+  int32_t source_end = Special::kEnd;  ///< ends every source
+  int32_t begin = Special::kEnd;       ///< the decoder's first symbol
+  std::optional<int32_t> first;        ///< the first piece of every translation, left out of it
+  int32_t num_pieces = 0;              ///< ids from here on are tags, never predicted; 0 = none are
+};
+
 using Pieces = std::vector<int32_t>;
 
 /// The best translation of each source sentence (both without </s>). `sources` may be empty: the
@@ -24,6 +34,6 @@ using Pieces = std::vector<int32_t>;
 /// rank calls it the same number of times. Cost: one decoder step for each target position,
 /// finished sentences leave the batch.
 std::vector<Pieces> translate(TranslationModel& model, const std::vector<Pieces>& sources,
-                              const BeamRule& rule, Group& world);
+                              const BeamRule& rule, Group& world, const TagRule& tags = {});
 
 }  // namespace xp

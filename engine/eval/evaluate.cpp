@@ -57,6 +57,26 @@ std::vector<std::string> collect(const std::map<int64_t, std::string>& own, size
   return out;
 }
 
+// Tags as in training, see Pairs.
+TagRule tag_rule(const PreparedCorpus& corpus, const Direction& direction) {
+  TagRule out;
+  out.num_pieces = corpus.vocabulary(Side::kTarget).size();
+  const auto target = corpus.tag(direction, Side::kTarget);
+  if (!corpus.tags().replaces_ends()) {
+    out.first = target;
+    return out;
+  }
+  out.source_end = corpus.tag(direction, Side::kSource).value_or(Special::kEnd);
+  out.begin = target.value_or(Special::kEnd);
+  return out;
+}
+
+Pieces tagged(Pieces source, const PreparedCorpus& corpus, const Direction& direction) {
+  const auto tag = corpus.tag(direction, Side::kSource);
+  if (tag && !corpus.tags().replaces_ends()) source.insert(source.begin(), *tag);
+  return source;
+}
+
 }  // namespace
 
 std::vector<std::string> translate_subset(TranslationModel& model, const PreparedCorpus& corpus,
@@ -69,6 +89,7 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
   if (wanted > 0 && lengths.size() > wanted) lengths.resize(wanted);
   const auto batches = decode_batches(lengths, rule.max_tokens, world.size());
   const auto& vocabulary = corpus.vocabulary(Side::kTarget);
+  const TagRule tags = tag_rule(corpus, direction);
   std::map<int64_t, std::string> own;
   int64_t done = 0;
   if (progress) progress(0, static_cast<int64_t>(lengths.size()));
@@ -76,8 +97,8 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
     const auto& batch = batches[round + static_cast<size_t>(world.rank())];
     std::vector<Pieces> sources;
     for (const int64_t i : batch)
-      sources.push_back(source.sentence(i));
-    const auto targets = translate(model, sources, rule.beam, world);
+      sources.push_back(tagged(source.sentence(i), corpus, direction));
+    const auto targets = translate(model, sources, rule.beam, world, tags);
     for (size_t k = 0; k < batch.size(); ++k)
       own[batch[k]] = vocabulary.decode(targets[k]);
     for (int64_t rank = 0; rank < world.size(); ++rank) {

@@ -63,9 +63,15 @@ void fill(const Safetensors& file, FlatBuffer& buffer) {
 }  // namespace
 
 Value to_json(const TrainProgress& p) {
+  Value used = Value::array();
+  for (const auto& [ranks, steps] : p.data.used)
+    used.push_back({ranks, steps});
   return {{"update", p.update},
           {"epoch", p.data.epoch},
+          {"window", p.data.window},
           {"step", p.data.step},
+          {"ranks", p.data.ranks},
+          {"used", used},
           {"seconds", p.seconds},
           {"cpu_seconds", p.cpu_seconds},
           {"tokens", p.tokens},
@@ -80,7 +86,9 @@ Value to_json(const TrainProgress& p) {
 TrainProgress progress_from_json(const Value& v) {
   TrainProgress p;
   p.update = v.at("update");
-  p.data = {v.at("epoch"), v.at("step")};
+  p.data = {v.at("epoch"), v.at("window"), v.at("step"), v.at("ranks"), {}};
+  for (const auto& item : v.at("used"))
+    p.data.used.push_back({item.at(0), item.at(1)});
   p.seconds = v.at("seconds");
   p.cpu_seconds = v.at("cpu_seconds");
   p.tokens = v.at("tokens");

@@ -8,32 +8,72 @@
 
 namespace xp {
 
-Pairs::Pairs(const PreparedCorpus& corpus, const std::string& subset) {
+Pairs::Pairs(const PreparedCorpus& corpus, const std::string& subset)
+    : replaces_ends_(corpus.tags().replaces_ends()) {
   for (const auto& direction : corpus.directions()) {
     if (!corpus.has(subset, direction)) continue;
-    Part part{corpus.tokens(subset, direction, Side::kSource),
-              corpus.tokens(subset, direction, Side::kTarget), size()};
-    const auto sources = part.source.lengths(), targets = part.target.lengths();
-    for (size_t i = 0; i < sources.size(); ++i)
-      lengths_.push_back({sources[i] + 1, targets[i] + 1});
-    parts_.push_back(std::move(part));
+    parts_.push_back({corpus.tokens(subset, direction, Side::kSource),
+                      corpus.tokens(subset, direction, Side::kTarget),
+                      corpus.tag(direction, Side::kSource), corpus.tag(direction, Side::kTarget)});
   }
+  length_of_ = [this](PairId pair) -> PairLength {
+    const Part& part = parts_[pair.part];
+    // A tag in place of an end makes nothing longer.
+    const uint32_t source = part.source_tag && !replaces_ends_ ? 2 : 1;
+    const uint32_t target = part.target_tag && !replaces_ends_ ? 2 : 1;
+    return {part.source.length(pair.index) + source, part.target.length(pair.index) + target};
+  };
+}
+
+std::vector<int64_t> Pairs::part_sizes() const {
+  std::vector<int64_t> out;
+  for (const auto& part : parts_)
+    out.push_back(part.source.size());
+  return out;
+}
+
+int64_t Pairs::size() const {
+  int64_t sum = 0;
+  for (const int64_t size : part_sizes())
+    sum += size;
+  return sum;
+}
+
+std::vector<PairLength> Pairs::lengths() const {
+  std::vector<PairLength> out;
+  out.reserve(static_cast<size_t>(size()));
+  for (uint32_t part = 0; part < parts_.size(); ++part) {
+    for (int64_t i = 0; i < parts_[part].source.size(); ++i)
+      out.push_back(length_of_({part, i}));
+  }
+  return out;
 }
 
 Batch Pairs::batch(const std::vector<uint32_t>& pairs) const {
+  std::vector<PairId> ids;
+  for (int64_t pair : pairs) {
+    uint32_t part = 0;
+    for (; pair >= parts_[part].source.size(); ++part)
+      pair -= parts_[part].source.size();
+    ids.push_back({part, pair});
+  }
+  return batch(ids);
+}
+
+Batch Pairs::batch(const std::vector<PairId>& pairs) const {
   Batch out;
   out.num_sentences = static_cast<int64_t>(pairs.size());
   if (out.empty()) return out;
   std::vector<std::vector<int32_t>> sources, targets_in, targets_out;
-  for (const uint32_t pair : pairs) {
-    const auto after = std::upper_bound(parts_.begin(), parts_.end(), int64_t{pair},
-                                        [](int64_t i, const Part& part) { return i < part.first; });
-    const Part& part = *std::prev(after);
-    auto source = part.source.sentence(pair - part.first),
-         target = part.target.sentence(pair - part.first);
-    auto& in = targets_in.emplace_back(1, Special::kEnd);
+  for (const auto& pair : pairs) {
+    const Part& part = parts_[pair.part];
+    auto source = part.source.sentence(pair.index), target = part.target.sentence(pair.index);
+    if (part.source_tag && !replaces_ends_) source.insert(source.begin(), *part.source_tag);
+    source.push_back(part.source_tag && replaces_ends_ ? *part.source_tag : Special::kEnd);
+    if (part.target_tag && !replaces_ends_) target.insert(target.begin(), *part.target_tag);
+    auto& in = targets_in.emplace_back();
+    in.push_back(part.target_tag && replaces_ends_ ? *part.target_tag : Special::kEnd);
     in.insert(in.end(), target.begin(), target.end());
-    source.push_back(Special::kEnd);
     target.push_back(Special::kEnd);
     out.num_tokens += static_cast<int64_t>(target.size());
     sources.push_back(std::move(source));
@@ -45,27 +85,71 @@ Batch Pairs::batch(const std::vector<uint32_t>& pairs) const {
   return out;
 }
 
-BatchStream::BatchStream(const Pairs& pairs, const BatchRule& rule, int64_t rank,
-                         DataPosition start)
-    : pairs_(pairs), rule_(rule), rank_(rank), position_(start) {
-  epoch_ = plan_epoch(pairs_.lengths(), rule_, position_.epoch);
-  if (epoch_.num_steps() == 0) {
-    user_error("no training pair fits into 'max_tokens' = {}; the corpus has {} pairs",
-               rule.max_tokens, pairs.size());
+BatchStream::BatchStream(const Pairs& pairs, const BatchRule& rule, const SamplingSection& sampling,
+                         int64_t rank, DataPosition start, Agree agree)
+    : pairs_(pairs),
+      rule_{rule},
+      rank_(rank),
+      position_(std::move(start)),
+      agree_(std::move(agree)),
+      sampler_(pairs.part_sizes(), sampling, rule.seed) {
+  if (position_.ranks != rule.ranks) {
+    if (position_.step > 0) position_.used.push_back({position_.ranks, position_.step});
+    position_.step = 0;
+    position_.ranks = rule.ranks;
   }
+  if (sampler_.size() == 0) user_error("the corpus has no training pair");
+  enter(Window(sampler_, pairs_.length_of(), rule_, rank_, position_.epoch, position_.window,
+               position_.used));
+  make_batch();
+}
+
+void BatchStream::enter(Window window) {
+  window_.emplace(std::move(window));
+  window_->agree(agree_(window_->num_needed()));
+  num_too_long_ += window_->num_too_long();
+  const bool is_last = position_.window + 1 == Window::count(sampler_, rule_);
+  const int64_t epoch = position_.epoch + (is_last ? 1 : 0);
+  const int64_t next = is_last ? 0 : position_.window + 1;
+  next_window_ = std::async(std::launch::async, [this, epoch, next] {
+    return Window(sampler_, pairs_.length_of(), rule_, rank_, epoch, next);
+  });
+}
+
+// Goes on to the next window that has a step, and has its batch made.
+void BatchStream::make_batch() {
+  const int64_t windows = Window::count(sampler_, rule_);
+  for (int64_t empty = 0; position_.step >= window_->num_steps(); ++empty) {
+    if (empty > windows) {
+      user_error("no training pair fits into 'max_tokens' = {}; the corpus has {} pairs",
+                 rule_.batches.max_tokens, pairs_.size());
+    }
+    const bool is_last = position_.window + 1 == windows;
+    position_.epoch += is_last ? 1 : 0;
+    position_.window = is_last ? 0 : position_.window + 1;
+    position_.step = 0;
+    position_.used.clear();
+    enter(next_window_.get());
+  }
+  next_batch_ = std::async(std::launch::async, [this, step = position_.step] {
+    return pairs_.batch(window_->batch(step));
+  });
 }
 
 Batch BatchStream::next() {
-  if (position_.step == epoch_.num_steps()) {
-    position_ = {position_.epoch + 1, 0};
-    epoch_ = plan_epoch(pairs_.lengths(), rule_, position_.epoch);
-  }
-  return pairs_.batch(epoch_.batch(position_.step++, rank_));
+  Batch out = next_batch_.get();
+  ++position_.step;
+  make_batch();
+  return out;
 }
 
 double BatchStream::epochs() const {
+  const double window = static_cast<double>(Window::count(sampler_, rule_));
+  const double share = window_->num_steps() == 0 ? 0
+                                                 : static_cast<double>(position_.step) /
+                                                       static_cast<double>(window_->num_steps());
   return static_cast<double>(position_.epoch) +
-         static_cast<double>(position_.step) / static_cast<double>(epoch_.num_steps());
+         (static_cast<double>(position_.window) + share) / window;
 }
 
 }  // namespace xp

@@ -1,60 +1,89 @@
 // The training pairs of a run as batches: which ones come when, and as tensors.
 #pragma once
 
-#include "engine/data/batcher.h"
 #include "engine/data/prepare.h"
+#include "engine/data/window.h"
 #include "registry/model.h"
 
 #include <cstdint>
+#include <functional>
+#include <future>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace xp {
 
-/// The pairs of one subset in all directions of a corpus, opened for reading.
+/// The pairs of one subset in all directions of a corpus, with its tags, opened for reading.
 class Pairs {
  public:
   Pairs(const PreparedCorpus& corpus, const std::string& subset);
-  const std::vector<PairLength>& lengths() const { return lengths_; }  ///< </s> included
-  int64_t size() const { return static_cast<int64_t>(lengths_.size()); }
+  Pairs(const Pairs&) = delete;
+  Pairs& operator=(const Pairs&) = delete;
 
-  /// These pairs as tensors, in this order.
+  int64_t size() const;                     ///< pairs of all directions
+  std::vector<int64_t> part_sizes() const;  ///< of each direction that has the subset
+  const LengthOf& length_of() const { return length_of_; }
+
+  /// All lengths, </s> and tags included, direction by direction; `plan_epoch` counts pairs so.
+  std::vector<PairLength> lengths() const;
+
+  /// These pairs as tensors, in this order: by number as in `lengths`, or by direction.
   Batch batch(const std::vector<uint32_t>& pairs) const;
+  Batch batch(const std::vector<PairId>& pairs) const;
 
  private:
   struct Part {
     TokenSet source, target;
-    int64_t first;
+    std::optional<int32_t> source_tag, target_tag;
   };
+  bool replaces_ends_;
   std::vector<Part> parts_;
-  std::vector<PairLength> lengths_;
+  LengthOf length_of_;
 };
 
-/// Where training stands in its data; saved with a checkpoint.
+/// Where training stands in its data; saved with a checkpoint. With another number of ranks the
+/// steps so far are kept as used, and what is left of the window is dealt anew.
 struct DataPosition {
-  int64_t epoch = 0;  ///< from 0
-  int64_t step = 0;   ///< micro-batches of this epoch already used by each rank
+  int64_t epoch = 0;   ///< from 0
+  int64_t window = 0;  ///< of this epoch
+  int64_t step = 0;    ///< micro-batches of this window already used by each of `ranks` ranks
+  int64_t ranks = 0;   ///< 0 = not begun
+  std::vector<UsedSteps> used;  ///< of this window, by other numbers of ranks before
 };
 
-/// Endless batches of one rank, epoch after epoch, exactly resumable. Every rank gets the same
-/// number of batches; the last group of an epoch may be empty on some.
+/// The largest of what the ranks name. Collective.
+using Agree = std::function<int64_t(int64_t)>;
+
+/// Endless batches of one rank, epoch after epoch, exactly resumable, made ahead by threads. Every
+/// rank gets the same number of batches; some may be empty where few pairs are left.
 class BatchStream {
  public:
+  /// Collective, as `next` is at the end of each window: `agree` is called on this thread.
   /// Raises kUser where no pair fits the token budget.
-  BatchStream(const Pairs& pairs, const BatchRule& rule, int64_t rank, DataPosition start);
+  BatchStream(const Pairs& pairs, const BatchRule& rule, const SamplingSection& sampling,
+              int64_t rank, DataPosition start, Agree agree);
   Batch next();
   const DataPosition& position() const { return position_; }
   /// Epochs so far, with the fraction of the current one.
   double epochs() const;
-  /// Pairs that are longer than the budget and left out.
-  int64_t num_too_long() const { return static_cast<int64_t>(epoch_.too_long.size()); }
+  /// Pairs of this rank that were longer than the budget and left out, so far.
+  int64_t num_too_long() const { return num_too_long_; }
 
  private:
+  void enter(Window window);
+  void make_batch();
+
   const Pairs& pairs_;
-  BatchRule rule_;
+  WindowRule rule_;
   int64_t rank_;
   DataPosition position_;
-  Epoch epoch_;
+  Agree agree_;
+  Sampler sampler_;
+  std::optional<Window> window_;
+  std::future<Window> next_window_;
+  std::future<Batch> next_batch_;
+  int64_t num_too_long_ = 0;
 };
 
 }  // namespace xp

@@ -76,7 +76,12 @@ class Run {
     resume();
     const BatchRule rule{settings_.max_tokens, world_.size(),
                          seed_for(static_cast<uint64_t>(settings_.seed), "batches")};
-    stream_ = std::make_unique<BatchStream>(pairs, rule, world_.rank(), progress_.data);
+    stream_ = std::make_unique<BatchStream>(pairs, rule, job.sampling, world_.rank(),
+                                            progress_.data, [this](int64_t needed) {
+                                              auto most = torch::full({1}, needed, torch::kLong);
+                                              world_.all_reduce_max(most);
+                                              return most.item<int64_t>();
+                                            });
   }
 
   TrainEnd run();

@@ -24,6 +24,7 @@ using Validation = std::map<std::string, double>;
 
 struct TrainJob {
   TrainSection settings;
+  SamplingSection sampling;
   fs::path checkpoints;                  ///< the folder of the training's checkpoints
   std::function<Validation()> validate;  ///< collective; the model is in evaluation mode meanwhile
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal: save and stop at the next update

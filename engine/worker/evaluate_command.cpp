@@ -81,7 +81,7 @@ int evaluate_command(const WorkerArguments& arguments) {
   const Groups groups = join_groups();
   Group& world = *groups.world;
   const Value settings = load_run_settings(arguments);
-  const PreparedCorpus corpus = open_corpus(arguments.corpus);
+  const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
   const auto eval = bind_settings<EvalSection>(settings.at("eval"));
   const auto model = build_model(settings, corpus, groups, &eval);
   load_parameters(checkpoint_of(arguments.training, eval.checkpoint), *model);

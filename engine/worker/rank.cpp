@@ -52,8 +52,8 @@ Value load_run_settings(const WorkerArguments& arguments) {
 std::shared_ptr<TranslationModel> build_model(const Value& settings, const PreparedCorpus& corpus,
                                               const Groups& groups, const EvalSection* eval) {
   ModelContext context;
-  context.source_vocabulary = corpus.vocabulary(Side::kSource).size();
-  context.target_vocabulary = corpus.vocabulary(Side::kTarget).size();
+  context.source_vocabulary = corpus.num_ids(Side::kSource);
+  context.target_vocabulary = corpus.num_ids(Side::kTarget);
   context.seed = bind_settings<TrainSection>(settings.at("train")).seed;
   context.groups = groups;
   if (eval != nullptr) {

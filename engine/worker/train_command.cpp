@@ -43,18 +43,21 @@ class Validator {
  private:
   double bleu() const {
     double sum = 0;
+    int64_t count = 0;
     DecodeRule rule;
     rule.beam.beam = 1;
     rule.max_tokens = settings_.max_tokens;
     rule.max_sentences = settings_.validate_sentences;
     for (const auto& direction : corpus_.directions()) {
+      if (!corpus_.has("valid", direction)) continue;
+      ++count;
       const auto hypotheses = translate_subset(model_, corpus_, "valid", direction, rule, world_);
       auto references = corpus_.references("valid", direction);
       references.resize(hypotheses.size());
       const auto metric = make_part<Metric>({{"use", "bleu"}});
       sum += metric->score(hypotheses, references, direction.target).front().value;
     }
-    return sum / static_cast<double>(corpus_.directions().size());
+    return sum / static_cast<double>(count);
   }
 
   const PreparedCorpus& corpus_;
@@ -72,12 +75,13 @@ int train_command(const WorkerArguments& arguments) {
   const double started_s = now_s();
   const Groups groups = join_groups();
   const Value settings = load_run_settings(arguments);
-  const PreparedCorpus corpus = open_corpus(arguments.corpus);
+  const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
   const auto model = build_model(settings, corpus, groups, nullptr);
   const Pairs pairs(corpus, "train");
 
   TrainJob job;
   job.settings = bind_settings<TrainSection>(settings.at("train"));
+  job.sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
   job.checkpoints = arguments.folder / "checkpoints";
   job.validate = Validator(corpus, job.settings, *model, groups);
   job.stop = &stop_requested;

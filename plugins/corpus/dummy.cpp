@@ -4,6 +4,7 @@
 // word for word, with couples of an even and an odd rank swapped (as nouns and adjectives are), so
 // a small model learns it.
 #include "engine/base/hash.h"
+#include "engine/base/split_mix.h"
 #include "registry/corpus.h"
 
 #include <algorithm>
@@ -12,28 +13,13 @@
 namespace xp {
 namespace {
 
-// Values of the generator and of these functions are the same everywhere, unlike those of the
-// standard library's distributions.
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : state_(seed) {}
-  double uniform() {
-    uint64_t z = (state_ += 0x9E3779B97F4A7C15u);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1.0p-53;
-  }
-  /// About normal: a sum of uniforms, so that no library's cosine decides a bit.
-  double normal() {
-    double sum = -6;
-    for (int i = 0; i < 12; ++i)
-      sum += uniform();
-    return sum;
-  }
-
- private:
-  uint64_t state_;
-};
+/// About normal: a sum of uniforms, so that no library's cosine decides a bit.
+double normal(SplitMix& draws) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i)
+    sum += draws.uniform();
+  return sum;
+}
 
 // A pronounceable word for every rank; `language` 0 and 1 use other syllables.
 std::string word(int64_t rank, size_t language) {
@@ -84,7 +70,7 @@ struct Dummy final : Corpus {
                                         {"valid", config.valid},
                                         {"test", config.test}}) {
       for (int64_t i = 0; i < count; ++i) {
-        Draws draws(seed_for(static_cast<uint64_t>(config.seed), subset, i));
+        SplitMix draws(seed_for(static_cast<uint64_t>(config.seed), subset, i));
         const auto ranks = sentence(draws);
         const std::string first = text(ranks, 0), second = text(swapped(ranks), 1);
         sink(subset, forward ? first : second, forward ? second : first);
@@ -93,9 +79,9 @@ struct Dummy final : Corpus {
   }
 
  private:
-  std::vector<int64_t> sentence(Draws& draws) const {
+  std::vector<int64_t> sentence(SplitMix& draws) const {
     // Spread 0.6 gives the long tail of real text; exp(0.6^2 / 2) keeps the mean.
-    const double length = std::exp(std::log(config.mean_length) - 0.18 + 0.6 * draws.normal());
+    const double length = std::exp(std::log(config.mean_length) - 0.18 + 0.6 * normal(draws));
     std::vector<int64_t> ranks(static_cast<size_t>(std::clamp(std::round(length), 1.0, 250.0)));
     for (auto& rank : ranks) {
       const auto drawn = std::pow(static_cast<double>(config.words), draws.uniform()) - 1;
