@@ -1,15 +1,15 @@
-"""Text to token file: `xp data prepare` beside SentencePiece's Python module and a dictionary binariser.
+"""Text to token file: `xp data prepare` beside SentencePiece in Python and a dictionary binariser.
 
-usage: python3 bench/data/text_to_tokens.py enfr.tar.xz [--rounds 3] [--pairs 150000] [--xp build/xp]
+usage: python3 bench/data/text_to_tokens.py ARCHIVE [--rounds 3] [--pairs 150000] [--xp build/xp]
 
-Takes the first pairs of train.en and train.fr from the archive (a line of each a pair), learns a
-vocabulary once with xp, then runs in turn, on one core:
+Takes the first pairs of train.en and train.fr from the archive, learns a vocabulary once with xp,
+then runs in turn, on one core:
   xp       `xp data prepare` with that vocabulary: reads, cleans, drops repeats, encodes, writes
   encode   SentencePiece's own encoding of the same lines to ids, one thread
   chain    SentencePiece to pieces, then counting and numbering them and writing 2-byte ids
-and prints CPU seconds, lines per CPU-second and the two ratios that matter, as medians of the rounds;
-then xp once on 1, 2, 4, ... cores. Needs Python's venv and the package index for `sentencepiece`,
-`numpy` (in a venv beside the work, removed with it).
+and prints CPU seconds, lines per CPU-second and the two ratios that matter, as medians of the
+rounds; then xp once on 1, 2, 4, ... cores. Makes a venv with `sentencepiece` and `numpy` beside
+the work and removes it in the end.
 """
 
 import argparse
