@@ -3,6 +3,7 @@
 // Shapes: T tokens on this rank, D model width, E experts of all ranks, X experts on this rank.
 #pragma once
 
+#include "engine/comm/all_to_all.h"
 #include "engine/comm/group.h"
 #include "registry/router.h"
 
@@ -23,8 +24,13 @@ struct MoeCall {
   torch::Tensor logits_TE;  ///< gate logits over all experts; undefined where the exchange has none
   const Router& router;
   CapacityRule capacity;
-  const Groups& groups;
+  const Groups& groups;  ///< `world` is the ranks that hold one set of experts together
   int64_t experts_per_rank = 1;
+  torch::Tensor pad_T;  ///< as in RouteCall
+  Compatibility compatibility = Compatibility::kNone;
+  Draws* draws = nullptr;
+  /// Where exchanges of part `name` ("node", "global") write down what they sent.
+  std::function<Traffic*(const std::string& name)> traffic;
   /// Runs local expert `index` of part `part` on its rows, [n, width of the part] -> the same
   /// shape.
   std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)> expert;
@@ -43,12 +49,18 @@ struct Exchange {
   /// false: every MoE layer is an ordinary FFN without gate or experts.
   virtual bool has_experts() const { return true; }
 
+  /// true: tells the node from the world, so that every rank must hold at least one expert.
+  virtual bool uses_nodes() const { return false; }
+  /// true: token clustering sends rows to nodes, not to experts (seed 4.3, step 4).
+  virtual bool clusters_by_node() const { return false; }
   /// true: the first MoE layer of each stack uses `gshard` instead.
   virtual bool spares_first_layer() const { return false; }
 
   /// Input width of each part's FFN inside one expert: {D}, or the feature slices of SCoMoE-feat.
   /// Raises kUser.
-  virtual std::vector<int64_t> part_widths(int64_t width, const Topology&) const { return {width}; }
+  virtual std::vector<int64_t> part_widths(int64_t width, const Topology&, Compatibility) const {
+    return {width};
+  }
 
   /// The exchange that evaluation uses in place of this one ([eval] alpha, beta); null = this one.
   virtual std::unique_ptr<Exchange> for_evaluation(std::optional<double>,

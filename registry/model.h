@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine/comm/group.h"
+#include "registry/draws.h"
 #include "registry/registry.h"
 
 #include <torch/nn/module.h>
@@ -41,8 +42,10 @@ struct ModelOutput {
 struct Parameter {
   std::string name;  ///< unique over all ranks: experts carry their global number
   torch::Tensor tensor;
-  bool is_expert =
-      false;  ///< lives on one rank only; its gradient is already the sum over all ranks
+  bool is_expert = false;  ///< lives on this rank and those of `copies` only; its gradient is
+                           ///< already the sum over all ranks that send it rows
+  std::shared_ptr<Group> copies;  ///< of an expert: the ranks that hold copies, this one included;
+                                  ///< null: only here. The same for all experts of a model
 };
 
 /// What a model keeps of a set of sentences between decoding steps; owned by the caller.
@@ -85,6 +88,7 @@ struct ModelContext {
   double capacity_fraction = 0;
   std::optional<double> alpha, beta;
   bool evaluating = false;  ///< alpha and beta of [eval] apply (also their defaults)
+  std::shared_ptr<Draws> draws = std::make_shared<Draws>();  ///< of the MoE layers
 };
 
 struct Model {

@@ -3,6 +3,8 @@
 // Shapes: T tokens, E experts, K choices per token, N kept rows (token, expert).
 #pragma once
 
+#include "registry/compatibility.h"
+#include "registry/draws.h"
 #include "registry/registry.h"
 
 #include <torch/types.h>
@@ -20,6 +22,16 @@ struct CapacityRule {
   bool training = true;
 };
 
+/// What a router is asked.
+struct RouteCall {
+  torch::Tensor logits_TE;
+  CapacityRule capacity;
+  torch::Tensor pad_T;  ///< bool: rows that get no expert but count for the capacity and the balance
+                        ///< loss (kSeed); undefined where every row is a token
+  Compatibility compatibility = Compatibility::kNone;
+  Draws* draws = nullptr;  ///< never null inside a model
+};
+
 /// The routing in the form that is sent: rows grouped by expert, in slot order. No S x E x C tensor
 /// exists.
 struct Routing {
@@ -34,9 +46,8 @@ struct Routing {
 struct Router {
   static constexpr const char* kKind = "router";
   virtual ~Router() = default;
-  /// Routes real tokens (pads are not among them); T may be 0. Deterministic given the default
-  /// random generator.
-  virtual Routing route(const torch::Tensor& logits_TE, const CapacityRule& capacity) const = 0;
+  /// T may be 0. Random numbers come from call.draws alone. Evaluation draws none (kNone).
+  virtual Routing route(const RouteCall& call) const = 0;
 };
 
 }  // namespace xp

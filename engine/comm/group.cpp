@@ -8,66 +8,167 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include <fmt/ranges.h>
+
+#include <atomic>
 #include <chrono>
+#include <numeric>
+#include <thread>
 
 namespace xp {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
+// What the groups of a rank share.
+struct Shared {
+  Rendezvous rendezvous;
+  c10::intrusive_ptr<c10d::Store> store;
+  LinkBytes bytes;
+
+  int64_t rank() const { return rendezvous.rank; }
+
+  // The ranks that give no sign of life: c10d tells that a connection broke, not whose. Every rank
+  // whose operation fails signs in the store and looks who else does.
+  std::string absent() {
+    constexpr auto kPatience = std::chrono::seconds(5);
+    std::vector<int64_t> missing;
+    for (int64_t other = 0; other < rendezvous.topology.ranks(); ++other)
+      if (other != rank()) missing.push_back(other);
+    const auto key = [](int64_t of) { return fmt::format("failed-{}", of); };
+    const auto start = Clock::now();
+    try {
+      store->set(key(rank()), "1");
+      while (!missing.empty() && Clock::now() - start < kPatience) {
+        std::erase_if(missing, [&](int64_t other) { return store->check({key(other)}); });
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      }
+    } catch (const std::exception&) {
+      // Rank 0 holds the store. Where it signed it ended as this rank does, after everybody had.
+      if (missing.empty() || missing.front() != 0) return "";
+      missing = {0};
+    }
+    if (missing.empty()) return "";
+    return fmt::format("; no sign of rank{} {}", missing.size() > 1 ? "s" : "",
+                       fmt::join(missing, ", "));
+  }
+};
+
 // Turns what c10d throws into our error; `what` names the operation.
 template <class Call>
-auto guarded(const char* what, Call call) {
+auto guarded(const char* what, Shared* shared, Call call) {
   try {
     return call();
   } catch (const std::exception& error) {
     std::string reason = error.what();
     reason = reason.substr(0, reason.find('\n'));
-    machine_error("{}: {}", what, reason);
+    machine_error("{}: {}{}", what, reason, shared != nullptr ? shared->absent() : "");
   }
 }
 
+void count(LinkBytes& bytes, const Topology& topology, int64_t self, int64_t to, int64_t sent) {
+  if (to == self)
+    bytes.on_rank += sent;
+  else if (topology.node_of(to) == topology.node_of(self))
+    bytes.in_node += sent;
+  else
+    bytes.inter_node += sent;
+}
+
+// Rows that never leave.
+class Here final : public Pending {
+ public:
+  explicit Here(torch::Tensor rows) : rows_(std::move(rows)) {}
+  torch::Tensor rows() const override { return rows_; }
+  torch::Tensor wait() override { return rows_; }
+  double seconds() const override { return 0; }
+
+ private:
+  torch::Tensor rows_;
+};
+
+// A group of one rank.
 class Alone final : public Group {
  public:
+  Alone(int64_t world_rank, const Topology& topology, std::shared_ptr<LinkBytes> bytes)
+      : world_rank_(world_rank), topology_(topology), bytes_(std::move(bytes)) {}
   int64_t rank() const override { return 0; }
   int64_t size() const override { return 1; }
-  int64_t world_rank(int64_t) const override { return 0; }
+  int64_t world_rank(int64_t) const override { return world_rank_; }
   const Topology& topology() const override { return topology_; }
   void all_reduce_sum(torch::Tensor&) override {}
   void all_reduce_max(torch::Tensor&) override {}
   void broadcast(torch::Tensor&, int64_t) override {}
   void barrier() override {}
-  torch::Tensor all_to_all(const torch::Tensor& rows, const std::vector<int64_t>&,
-                           const std::vector<int64_t>&) override {
-    bytes_.on_rank += static_cast<int64_t>(rows.nbytes());
-    return rows;
+  std::unique_ptr<Pending> start_all_to_all(const torch::Tensor& rows, const std::vector<int64_t>&,
+                                            const std::vector<int64_t>&) override {
+    bytes_->on_rank += static_cast<int64_t>(rows.nbytes());
+    return std::make_unique<Here>(rows);
   }
   torch::Tensor all_gather(const torch::Tensor& row) override { return row.unsqueeze(0); }
-  const LinkBytes& bytes() const override { return bytes_; }
+  const LinkBytes& bytes() const override { return *bytes_; }
 
  private:
+  int64_t world_rank_;
   Topology topology_;
-  LinkBytes bytes_;
+  std::shared_ptr<LinkBytes> bytes_;
+};
+
+using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
+
+class Flying final : public Pending {
+ public:
+  Flying(Gloo gloo, torch::Tensor in, torch::Tensor out, std::vector<int64_t> sent,
+         std::vector<int64_t> taken, Shared& shared)
+      : in_(std::move(in)), out_(std::move(out)), shared_(shared) {
+    guarded("all-to-all", &shared_, [&] { work_ = gloo->alltoall_base(out_, in_, taken, sent); });
+    work_->getFuture()->addCallback(
+        [start = Clock::now(), seconds = seconds_](c10::ivalue::Future&) {
+          seconds->store(std::chrono::duration<double>(Clock::now() - start).count());
+        });
+  }
+  torch::Tensor rows() const override { return out_; }
+  torch::Tensor wait() override {
+    guarded("all-to-all", &shared_, [&] { work_->wait(); });
+    return out_;
+  }
+  double seconds() const override { return seconds_->load(); }
+
+ private:
+  torch::Tensor in_, out_;  // c10d does not keep them alive
+  Shared& shared_;
+  c10::intrusive_ptr<c10d::Work> work_;
+  std::shared_ptr<std::atomic<double>> seconds_ = std::make_shared<std::atomic<double>>(0);
 };
 
 class GlooGroup final : public Group {
  public:
-  GlooGroup(c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo, Topology topology,
-            int64_t first_world_rank, int64_t this_world_rank, std::shared_ptr<LinkBytes> bytes)
-      : gloo_(std::move(gloo)),
-        topology_(topology),
-        first_(first_world_rank),
-        self_(this_world_rank),
-        bytes_(std::move(bytes)) {}
+  GlooGroup(const std::string& name, const RankSet& set, std::shared_ptr<Shared> shared)
+      : set_(set), shared_(std::move(shared)) {
+    const Rendezvous& rendezvous = shared_->rendezvous;
+    auto options =
+        c10d::ProcessGroupGloo::Options::create(std::chrono::seconds(rendezvous.timeout_s));
+    options->devices.push_back(
+        rendezvous.interface.empty()
+            ? c10d::ProcessGroupGloo::createDeviceForHostname(rendezvous.host)
+            : c10d::ProcessGroupGloo::createDeviceForInterface(rendezvous.interface));
+    options->threads = 1;
+    const int64_t member = (rendezvous.rank - set.first) / set.stride;
+    gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
+        c10::make_intrusive<c10d::PrefixStore>(name, shared_->store), static_cast<int>(member),
+        static_cast<int>(set.count), options);
+  }
 
   int64_t rank() const override { return gloo_->getRank(); }
   int64_t size() const override { return gloo_->getSize(); }
-  int64_t world_rank(int64_t member) const override { return first_ + member; }
-  const Topology& topology() const override { return topology_; }
+  int64_t world_rank(int64_t member) const override { return set_.first + member * set_.stride; }
+  const Topology& topology() const override { return shared_->rendezvous.topology; }
 
   void all_reduce_sum(torch::Tensor& tensor) override { reduce(tensor, c10d::ReduceOp::SUM); }
   void all_reduce_max(torch::Tensor& tensor) override { reduce(tensor, c10d::ReduceOp::MAX); }
 
   void broadcast(torch::Tensor& tensor, int64_t from) override {
-    guarded("broadcast", [&] {
+    guarded("broadcast", shared_.get(), [&] {
       c10d::BroadcastOptions options;
       options.rootRank = from;
       std::vector<torch::Tensor> tensors{tensor};
@@ -76,21 +177,23 @@ class GlooGroup final : public Group {
   }
 
   void barrier() override {
-    guarded("barrier", [&] { gloo_->barrier()->wait(); });
+    guarded("barrier", shared_.get(), [&] { gloo_->barrier()->wait(); });
   }
 
-  torch::Tensor all_to_all(const torch::Tensor& rows, const std::vector<int64_t>& sent,
-                           const std::vector<int64_t>& taken) override {
+  std::unique_ptr<Pending> start_all_to_all(const torch::Tensor& rows,
+                                            const std::vector<int64_t>& sent,
+                                            const std::vector<int64_t>& taken) override {
     check(static_cast<int64_t>(sent.size()) == size(), "one row count per member");
     torch::Tensor in = rows.contiguous();
     auto shape = in.sizes().vec();
+    const int64_t row_bytes = in.itemsize() * c10::multiply_integers(shape.begin() + 1, shape.end());
     shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
+    for (int64_t member = 0; member < size(); ++member) {
+      count(shared_->bytes, topology(), shared_->rank(), world_rank(member),
+            sent[static_cast<size_t>(member)] * row_bytes);
+    }
     torch::Tensor out = at::empty(shape, in.options());
-    count(in, sent);
-    auto out_splits = taken;
-    auto in_splits = sent;
-    guarded("all-to-all", [&] { gloo_->alltoall_base(out, in, out_splits, in_splits)->wait(); });
-    return out;
+    return std::make_unique<Flying>(gloo_, std::move(in), std::move(out), sent, taken, *shared_);
   }
 
   torch::Tensor all_gather(const torch::Tensor& row) override {
@@ -98,15 +201,15 @@ class GlooGroup final : public Group {
     std::vector<torch::Tensor> parts = out.unbind(0);
     std::vector<std::vector<torch::Tensor>> outputs{parts};
     std::vector<torch::Tensor> inputs{row.contiguous().view({-1})};
-    guarded("all-gather", [&] { gloo_->allgather(outputs, inputs)->wait(); });
+    guarded("all-gather", shared_.get(), [&] { gloo_->allgather(outputs, inputs)->wait(); });
     return out;
   }
 
-  const LinkBytes& bytes() const override { return *bytes_; }
+  const LinkBytes& bytes() const override { return shared_->bytes; }
 
  private:
   void reduce(torch::Tensor& tensor, c10d::ReduceOp::RedOpType operation) {
-    guarded("all-reduce", [&] {
+    guarded("all-reduce", shared_.get(), [&] {
       c10d::AllreduceOptions options;
       options.reduceOp = operation;
       std::vector<torch::Tensor> tensors{tensor};
@@ -114,73 +217,44 @@ class GlooGroup final : public Group {
     });
   }
 
-  void count(const torch::Tensor& rows, const std::vector<int64_t>& sent) {
-    const int64_t num_rows = rows.size(0);
-    const int64_t row_bytes = num_rows == 0 ? 0 : static_cast<int64_t>(rows.nbytes()) / num_rows;
-    for (int64_t member = 0; member < size(); ++member) {
-      const int64_t bytes = sent[static_cast<size_t>(member)] * row_bytes;
-      const int64_t to = world_rank(member);
-      if (to == self_)
-        bytes_->on_rank += bytes;
-      else if (topology_.node_of(to) == topology_.node_of(self_))
-        bytes_->in_node += bytes;
-      else
-        bytes_->inter_node += bytes;
-    }
-  }
-
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo_;
-  Topology topology_;
-  int64_t first_, self_;
-  std::shared_ptr<LinkBytes> bytes_;
+  RankSet set_;
+  std::shared_ptr<Shared> shared_;
+  Gloo gloo_;
 };
-
-c10::intrusive_ptr<c10d::ProcessGroupGloo> make_gloo(const c10::intrusive_ptr<c10d::Store>& store,
-                                                     const std::string& name, int64_t rank,
-                                                     int64_t size, const Rendezvous& rendezvous) {
-  auto options =
-      c10d::ProcessGroupGloo::Options::create(std::chrono::seconds(rendezvous.timeout_s));
-  options->devices.push_back(
-      rendezvous.interface.empty()
-          ? c10d::ProcessGroupGloo::createDeviceForHostname(rendezvous.host)
-          : c10d::ProcessGroupGloo::createDeviceForInterface(rendezvous.interface));
-  options->threads = 1;
-  return c10::make_intrusive<c10d::ProcessGroupGloo>(
-      c10::make_intrusive<c10d::PrefixStore>(name, store), static_cast<int>(rank),
-      static_cast<int>(size), options);
-}
 
 }  // namespace
 
 Groups alone() {
-  auto one = std::make_shared<Alone>();
-  return {one, one};
+  auto one = std::make_shared<Alone>(0, Topology{}, std::make_shared<LinkBytes>());
+  return {one, one, [one](const RankSet&) { return one; }};
 }
 
 Groups connect(const Rendezvous& rendezvous) {
   const Topology& topology = rendezvous.topology;
   if (topology.ranks() == 1) return alone();
-  return guarded("meeting the other ranks", [&]() -> Groups {
+  return guarded("meeting the other ranks", nullptr, [&]() -> Groups {
     c10d::TCPStoreOptions options;
     options.port = static_cast<uint16_t>(rendezvous.port);
     options.isServer = rendezvous.rank == 0;
     options.numWorkers = static_cast<size_t>(topology.ranks());
     options.timeout = std::chrono::seconds(rendezvous.timeout_s);
-    const c10::intrusive_ptr<c10d::Store> store =
-        c10::make_intrusive<c10d::TCPStore>(rendezvous.host, options);
-    auto bytes = std::make_shared<LinkBytes>();
-    auto world = make_gloo(store, "world", rendezvous.rank, topology.ranks(), rendezvous);
+    auto shared = std::make_shared<Shared>();
+    shared->rendezvous = rendezvous;
+    shared->store = c10::make_intrusive<c10d::TCPStore>(rendezvous.host, options);
     Groups out;
-    out.world = std::make_shared<GlooGroup>(world, topology, 0, rendezvous.rank, bytes);
-    const int64_t node = topology.node_of(rendezvous.rank);
-    const int64_t first = node * topology.ranks_per_node;
-    if (topology.nodes == 1) {
-      out.node = out.world;
-    } else {
-      auto inner = make_gloo(store, fmt::format("node-{}", node), rendezvous.rank - first,
-                             topology.ranks_per_node, rendezvous);
-      out.node = std::make_shared<GlooGroup>(inner, topology, first, rendezvous.rank, bytes);
-    }
+    out.subgroup = [shared](const RankSet& set) -> std::shared_ptr<Group> {
+      if (set.count == 1) {
+        return std::make_shared<Alone>(shared->rank(), shared->rendezvous.topology,
+                                       std::shared_ptr<LinkBytes>(shared, &shared->bytes));
+      }
+      const auto name = fmt::format("ranks-{}-{}-{}", set.first, set.count, set.stride);
+      return std::make_shared<GlooGroup>(name, set, shared);
+    };
+    out.world = out.subgroup({0, topology.ranks(), 1});
+    const int64_t per_node = topology.ranks_per_node;
+    out.node = topology.nodes == 1
+                   ? out.world
+                   : out.subgroup({rendezvous.rank / per_node * per_node, per_node, 1});
     return out;
   });
 }

@@ -7,6 +7,7 @@
 #include <torch/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,12 @@ struct LinkBytes {
   LinkBytes operator-(const LinkBytes& o) const {
     return {on_rank - o.on_rank, in_node - o.in_node, inter_node - o.inter_node};
   }
+  LinkBytes& operator+=(const LinkBytes& o) {
+    on_rank += o.on_rank;
+    in_node += o.in_node;
+    inter_node += o.inter_node;
+    return *this;
+  }
 };
 
 /// How to find the other ranks.
@@ -41,8 +48,21 @@ struct Rendezvous {
   std::string interface;    ///< network interface; empty = that of `host`
 };
 
+/// Rows of a started all-to-all.
+class Pending {
+ public:
+  virtual ~Pending() = default;
+  /// Where the rows will lie; not to be read before `wait`.
+  virtual torch::Tensor rows() const = 0;
+  /// Returns when they are there. Raises as the operations of Group.
+  virtual torch::Tensor wait() = 0;
+  /// From the start to the arrival of the last row; known after `wait`.
+  virtual double seconds() const = 0;
+};
+
 /// A set of ranks that act together. All members call the same operations in the same order.
-/// Raises kMachine from every operation where a peer died or the timeout passed.
+/// Raises kMachine from every operation where a peer died or the timeout passed, naming the ranks
+/// that no longer answer.
 class Group {
  public:
   virtual ~Group() = default;
@@ -59,9 +79,15 @@ class Group {
   virtual void barrier() = 0;
 
   /// Row exchange without gradient: rows of `rows` go to the members in order, sent[m] rows to
-  /// member m; taken[m] rows come back from member m. Cost: rows x row bytes on the links.
-  virtual torch::Tensor all_to_all(const torch::Tensor& rows, const std::vector<int64_t>& sent,
-                                   const std::vector<int64_t>& taken) = 0;
+  /// member m; taken[m] rows come back from member m. Returns at once; at most one exchange of a
+  /// group is worked on at a time, in the order started. Cost: rows x row bytes on the links.
+  virtual std::unique_ptr<Pending> start_all_to_all(const torch::Tensor& rows,
+                                                    const std::vector<int64_t>& sent,
+                                                    const std::vector<int64_t>& taken) = 0;
+  torch::Tensor all_to_all(const torch::Tensor& rows, const std::vector<int64_t>& sent,
+                           const std::vector<int64_t>& taken) {
+    return start_all_to_all(rows, sent, taken)->wait();
+  }
 
   /// One row of integers from each member, stacked in rank order: [size, n].
   virtual torch::Tensor all_gather(const torch::Tensor& row) = 0;
@@ -70,10 +96,17 @@ class Group {
   virtual const LinkBytes& bytes() const = 0;
 };
 
+/// Every `stride`-th rank from `first` on, `count` of them.
+struct RankSet {
+  int64_t first = 0, count = 1, stride = 1;
+};
+
 /// The groups of a run: every rank, and the ranks of this node.
 struct Groups {
   std::shared_ptr<Group> world;
   std::shared_ptr<Group> node;
+  /// Makes the group of a set that this rank is in. Collective over the set. Raises kMachine.
+  std::function<std::shared_ptr<Group>(const RankSet&)> subgroup;
 };
 
 /// One rank alone: every operation is local. Costs nothing to make.

@@ -16,7 +16,31 @@ AttentionShape attention_shape(const BlockShape& shape) {
   return {shape.width, shape.heads, shape.attention_dropout};
 }
 
+template <class Module>
+std::shared_ptr<Wide> add_wide(Module& module, const BlockShape& shape, const Half& half,
+                               const Init& init) {
+  if (!half.exists) return nullptr;
+  return module.register_module("wide", std::make_shared<Wide>(shape, half.moe, init / "wide"));
+}
+
 }  // namespace
+
+Rows take_rows(const torch::Tensor& h_BLD, const RealTokens& real, Compatibility compatibility) {
+  const auto h_PD = h_BLD.flatten(0, 1);
+  if (compatibility == Compatibility::kSeed) {
+    const auto mask = h_BLD.options().dtype(torch::kBool);
+    if (!real.index_T.defined()) return {h_PD, torch::zeros({h_PD.size(0)}, mask)};
+    return {h_PD, torch::ones({h_PD.size(0)}, mask).index_fill_(0, real.index_T, false)};
+  }
+  return {real.index_T.defined() ? h_PD.index_select(0, real.index_T) : h_PD, {}};
+}
+
+torch::Tensor put_rows(const torch::Tensor& h_BLD, const RealTokens& real,
+                       const torch::Tensor& rows_TD, Compatibility compatibility) {
+  if (compatibility == Compatibility::kSeed || !real.index_T.defined())
+    return rows_TD.view_as(h_BLD);
+  return h_BLD.flatten(0, 1).index_copy(0, real.index_T, rows_TD).view_as(h_BLD);
+}
 
 Wide::Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init)
     : shape_(shape), norm_(register_module("norm", std::make_shared<Norm>(shape.width))) {
@@ -29,39 +53,43 @@ Wide::Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& i
 }
 
 torch::Tensor Wide::forward(const torch::Tensor& h_BLD, const RealTokens& real) {
-  return residual(h_BLD, *norm_, shape_, is_training(), [&](const torch::Tensor& x_BLD) {
-    if (ffn_) return ffn_->forward(x_BLD);
-    const auto x_PD = x_BLD.flatten(0, 1);
-    if (!real.index_T.defined()) return moe_->forward(x_PD).view_as(x_BLD);
-    const auto y_TD = moe_->forward(x_PD.index_select(0, real.index_T));
-    return torch::zeros_like(x_PD).index_copy(0, real.index_T, y_TD).view_as(x_BLD);
+  if (ffn_) {
+    return residual(h_BLD, *norm_, shape_, is_training(),
+                    [this](const torch::Tensor& x_BLD) { return ffn_->forward(x_BLD); });
+  }
+  const Rows rows = take_rows(h_BLD, real, shape_.compatibility);
+  return put_rows(h_BLD, real, on_rows(rows), shape_.compatibility);
+}
+
+torch::Tensor Wide::on_rows(const Rows& rows) {
+  return residual(rows.x_TD, *norm_, shape_, is_training(), [&](const torch::Tensor& x_TD) {
+    return moe_->forward({x_TD, rows.pad_T});
   });
 }
 
 torch::Tensor Wide::idle() {
   if (!moe_) return torch::zeros({});
   const auto x_TD = torch::zeros({0, shape_.width}, torch::requires_grad());
-  return moe_->forward(x_TD).sum() +
+  return moe_->forward({x_TD, {}}).sum() +
          (moe_->balance().defined() ? moe_->balance() * 0 : torch::zeros({}));
 }
 
-EncoderLayer::EncoderLayer(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init)
+EncoderLayer::EncoderLayer(const BlockShape& shape, const Half& half, const Init& init)
     : shape_(shape),
       norm_(register_module("norm", std::make_shared<Norm>(shape.width))),
       attention_(register_module("attention", std::make_shared<SelfAttention>(
                                                   attention_shape(shape), init / "attention"))),
-      wide_(register_module("wide", std::make_shared<Wide>(shape, std::move(moe), init / "wide"))) {
-}
+      wide_(add_wide(*this, shape, half, init)) {}
 
 torch::Tensor EncoderLayer::forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
                                     const RealTokens& real) {
   const auto h = residual(h_BSD, *norm_, shape_, is_training(), [&](const torch::Tensor& x) {
     return attention_->forward(x, mask, /*causal=*/false);
   });
-  return wide_->forward(h, real);
+  return wide_ ? wide_->forward(h, real) : h;
 }
 
-DecoderLayer::DecoderLayer(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init)
+DecoderLayer::DecoderLayer(const BlockShape& shape, const Half& half, const Init& init)
     : shape_(shape),
       self_norm_(register_module("self_norm", std::make_shared<Norm>(shape.width))),
       cross_norm_(register_module("cross_norm", std::make_shared<Norm>(shape.width))),
@@ -69,8 +97,7 @@ DecoderLayer::DecoderLayer(const BlockShape& shape, std::shared_ptr<MoeLayer> mo
           "self", std::make_shared<SelfAttention>(attention_shape(shape), init / "self"))),
       cross_(register_module(
           "cross", std::make_shared<CrossAttention>(attention_shape(shape), init / "cross"))),
-      wide_(register_module("wide", std::make_shared<Wide>(shape, std::move(moe), init / "wide"))) {
-}
+      wide_(add_wide(*this, shape, half, init)) {}
 
 torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
                                     const torch::Tensor& mask, const RealTokens& real) {
@@ -80,7 +107,7 @@ torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Ten
   const auto memory = cross_->keys_values(memory_BSD);
   h = residual(h, *cross_norm_, shape_, is_training(),
                [&](const torch::Tensor& x) { return cross_->forward(x, memory, mask); });
-  return wide_->forward(h, real);
+  return wide_ ? wide_->forward(h, real) : h;
 }
 
 torch::Tensor DecoderLayer::step(const torch::Tensor& h_R1D, LayerState& state,
@@ -91,7 +118,7 @@ torch::Tensor DecoderLayer::step(const torch::Tensor& h_R1D, LayerState& state,
     const auto x_BKD = x_R1D.view({-1, beam, shape_.width});
     return cross_->forward(x_BKD, state.memory, mask).view_as(x_R1D);
   });
-  return wide_->forward(h, {});
+  return wide_ ? wide_->forward(h, {}) : h;
 }
 
 }  // namespace xp

@@ -20,6 +20,7 @@ struct BlockShape {
   int64_t width, inner, heads;
   double dropout, attention_dropout;
   bool pre_norm;
+  Compatibility compatibility = Compatibility::kNone;
 };
 
 /// The real tokens among B x L padded ones.
@@ -27,12 +28,20 @@ struct RealTokens {
   torch::Tensor index_T;  ///< rows of the flattened [B * L]; undefined where nothing is padded
 };
 
+/// The rows of h that an MoE layer sees: the real tokens, or (kSeed) all with a mask of the pads.
+Rows take_rows(const torch::Tensor& h_BLD, const RealTokens& real, Compatibility compatibility);
+/// h with those rows replaced.
+torch::Tensor put_rows(const torch::Tensor& h_BLD, const RealTokens& real,
+                       const torch::Tensor& rows_TD, Compatibility compatibility);
+
 /// The position-wise half of a layer: an FFN, or an MoE layer where `moe` is given.
 class Wide : public torch::nn::Module {
  public:
   Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init);
-  /// h + dropout(f(norm(h))) (pre-norm). Pads never reach an expert: their rows pass unchanged.
+  /// h + dropout(f(norm(h))) (pre-norm). Pads' rows pass an MoE layer unchanged.
   torch::Tensor forward(const torch::Tensor& h_BLD, const RealTokens& real);
+  /// The same on the rows of an MoE layer: [T, D].
+  torch::Tensor on_rows(const Rows& rows);
   /// Takes part in the other ranks' exchange without tokens; a zero that carries the gradient
   /// graph.
   torch::Tensor idle();
@@ -45,12 +54,18 @@ class Wide : public torch::nn::Module {
   std::shared_ptr<MoeLayer> moe_;
 };
 
+/// What a layer has beside its attention.
+struct Half {
+  bool exists = true;             ///< false: attention alone, where the MoE layers stand at the end
+  std::shared_ptr<MoeLayer> moe;  ///< null: an FFN
+};
+
 class EncoderLayer : public torch::nn::Module {
  public:
-  EncoderLayer(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init);
+  EncoderLayer(const BlockShape& shape, const Half& half, const Init& init);
   torch::Tensor forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
                         const RealTokens& real);
-  Wide& wide() { return *wide_; }
+  Wide* wide() { return wide_.get(); }  ///< null where there is attention alone
 
  private:
   BlockShape shape_;
@@ -66,7 +81,7 @@ struct LayerState {
 
 class DecoderLayer : public torch::nn::Module {
  public:
-  DecoderLayer(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init);
+  DecoderLayer(const BlockShape& shape, const Half& half, const Init& init);
   torch::Tensor forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
                         const torch::Tensor& mask, const RealTokens& real);
   KeysValues memory_keys(const torch::Tensor& memory_BSD) const {
@@ -75,7 +90,7 @@ class DecoderLayer : public torch::nn::Module {
   /// One piece per row; `beam` consecutive rows share a sentence.
   torch::Tensor step(const torch::Tensor& h_R1D, LayerState& state, const torch::Tensor& mask,
                      int64_t beam);
-  Wide& wide() { return *wide_; }
+  Wide* wide() { return wide_.get(); }  ///< null where there is attention alone
 
  private:
   BlockShape shape_;

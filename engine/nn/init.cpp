@@ -22,4 +22,12 @@ torch::Tensor Init::normal(const std::vector<int64_t>& shape, double deviation) 
   return torch::empty(shape).normal_(0, deviation, stream(seed_, path_));
 }
 
+torch::Tensor Init::orthogonal(int64_t rows, int64_t columns) const {
+  const bool wide = rows < columns;
+  const auto normal = this->normal({std::max(rows, columns), std::min(rows, columns)}, 1);
+  const auto [q, r] = at::linalg_qr(normal);
+  const auto signed_q = q * r.diagonal().sign();  // without it the draw would not be uniform
+  return (wide ? signed_q.t() : signed_q).contiguous();
+}
+
 }  // namespace xp

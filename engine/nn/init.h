@@ -21,6 +21,8 @@ class Init {
   torch::Tensor uniform(const std::vector<int64_t>& shape,
                         double bound) const;  ///< U(-bound, bound)
   torch::Tensor normal(const std::vector<int64_t>& shape, double deviation) const;
+  /// Rows (or columns, where there are fewer) are orthonormal.
+  torch::Tensor orthogonal(int64_t rows, int64_t columns) const;
 
  private:
   int64_t seed_;

@@ -6,6 +6,8 @@
 namespace xp {
 namespace {
 
+constexpr int64_t kPad = 1;
+
 // [P, D]: sin over the first half of the width, cos over the second; wavelengths from 2 pi to 20000
 // pi.
 torch::Tensor sinusoids(int64_t positions, int64_t width) {
@@ -51,19 +53,33 @@ torch::Tensor FeedForward::forward(const torch::Tensor& x) const {
 }
 
 Embedding::Embedding(int64_t vocabulary, int64_t width, const Init& init) {
-  constexpr int64_t kPad = 1;
   auto table = init.normal({vocabulary, width}, 1 / std::sqrt(static_cast<double>(width)));
   table[kPad].zero_();
   weight = register_parameter("weight", table);
 }
 
+void Embedding::prepare(int64_t positions) {
+  if (position_PD_.defined() && position_PD_.size(0) >= positions) return;
+  position_PD_ =
+      sinusoids(std::max<int64_t>(2 * positions, 256), weight.size(1)).to(weight.device());
+}
+
 torch::Tensor Embedding::forward(const torch::Tensor& piece_BL, int64_t offset) {
-  const int64_t width = weight.size(1), end = offset + piece_BL.size(1);
-  if (!position_PD_.defined() || position_PD_.size(0) < end) {
-    position_PD_ = sinusoids(std::max<int64_t>(2 * end, 256), width).to(weight.device());
-  }
-  const auto x_BLD = torch::embedding(weight, piece_BL) * std::sqrt(static_cast<double>(width));
+  const int64_t end = offset + piece_BL.size(1);
+  prepare(end);
+  const double scale = std::sqrt(static_cast<double>(weight.size(1)));
+  const auto x_BLD = torch::embedding(weight, piece_BL) * scale;
   return x_BLD + position_PD_.slice(0, offset, end).to(x_BLD.dtype());
+}
+
+torch::Tensor Embedding::forward_without_pads(const torch::Tensor& piece_BL) {
+  prepare(piece_BL.size(1));
+  const double scale = std::sqrt(static_cast<double>(weight.size(1)));
+  const auto real_BL = (piece_BL != kPad).to(torch::kLong);
+  const auto position_BL = (real_BL.cumsum(1) - 1).clamp_min(0);
+  const auto x_BLD = torch::embedding(weight, piece_BL) * scale;
+  return (x_BLD + torch::embedding(position_PD_, position_BL).to(x_BLD.dtype())) *
+         real_BL.unsqueeze(2);
 }
 
 torch::Tensor dropped(const torch::Tensor& x, double p, bool training) {

@@ -19,10 +19,12 @@ constexpr int64_t kPiece = 256;
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   static variable_list forward(AutogradContext* context, const torch::Tensor& h_TD,
                                const torch::Tensor& output_VD, const torch::Tensor& target_T,
-                               double smoothing, bool with_gradient) {
+                               double share, bool with_gradient) {
     const c10::impl::ExcludeDispatchKeyGuard exact(c10::autocast_dispatch_keyset);
     const auto h = h_TD.to(torch::kFloat), output = output_VD.to(torch::kFloat);
     const double vocabulary = static_cast<double>(output.size(0));
+    // A share of the others alone is this share of all, the target included.
+    const double smoothing = vocabulary > 1 ? share * vocabulary / (vocabulary - 1) : 0;
     auto nll = torch::zeros({}, torch::kFloat), spread = torch::zeros({}, torch::kFloat);
     auto grad_h = with_gradient ? torch::empty_like(h) : torch::Tensor();
     auto grad_output = with_gradient ? torch::zeros_like(output) : torch::Tensor();

@@ -8,21 +8,20 @@
 namespace xp {
 namespace {
 
+struct TypeName {
+  torch::ScalarType type;
+  const char* name;
+};
+constexpr TypeName kTypes[] = {
+    {torch::kFloat, "F32"}, {torch::kDouble, "F64"}, {torch::kBFloat16, "BF16"},
+    {torch::kHalf, "F16"},  {torch::kLong, "I64"},   {torch::kInt, "I32"},
+    {torch::kByte, "U8"},   {torch::kBool, "BOOL"},
+};
+
 const char* type_name(torch::ScalarType type) {
-  switch (type) {
-    case torch::kFloat:
-      return "F32";
-    case torch::kBFloat16:
-      return "BF16";
-    case torch::kHalf:
-      return "F16";
-    case torch::kLong:
-      return "I64";
-    case torch::kByte:
-      return "U8";
-    default:
-      throw Error(Blame::kBug, "a checkpoint holds a tensor of a type without a name");
-  }
+  for (const auto& known : kTypes)
+    if (known.type == type) return known.name;
+  throw Error(Blame::kBug, "a checkpoint holds a tensor of a type without a name");
 }
 
 std::string_view bytes_of(const torch::Tensor& tensor) {
@@ -67,7 +66,8 @@ Safetensors::Safetensors(const fs::path& path) : path_(path), file_(path) {
   size_t end = 0;
   try {
     header_ = Value::parse(text, text + length);
-    metadata_ = Value::parse(header_.at("__metadata__").at("xp").get<std::string>());
+    const Value others = header_.value("__metadata__", Value::object());
+    if (others.contains("xp")) metadata_ = Value::parse(others.at("xp").get<std::string>());
     header_.erase("__metadata__");
     for (const auto& [name, about] : header_.items())
       end = std::max(end, about.at("data_offsets").at(1).get<size_t>());
@@ -88,7 +88,26 @@ void Safetensors::read(const std::string& name, torch::Tensor to) const {
                   path_.string(), found->at("dtype").get<std::string>(), found->at("shape").dump(),
                   type_name(to.scalar_type()), Value(to.sizes().vec()).dump());
   }
-  const size_t first = found->at("data_offsets").at(0).get<size_t>();
+  copy_bytes(*found, to);
+}
+
+torch::Tensor Safetensors::get(const std::string& name) const {
+  const auto found = header_.find(name);
+  if (found == header_.end()) machine_error("'{}' has no tensor '{}'", path_.string(), name);
+  for (const auto& known : kTypes) {
+    if (found->at("dtype") != known.name) continue;
+    auto out = torch::empty(found->at("shape").get<std::vector<int64_t>>(), known.type);
+    copy_bytes(*found, out);
+    return out;
+  }
+  machine_error("tensor '{}' of '{}' is of the unknown type {}", name, path_.string(),
+                found->at("dtype").dump());
+}
+
+void Safetensors::copy_bytes(const Value& about, torch::Tensor& to) const {
+  const size_t first = about.at("data_offsets").at(0).get<size_t>();
+  const size_t end = about.at("data_offsets").at(1).get<size_t>();
+  if (end - first != to.nbytes()) machine_error("checkpoint '{}' is damaged", path_.string());
   auto copy = torch::empty(to.sizes(), to.options().device(torch::kCPU));
   std::memcpy(copy.data_ptr(), file_.bytes().data() + data_ + first,
               static_cast<size_t>(copy.nbytes()));

@@ -32,6 +32,7 @@ MAY_INCLUDE = {
     "engine/run": "engine/plan engine/data engine/spec results registry engine/base",
     "engine/testing": "engine/run engine/plan engine/data engine/spec results registry engine/base",
     "engine/cli": "engine/run engine/plan engine/data engine/spec results registry engine/base",
+    "engine/conformance": "engine/train engine/nn engine/comm registry engine/base",
     "engine/worker": "engine/train engine/eval engine/run engine/plan engine/nn engine/data"
     " engine/comm engine/spec results registry engine/base",
     "plugins": "engine/nn engine/data engine/comm registry engine/base",
@@ -40,7 +41,8 @@ MAY_INCLUDE = {
 TORCH_INTERFACES = {"engine/testing/ranks.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer")
 }
-TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/worker"} | {
+TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/worker",
+                 "engine/conformance"} | {
     f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
 }
 TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")
@@ -49,7 +51,7 @@ TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")
 FOREIGN = [
     (r"toml\+\+/", ("engine/base/toml.cpp",), "read TOML through engine/base/toml.h"),
     (r"(SQLiteCpp/|sqlite3\.h)", ("results/",), "SQL is spoken in results/ only"),
-    (r"CLI/", ("engine/cli/", "engine/worker/"), "words of a command line belong to engine/cli"),
+    (r"CLI/", ("engine/cli/", "engine/worker/", "engine/conformance/"), "words of a command line belong to engine/cli"),
     (r"sentencepiece", ("plugins/tokenizer/",), "pieces come from a Tokenizer"),
     (r"(torch/csrc/distributed|gloo)/", ("engine/comm/",), "links are reached through engine/comm"),
     (r"torch/torch\.h", (), "it costs 15 s a file; torch/types.h or torch/nn/module.h will do"),

@@ -143,6 +143,7 @@ std::optional<fs::path> Checkpoints::last() const {
 TrainProgress load_checkpoint(const fs::path& path, FlatParameters& parameters) {
   const torch::NoGradGuard no_grad;
   const Safetensors file(path);
+  if (file.metadata().is_null()) machine_error("'{}' is not a checkpoint of xp", path.string());
   fill(file, parameters.shared);
   fill(file, parameters.experts);
   return progress_from_json(file.metadata());

@@ -1,6 +1,8 @@
 // Flattens parameters.
 #include "engine/train/parameters.h"
 
+#include <cmath>
+
 namespace xp {
 namespace {
 
@@ -34,8 +36,10 @@ FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::str
 FlatParameters::FlatParameters(TranslationModel& model, const std::vector<std::string>& state_names,
                                int64_t tail) {
   std::vector<Parameter> of_all, of_rank;
-  for (auto& parameter : model.parameter_list())
+  for (auto& parameter : model.parameter_list()) {
+    if (parameter.copies) copies = parameter.copies;
     (parameter.is_expert ? of_rank : of_all).push_back(parameter);
+  }
   shared = flatten(std::move(of_all), state_names, tail);
   experts = flatten(std::move(of_rank), state_names, 0);
 }
@@ -43,6 +47,28 @@ FlatParameters::FlatParameters(TranslationModel& model, const std::vector<std::s
 void FlatParameters::zero_gradients() {
   shared.gradients.zero_();
   experts.gradients.zero_();
+}
+
+double FlatParameters::normalise_gradients(Group& world, double tokens, double expert_scale,
+                                           double clip_norm) {
+  const torch::NoGradGuard no_grad;
+  auto shared_gradient = shared.gradient(), expert_gradient = experts.gradient();
+  if (copies) copies->all_reduce_sum(expert_gradient);
+  auto expert_square = expert_gradient.square().sum() / static_cast<double>(num_copies());
+  if (expert_gradient.numel() > 0) world.all_reduce_sum(expert_square);
+  const double square = shared_gradient.square().sum().item<double>() +
+                        expert_scale * expert_scale * expert_square.item<double>();
+  const double norm = std::sqrt(square) / tokens;
+  if (!std::isfinite(norm)) return norm;
+  const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-12)) : 1;
+  shared_gradient.mul_(clip / tokens);
+  expert_gradient.mul_(clip * expert_scale / tokens);
+  return norm;
+}
+
+double expert_gradient_scale(const std::string& name, int64_t ranks, int64_t copies) {
+  if (name != "sqrt-world") return 1;
+  return std::sqrt(static_cast<double>(ranks) / static_cast<double>(copies));
 }
 
 }  // namespace xp

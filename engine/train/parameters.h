@@ -8,6 +8,7 @@
 #include <torch/types.h>
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,11 @@ struct FlatBuffer {
   torch::Tensor tail() const { return gradients.slice(0, size(), gradients.numel()); }
 };
 
-/// Shared parameters are equal on all ranks; experts live on one.
+/// Shared parameters are equal on all ranks; experts live on one, or on one of each block of ranks.
 struct FlatParameters {
   FlatBuffer shared, experts;
+  std::shared_ptr<Group> copies;  ///< the ranks that hold copies of this rank's experts; may be null
+  int64_t num_copies() const { return copies ? copies->size() : 1; }
 
   /// Moves the model's parameters into flat buffers (their tensors become views) and gives them
   /// gradients there. `tail` figures ride at the end of the shared gradients. State tensors start
@@ -35,6 +38,16 @@ struct FlatParameters {
                  int64_t tail);
 
   void zero_gradients();
+
+  /// From summed gradients to the mean's: sums those of copied experts, scales experts' by
+  /// `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm` (0: not).
+  /// Returns the norm before clipping; leaves the gradients as they are where it is not finite.
+  /// Shared gradients are reduced already. Collective over `world`.
+  double normalise_gradients(Group& world, double tokens, double expert_scale, double clip_norm);
 };
+
+/// The factor on experts' gradients: 1 ("exact"), or the predecessor's GShard's, the root of the
+/// number of ranks by copies of an expert ("sqrt-world", seed 3.5).
+double expert_gradient_scale(const std::string& name, int64_t ranks, int64_t copies);
 
 }  // namespace xp

@@ -88,6 +88,9 @@ class Run {
 
  private:
   void resume();
+  int64_t num_expert_parameters() const {
+    return parameters_.experts.size() * world_.size() / parameters_.num_copies();
+  }
   void start_event() const;
   void micro_batch();
   void update();
@@ -135,7 +138,7 @@ void Run::start_event() const {
   events_->write("start", progress_.update,
                  {{"max_updates", settings_.max_updates},
                   {"parameters_shared", parameters_.shared.size()},
-                  {"parameters_experts", parameters_.experts.size() * world_.size()},
+                  {"parameters_experts", num_expert_parameters()},
                   {"too_long", stream_->num_too_long()}});
 }
 
@@ -180,26 +183,16 @@ void Run::take_figures() {
 }
 
 void Run::scale_and_clip() {
-  const double per_token = 1 / std::max(figures_[kTokens], 1.0);
-  auto shared = parameters_.shared.gradient(), experts = parameters_.experts.gradient();
-  auto expert_square = experts.to(torch::kFloat).square().sum();
-  if (experts.numel() > 0) world_.all_reduce_sum(expert_square);
-  const double expert_scale = settings_.expert_gradient_scale == "sqrt-world"
-                                  ? std::sqrt(static_cast<double>(world_.size()))
-                                  : 1;
-  const double square = shared.square().sum().item<double>() +
-                        expert_scale * expert_scale * expert_square.item<double>();
-  gradient_norm_ = std::sqrt(square) * per_token;
-  if (!std::isfinite(gradient_norm_)) {
-    user_error(
-        "the gradient is not finite at update {}; try a lower train.optimizer.lr or "
-        "train.precision = \"fp32\"",
-        progress_.update + 1);
-  }
-  const double clip =
-      settings_.clip_norm > 0 ? std::min(1.0, settings_.clip_norm / (gradient_norm_ + 1e-12)) : 1;
-  shared.mul_(per_token * clip);
-  experts.mul_(per_token * clip * expert_scale);
+  gradient_norm_ = parameters_.normalise_gradients(
+      world_, std::max(figures_[kTokens], 1.0),
+      expert_gradient_scale(settings_.expert_gradient_scale, world_.size(),
+                            parameters_.num_copies()),
+      settings_.clip_norm);
+  if (std::isfinite(gradient_norm_)) return;
+  user_error(
+      "the gradient is not finite at update {}; try a lower train.optimizer.lr or "
+      "train.precision = \"fp32\"",
+      progress_.update + 1);
 }
 
 void Run::update() {
@@ -340,7 +333,7 @@ Value Run::summary() {
       {"in_node_bytes", progress_.in_node_bytes / updates},
       {"gradient_inter_node_bytes",
        ring * static_cast<double>(parameters_.shared.gradients.nbytes())},
-      {"parameters", parameters_.shared.size() + parameters_.experts.size() * world_.size()},
+      {"parameters", parameters_.shared.size() + num_expert_parameters()},
       {"best_update", progress_.best_update}};
   const double step_ms = slowest_median_ms();
   if (step_ms > 0) out["step_ms"] = step_ms;

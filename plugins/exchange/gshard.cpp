@@ -1,6 +1,6 @@
 // The plain exchange: any token may go to any expert of any rank.
 // Source: Lepikhin et al. 2020, "GShard", https://arxiv.org/abs/2006.16668, section 3.
-#include "engine/nn/moe.h"
+#include "engine/nn/routed.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -23,13 +23,14 @@ struct GShard final : Exchange {
   explicit GShard(const Config&) {}
 
   MoeResult forward(const MoeCall& call) const override {
-    const Routing routing = call.router.route(call.logits_TE, call.capacity);
+    const Routing routing = call.router.route(
+        {call.logits_TE, call.capacity, call.pad_T, call.compatibility, call.draws});
     const auto expert = [&call](int64_t index, const torch::Tensor& rows) {
       return call.expert(0, index, rows);
     };
     MoeResult out;
     out.y_TD = exchange_with_experts(call.x_TD, routing, *call.groups.world, call.experts_per_rank,
-                                     expert);
+                                     call.traffic("global"), expert);
     out.balance = routing.balance;
     for (const auto& [name, value] : routing.metrics)
       out.metrics["global." + name] = value;

@@ -1,18 +1,13 @@
 // SCoMoE-seq: tokens are split into three groups that stay on the rank, in the node, or may cross
-// nodes. Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; the predecessor's layer
-// (scomoe/moe.py:332-420).
+// nodes. Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; the predecessor's layer (seed
+// 4.2).
 //
-// Shapes: T tokens, D width, N nodes, G ranks per node, X experts per rank, E = N*G*X experts.
-#include "engine/base/error.h"
-#include "engine/nn/moe.h"
+// Shapes: T tokens, K tokens of a part, D width, X experts per rank, Y experts per node, E experts.
+#include "engine/nn/parts.h"
 #include "registry/exchange.h"
-
-#include <cmath>
 
 namespace xp {
 namespace {
-
-constexpr double kRounding = 1e-9;  // 0.2 + 0.8 is 1 whatever binary floats say
 
 struct ScomoeSeq final : Exchange {
   struct Config {
@@ -55,7 +50,9 @@ struct ScomoeSeq final : Exchange {
 
   explicit ScomoeSeq(const Config& c) : config(c) {}
 
+  bool uses_nodes() const override { return true; }
   bool spares_first_layer() const override { return config.first == "gshard"; }
+  bool clusters_by_node() const override { return config.alpha == 0 && config.beta != 1; }
 
   std::unique_ptr<Exchange> for_evaluation(std::optional<double> alpha,
                                            std::optional<double> beta) const override {
@@ -66,107 +63,81 @@ struct ScomoeSeq final : Exchange {
   }
 
   MoeResult forward(const MoeCall& call) const override {
-    const auto& topology = call.groups.world->topology();
-    const int64_t X = call.experts_per_rank, G = topology.ranks_per_node;
-    const int64_t rank = call.groups.world->rank();
-    const auto own_TX = call.logits_TE.slice(1, rank * X, (rank + 1) * X);
-    const int64_t first_of_node = rank / G * G * X;
-    const auto node_TY = call.logits_TE.slice(1, first_of_node, first_of_node + G * X);
-    const Split split = split_tokens(own_TX.detach(), node_TY.detach(), shares(topology));
+    const PartLogits logits(call);
+    const bool as_seed = call.compatibility == Compatibility::kSeed;
+    const Shares shares =
+        effective_shares(config.alpha, config.beta, call.groups.world->topology());
+    const int64_t T = call.x_TD.size(0);
+    const auto sizes = as_seed ? seed_sizes(T, shares) : part_sizes(T, shares);
+    // The predecessor's ranks all have the same number of rows, hence the same parts.
+    const auto present = as_seed ? std::array<bool, kNumParts>{sizes[kLocal] > 0, sizes[kNode] > 0,
+                                                               sizes[kGlobal] > 0}
+                                 : parts_present(shares);
+    const auto tokens = split(logits, sizes, as_seed);
 
-    MoeResult out{torch::zeros_like(call.x_TD), call.logits_TE.sum() * 0, {}};
-    int64_t parts = 0;
-    if (split.local.defined()) {
-      add(out, split.local, local(call, split.local, own_TX.index_select(0, split.local)));
-      ++parts;
-    }
-    const auto routed = [&](const torch::Tensor& tokens, const torch::Tensor& logits, Group& group,
-                            const char* part) {
-      if (!tokens.defined()) return;
-      add(out, tokens, exchanged(call, tokens, logits.index_select(0, tokens), group, out, part));
-      ++parts;
+    RoutedParts routed(call);
+    const auto rows_of = [&](Part part) { return call.x_TD.index_select(0, tokens[part]); };
+    if (present[kNode])
+      routed.add(kNode, rows_of(kNode), logits.node_TY.index_select(0, tokens[kNode]),
+                 tokens[kNode]);
+    if (present[kGlobal])
+      routed.add(kGlobal, rows_of(kGlobal), logits.all_TE.index_select(0, tokens[kGlobal]),
+                 tokens[kGlobal]);
+    routed.send();
+    MoeResult out{torch::zeros_like(call.x_TD), call.logits_TE.sum() * 0, routed.metrics};
+    const auto add = [&out, &tokens](Part part, const torch::Tensor& rows) {
+      out.y_TD = out.y_TD.index_add(0, tokens[part], rows.to(out.y_TD.dtype()));
     };
-    routed(split.node, node_TY, *call.groups.node, "node.");
-    routed(split.global, call.logits_TE, *call.groups.world, "global.");
-    out.balance = out.balance / static_cast<double>(std::max<int64_t>(parts, 1));
-    return out;
-  }
-
-  struct Shares {
-    double local, node;
-  };
-  struct Split {
-    torch::Tensor local, node, global;  // token indices; undefined where the share is 0
-  };
-
-  // On one node nothing can cross nodes: beta takes the rest (seed 4.1).
-  Shares shares(const Topology& topology) const {
-    return {config.alpha, topology.nodes == 1 ? 1 - config.alpha : config.beta};
-  }
-
-  // Which parts exist depends on the shares alone, so that all ranks agree. Sizes are differences
-  // of rounded borders: no token is left over. The rank chooses its tokens by mean logit over its
-  // experts, then the node (seed 4.2).
-  static Split split_tokens(const torch::Tensor& own_TX, const torch::Tensor& node_TY,
-                            const Shares& share) {
-    const int64_t T = own_TX.size(0);
-    const auto border = [T](double upto) {
-      return std::min<int64_t>(T, std::llround(upto * static_cast<double>(T) + kRounding));
-    };
-    const bool all_in_node = share.local + share.node >= 1 - kRounding;
-    const int64_t num_local = border(share.local);
-    const int64_t num_node = (all_in_node ? T : border(share.local + share.node)) - num_local;
-    Split out;
-    auto rest_T = torch::arange(T, own_TX.options().dtype(torch::kLong));
-    const auto take = [&rest_T](const torch::Tensor& score_T, int64_t count) {
-      const auto order =
-          score_T.index_select(0, rest_T).argsort(/*stable=*/true, 0, /*descending=*/true);
-      const auto taken = std::get<0>(rest_T.index_select(0, order.slice(0, 0, count)).sort());
-      rest_T = std::get<0>(rest_T.index_select(0, order.slice(0, count)).sort());
-      return taken;
-    };
-    if (share.local > kRounding) out.local = take(own_TX.mean(1), num_local);
-    if (share.node > kRounding) out.node = all_in_node ? rest_T : take(node_TY.mean(1), num_node);
-    if (!all_in_node) out.global = rest_T;
-    return out;
-  }
-
-  static void add(MoeResult& out, const torch::Tensor& tokens, const torch::Tensor& rows) {
-    out.y_TD = out.y_TD.index_add(0, tokens, rows.to(out.y_TD.dtype()));
-  }
-
-  // Own experts only: no slots, no loss; one expert takes the tokens unweighted, several are mixed
-  // by the best two.
-  static torch::Tensor local(const MoeCall& call, const torch::Tensor& tokens,
-                             const torch::Tensor& logits_KX) {
-    const auto x_KD = call.x_TD.index_select(0, tokens);
-    const int64_t X = logits_KX.size(1);
-    if (X == 1) return call.expert(0, 0, x_KD);
-    const auto [logit_K2, expert_K2] = logits_KX.topk(2, 1);
-    const auto weight_K2 = torch::softmax(logit_K2.to(torch::kFloat), 1);
-    auto y_KD = torch::zeros_like(x_KD);
-    for (int64_t expert = 0; expert < X; ++expert) {
-      const auto chosen = (expert_K2 == expert).nonzero();
-      const auto row = chosen.select(1, 0), choice = chosen.select(1, 1);
-      const auto weight = weight_K2.index({row, choice}).unsqueeze(1);
-      const auto rows = call.expert(0, expert, x_KD.index_select(0, row)) * weight;
-      y_KD = y_KD.index_add(0, row, rows.to(y_KD.dtype()));
-    }
-    return y_KD;
-  }
-
-  static torch::Tensor exchanged(const MoeCall& call, const torch::Tensor& tokens,
-                                 const torch::Tensor& logits, Group& group, MoeResult& out,
-                                 const std::string& part) {
-    const Routing routing = call.router.route(logits, call.capacity);
-    out.balance = out.balance + routing.balance;
-    for (const auto& [name, value] : routing.metrics)
-      out.metrics[part + name] = value;
     const auto expert = [&call](int64_t index, const torch::Tensor& rows) {
       return call.expert(0, index, rows);
     };
-    return exchange_with_experts(call.x_TD.index_select(0, tokens), routing, group,
-                                 call.experts_per_rank, expert);
+    if (present[kLocal]) {
+      add(kLocal, mix_locally(rows_of(kLocal), logits.own_TX.index_select(0, tokens[kLocal]),
+                              expert));
+    }
+    const auto results = routed.finish([&expert](int64_t, int64_t index, const torch::Tensor& rows) {
+      return expert(index, rows);
+    });
+    for (const auto& [part, rows] : results)
+      add(part, rows);
+    // The local part has no gate; the predecessor counts it as one with loss 0 (seed 13.17).
+    const int num_routed = int{present[kNode]} + int{present[kGlobal]};
+    const int counted = num_routed + (as_seed ? int{present[kLocal]} : 0);
+    if (num_routed > 0) out.balance = out.balance + routed.balance_sum / counted;
+    return out;
+  }
+
+  // Truncated shares; the node takes the rest only where the shares sum to 1 in binary floats (seed
+  // 4.2).
+  static std::array<int64_t, kNumParts> seed_sizes(int64_t T, const Shares& shares) {
+    const auto truncated = [T](double share) {
+      return static_cast<int64_t>(share * static_cast<double>(T));
+    };
+    const int64_t local = truncated(shares.local);
+    const bool all_in_node = shares.local + shares.node == 1.0;
+    const int64_t node = all_in_node ? T - local : truncated(shares.node);
+    return {local, node, T - local - node};
+  }
+
+  // The rank chooses its tokens by mean logit over its experts, then the node (seed 4.2). Tokens of
+  // a part stand in their order, or, as_seed, by falling score, which then is their priority.
+  static std::array<torch::Tensor, kNumParts> split(const PartLogits& logits,
+                                                    const std::array<int64_t, kNumParts>& sizes,
+                                                    bool as_seed) {
+    const int64_t T = logits.own_TX.size(0);
+    auto is_left_T = torch::ones({T}, logits.own_TX.options().dtype(torch::kBool));
+    const auto take = [&](const torch::Tensor& score_TX, int64_t count) {
+      const auto score_T = score_TX.detach().mean(1).masked_fill(
+          is_left_T.logical_not(), -std::numeric_limits<double>::infinity());
+      const auto taken = std::get<1>(score_T.topk(count));
+      is_left_T.index_fill_(0, taken, false);
+      return as_seed ? taken : std::get<0>(taken.sort());
+    };
+    const auto rest = [&] { return is_left_T.nonzero().squeeze(1); };
+    const auto local = take(logits.own_TX, sizes[kLocal]);
+    if (sizes[kGlobal] == 0 && !as_seed) return {local, rest(), local.slice(0, 0, 0)};
+    const auto node = take(logits.node_TY, sizes[kNode]);
+    return {local, node, rest()};
   }
 
   Config config;

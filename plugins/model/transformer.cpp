@@ -6,33 +6,14 @@
 // rows being decoded.
 #include "engine/base/error.h"
 #include "engine/nn/blocks.h"
+#include "engine/nn/moe_settings.h"
+#include "engine/nn/moe_stack.h"
 #include "plugins/model/transformer_figures.h"
 #include "registry/model.h"
 #include "registry/tokenizer.h"
 
 namespace xp {
 namespace {
-
-struct MoeSettings {
-  int64_t every = 2, experts = 8;
-  double capacity_factor = 1.25, balance_weight = 0.01;
-  std::string balance_combine = "sum";
-  Value router, exchange;
-
-  void describe(auto& field) {
-    field("every", every, "an MoE layer in place of every n-th FFN; 0 = dense",
-          at_least(0, "layers"));
-    field("experts", experts, "experts of each MoE layer, over all ranks", at_least(1));
-    field("capacity_factor", capacity_factor, "slots per expert over an even share; <= 0: dropless",
-          any());
-    field("balance_weight", balance_weight, "weight of the load-balancing loss", at_least(0));
-    field("balance_combine", balance_combine, "how the layers' balance losses become one",
-          one_of({"sum", "average", "neg-log"}));
-    field.component("router", "router", router, "top2", "which experts see a token");
-    field.component("exchange", "exchange", exchange, "gshard",
-                    "how tokens reach experts on other ranks");
-  }
-};
 
 struct TransformerSettings {
   std::string preset = "base", share_embeddings = "all", norm = "pre";
@@ -80,10 +61,35 @@ struct State final : DecodeState {
   int64_t beam = 1, position = 0;
 };
 
+// The layers of an encoder or decoder: in order, or (layers_last) those with attention first, then
+// an FFN that stands in for the clustering layer's, then all MoE layers.
+template <class Layer>
+struct Stack {
+  std::vector<std::shared_ptr<Layer>> layers;
+  std::shared_ptr<Wide> extra;
+  std::shared_ptr<MoeStack> tail;
+  std::vector<std::pair<std::string, MoeLayer*>> moe;  // by the name of the place it stands in for
+
+  // What comes after the layers.
+  torch::Tensor ending(torch::Tensor h_BLD, const RealTokens& real) const {
+    if (extra) h_BLD = extra->forward(h_BLD, real);
+    return tail ? tail->forward(h_BLD, real) : h_BLD;
+  }
+
+  torch::Tensor idle(int64_t width) const {
+    auto zero = torch::zeros({});
+    for (const auto& layer : layers)
+      if (layer->wide() != nullptr) zero = zero + layer->wide()->idle();
+    return tail ? zero + tail->idle(width) : zero;
+  }
+};
+
 class Transformer final : public TranslationModel {
  public:
   Transformer(const TransformerSettings& settings, const ModelContext& context)
-      : settings_(settings), context_(context) {
+      : settings_(settings),
+        context_(context),
+        moe_(settings_.moe, settings_.width, settings_.ffn_width, context_) {
     const Init init(context.seed);
     const int64_t D = settings.width, V = context.target_vocabulary;
     target_ = register_module("target_embedding",
@@ -97,7 +103,8 @@ class Transformer final : public TranslationModel {
       output_VD_ = register_parameter(
           "output", (init / "output").normal({V, D}, 1 / std::sqrt(static_cast<double>(D))));
     }
-    build_layers(init);
+    build(encoder_, "encoder", settings.encoder_layers, init / "encoder");
+    build(decoder_, "decoder", settings.decoder_layers, init / "decoder");
     if (settings.norm == "pre") {
       encoder_norm_ = register_module("encoder_norm", std::make_shared<Norm>(D));
       decoder_norm_ = register_module("decoder_norm", std::make_shared<Norm>(D));
@@ -110,9 +117,10 @@ class Transformer final : public TranslationModel {
     RealTokens real;
     if (batch.num_tokens != flat_P.size(0))
       real.index_T = (flat_P != Special::kPad).nonzero().squeeze(1);
-    auto h = dropped(target_->forward(batch.target_in_BL), settings_.dropout, is_training());
-    for (const auto& layer : decoder_)
+    auto h = embedded(*target_, batch.target_in_BL);
+    for (const auto& layer : decoder_.layers)
       h = layer->forward(h, source.h_BSD, source.mask, real);
+    h = decoder_.ending(h, real);
     auto h_TD = finished(h, decoder_norm_).flatten(0, 1);
     auto target_T = flat_P;
     if (real.index_T.defined()) {
@@ -123,12 +131,7 @@ class Transformer final : public TranslationModel {
   }
 
   torch::Tensor idle_forward() override {
-    auto zero = torch::zeros({});
-    for (const auto& layer : encoder_)
-      zero = zero + layer->wide().idle();
-    for (const auto& layer : decoder_)
-      zero = zero + layer->wide().idle();
-    return zero;
+    return encoder_.idle(settings_.width) + decoder_.idle(settings_.width);
   }
 
   std::unique_ptr<DecodeState> start(const torch::Tensor& source_BS, int64_t beam) override {
@@ -136,7 +139,7 @@ class Transformer final : public TranslationModel {
     const Source source = encode(source_BS);
     state->mask = source.mask;
     state->beam = beam;
-    for (const auto& layer : decoder_)
+    for (const auto& layer : decoder_.layers)
       state->layers.push_back({{}, layer->memory_keys(source.h_BSD)});
     return state;
   }
@@ -144,8 +147,9 @@ class Transformer final : public TranslationModel {
   torch::Tensor step(DecodeState& decode_state, const torch::Tensor& piece_R) override {
     auto& state = dynamic_cast<State&>(decode_state);
     auto h = target_->forward(piece_R.unsqueeze(1), state.position);
-    for (size_t i = 0; i < decoder_.size(); ++i)
-      h = decoder_[i]->step(h, state.layers[i], state.mask, state.beam);
+    for (size_t i = 0; i < decoder_.layers.size(); ++i)
+      h = decoder_.layers[i]->step(h, state.layers[i], state.mask, state.beam);
+    h = decoder_.ending(h, {});
     ++state.position;
     return torch::matmul(finished(h, decoder_norm_).squeeze(1), output().t());
   }
@@ -167,36 +171,35 @@ class Transformer final : public TranslationModel {
     if (fewer) pick(state.mask, sentence_B);
   }
 
-  void idle_start() override {
-    for (const auto& layer : encoder_)
-      layer->wide().idle();
-  }
-  void idle_step() override {
-    for (const auto& layer : decoder_)
-      layer->wide().idle();
-  }
+  void idle_start() override { encoder_.idle(settings_.width); }
+  void idle_step() override { decoder_.idle(settings_.width); }
 
-  bool is_collective() const override { return has_moe_ && context_.groups.world->size() > 1; }
+  bool is_collective() const override {
+    return moe_.has_experts() && context_.groups.world->size() > 1;
+  }
 
   std::vector<Parameter> parameter_list() override {
     std::vector<Parameter> out;
     for (const auto& item : named_parameters()) {
-      out.push_back({item.key(), item.value(), item.key().find(".experts-") != std::string::npos});
+      const bool is_expert = item.key().find(".experts.") != std::string::npos;
+      out.push_back({item.key(), item.value(), is_expert, is_expert ? copies() : nullptr});
     }
     return out;
   }
 
   MoeMetrics take_metrics() override {
     MoeMetrics out;
-    const auto take = [&out](Wide& wide, const std::string& name) {
-      if (wide.moe() == nullptr) return;
-      for (const auto& [key, value] : wide.moe()->take_metrics())
+    const auto take = [&out](const std::string& name, auto* layer) {
+      for (const auto& [key, value] : layer->take_metrics())
         out[name + "." + key] = value;
     };
-    for (size_t i = 0; i < encoder_.size(); ++i)
-      take(encoder_[i]->wide(), fmt::format("encoder.{}", i));
-    for (size_t i = 0; i < decoder_.size(); ++i)
-      take(decoder_[i]->wide(), fmt::format("decoder.{}", i));
+    const auto take_all = [&take](const std::string& side, const auto& stack) {
+      for (const auto& [name, layer] : stack.moe)
+        take(name, layer);
+      if (stack.tail && stack.tail->cluster() != nullptr) take(side, stack.tail->cluster());
+    };
+    take_all("encoder", encoder_);
+    take_all("decoder", decoder_);
     return out;
   }
 
@@ -205,55 +208,74 @@ class Transformer final : public TranslationModel {
     torch::Tensor h_BSD, mask;
   };
 
-  void build_layers(const Init& init) {
+  template <class Layer>
+  void build(Stack<Layer>& stack, const std::string& side, int64_t count, const Init& init) {
+    const bool pre_norm = settings_.norm == "pre", in_decoder = side == "decoder";
     const BlockShape shape{settings_.width,   settings_.ffn_width,         settings_.heads,
-                           settings_.dropout, settings_.attention_dropout, settings_.norm == "pre"};
-    const auto parts = std::make_shared<MoeParts>(settings_, context_);
-    const auto stack = [&](auto& layers, const std::string& side, int64_t count) {
-      using Layer = typename std::decay_t<decltype(layers)>::value_type::element_type;
-      int64_t num_moe = 0;
-      for (int64_t i = 0; i < count; ++i) {
-        const Init own = init / side / std::to_string(i);
-        const bool is_moe = parts->exchange && (i + 1) % settings_.moe.every == 0;
-        auto moe = is_moe ? parts->layer(num_moe++ == 0, own / "moe") : nullptr;
-        has_moe_ = has_moe_ || is_moe;
-        layers.push_back(register_module(fmt::format("{}-{}", side, i),
-                                         std::make_shared<Layer>(shape, moe, own)));
+                           settings_.dropout, settings_.attention_dropout, pre_norm,
+                           settings_.moe.whose()};
+    const auto& moe = settings_.moe;
+    const bool last = moe_.has_experts() && moe.layers_last();
+    const bool clusters = last && moe.token_cluster.enabled;
+    std::vector<std::shared_ptr<Layer>> attention_only;
+    std::vector<std::shared_ptr<Wide>> tail;
+    std::shared_ptr<TokenCluster> cluster;
+    int64_t num_moe = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const Init own = init / std::to_string(i);
+      const auto name = fmt::format("{}-{}", side, i);
+      const auto add = [&](const Half& half) {
+        return register_module(name, std::make_shared<Layer>(shape, half, own));
+      };
+      if (!moe_.is_moe(i)) {
+        stack.layers.push_back(add({}));
+        continue;
       }
-    };
-    stack(encoder_, "encoder", settings_.encoder_layers);
-    stack(decoder_, "decoder", settings_.decoder_layers);
+      const int64_t ordinal = num_moe++;
+      if (clusters && ordinal == 0) {
+        cluster = moe_.cluster(in_decoder, pre_norm, settings_.dropout, own / "cluster");
+      } else {
+        const auto layer = moe_.layer(ordinal, own / "moe");
+        stack.moe.emplace_back(fmt::format("{}.{}", side, i), layer.get());
+        if (last)
+          tail.push_back(std::make_shared<Wide>(shape, layer, own));
+        else
+          stack.layers.push_back(add({true, layer}));
+      }
+      if (last) attention_only.push_back(add({false, nullptr}));
+    }
+    if (num_moe == 0 || !last) return;
+    stack.layers.insert(stack.layers.end(), attention_only.begin(), attention_only.end());
+    // The predecessor's decoder has it also without clustering (seed 4.3).
+    if (clusters || (moe.whose() == Compatibility::kSeed && in_decoder)) {
+      BlockShape normed = shape;
+      normed.pre_norm = true;
+      stack.extra = register_module(side + "-ffn",
+                                    std::make_shared<Wide>(normed, nullptr, init / "ffn"));
+    }
+    stack.tail = register_module(
+        side + "-moe", std::make_shared<MoeStack>(cluster, std::move(tail), moe.whose()));
   }
 
-  // Router and exchanges, shared by all MoE layers of the model.
-  struct MoeParts {
-    MoeParts(const TransformerSettings& settings, const ModelContext& model_context)
-        : context(model_context),
-          shape{settings.width, settings.ffn_width, settings.moe.experts,
-                settings.moe.capacity_factor, model_context.capacity_fraction} {
-      if (settings.moe.every == 0) return;
-      auto made = make_part<Exchange>(settings.moe.exchange);
-      if (!made->has_experts()) return;
-      router = make_part<Router>(settings.moe.router);
-      first = made->spares_first_layer() ? make_part<Exchange>({{"use", "gshard"}}) : nullptr;
-      auto other = context.evaluating ? made->for_evaluation(context.alpha, context.beta) : nullptr;
-      exchange = other ? std::move(other) : std::move(made);
-    }
-    std::shared_ptr<MoeLayer> layer(bool is_first, const Init& init) const {
-      return std::make_shared<MoeLayer>(shape, router, is_first && first ? first : exchange,
-                                        context.groups, init);
-    }
-    const ModelContext& context;
-    MoeShape shape;
-    std::shared_ptr<const Router> router;
-    std::shared_ptr<const Exchange> exchange, first;
-  };
+  std::shared_ptr<Group> copies() const {
+    for (const auto* moe : {&encoder_.moe, &decoder_.moe})
+      if (!moe->empty()) return moe->front().second->copies();
+    return nullptr;
+  }
+
+  // The predecessor's pads have no position and are zero, which its MoE layers see.
+  torch::Tensor embedded(Embedding& table, const torch::Tensor& piece_BL) {
+    const auto h_BLD = settings_.moe.whose() == Compatibility::kSeed
+                           ? table.forward_without_pads(piece_BL)
+                           : table.forward(piece_BL);
+    return dropped(h_BLD, settings_.dropout, is_training());
+  }
 
   Source encode(const torch::Tensor& source_BS) {
     Source out;
     RealTokens real;
     const auto is_pad_BS = source_BS == Special::kPad;
-    auto h = dropped(source_->forward(source_BS), settings_.dropout, is_training());
+    auto h = embedded(*source_, source_BS);
     if (is_pad_BS.any().item<bool>()) {
       out.mask = torch::zeros(is_pad_BS.sizes(), h.options())
                      .masked_fill_(is_pad_BS, -std::numeric_limits<float>::infinity())
@@ -261,9 +283,9 @@ class Transformer final : public TranslationModel {
                      .unsqueeze(1);
       real.index_T = is_pad_BS.flatten().logical_not().nonzero().squeeze(1);
     }
-    for (const auto& layer : encoder_)
+    for (const auto& layer : encoder_.layers)
       h = layer->forward(h, out.mask, real);
-    out.h_BSD = finished(h, encoder_norm_);
+    out.h_BSD = finished(encoder_.ending(h, real), encoder_norm_);
     return out;
   }
 
@@ -277,30 +299,27 @@ class Transformer final : public TranslationModel {
 
   torch::Tensor combined_balance() {
     std::vector<torch::Tensor> losses;
-    const auto collect = [&losses](Wide& wide) {
-      if (wide.moe() != nullptr && wide.moe()->balance().defined())
-        losses.push_back(wide.moe()->balance());
+    const auto collect = [&](const auto& stack) {
+      // The predecessor counts the clustering layer as one with loss 0.
+      const bool counts_cluster = stack.tail && stack.tail->cluster() != nullptr &&
+                                  settings_.moe.whose() == Compatibility::kSeed;
+      if (counts_cluster) losses.push_back(torch::zeros({}));
+      for (const auto& [name, layer] : stack.moe)
+        if (layer->balance().defined()) losses.push_back(layer->balance());
     };
-    for (const auto& layer : encoder_)
-      collect(layer->wide());
-    for (const auto& layer : decoder_)
-      collect(layer->wide());
-    if (losses.empty()) return {};
-    const auto all = torch::stack(losses).to(torch::kFloat);
-    const auto& combine = settings_.moe.balance_combine;
-    auto one = combine == "sum" ? all.sum() : all.mean();
-    if (combine == "neg-log") one = one.clamp_min(1e-30).log().neg();
-    return one * settings_.moe.balance_weight;
+    collect(encoder_);
+    collect(decoder_);
+    return settings_.moe.combined(losses);
   }
 
   TransformerSettings settings_;
   ModelContext context_;
   std::shared_ptr<Embedding> source_, target_;
-  std::vector<std::shared_ptr<EncoderLayer>> encoder_;
-  std::vector<std::shared_ptr<DecoderLayer>> decoder_;
+  MoeFactory moe_;
+  Stack<EncoderLayer> encoder_;
+  Stack<DecoderLayer> decoder_;
   std::shared_ptr<Norm> encoder_norm_, decoder_norm_;
   torch::Tensor output_VD_;
-  bool has_moe_ = false;
 };
 
 struct TransformerModel final : Model {

@@ -20,7 +20,8 @@ torch::Tensor six_tokens() {
 
 Routing route(const Value& settings, const CapacityRule& rule,
               const torch::Tensor& logits = six_tokens()) {
-  return make_part<Router>(settings)->route(logits, rule);
+  Draws draws;
+  return make_part<Router>(settings)->route({logits, rule, {}, Compatibility::kNone, &draws});
 }
 
 // "0:(4,1.00)(1,0.73) 1:..." : by expert, the tokens of its slots in order with their weights.

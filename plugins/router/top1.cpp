@@ -1,6 +1,6 @@
 // Top-1 gating: one expert per token, weighted by its raw probability.
 // Source: Fedus et al. 2021, "Switch Transformers", https://arxiv.org/abs/2101.03961, section 2.2.
-#include "engine/nn/moe.h"
+#include "engine/nn/slots.h"
 #include "registry/router.h"
 
 namespace xp {
@@ -20,20 +20,17 @@ struct Top1 final : Router {
 
   explicit Top1(const Config& c) : config(c) {}
 
-  Routing route(const torch::Tensor& logits_TE, const CapacityRule& rule) const override {
-    const int64_t T = logits_TE.size(0), E = logits_TE.size(1);
-    const auto p_TE =
-        torch::softmax(config.fp32 ? logits_TE.to(torch::kFloat) : logits_TE, /*dim=*/1);
-    const auto [weight_T, expert_T] = p_TE.max(1);
-    const int64_t capacity = capacity_slots(rule, /*choices=*/1, T, E);
-    const auto priority_T = config.prioritized
-                                ? weight_T.detach().argsort(/*stable=*/true, 0, /*descending=*/true)
-                                : torch::Tensor();
-    const auto expert_KT = expert_T.unsqueeze(0);
-    const Slots slots = assign_slots(expert_KT, priority_T, E, capacity);
-    return {slots.order_N, weight_T.index_select(0, slots.order_N).to(logits_TE.dtype()),
-            slots.count_E, balance_loss(p_TE, expert_T),
-            gate_metrics(p_TE, expert_KT, slots.kept_KT)};
+  Routing route(const RouteCall& call) const override {
+    const int64_t T = call.logits_TE.size(0), E = call.logits_TE.size(1);
+    const auto logits = config.fp32 ? call.logits_TE.to(torch::kFloat) : call.logits_TE;
+    const auto p_TE = torch::softmax(logits, /*dim=*/1);
+    const auto [weight_T, choice_T] = p_TE.max(1);
+    const auto raw_KT = choice_T.unsqueeze(0), expert_KT = without_pads(raw_KT, call.pad_T, E);
+    const Slots slots = assign_slots(expert_KT, priority(p_TE, config.prioritized), E,
+                                     capacity_slots(call.capacity, /*choices=*/1, T, E));
+    return {slots.order_N, weight_T.index_select(0, slots.order_N).to(call.logits_TE.dtype()),
+            slots.count_E, balance_loss(p_TE, expert_KT[0]),
+            gate_metrics(p_TE, raw_KT, expert_KT, slots.kept_KT, call.pad_T)};
   }
 
   Config config;

@@ -1,51 +1,9 @@
-// Dispatch by index, exchange of exact rows, combination by weighted sums.
-#include "engine/nn/moe.h"
-
-#include "engine/base/error.h"
-#include "engine/comm/all_to_all.h"
+// Routing as a stable sort of choices by expert.
+#include "engine/nn/slots.h"
 
 #include <cmath>
 
 namespace xp {
-namespace {
-
-std::vector<int64_t> to_vector(const torch::Tensor& integers) {
-  const auto cpu = integers.to(torch::kCPU).contiguous();
-  const auto* first = cpu.data_ptr<int64_t>();
-  return {first, first + cpu.numel()};
-}
-
-// Where each arriving row goes: rows come by source rank, then expert; experts want them by expert,
-// then source.
-struct Regroup {
-  std::vector<int64_t> rows_of_expert;
-  torch::Tensor by_expert_M;  // undefined where one expert or one rank makes both orders equal
-};
-
-Regroup regroup(const torch::Tensor& counts_RX) {
-  Regroup out;
-  out.rows_of_expert = to_vector(counts_RX.sum(0));
-  if (counts_RX.size(0) == 1 || counts_RX.size(1) == 1) return out;
-  const auto sizes = counts_RX.flatten();
-  const auto expert_of_block = torch::arange(counts_RX.size(1)).repeat(counts_RX.size(0));
-  const auto expert_M = expert_of_block.repeat_interleave(sizes);
-  out.by_expert_M = expert_M.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-  return out;
-}
-
-torch::Tensor run_experts(const torch::Tensor& rows_MD, const std::vector<int64_t>& rows_of_expert,
-                          const ExpertFunction& expert) {
-  if (rows_of_expert.size() == 1) return expert(0, rows_MD);
-  const auto parts = rows_MD.split_with_sizes(rows_of_expert);
-  std::vector<torch::Tensor> out;
-  // An expert without rows runs too: its parameters stay in every rank's gradient graph.
-  for (size_t i = 0; i < parts.size(); ++i)
-    out.push_back(expert(static_cast<int64_t>(i), parts[i]));
-  return torch::cat(out);
-}
-
-}  // namespace
-
 int64_t capacity_slots(const CapacityRule& rule, int64_t choices, int64_t T, int64_t E) {
   const bool by_fraction = !rule.training && rule.fraction >= 0;
   if (by_fraction) {
@@ -83,10 +41,20 @@ Slots assign_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority
   return out;
 }
 
+torch::Tensor priority(const torch::Tensor& probability_TE, bool prioritized) {
+  if (!prioritized) return {};
+  const auto surest_T = std::get<0>(probability_TE.detach().max(1));
+  return surest_T.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/true);
+}
+
+torch::Tensor without_pads(const torch::Tensor& expert_KT, const torch::Tensor& pad_T, int64_t E) {
+  return pad_T.defined() ? expert_KT.masked_fill(pad_T, E) : expert_KT;
+}
+
 torch::Tensor balance_loss(const torch::Tensor& probability_TE, const torch::Tensor& first_T) {
   const int64_t T = probability_TE.size(0), E = probability_TE.size(1);
   if (T == 0) return probability_TE.sum();
-  // A pad's choice is E, one past the last expert: counted nowhere.
+  // No choice is E, one past the last expert: counted nowhere.
   const auto share_E =
       torch::bincount(first_T, {}, E + 1).slice(0, 0, E).to(probability_TE.dtype()) /
       static_cast<double>(T);
@@ -94,8 +62,10 @@ torch::Tensor balance_loss(const torch::Tensor& probability_TE, const torch::Ten
 }
 
 std::map<std::string, double> gate_metrics(const torch::Tensor& probability_TE,
+                                           const torch::Tensor& raw_KT,
                                            const torch::Tensor& expert_KT,
-                                           const torch::Tensor& kept_KT) {
+                                           const torch::Tensor& kept_KT,
+                                           const torch::Tensor& pad_T) {
   std::map<std::string, double> out;
   const int64_t T = probability_TE.size(0), E = probability_TE.size(1);
   if (T == 0) return out;
@@ -103,13 +73,12 @@ std::map<std::string, double> gate_metrics(const torch::Tensor& probability_TE,
   out["entropy"] = -(p * p.clamp_min(1e-30).log()).sum(1).mean().item<double>();
   const char* const names[] = {"first", "second"};
   for (int64_t k = 0; k < expert_KT.size(0); ++k) {
-    const auto expert_T = expert_KT[k];
     const std::string name = names[std::min<int64_t>(k, 1)];
-    const auto chosen = (expert_T < E);
+    const auto chosen = (expert_KT[k] < E);
     const double num_chosen = chosen.sum().item<double>();
     const double dropped = chosen.logical_and(kept_KT[k].logical_not()).sum().item<double>();
     out["overflow_" + name] = num_chosen == 0 ? 0 : 100 * dropped / num_chosen;
-    const auto percent_E = torch::bincount(expert_T, {}, E + 1).slice(0, 0, E).to(torch::kFloat) *
+    const auto percent_E = torch::bincount(raw_KT[k], {}, E + 1).slice(0, 0, E).to(torch::kFloat) *
                            (100.0 / static_cast<double>(T));
     out["unused_" + name] = (percent_E == 0).sum().item<double>();
     const int64_t fifth = std::max<int64_t>(1, (E + 4) / 5);
@@ -117,29 +86,11 @@ std::map<std::string, double> gate_metrics(const torch::Tensor& probability_TE,
     out["balance_top_" + name] = sorted_E.slice(0, E - fifth, E).sum().item<double>();
     out["balance_bottom_" + name] = sorted_E.slice(0, 0, fifth).sum().item<double>();
   }
-  out["unrouted"] = kept_KT.any(0).logical_not().to(torch::kFloat).mean().item<double>();
+  const double pads = pad_T.defined() ? pad_T.sum().item<double>() : 0;
+  const double without_slot = kept_KT.any(0).logical_not().sum().item<double>();
+  const double tokens = static_cast<double>(T) - pads;
+  out["unrouted"] = tokens == 0 ? 0 : (without_slot - pads) / tokens;
   return out;
-}
-
-torch::Tensor exchange_with_experts(const torch::Tensor& x_TD, const Routing& routing, Group& group,
-                                    int64_t experts_per_rank, const ExpertFunction& expert) {
-  const int64_t R = group.size(), X = experts_per_rank;
-  check(routing.count_E.numel() == R * X, "a routing counts the rows of every expert of its group");
-  const std::vector<int64_t> one_row(static_cast<size_t>(R), 1);
-  const auto counts_RX = routing.count_E.view({R, X});
-  const auto arriving_RX = R == 1 ? counts_RX : group.all_to_all(counts_RX, one_row, one_row);
-  const auto sent = to_vector(counts_RX.sum(1)), taken = to_vector(arriving_RX.sum(1));
-  const Regroup order = regroup(arriving_RX);
-
-  auto rows = x_TD.index_select(0, routing.token_N);
-  if (R > 1) rows = all_to_all(rows, sent, taken, group);
-  if (order.by_expert_M.defined()) rows = rows.index_select(0, order.by_expert_M);
-  rows = run_experts(rows, order.rows_of_expert, expert);
-  if (order.by_expert_M.defined()) rows = rows.index_select(0, order.by_expert_M.argsort());
-  if (R > 1) rows = all_to_all(rows, taken, sent, group);
-  // Under autocast the experts answer in bfloat16; sums are kept in the layer's own type.
-  const auto weighted_ND = (rows * routing.weight_N.unsqueeze(1)).to(x_TD.dtype());
-  return torch::zeros_like(x_TD).index_add(0, routing.token_N, weighted_ND);
 }
 
 }  // namespace xp

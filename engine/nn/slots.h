@@ -1,16 +1,12 @@
-// What routers and exchanges share: slots, the gate's balance loss, and the exchange of rows with
-// experts.
+// What routers share: slots per expert, who gets one, the gate's balance loss and figures.
 //
-// Shapes: T tokens, D width, E experts of the group, X experts on this rank, K choices, N kept
-// rows, M rows that arrive at this rank's experts.
+// Shapes: T tokens, E experts of the group, K choices, N kept rows.
 #pragma once
 
-#include "engine/comm/group.h"
 #include "registry/router.h"
 
 #include <torch/types.h>
 
-#include <functional>
 #include <map>
 #include <string>
 
@@ -36,24 +32,23 @@ struct Slots {
 Slots assign_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority_T, int64_t E,
                    int64_t capacity);
 
+/// The surest tokens first, by their largest probability; undefined (token order) where not
+/// `prioritized`.
+torch::Tensor priority(const torch::Tensor& probability_TE, bool prioritized);
+
+/// Turns the choices of pads into "no choice" (E); `pad_T` may be undefined.
+torch::Tensor without_pads(const torch::Tensor& expert_KT, const torch::Tensor& pad_T, int64_t E);
+
 /// E * sum_e (mean probability of e) * (share of tokens that choose e first); 1 when uniform, 0
-/// without tokens.
+/// without tokens. Pads count in the means and choose nothing.
 torch::Tensor balance_loss(const torch::Tensor& probability_TE, const torch::Tensor& first_T);
 
 /// The figures of a gate (seed 2.1): entropy, overflow and unused experts of each choice, balance,
-/// unrouted.
+/// unrouted. `raw_KT` holds what every row would choose, pads and lost second choices included.
 std::map<std::string, double> gate_metrics(const torch::Tensor& probability_TE,
+                                           const torch::Tensor& raw_KT,
                                            const torch::Tensor& expert_KT,
-                                           const torch::Tensor& kept_KT);
-
-/// Runs `index`-th local expert on rows [n, D].
-using ExpertFunction = std::function<torch::Tensor(int64_t index, const torch::Tensor& rows)>;
-
-/// Sends each routed row to its expert, runs the experts, brings the rows home and adds them up
-/// with their weights: [T, D], zero rows for unrouted tokens. Experts of the group are numbered
-/// rank-major. Collective over `group`; counts go first, then exactly the rows that exist. Cost: 2
-/// x N x D values on the links, as much again backward.
-torch::Tensor exchange_with_experts(const torch::Tensor& x_TD, const Routing& routing, Group& group,
-                                    int64_t experts_per_rank, const ExpertFunction& expert);
+                                           const torch::Tensor& kept_KT,
+                                           const torch::Tensor& pad_T);
 
 }  // namespace xp

@@ -1,0 +1,23 @@
+// The recorded names of a model's parameters against ours.
+#pragma once
+
+#include "engine/conformance/recording.h"
+#include "registry/model.h"
+
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// One of our parameters and the recorded tensors that make it, one under the other.
+struct NamedParts {
+  std::string ours;
+  std::vector<std::string> theirs;
+};
+
+/// Every recorded parameter, of rank `rank`'s experts too. A stack's modules are numbered in the
+/// order they run: with MoE layers last those with attention come first (seed 4.3).
+std::vector<NamedParts> model_names(const std::vector<std::string>& recorded, bool clusters,
+                                    int64_t first_expert);
+
+}  // namespace xp

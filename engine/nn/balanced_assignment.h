@@ -1,0 +1,27 @@
+// Tokens to groups so that every group gets equally many, by an auction.
+// Source: Bertsekas 1992, "Auction algorithms for network flow problems"; as in BASE layers, Lewis
+// et al. 2021, https://arxiv.org/abs/2103.16716; the predecessor's variant (seed 4.3).
+//
+// Shapes: T tokens, K groups.
+#pragma once
+
+#include <torch/types.h>
+
+namespace xp {
+
+/// A permutation of the tokens, group after group; group k gets size_K[k] of them.
+struct Assignment {
+  torch::Tensor order_T;  ///< int64, on the scores' device
+  torch::Tensor size_K;   ///< int64, CPU
+};
+
+/// Nearly maximises the sum of score_TK[t, group of t]; no group gets more than ceil(T / K). Scores that are not finite count as the
+/// smallest finite one. Always a permutation: after a bounded number of rounds what is still
+/// contested is dealt out, best score first. Cost: a round is one top-k of K x T; 2 to 20 are usual.
+/// No gradient.
+Assignment balanced_assignment(const torch::Tensor& score_TK);
+
+/// Each token to the group it scores best: sizes differ freely.
+Assignment greedy_assignment(const torch::Tensor& score_TK);
+
+}  // namespace xp

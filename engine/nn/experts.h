@@ -1,0 +1,41 @@
+// The experts that live on this rank.
+//
+// Shapes: E experts of all ranks, X of them here. Fewer experts than ranks: blocks of E ranks hold
+// one set each, and rank r holds a copy of expert r mod E.
+#pragma once
+
+#include "engine/comm/group.h"
+#include "engine/nn/layers.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <memory>
+#include <vector>
+
+namespace xp {
+
+/// Which ranks act together in an MoE layer.
+struct ExpertGroups {
+  Groups together;                ///< `world`: the ranks that hold one set of experts
+  std::shared_ptr<Group> copies;  ///< the ranks that hold copies of this rank's experts; null: none
+
+  /// Collective. Raises kUser where `experts` and the ranks do not divide one another.
+  ExpertGroups(int64_t experts, const Groups& groups);
+};
+
+/// Experts as modules named by their global number, so that a checkpoint fits any number of ranks.
+class Experts : public torch::nn::Module {
+ public:
+  /// Each expert has one FFN width -> inner -> width for each part of `widths`; none where it is 0.
+  Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t inner, const Group& together,
+          const Init& init);
+  int64_t on_rank() const { return static_cast<int64_t>(parts_.size()); }
+  /// Part `part` of local expert `index` on its rows.
+  torch::Tensor forward(int64_t part, int64_t index, const torch::Tensor& rows) const;
+
+ private:
+  std::vector<std::vector<std::shared_ptr<FeedForward>>> parts_;  ///< [local expert][part]
+};
+
+}  // namespace xp

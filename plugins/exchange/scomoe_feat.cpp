@@ -1,0 +1,101 @@
+// SCoMoE-feat: features are split into three slices that are worked on by experts of the rank, of
+// the node, and of all ranks. Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.2; the
+// predecessor's layer (seed 5): plain slices, no projection.
+//
+// Shapes: T tokens, D width; every token is seen by one local, two node and two global experts.
+#include "engine/base/error.h"
+#include "engine/nn/parts.h"
+#include "registry/exchange.h"
+
+namespace xp {
+namespace {
+
+struct ScomoeFeat final : Exchange {
+  struct Config {
+    double alpha = 0.25, beta = 0.5;
+    std::string first = "gshard";
+
+    void describe(auto& field) {
+      field("alpha", alpha, "share of the features that stays on the accelerator", fraction());
+      field("beta", beta, "share of the features that stays in the node; the rest may cross nodes",
+            fraction());
+      field("first", first, "what the first MoE layer of each stack uses; \"same\" = this exchange",
+            one_of({"gshard", "same"}));
+    }
+  };
+
+  explicit ScomoeFeat(const Config& c) : config(c) {}
+
+  bool uses_nodes() const override { return true; }
+  bool spares_first_layer() const override { return config.first == "gshard"; }
+  bool clusters_by_node() const override { return config.alpha == 0 && config.beta != 1; }
+
+  // The slices are the experts' widths: they cannot change after training.
+  std::unique_ptr<Exchange> for_evaluation(std::optional<double> alpha,
+                                           std::optional<double> beta) const override {
+    if (alpha.value_or(config.alpha) != config.alpha || beta.value_or(config.beta) != config.beta) {
+      user_error("[eval] alpha and beta are {} and {}, but scomoe-feat was trained with {} and {}, "
+                 "which are its experts' widths; remove them from [eval]",
+                 alpha.value_or(config.alpha), beta.value_or(config.beta), config.alpha,
+                 config.beta);
+    }
+    return nullptr;
+  }
+
+  std::vector<int64_t> part_widths(int64_t width, const Topology& topology,
+                                   Compatibility compatibility) const override {
+    const auto sizes = widths(width, topology, compatibility);
+    return {sizes.begin(), sizes.end()};
+  }
+
+  MoeResult forward(const MoeCall& call) const override {
+    const PartLogits logits(call);
+    const auto& topology = call.groups.world->topology();
+    const auto sizes = widths(call.x_TD.size(1), topology, call.compatibility);
+    const auto slice = [&](Part part) {
+      const int64_t from = part == kLocal  ? 0
+                           : part == kNode ? sizes[kLocal]
+                                           : sizes[kLocal] + sizes[kNode];
+      return call.x_TD.slice(1, from, from + sizes[part]);
+    };
+    RoutedParts routed(call);
+    if (sizes[kNode] > 0) routed.add(kNode, slice(kNode), logits.node_TY, {});
+    if (sizes[kGlobal] > 0) routed.add(kGlobal, slice(kGlobal), logits.all_TE, {});
+    routed.send();
+    std::vector<torch::Tensor> parts;
+    if (sizes[kLocal] > 0) {
+      parts.push_back(mix_locally(slice(kLocal), logits.own_TX,
+                                  [&call](int64_t index, const torch::Tensor& rows) {
+                                    return call.expert(kLocal, index, rows);
+                                  }));
+    }
+    for (const auto& [part, rows] : routed.finish(call.expert))
+      parts.push_back(rows);
+    MoeResult out{torch::cat(parts, 1), call.logits_TE.sum() * 0, routed.metrics};
+    const int num_routed = int{sizes[kNode] > 0} + int{sizes[kGlobal] > 0};
+    if (num_routed > 0) out.balance = out.balance + routed.balance_sum / num_routed;
+    return out;
+  }
+
+  // The predecessor truncates, and a share that is left by rounding makes a part (seed 13.22).
+  std::array<int64_t, kNumParts> widths(int64_t width, const Topology& topology,
+                                        Compatibility compatibility) const {
+    const Shares shares = effective_shares(config.alpha, config.beta, topology);
+    if (compatibility != Compatibility::kSeed) return part_sizes(width, shares);
+    const auto truncated = [width](double share) {
+      return static_cast<int64_t>(share * static_cast<double>(width));
+    };
+    const int64_t local = truncated(shares.local);
+    const bool has_global = 1 - shares.local - shares.node > 0;
+    const int64_t node = has_global ? truncated(shares.node) : width - local;
+    return {local, node, width - local - node};
+  }
+
+  Config config;
+};
+
+XP_REGISTER(Exchange, ScomoeFeat, "scomoe-feat",
+            "features split into local, node and global slices (SCoMoE)");
+
+}  // namespace
+}  // namespace xp
