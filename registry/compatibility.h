@@ -5,8 +5,8 @@
 
 namespace xp {
 
-/// kNone: the sound behaviour. kSeed: the predecessor's decisions, bit for bit, for comparisons with
-/// published figures; each difference is listed with its reason in docs/compatibility.md.
+/// kNone: the sound behaviour. kSeed: the predecessor's decisions, bit for bit, for comparisons
+/// with published figures; each difference is listed with its reason in docs/compatibility.md.
 enum class Compatibility { kNone, kSeed };
 
 /// "none" or "seed", as in [model.moe] compatibility.

@@ -1,5 +1,5 @@
-// The random numbers of routers and of token clustering, in one place, so that a recorded run can be
-// replayed.
+// The random numbers of routers and of token clustering, in one place, so that a recorded run can
+// be replayed.
 #pragma once
 
 #include <torch/types.h>

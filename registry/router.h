@@ -26,8 +26,8 @@ struct CapacityRule {
 struct RouteCall {
   torch::Tensor logits_TE;
   CapacityRule capacity;
-  torch::Tensor pad_T;  ///< bool: rows that get no expert but count for the capacity and the balance
-                        ///< loss (kSeed); undefined where every row is a token
+  torch::Tensor pad_T;  ///< bool: rows that get no expert but count for the capacity and the
+                        ///< balance loss (kSeed); undefined where every row is a token
   Compatibility compatibility = Compatibility::kNone;
   Draws* draws = nullptr;  ///< never null inside a model
 };

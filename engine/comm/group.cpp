@@ -4,11 +4,10 @@
 #include "engine/base/error.h"
 
 #include <ATen/ops/empty.h>
+#include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
-
-#include <fmt/ranges.h>
 
 #include <atomic>
 #include <chrono>
@@ -186,7 +185,8 @@ class GlooGroup final : public Group {
     check(static_cast<int64_t>(sent.size()) == size(), "one row count per member");
     torch::Tensor in = rows.contiguous();
     auto shape = in.sizes().vec();
-    const int64_t row_bytes = in.itemsize() * c10::multiply_integers(shape.begin() + 1, shape.end());
+    const int64_t row_bytes =
+        in.itemsize() * c10::multiply_integers(shape.begin() + 1, shape.end());
     shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
     for (int64_t member = 0; member < size(); ++member) {
       count(shared_->bytes, topology(), shared_->rank(), world_rank(member),

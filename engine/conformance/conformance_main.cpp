@@ -9,11 +9,10 @@
 #include <fmt/core.h>
 #include <torch/utils.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -107,9 +106,10 @@ int run(const fs::path& folder, const std::string& only) {
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (fs::exists(entry.path() / "manifest.json")) cases.push_back(entry.path());
   if (cases.empty()) {
-    user_error("'{}' has no cases; name a folder of folders with manifest.json by --vectors or "
-               "XP_VECTORS",
-               folder.string());
+    user_error(
+        "'{}' has no cases; name a folder of folders with manifest.json by --vectors or "
+        "XP_VECTORS",
+        folder.string());
   }
   std::sort(cases.begin(), cases.end());
   int passed = 0, failed = 0;

@@ -61,9 +61,8 @@ std::shared_ptr<const Exchange> exchange_of(const Value& settings) {
 
 MoeShape shape_of(const Value& settings, std::shared_ptr<Draws> draws) {
   const CapacityRule rule = capacity_of(settings, false);
-  return {settings.at("d"),    settings.at("ffn"), settings.at("E"),
-          rule.factor,         rule.fraction,      Compatibility::kSeed,
-          std::move(draws)};
+  return {settings.at("d"), settings.at("ffn"),   settings.at("E"), rule.factor,
+          rule.fraction,    Compatibility::kSeed, std::move(draws)};
 }
 
 void compare_figures(const Recording& recording, const std::string& prefix,
@@ -120,10 +119,10 @@ void run_gate_case(const Recording& recording, Findings& findings) {
   draws.load(recording, "", "");
   const torch::Tensor pads =
       recording.has("input.mask") ? recording.get("input.mask").flatten() : torch::Tensor();
-  const Routing routing = router_of(options, settings.at("kind") == "top1")
-                              ->route({torch::matmul(x, gate.t()),
-                                       capacity_of(options, settings.at("train")), pads,
-                                       Compatibility::kSeed, &draws});
+  const Routing routing =
+      router_of(options, settings.at("kind") == "top1")
+          ->route({torch::matmul(x, gate.t()), capacity_of(options, settings.at("train")), pads,
+                   Compatibility::kSeed, &draws});
   const auto expected = recording.get("output.combine");
   const auto combine = combine_weights(routing, S, expected.size(2));
   findings.near("combine weights", combine, expected);
@@ -146,8 +145,7 @@ void run_layer_case(const Recording& recording, const Groups& groups, Findings& 
   MoeLayer layer(shape_of(settings, draws),
                  router_of(settings, settings.value("moe_top1_expert", false)),
                  exchange_of(settings), groups, Init(1));
-  const auto names =
-      expert_names(recording, "", "", E >= R ? E / R * rank : rank % E);
+  const auto names = expert_names(recording, "", "", E >= R ? E / R * rank : rank % E);
   set_parameter(layer, "gate", recording.get("param.gate.wg.weight"));
   for (const auto& [theirs, ours] : names)
     set_parameter(layer, ours, recording.get("param." + theirs));
@@ -164,7 +162,8 @@ void run_layer_case(const Recording& recording, const Groups& groups, Findings& 
   findings.near("loss", loss, recording.get("output.loss"), 1e-3);
   loss.backward();
   findings.near("gradient of x", x.grad(), recording.get("grad.x"));
-  if (recording.has("grad.gate.wg.weight") && (rank == 0 || recording.has_own("grad.gate.wg.weight")))
+  if (recording.has("grad.gate.wg.weight") &&
+      (rank == 0 || recording.has_own("grad.gate.wg.weight")))
     findings.near("gradient of the gate", gradient_of(layer, "gate"),
                   recording.get("grad.gate.wg.weight"));
   const double divisor = settings.value("expert_grad_hook_divisor", 1.0);

@@ -17,8 +17,8 @@ struct Place {
 
 class Walk {
  public:
-  Walk(std::string side, bool clusters, int64_t first_expert)
-      : side_(std::move(side)), clusters_(clusters), first_expert_(first_expert) {}
+  Walk(std::string side, int64_t every, bool clusters, int64_t first_expert)
+      : side_(std::move(side)), every_(every), clusters_(clusters), first_expert_(first_expert) {}
 
   void add(const std::string& name) {
     const std::string start = side_ + ".layers.";
@@ -42,6 +42,12 @@ class Walk {
   static bool has(const std::set<std::string>& tails, const std::string& start) {
     const auto found = tails.lower_bound(start);
     return found != tails.end() && found->starts_with(start);
+  }
+
+  // Our number of the ordinal-th MoE layer, and of the ordinal-th other one.
+  int64_t moe_layer(int64_t ordinal) const { return every_ * (ordinal + 1) - 1; }
+  int64_t dense_layer(int64_t ordinal) const {
+    return every_ == 0 ? ordinal : ordinal + ordinal / (every_ - 1);
   }
 
   void pair(const std::string& ours, const std::string& theirs) {
@@ -70,11 +76,10 @@ class Walk {
       both(side_ + "-ffn.ffn.second", theirs + "ffn.fc2");
       return;
     }
-    // Dense layers are the even ones of ours (every = 2), all others belong to MoE layers.
     int64_t layer = 0;
-    if (is_dense) layer = 2 * num_dense_++;
-    if (!is_dense && has_self) layer = 2 * num_self_++ + 1;
-    if (!is_dense && has_cross) layer = 2 * num_cross_++ + 1;
+    if (is_dense) layer = dense_layer(num_dense_++);
+    if (!is_dense && has_self) layer = moe_layer(num_self_++);
+    if (!is_dense && has_cross) layer = moe_layer(num_cross_++);
     const auto ours = fmt::format("{}-{}.", side_, layer);
     if (has_self) self_attention(ours, theirs);
     if (has_cross) cross_attention(ours, theirs);
@@ -103,7 +108,7 @@ class Walk {
 
   void moe(const std::string& theirs, const std::set<std::string>& tails) {
     const int64_t number = num_moe_++;
-    std::string ours = fmt::format("{}-{}.wide.", side_, 2 * number + 1), inside = ours + "moe.";
+    std::string ours = fmt::format("{}-{}.wide.", side_, moe_layer(number)), inside = ours + "moe.";
     if (clusters_) {
       ours = side_ + "-moe." + (number == 0 ? "cluster." : fmt::format("{}.", number - 1));
       inside = number == 0 ? ours : ours + "moe.";
@@ -128,6 +133,7 @@ class Walk {
   }
 
   std::string side_;
+  int64_t every_;
   bool clusters_;
   int64_t first_expert_, num_dense_ = 0, num_self_ = 0, num_cross_ = 0, num_moe_ = 0;
   std::map<int64_t, std::set<std::string>> modules_;
@@ -136,11 +142,11 @@ class Walk {
 
 }  // namespace
 
-std::vector<NamedParts> model_names(const std::vector<std::string>& recorded, bool clusters,
-                                    int64_t first_expert) {
+std::vector<NamedParts> model_names(const std::vector<std::string>& recorded, int64_t every,
+                                    bool clusters, int64_t first_expert) {
   std::vector<NamedParts> out;
   for (const char* side : {"encoder", "decoder"}) {
-    Walk walk(side, clusters, first_expert);
+    Walk walk(side, every, clusters, first_expert);
     for (const auto& name : recorded)
       walk.add(name);
     for (auto& pair : walk.finish())

@@ -15,9 +15,9 @@ struct NamedParts {
   std::vector<std::string> theirs;
 };
 
-/// Every recorded parameter, of rank `rank`'s experts too. A stack's modules are numbered in the
-/// order they run: with MoE layers last those with attention come first (seed 4.3).
-std::vector<NamedParts> model_names(const std::vector<std::string>& recorded, bool clusters,
-                                    int64_t first_expert);
+/// Every recorded parameter. A stack's modules are numbered in the order they run: with MoE layers
+/// last those with attention come first (seed 4.3). `every`-th layers are MoE layers, 0: none.
+std::vector<NamedParts> model_names(const std::vector<std::string>& recorded, int64_t every,
+                                    bool clusters, int64_t first_expert);
 
 }  // namespace xp

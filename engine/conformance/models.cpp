@@ -40,7 +40,7 @@ class Options {
 };
 
 Value moe_table(const Options& options) {
-  if (!options.has("--moe-freq")) return {{"every", 0}};
+  if (!options.has("--moe-freq")) return {{"every", 0}, {"compatibility", "seed"}};
   Value exchange = {{"use", "gshard"}};
   const std::string type = options.text("--scomoe-type", "none");
   if (type != "none")
@@ -92,7 +92,8 @@ class Replay {
     const int64_t E = options_.integer("--moe-expert-count", 0);
     draws_->num_groups = std::max<int64_t>(1, E);
     names_ = model_names(recording.settings().at("param_names").get<std::vector<std::string>>(),
-                         options_.has("--token-cluster"), E / world_.size() * world_.rank());
+                         options_.integer("--moe-freq", 0), options_.has("--token-cluster"),
+                         E / world_.size() * world_.rank());
     for (const auto& [ours, theirs] : names_)
       set_parameter(*model_, ours, joined("param.", theirs));
   }
@@ -113,22 +114,21 @@ class Replay {
     train();
     model_->eval();
     draws_->load(recording_, "after3.", "");
-    compare_logits("logits after training", "output.eval_logits_after3_last", kSteps - 1, 1e-3);
+    compare_last_logits();
   }
 
  private:
   std::shared_ptr<TranslationModel> build(const Groups& groups) const {
-    const Value table = {
-        {"use", "transformer"},
-        {"encoder_layers", options_.integer("--encoder-layers", 6)},
-        {"decoder_layers", options_.integer("--decoder-layers", 6)},
-        {"width", options_.integer("--encoder-embed-dim", 512)},
-        {"ffn_width", options_.integer("--encoder-ffn-embed-dim", 2048)},
-        {"heads", options_.integer("--encoder-attention-heads", 8)},
-        {"dropout", options_.number("--dropout", 0.1)},
-        {"share_embeddings", "decoder"},
-        {"norm", options_.has("--encoder-normalize-before") ? "pre" : "post"},
-        {"moe", moe_table(options_)}};
+    const Value table = {{"use", "transformer"},
+                         {"encoder_layers", options_.integer("--encoder-layers", 6)},
+                         {"decoder_layers", options_.integer("--decoder-layers", 6)},
+                         {"width", options_.integer("--encoder-embed-dim", 512)},
+                         {"ffn_width", options_.integer("--encoder-ffn-embed-dim", 2048)},
+                         {"heads", options_.integer("--encoder-attention-heads", 8)},
+                         {"dropout", options_.number("--dropout", 0.1)},
+                         {"share_embeddings", "decoder"},
+                         {"norm", options_.has("--encoder-normalize-before") ? "pre" : "post"},
+                         {"moe", moe_table(options_)}};
     ModelContext context;
     context.source_vocabulary = context.target_vocabulary = recording_.settings().at("vocab");
     context.groups = groups;
@@ -158,6 +158,18 @@ class Replay {
     const auto real = (batch.target_out_BL.flatten() != kPad).nonzero().squeeze(1);
     findings_.near(what, logits(output), expected.flatten(0, -2).index_select(0, real), tolerance);
     return output;
+  }
+
+  // Of the last position of the first batch, where it is not a pad.
+  void compare_last_logits() {
+    const torch::NoGradGuard no_grad;
+    const Batch batch = batch_of(recording_, 0);
+    const auto is_real_BL = batch.target_out_BL != kPad;
+    const auto row_BL = (is_real_BL.flatten().cumsum(0) - 1).view_as(is_real_BL);
+    const auto at = is_real_BL.select(1, -1).nonzero().squeeze(1);
+    const auto rows = row_BL.select(1, -1).index_select(0, at);
+    findings_.near("logits after training", logits(model_->forward(batch)).index_select(0, rows),
+                   recording_.get("output.eval_logits_after3_last").index_select(0, at), 1e-3);
   }
 
   void train() {
@@ -193,9 +205,10 @@ class Replay {
                                                          options_.number("--clip-norm", 0));
       findings_.near(fmt::format("gradient norm of step {}", step),
                      torch::tensor(norm, torch::kDouble), norms[step], 1e-3);
-      const double lr = rate(step + 1);
+      const double lr = rate(step);
       findings_.near(fmt::format("learning rate of step {}", step),
-                     torch::tensor(lr, torch::kDouble), rates[step]);
+                     torch::tensor(lr / rates[step].item<double>(), torch::kDouble),
+                     torch::tensor(1.0));
       const torch::NoGradGuard no_grad;
       for (auto* buffer : {&parameters.shared, &parameters.experts})
         optimizer->apply(buffer->values, buffer->gradient(), buffer->state, step + 1, lr);
@@ -211,8 +224,7 @@ class Replay {
                                  parameters.num_copies());
   }
 
-  // Linear from the first rate to the peak, then falling with the root of the update. The rate of
-  // update n is set after update n - 1.
+  // Linear from the first rate to the peak, then falling with the root of the updates before.
   double rate(int64_t update) const {
     const double first = options_.number("--warmup-init-lr", 0), peak = options_.number("--lr", 0);
     const double warmup = options_.number("--warmup-updates", 4000);
@@ -221,39 +233,49 @@ class Replay {
     return peak * std::sqrt(warmup / n);
   }
 
-  void compare_gradients(const FlatParameters& parameters, double tokens) {
-    const double scale = expert_scale(parameters);
-    for (const auto& [ours, theirs] : names_) {
-      for (const auto& name : theirs) {
-        const bool is_expert = name.find("experts.") != std::string::npos;
-        if (theirs.size() > 1 || !recording_.has("grad." + name)) continue;
-        if (!is_expert && world_.rank() != 0) continue;
-        if (is_expert && !recording_.has_own("grad." + name)) continue;
-        findings_.near("gradient of " + name,
-                       gradient_of(*model_, ours) / tokens * (is_expert ? scale : 1),
-                       recording_.get("grad." + name), 1e-3);
-      }
-    }
-  }
-
-  void compare_parameters() {
+  // Calls `each` with the recorded name, its place in the recorded lists, and our tensor for every
+  // parameter that this rank's recording speaks of.
+  template <class Each>
+  void for_recorded(const Each& each) const {
     const auto recorded = recording_.settings().at("param_names").get<std::vector<std::string>>();
-    if (!recording_.has("output.final_param_norm")) return;
-    const auto norms = recording_.get("output.final_param_norm").flatten();
-    const auto sums = recording_.get("output.final_param_sum").flatten();
     const auto parameters = model_->named_parameters();
     for (const auto& [ours, theirs] : names_) {
-      const auto parts = parameters[ours].chunk(static_cast<int64_t>(theirs.size()));
+      const auto& tensor = parameters[ours];
       for (size_t i = 0; i < theirs.size(); ++i) {
         // Its gradient is rounding alone, which Adam makes large.
         if (theirs[i].ends_with("k_proj.bias")) continue;
         const auto found = std::find(recorded.begin(), recorded.end(), theirs[i]);
-        const int64_t at = found - recorded.begin();
-        findings_.near("norm of " + theirs[i], parts[i].norm(), norms[at], 1e-3);
-        findings_.near("sum of " + theirs[i], parts[i].sum() / parts[i].norm(),
-                       sums[at] / norms[at], 2e-2);
+        each(
+            theirs[i], found - recorded.begin(),
+            [&](const torch::Tensor& whole) {
+              return whole.chunk(static_cast<int64_t>(theirs.size()))[i];
+            },
+            tensor);
       }
     }
+  }
+
+  void compare_gradients(const FlatParameters& parameters, double tokens) {
+    const auto norms = recording_.get("output.grad_norm_per_param").flatten();
+    for_recorded([&](const std::string& name, int64_t at, const auto& part, const auto& tensor) {
+      const bool is_expert = name.find("experts.") != std::string::npos;
+      const double scale = (is_expert ? expert_scale(parameters) : 1) / tokens;
+      const auto gradient = part(tensor.grad()) * scale;
+      findings_.near("norm of the gradient of " + name, gradient.norm(), norms[at], 1e-3);
+      if (recording_.has_own("grad." + name))
+        findings_.near("gradient of " + name, gradient, recording_.get("grad." + name), 1e-3);
+    });
+  }
+
+  void compare_parameters() {
+    const auto norms = recording_.get("output.final_param_norm").flatten();
+    const auto sums = recording_.get("output.final_param_sum").flatten();
+    for_recorded([&](const std::string& name, int64_t at, const auto& part, const auto& tensor) {
+      const auto own = part(tensor);
+      findings_.near("norm of " + name, own.norm(), norms[at], 1e-3);
+      // A sum of terms of both signs: its error is that of the norm.
+      findings_.near("sum of " + name, own.sum() / own.norm(), sums[at] / norms[at], 2e-2);
+    });
   }
 
   const Recording& recording_;

@@ -9,8 +9,8 @@
 namespace xp {
 namespace {
 
-constexpr int kKeepRounds = 100;   // while young, who holds a job bids for it again
-constexpr int kQuickRounds = 300;  // until every job has a bid
+constexpr int kKeepRounds = 100;    // while young, who holds a job bids for it again
+constexpr int kQuickRounds = 300;   // until every job has a bid
 constexpr int kStrictRounds = 600;  // until every job has a bid above the smallest
 
 // One auction: the jobs that each worker holds in the last round, [workers x jobs each]; whether
@@ -38,7 +38,8 @@ Outcome auction(const torch::Tensor& value_KJ, int64_t each, bool strict) {
     const auto [best, index] = worth_KJ.topk(each + 1, 1);
     jobs = index.slice(1, 0, each).flatten();
     const auto bid = best.slice(1, 0, each) - best.slice(1, each, each + 1) + step;
-    auto bid_KJ = torch::zeros({K, J}, value_KJ.options()).scatter_(1, index.slice(1, 0, each), bid);
+    auto bid_KJ =
+        torch::zeros({K, J}, value_KJ.options()).scatter_(1, index.slice(1, 0, each), bid);
     if (round > 0 && round < kKeepRounds) bid_KJ.view(-1).index_fill_(0, held, smallest_bid);
     const auto [top_J, bidder_J] = bid_KJ.max(0);
     if ((strict ? top_J > step : top_J > 0).all().item<bool>()) break;
@@ -95,7 +96,8 @@ Assignment balanced_assignment(const torch::Tensor& score_TK) {
   const int64_t each = (T + K - 1) / K, spare = each * K - T;
   auto score = score_TK.detach();
   if (!score.is_floating_point() || score.itemsize() < 4) score = score.to(torch::kFloat);
-  if (T == 0 || K == 1) return {torch::arange(T).to(score.device()), torch::full({K}, T, torch::kLong)};
+  if (T == 0 || K == 1)
+    return {torch::arange(T).to(score.device()), torch::full({K}, T, torch::kLong)};
   const auto finite = score.isfinite();
   if (!finite.all().item<bool>()) {
     const auto known = score.masked_select(finite);

@@ -15,10 +15,10 @@ struct Assignment {
   torch::Tensor size_K;   ///< int64, CPU
 };
 
-/// Nearly maximises the sum of score_TK[t, group of t]; no group gets more than ceil(T / K). Scores that are not finite count as the
-/// smallest finite one. Always a permutation: after a bounded number of rounds what is still
-/// contested is dealt out, best score first. Cost: a round is one top-k of K x T; 2 to 20 are usual.
-/// No gradient.
+/// Nearly maximises the sum of score_TK[t, group of t]; no group gets more than ceil(T / K). Scores
+/// that are not finite count as the smallest finite one. Always a permutation: after a bounded
+/// number of rounds what is still contested is dealt out, best score first. Cost: a round is one
+/// top-k of K x T; 2 to 20 are usual. No gradient.
 Assignment balanced_assignment(const torch::Tensor& score_TK);
 
 /// Each token to the group it scores best: sizes differ freely.

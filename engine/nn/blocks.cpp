@@ -100,10 +100,11 @@ DecoderLayer::DecoderLayer(const BlockShape& shape, const Half& half, const Init
       wide_(add_wide(*this, shape, half, init)) {}
 
 torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
-                                    const torch::Tensor& mask, const RealTokens& real) {
-  // Right-padded targets need no mask of their own: a causal query never sees the pads behind it.
-  auto h = residual(h_BLD, *self_norm_, shape_, is_training(),
-                    [&](const torch::Tensor& x) { return self_->forward(x, {}, /*causal=*/true); });
+                                    const torch::Tensor& mask, const torch::Tensor& target_mask,
+                                    const RealTokens& real) {
+  auto h = residual(h_BLD, *self_norm_, shape_, is_training(), [&](const torch::Tensor& x) {
+    return self_->forward(x, target_mask, /*causal=*/!target_mask.defined());
+  });
   const auto memory = cross_->keys_values(memory_BSD);
   h = residual(h, *cross_norm_, shape_, is_training(),
                [&](const torch::Tensor& x) { return cross_->forward(x, memory, mask); });

@@ -82,8 +82,11 @@ struct LayerState {
 class DecoderLayer : public torch::nn::Module {
  public:
   DecoderLayer(const BlockShape& shape, const Half& half, const Init& init);
+  /// `target_mask` hides pads from the queries among them ([B, 1, L, L], 0 or -inf, causal too);
+  /// undefined where nobody looks at what pads see: right-padded, no token ever sees a pad.
   torch::Tensor forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
-                        const torch::Tensor& mask, const RealTokens& real);
+                        const torch::Tensor& mask, const torch::Tensor& target_mask,
+                        const RealTokens& real);
   KeysValues memory_keys(const torch::Tensor& memory_BSD) const {
     return cross_->keys_values(memory_BSD);
   }

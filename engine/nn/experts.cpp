@@ -9,9 +9,10 @@ ExpertGroups::ExpertGroups(int64_t experts, const Groups& groups) : together(gro
   const int64_t ranks = groups.world->size(), rank = groups.world->rank();
   if (experts % ranks == 0) return;
   if (experts > ranks || ranks % experts != 0) {
-    user_error("'experts' is {}, which {} ranks cannot share equally; use a multiple or a divisor of "
-               "{}",
-               experts, ranks, ranks);
+    user_error(
+        "'experts' is {}, which {} ranks cannot share equally; use a multiple or a divisor of "
+        "{}",
+        experts, ranks, ranks);
   }
   together.world = groups.subgroup({rank / experts * experts, experts, 1});
   copies = groups.subgroup({rank % experts, ranks / experts, experts});
@@ -29,8 +30,8 @@ Experts::Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t in
       }
       std::string name = std::to_string(expert);
       if (widths.size() > 1) name += fmt::format("-{}", part);
-      parts.push_back(register_module(
-          name, std::make_shared<FeedForward>(widths[part], inner, init / name)));
+      parts.push_back(
+          register_module(name, std::make_shared<FeedForward>(widths[part], inner, init / name)));
     }
   }
 }

@@ -72,14 +72,14 @@ torch::Tensor Embedding::forward(const torch::Tensor& piece_BL, int64_t offset) 
   return x_BLD + position_PD_.slice(0, offset, end).to(x_BLD.dtype());
 }
 
-torch::Tensor Embedding::forward_without_pads(const torch::Tensor& piece_BL) {
+torch::Tensor Embedding::forward_around_pads(const torch::Tensor& piece_BL) {
   prepare(piece_BL.size(1));
   const double scale = std::sqrt(static_cast<double>(weight.size(1)));
   const auto real_BL = (piece_BL != kPad).to(torch::kLong);
   const auto position_BL = (real_BL.cumsum(1) - 1).clamp_min(0);
-  const auto x_BLD = torch::embedding(weight, piece_BL) * scale;
-  return (x_BLD + torch::embedding(position_PD_, position_BL).to(x_BLD.dtype())) *
-         real_BL.unsqueeze(2);
+  const auto x_BLD = torch::embedding(weight, piece_BL, /*padding_idx=*/kPad) * scale;
+  const auto place_BLD = torch::embedding(position_PD_, position_BL) * real_BL.unsqueeze(2);
+  return x_BLD + place_BLD.to(x_BLD.dtype());
 }
 
 torch::Tensor dropped(const torch::Tensor& x, double p, bool training) {

@@ -45,8 +45,8 @@ class Embedding : public torch::nn::Module {
   Embedding(int64_t vocabulary, int64_t width, const Init& init);
   /// [B, L] -> [B, L, D]; `offset` is the position of the first column.
   torch::Tensor forward(const torch::Tensor& piece_BL, int64_t offset = 0);
-  /// The same where pads, on either side, are zero and take no position (the predecessor's).
-  torch::Tensor forward_without_pads(const torch::Tensor& piece_BL);
+  /// The same where pads, on either side, take no position (the predecessor's).
+  torch::Tensor forward_around_pads(const torch::Tensor& piece_BL);
   torch::Tensor weight;  ///< [V, D], the row of <pad> zero
 
  private:

@@ -17,10 +17,11 @@ void check_agreement(const MoeShape& shape, const std::vector<int64_t>& widths, 
   for (size_t i = 0; i < all.size(); ++i) {
     if (all[i] == own[i % own.size()]) continue;
     const size_t first = i / own.size() * own.size();
-    user_error("an MoE layer of rank {} has width {}, ffn_width {} and {} experts, that of rank {} "
-               "has {}, {} and {}; all ranks must run the same model",
-               world.rank(), shape.width, shape.inner, shape.experts, i / own.size(), all[first],
-               all[first + 1], all[first + 2]);
+    user_error(
+        "an MoE layer of rank {} has width {}, ffn_width {} and {} experts, that of rank {} "
+        "has {}, {} and {}; all ranks must run the same model",
+        world.rank(), shape.width, shape.inner, shape.experts, i / own.size(), all[first],
+        all[first + 1], all[first + 2]);
   }
 }
 
@@ -30,9 +31,8 @@ Rows as_many_as_all(const Rows& rows, Group& world) {
   auto most = torch::tensor(T, torch::kLong);
   world.all_reduce_max(most);
   const int64_t added = most.item<int64_t>() - T;
-  auto pad_T = rows.pad_T.defined()
-                   ? rows.pad_T
-                   : torch::zeros({T}, rows.x_TD.options().dtype(torch::kBool));
+  auto pad_T = rows.pad_T.defined() ? rows.pad_T
+                                    : torch::zeros({T}, rows.x_TD.options().dtype(torch::kBool));
   if (added == 0) return {rows.x_TD, pad_T};
   return {torch::constant_pad_nd(rows.x_TD, {0, 0, 0, added}),
           torch::constant_pad_nd(pad_T, {0, added}, true)};
@@ -48,9 +48,10 @@ MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
       groups_(shape.experts, groups) {
   const int64_t ranks = groups.world->size();
   if (exchange_->uses_nodes() && shape.experts < ranks) {
-    user_error("'experts' is {} but {} ranks each need one of their own under this exchange; use a "
-               "multiple of {}, or gshard",
-               shape.experts, ranks, ranks);
+    user_error(
+        "'experts' is {} but {} ranks each need one of their own under this exchange; use a "
+        "multiple of {}, or gshard",
+        shape.experts, ranks, ranks);
   }
   const auto widths =
       exchange_->part_widths(shape.width, groups.world->topology(), shape.compatibility);
@@ -58,28 +59,27 @@ MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
   const double bound = 1 / std::sqrt(static_cast<double>(shape.width));
   gate_ED_ =
       register_parameter("gate", (init / "gate").uniform({shape.experts, shape.width}, bound));
-  experts_ = register_module(
-      "experts", std::make_shared<Experts>(shape.experts, widths, shape.inner,
-                                           *groups_.together.world, init / "experts"));
+  experts_ = register_module("experts",
+                             std::make_shared<Experts>(shape.experts, widths, shape.inner,
+                                                       *groups_.together.world, init / "experts"));
 }
 
 torch::Tensor MoeLayer::forward(const Rows& rows) {
   const bool as_seed = shape_.compatibility == Compatibility::kSeed;
   const Rows all = as_seed ? as_many_as_all(rows, *groups_.together.world) : rows;
-  const MoeCall call{
-      all.x_TD,
-      torch::matmul(all.x_TD, gate_ED_.t()),
-      *router_,
-      {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
-      groups_.together,
-      experts_->on_rank(),
-      all.pad_T,
-      shape_.compatibility,
-      shape_.draws.get(),
-      [this](const std::string& part) { return &traffic_[part]; },
-      [this](int64_t part, int64_t index, const torch::Tensor& x) {
-        return experts_->forward(part, index, x);
-      }};
+  const MoeCall call{all.x_TD,
+                     torch::matmul(all.x_TD, gate_ED_.t()),
+                     *router_,
+                     {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
+                     groups_.together,
+                     experts_->on_rank(),
+                     all.pad_T,
+                     shape_.compatibility,
+                     shape_.draws.get(),
+                     [this](const std::string& part) { return &traffic_[part]; },
+                     [this](int64_t part, int64_t index, const torch::Tensor& x) {
+                       return experts_->forward(part, index, x);
+                     }};
   MoeResult result = exchange_->forward(call);
   balance_ = result.balance;
   ++num_calls_;

@@ -32,8 +32,8 @@ torch::Tensor MoeStack::forward(const torch::Tensor& h_BLD, const RealTokens& re
 
 torch::Tensor MoeStack::idle(int64_t width) {
   const auto x_TD = torch::zeros({0, width}, torch::requires_grad());
-  const auto no_pads = compatibility_ == Compatibility::kSeed ? torch::zeros({0}, torch::kBool)
-                                                              : torch::Tensor();
+  const auto no_pads =
+      compatibility_ == Compatibility::kSeed ? torch::zeros({0}, torch::kBool) : torch::Tensor();
   auto zero = on_rows({x_TD, no_pads}, 1).sum();
   for (const auto& layer : layers_)
     if (layer->moe()->balance().defined()) zero = zero + layer->moe()->balance() * 0;

@@ -60,8 +60,8 @@ void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor&
   const std::string name = kPartNames[part];
   torch::Tensor pad_K = call_.pad_T;
   if (pad_K.defined() && tokens_K.defined()) pad_K = pad_K.index_select(0, tokens_K);
-  Routing routing = call_.router.route(
-      {logits_KE, call_.capacity, pad_K, call_.compatibility, call_.draws});
+  Routing routing =
+      call_.router.route({logits_KE, call_.capacity, pad_K, call_.compatibility, call_.draws});
   balance_sum = balance_sum.defined() ? balance_sum + routing.balance : routing.balance;
   for (const auto& [key, value] : routing.metrics)
     metrics[name + "." + key] = value;

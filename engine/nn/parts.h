@@ -26,8 +26,8 @@ struct Shares {
 /// On one node nothing can cross nodes: beta takes the rest (seed 4.1).
 Shares effective_shares(double alpha, double beta, const Topology& topology);
 
-/// Sizes of the parts of `total` tokens or features, differences of rounded borders: shares that sum
-/// to 1 in decimals leave nothing to the global part.
+/// Sizes of the parts of `total` tokens or features, differences of rounded borders: shares that
+/// sum to 1 in decimals leave nothing to the global part.
 std::array<int64_t, kNumParts> part_sizes(int64_t total, const Shares& shares);
 
 /// Which parts exist, by the shares alone, so that all ranks agree whatever tokens they have.

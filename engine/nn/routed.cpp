@@ -43,8 +43,8 @@ CountExchange::CountExchange(const torch::Tensor& count_E, const torch::Tensor& 
     : group_(group) {
   const int64_t R = group.size();
   check(count_E.numel() % R == 0, "a routing counts the rows of every expert of its group");
-  const auto notes = torch::tensor({x_TD.size(1), static_cast<int64_t>(x_TD.scalar_type()),
-                                    static_cast<int64_t>(!is_finite)});
+  const auto notes = torch::tensor(
+      {x_TD.size(1), static_cast<int64_t>(x_TD.scalar_type()), static_cast<int64_t>(!is_finite)});
   own_ = torch::cat({count_E.view({R, -1}), notes.expand({R, kNotes})}, 1);
   const std::vector<int64_t> one_row(static_cast<size_t>(R), 1);
   pending_ = group.start_all_to_all(own_, one_row, one_row);
@@ -58,16 +58,18 @@ torch::Tensor CountExchange::wait() {
     const auto* note = &notes[static_cast<size_t>(member * kNotes)];
     const int64_t rank = group_.world_rank(member);
     if (note[0] != own[0] || note[1] != own[1]) {
-      user_error("rank {} has rows of {} values of {}, rank {} of {} of {}; all ranks must run the "
-                 "same model",
-                 group_.world_rank(group_.rank()), own[0],
-                 c10::toString(static_cast<c10::ScalarType>(own[1])), rank, note[0],
-                 c10::toString(static_cast<c10::ScalarType>(note[1])));
+      user_error(
+          "rank {} has rows of {} values of {}, rank {} of {} of {}; all ranks must run the "
+          "same model",
+          group_.world_rank(group_.rank()), own[0],
+          c10::toString(static_cast<c10::ScalarType>(own[1])), rank, note[0],
+          c10::toString(static_cast<c10::ScalarType>(note[1])));
     }
     if (note[2] != 0) {
-      user_error("the gate of rank {} has weights that are not finite: the model has diverged; try a "
-                 "lower train.optimizer.lr, a longer warm-up or train.precision = \"fp32\"",
-                 rank);
+      user_error(
+          "the gate of rank {} has weights that are not finite: the model has diverged; try a "
+          "lower train.optimizer.lr, a longer warm-up or train.precision = \"fp32\"",
+          rank);
     }
   }
   return taken.slice(1, 0, X);

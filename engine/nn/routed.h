@@ -43,8 +43,8 @@ class CountExchange {
 };
 
 /// One part of a layer. Experts of the group are numbered rank-major. Collective over `group`: all
-/// members go through the same steps in the same order. Cost: 2 x N x D values on the links, as much
-/// again backward; counts go first, then exactly the rows that exist.
+/// members go through the same steps in the same order. Cost: 2 x N x D values on the links, as
+/// much again backward; counts go first, then exactly the rows that exist.
 class RoutedRows {
  public:
   /// Starts the exchange of counts. `traffic` may be null and must outlive the backward pass.

@@ -63,17 +63,18 @@ TokenCluster::TokenCluster(const MoeShape& shape, const ClusterShape& cluster, c
     : shape_(shape), cluster_(cluster), groups_(groups) {
   const int64_t ranks = groups.world->size();
   if (shape.experts % ranks != 0) {
-    user_error("'experts' is {} but token clustering keeps tokens with an expert of each of the {} "
-               "ranks; use a multiple of {}",
-               shape.experts, ranks, ranks);
+    user_error(
+        "'experts' is {} but token clustering keeps tokens with an expert of each of the {} "
+        "ranks; use a multiple of {}",
+        shape.experts, ranks, ranks);
   }
   constexpr double kGain = 0.1;
-  gate_ED_ = register_parameter(
-      "gate", kGain * (init / "gate").orthogonal(shape.experts, shape.width));
+  gate_ED_ =
+      register_parameter("gate", kGain * (init / "gate").orthogonal(shape.experts, shape.width));
   norm_ = register_module("norm", std::make_shared<Norm>(shape.width));
-  experts_ = register_module("experts", std::make_shared<Experts>(
-                                            shape.experts, std::vector<int64_t>{shape.width},
-                                            shape.inner, *groups.world, init / "experts"));
+  experts_ = register_module(
+      "experts", std::make_shared<Experts>(shape.experts, std::vector<int64_t>{shape.width},
+                                           shape.inner, *groups.world, init / "experts"));
 }
 
 // Scores of rows for experts, or for nodes as the mean over their experts. Pads score at random,
@@ -110,10 +111,10 @@ TokenCluster::Sorted TokenCluster::sort_jointly(const torch::Tensor& rows_TD,
   const bool greedy = !is_training() && !as_seed() && cluster_.evaluation == "greedy";
   Assignment assignment = greedy ? greedy_assignment(score_TK) : balanced_assignment(score_TK);
   const auto order = shape_.draws->settle(assignment.order_T);
-  const auto rows = cluster_.gate == "softmax"
-                        ? sorted_rows(rows_TD, score_TK, order, assignment.size_K,
-                                      cluster_.temperature)
-                        : rows_TD.index_select(0, order);
+  const auto rows =
+      cluster_.gate == "softmax"
+          ? sorted_rows(rows_TD, score_TK, order, assignment.size_K, cluster_.temperature)
+          : rows_TD.index_select(0, order);
   return {rows, pad_T.defined() ? pad_T.index_select(0, order) : pad_T, order,
           counts_of_experts(assignment.size_K)};
 }
@@ -181,9 +182,9 @@ TokenCluster::Visit TokenCluster::enter(const Rows& home, int64_t length) {
             .squeeze(1)
             .to(torch::kBool);
   }
-  visit.rows.x_TD = run_experts(
-      receive_rows(std::move(flight)), arriving_RX,
-      [this](int64_t index, const torch::Tensor& rows) { return expert(index, rows); });
+  visit.rows.x_TD =
+      run_experts(receive_rows(std::move(flight)), arriving_RX,
+                  [this](int64_t index, const torch::Tensor& rows) { return expert(index, rows); });
   ++num_calls_;
   return visit;
 }

@@ -1,6 +1,6 @@
-// Token clustering: the first MoE layer deals the tokens out to experts, evenly and by likeness, and
-// they stay with their expert's rank through all MoE layers that follow.
-// Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.3; the predecessor (seed 4.3).
+// Token clustering: the first MoE layer deals the tokens out to experts, evenly and by likeness,
+// and they stay with their expert's rank through all MoE layers that follow. Source: Zeng and Xiong
+// 2023, "SCoMoE", ICLR, section 3.3; the predecessor (seed 4.3).
 //
 // Shapes: T rows of this rank, M rows that arrive, D width, E experts, K groups (experts or nodes).
 #pragma once
@@ -19,7 +19,8 @@ namespace xp {
 
 /// [model.moe.token_cluster], and where the layer stands.
 struct ClusterShape {
-  std::string gate = "softmax";  ///< "softmax": differentiable sorting; "sigmoid": BASE layers' gate
+  std::string gate =
+      "softmax";  ///< "softmax": differentiable sorting; "sigmoid": BASE layers' gate
   double temperature = 0.5;
   std::string evaluation = "greedy";  ///< "greedy": every row to the expert it likes best, whatever
                                       ///< the batch; "balanced": as in training
@@ -29,9 +30,9 @@ struct ClusterShape {
   double dropout = 0;
 };
 
-/// Rows of z in the order of an assignment. Backward as of the permutation H + Q - stopgrad(Q), where
-/// row r of Q, in group k, is softmax_t(score_k / temperature) / size_k: one K x T x D product, no
-/// T x T matrix. Rows' gradient is the inverse permutation's.
+/// Rows of z in the order of an assignment. Backward as of the permutation H + Q - stopgrad(Q),
+/// where row r of Q, in group k, is softmax_t(score_k / temperature) / size_k: one K x T x D
+/// product, no T x T matrix. Rows' gradient is the inverse permutation's.
 torch::Tensor sorted_rows(const torch::Tensor& z_TD, const torch::Tensor& score_TK,
                           const torch::Tensor& order_T, const torch::Tensor& size_K,
                           double temperature);

@@ -34,10 +34,10 @@ struct ScomoeFeat final : Exchange {
   std::unique_ptr<Exchange> for_evaluation(std::optional<double> alpha,
                                            std::optional<double> beta) const override {
     if (alpha.value_or(config.alpha) != config.alpha || beta.value_or(config.beta) != config.beta) {
-      user_error("[eval] alpha and beta are {} and {}, but scomoe-feat was trained with {} and {}, "
-                 "which are its experts' widths; remove them from [eval]",
-                 alpha.value_or(config.alpha), beta.value_or(config.beta), config.alpha,
-                 config.beta);
+      user_error(
+          "[eval] alpha and beta are {} and {}, but scomoe-feat was trained with {} and {}, "
+          "which are its experts' widths; remove them from [eval]",
+          alpha.value_or(config.alpha), beta.value_or(config.beta), config.alpha, config.beta);
     }
     return nullptr;
   }

@@ -92,12 +92,13 @@ struct ScomoeSeq final : Exchange {
       return call.expert(0, index, rows);
     };
     if (present[kLocal]) {
-      add(kLocal, mix_locally(rows_of(kLocal), logits.own_TX.index_select(0, tokens[kLocal]),
-                              expert));
+      add(kLocal,
+          mix_locally(rows_of(kLocal), logits.own_TX.index_select(0, tokens[kLocal]), expert));
     }
-    const auto results = routed.finish([&expert](int64_t, int64_t index, const torch::Tensor& rows) {
-      return expert(index, rows);
-    });
+    const auto results =
+        routed.finish([&expert](int64_t, int64_t index, const torch::Tensor& rows) {
+          return expert(index, rows);
+        });
     for (const auto& [part, rows] : results)
       add(part, rows);
     // The local part has no gate; the predecessor counts it as one with loss 0 (seed 13.17).

@@ -118,8 +118,9 @@ class Transformer final : public TranslationModel {
     if (batch.num_tokens != flat_P.size(0))
       real.index_T = (flat_P != Special::kPad).nonzero().squeeze(1);
     auto h = embedded(*target_, batch.target_in_BL);
+    const auto target_mask = seen_by_pads(batch.target_in_BL);
     for (const auto& layer : decoder_.layers)
-      h = layer->forward(h, source.h_BSD, source.mask, real);
+      h = layer->forward(h, source.h_BSD, source.mask, target_mask, real);
     h = decoder_.ending(h, real);
     auto h_TD = finished(h, decoder_norm_).flatten(0, 1);
     auto target_T = flat_P;
@@ -211,8 +212,8 @@ class Transformer final : public TranslationModel {
   template <class Layer>
   void build(Stack<Layer>& stack, const std::string& side, int64_t count, const Init& init) {
     const bool pre_norm = settings_.norm == "pre", in_decoder = side == "decoder";
-    const BlockShape shape{settings_.width,   settings_.ffn_width,         settings_.heads,
-                           settings_.dropout, settings_.attention_dropout, pre_norm,
+    const BlockShape shape{settings_.width,      settings_.ffn_width,         settings_.heads,
+                           settings_.dropout,    settings_.attention_dropout, pre_norm,
                            settings_.moe.whose()};
     const auto& moe = settings_.moe;
     const bool last = moe_.has_experts() && moe.layers_last();
@@ -250,11 +251,11 @@ class Transformer final : public TranslationModel {
     if (clusters || (moe.whose() == Compatibility::kSeed && in_decoder)) {
       BlockShape normed = shape;
       normed.pre_norm = true;
-      stack.extra = register_module(side + "-ffn",
-                                    std::make_shared<Wide>(normed, nullptr, init / "ffn"));
+      stack.extra =
+          register_module(side + "-ffn", std::make_shared<Wide>(normed, nullptr, init / "ffn"));
     }
-    stack.tail = register_module(
-        side + "-moe", std::make_shared<MoeStack>(cluster, std::move(tail), moe.whose()));
+    stack.tail = register_module(side + "-moe",
+                                 std::make_shared<MoeStack>(cluster, std::move(tail), moe.whose()));
   }
 
   std::shared_ptr<Group> copies() const {
@@ -263,10 +264,21 @@ class Transformer final : public TranslationModel {
     return nullptr;
   }
 
-  // The predecessor's pads have no position and are zero, which its MoE layers see.
+  // The predecessor's MoE layers see what its pads attend to: the tokens before them.
+  torch::Tensor seen_by_pads(const torch::Tensor& piece_BL) const {
+    const auto is_pad_BL = piece_BL == Special::kPad;
+    if (settings_.moe.whose() != Compatibility::kSeed || !is_pad_BL.any().item<bool>()) return {};
+    const int64_t L = piece_BL.size(1);
+    const auto behind_LL = torch::ones({L, L}, is_pad_BL.options()).triu(1);
+    const auto hidden = is_pad_BL.unsqueeze(1).logical_or(behind_LL);
+    return torch::zeros(hidden.sizes(), target_->weight.options())
+        .masked_fill_(hidden, -std::numeric_limits<float>::infinity())
+        .unsqueeze(1);
+  }
+
   torch::Tensor embedded(Embedding& table, const torch::Tensor& piece_BL) {
     const auto h_BLD = settings_.moe.whose() == Compatibility::kSeed
-                           ? table.forward_without_pads(piece_BL)
+                           ? table.forward_around_pads(piece_BL)
                            : table.forward(piece_BL);
     return dropped(h_BLD, settings_.dropout, is_training());
   }
@@ -282,6 +294,8 @@ class Transformer final : public TranslationModel {
                      .unsqueeze(1)
                      .unsqueeze(1);
       real.index_T = is_pad_BS.flatten().logical_not().nonzero().squeeze(1);
+      if (settings_.moe.whose() == Compatibility::kSeed)
+        h = h * is_pad_BS.logical_not().unsqueeze(2);
     }
     for (const auto& layer : encoder_.layers)
       h = layer->forward(h, out.mask, real);

@@ -6,6 +6,8 @@
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/full.h>
 
+#include <cmath>
+
 namespace xp {
 namespace {
 
@@ -18,7 +20,8 @@ struct Adam final : Optimizer {
       field("lr", lr, "peak learning rate", above(0));
       field("betas", betas, "decay of the means of the gradient and of its square",
             between(0, 0.999999));
-      field("eps", eps, "added to the root of the mean square", above(0));
+      field("eps", eps, "added to the root of the mean square, before its bias correction",
+            above(0));
       field("weight_decay", weight_decay, "decoupled decay, multiplied by the learning rate",
             at_least(0));
     }
@@ -38,8 +41,11 @@ struct Adam final : Optimizer {
              int64_t update, double lr) const override {
     if (parameters.numel() == 0) return;
     const auto step = at::full({}, static_cast<double>(update), at::kFloat);
+    // The kernel adds eps after the correction, fairseq before it.
+    const double correction = std::sqrt(1 - std::pow(config.betas[1], static_cast<double>(update)));
     at::_fused_adamw_({parameters}, {gradient}, {state.at("mean")}, {state.at("square")}, {},
-                      {step}, lr, config.betas[0], config.betas[1], config.weight_decay, config.eps,
+                      {step}, lr, config.betas[0], config.betas[1], config.weight_decay,
+                      config.eps / correction,
                       /*amsgrad=*/false,
                       /*maximize=*/false);
   }
