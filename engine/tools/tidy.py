@@ -39,7 +39,7 @@ MAY_INCLUDE = {
 }
 # Headers whose words are tensors and links. Only folders that have torch may include them.
 TORCH_INTERFACES = {"engine/testing/ranks.h"} | {
-    f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer")
+    f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
 TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/worker",
                  "engine/conformance"} | {
@@ -51,7 +51,8 @@ TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")
 FOREIGN = [
     (r"toml\+\+/", ("engine/base/toml.cpp",), "read TOML through engine/base/toml.h"),
     (r"(SQLiteCpp/|sqlite3\.h)", ("results/",), "SQL is spoken in results/ only"),
-    (r"CLI/", ("engine/cli/", "engine/worker/", "engine/conformance/"), "words of a command line belong to engine/cli"),
+    (r"CLI/", ("engine/cli/", "engine/worker/", "engine/conformance/"),
+     "words of a command line belong to engine/cli"),
     (r"sentencepiece", ("plugins/tokenizer/",), "pieces come from a Tokenizer"),
     (r"(torch/csrc/distributed|gloo)/", ("engine/comm/",), "links are reached through engine/comm"),
     (r"torch/torch\.h", (), "it costs 15 s a file; torch/types.h or torch/nn/module.h will do"),

@@ -28,7 +28,7 @@ struct FlatBuffer {
 /// Shared parameters are equal on all ranks; experts live on one, or on one of each block of ranks.
 struct FlatParameters {
   FlatBuffer shared, experts;
-  std::shared_ptr<Group> copies;  ///< the ranks that hold copies of this rank's experts; may be null
+  std::shared_ptr<Group> copies;  ///< the ranks with copies of this rank's experts; may be null
   int64_t num_copies() const { return copies ? copies->size() : 1; }
 
   /// Moves the model's parameters into flat buffers (their tensors become views) and gives them

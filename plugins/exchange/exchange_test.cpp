@@ -42,9 +42,20 @@ Outcome run(const Groups& groups, const Call& call, const torch::Tensor& x,
     return rows * static_cast<double>(first + index + 1);
   };
   const LinkBytes before = groups.world->bytes();
-  const MoeResult result =
-      make_part<Exchange>(call.exchange)
-          ->forward({x_TD, logits_TE, *router, call.capacity, groups, X, expert});
+  Draws draws;
+  std::map<std::string, Traffic> traffic;
+  const MoeResult result = make_part<Exchange>(call.exchange)
+                               ->forward({x_TD,
+                                          logits_TE,
+                                          *router,
+                                          call.capacity,
+                                          groups,
+                                          X,
+                                          {},
+                                          Compatibility::kNone,
+                                          &draws,
+                                          [&](const std::string& part) { return &traffic[part]; },
+                                          expert});
   Outcome out;
   out.forward = groups.world->bytes() - before;
   (result.y_TD * torch::arange(1, x.size(0) + 1).unsqueeze(1)).sum().backward();
@@ -156,7 +167,8 @@ TEST_CASE("only rows that exist are sent, and as many again backward") {
     const auto logits = torch::tensor({4.0F, 3.0F, 0.0F, 0.0F}).expand({5, 4});
     return run(groups, {.exchange = {{"use", "gshard"}}}, random({5, kWidth}, 7), logits);
   });
-  constexpr int64_t kRowBytes = kWidth * 4, kCountBytes = 2 * 8, kRows = 10;
+  // Beside two counts: width, type and soundness of the rows.
+  constexpr int64_t kRowBytes = kWidth * 4, kCountBytes = 5 * 8, kRows = 10;
   CHECK(outcomes[1].forward.inter_node == kCountBytes + kRows * kRowBytes);
   CHECK(outcomes[0].forward.inter_node == kCountBytes + kRows * kRowBytes);
   CHECK(outcomes[1].both.inter_node == kCountBytes + 2 * kRows * kRowBytes);

@@ -10,13 +10,17 @@ struct GShard final : Exchange {
   struct Config {
     void describe(auto&) {}
 
-    // Rows of full width per token and all-to-all: where an even share of k experts lies.
+    // Rows of full width per token and all-to-all: where an even share of k experts lies. With
+    // fewer experts than ranks, blocks of as many ranks as experts hold one set each.
     static std::vector<Figure> figures() {
       return {{"has_experts", "1"},
+              {"uses_nodes", "0"},
+              {"group", "min(launch.ranks, model.moe.experts)"},
+              {"mates", "min(group, launch.ranks_per_node)"},
               {"expert_rows", "model.moe.rows"},
-              {"local_rows", "model.moe.rows / launch.ranks"},
-              {"in_node_rows", "model.moe.rows * (launch.ranks_per_node - 1) / launch.ranks"},
-              {"inter_node_rows", "model.moe.rows * (1 - 1 / launch.nodes)"}};
+              {"local_rows", "model.moe.rows / group"},
+              {"in_node_rows", "model.moe.rows * (mates - 1) / group"},
+              {"inter_node_rows", "model.moe.rows * (1 - mates / group)"}};
     }
   };
 

@@ -5,6 +5,7 @@
 // Shapes: T tokens, D width; every token is seen by one local, two node and two global experts.
 #include "engine/base/error.h"
 #include "engine/nn/parts.h"
+#include "plugins/exchange/scomoe_figures.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -22,6 +23,34 @@ struct ScomoeFeat final : Exchange {
       field("first", first, "what the first MoE layer of each stack uses; \"same\" = this exchange",
             one_of({"gshard", "same"}));
     }
+
+    static std::vector<Rule> rules() {
+      auto out = scomoe_rules();
+      out.push_back(wide_enough("alpha", "alpha"));
+      out.push_back(wide_enough("node_share", "beta"));
+      out.push_back({"E045",
+                     "global_share * model.width < 0.001 or global_share * model.width >= 0.5",
+                     "the share of scomoe-feat that crosses nodes, 1 - alpha - beta, is "
+                     "{global_share} of 'width' {model.width}: not one feature; the nearest that "
+                     "fit are 0 and {1 / model.width}",
+                     {"alpha", "beta"}});
+      out.push_back({"E045",
+                     "alpha * model.width % 8 == 0 and node_share * model.width % 8 == 0",
+                     "scomoe-feat works on slices of {round(alpha * model.width)} and "
+                     "{round(node_share * model.width)} features; multiples of 8 are faster",
+                     {"alpha", "beta"},
+                     /*is_note=*/true});
+      return out;
+    }
+    static Rule wide_enough(const std::string& share, const std::string& name) {
+      return {"E045",
+              share + " == 0 or " + share + " * model.width >= 0.5",
+              "'" + name + "' of scomoe-feat is {" + share +
+                  "} of 'width' {model.width}: not one feature; the nearest that fit are 0 and {1 "
+                  "/ model.width}",
+              {name}};
+    }
+    static std::vector<Figure> figures() { return scomoe_figures(); }
   };
 
   explicit ScomoeFeat(const Config& c) : config(c) {}

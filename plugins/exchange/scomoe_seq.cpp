@@ -4,6 +4,7 @@
 //
 // Shapes: T tokens, K tokens of a part, D width, X experts per rank, Y experts per node, E experts.
 #include "engine/nn/parts.h"
+#include "plugins/exchange/scomoe_figures.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -22,30 +23,8 @@ struct ScomoeSeq final : Exchange {
             one_of({"gshard", "same"}));
     }
 
-    static std::vector<Rule> rules() {
-      return {{"E040",
-               "alpha + beta <= 1",
-               "alpha + beta in [model.moe.exchange] is {alpha} + {beta}; must be at most 1",
-               {"alpha", "beta"}}};
-    }
-
-    // Rows of full width per token and all-to-all. One expert of the rank sees its own share once,
-    // several see it twice; on one node beta takes the rest.
-    static std::vector<Figure> figures() {
-      return {{"has_experts", "1"},
-              {"spares_first", "if(first == 'gshard', 1, 0)"},
-              {"node_share", "if(launch.nodes == 1, 1 - alpha, beta)"},
-              {"global_share", "max(0, 1 - alpha - node_share)"},
-              {"own_rows", "alpha * if(model.moe.experts == launch.ranks, 1, 2)"},
-              {"expert_rows", "own_rows + (node_share + global_share) * model.moe.rows"},
-              {"local_rows",
-               "own_rows + model.moe.rows * (node_share / launch.ranks_per_node + global_share / "
-               "launch.ranks)"},
-              {"in_node_rows",
-               "model.moe.rows * (node_share * (1 - 1 / launch.ranks_per_node) + global_share * "
-               "(launch.ranks_per_node - 1) / launch.ranks)"},
-              {"inter_node_rows", "model.moe.rows * global_share * (1 - 1 / launch.nodes)"}};
-    }
+    static std::vector<Rule> rules() { return scomoe_rules(); }
+    static std::vector<Figure> figures() { return scomoe_figures(); }
   };
 
   explicit ScomoeSeq(const Config& c) : config(c) {}

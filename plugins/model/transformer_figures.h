@@ -16,8 +16,10 @@ inline std::vector<Rule> transformer_rules() {
        "width % heads == 0",
        "'heads' is {heads}, which does not divide 'width' {width}",
        {"heads", "width"}},
+      // gshard alone may have fewer: each set of experts then stands on several blocks of ranks.
       {"E041",
-       "moe.layers == 0 or moe.experts >= launch.ranks",
+       "moe.layers == 0 or moe.experts >= launch.ranks or (moe.exchange.uses_nodes == 0 and not "
+       "moe.token_cluster.enabled and launch.ranks % moe.experts == 0)",
        "'experts' is {moe.experts}, which {launch.ranks} ranks cannot share equally; the nearest "
        "that they can is {launch.ranks}",
        {"moe.experts", "launch.ranks_per_node", "launch.nodes"}},
@@ -48,10 +50,14 @@ inline std::vector<Figure> transformer_figures() {
        "if(moe.every == 0 or moe.exchange.has_experts == 0, 0, floor(decoder_layers / "
        "max(1, moe.every)))"},
       {"moe.layers", "moe.encoder_layers + moe.decoder_layers"},
-      // Stacks whose first MoE layer is plain GShard.
+      {"moe.stacks", "min(1, moe.encoder_layers) + min(1, moe.decoder_layers)"},
+      // Those whose first MoE layer is the clustering layer, or plain GShard.
+      {"moe.clustered", "if(moe.token_cluster.enabled, moe.stacks, 0)"},
       {"moe.spared",
-       "if(moe.exchange.spares_first == 1, min(1, moe.encoder_layers) + min(1, "
-       "moe.decoder_layers), 0)"},
+       "if(moe.exchange.spares_first == 1 and not moe.token_cluster.enabled, moe.stacks, 0)"},
+      {"moe.others", "moe.layers - moe.clustered - moe.spared"},
+      {"moe.group", "min(launch.ranks, moe.experts)"},
+      {"moe.mates", "min(moe.group, launch.ranks_per_node)"},
       // Rows that leave the gate per token: empty slots are neither sent nor computed.
       {"moe.rows",
        "moe.router.choices * if(moe.capacity_factor > 0, min(1, moe.capacity_factor), 1)"},
@@ -61,18 +67,18 @@ inline std::vector<Figure> transformer_figures() {
       {"expert_parameters", "moe.layers * moe.experts * (" + ffn + ")"},
       {"shared_parameters",
        "tables * pieces * width + (encoder_layers + 2 * decoder_layers) * " + attention +
-           " + (layers - moe.layers) * (" + ffn +
+           " + (layers - moe.layers + moe.clustered) * (" + ffn +
            ") + moe.layers * moe.experts * width + 2 * width * (2 * encoder_layers + 3 * "
            "decoder_layers + if(norm == 'pre', 2, 0))"},
       {"parameters", "shared_parameters + expert_parameters"},
-      {"parameters_on_rank", "shared_parameters + expert_parameters / launch.ranks"},
+      {"parameters_on_rank", "shared_parameters + expert_parameters / moe.group"},
       // Multiplications per token, source and target together.
       {"dense_products",
        "4 * width * width * (encoder_layers + 2 * decoder_layers) + 2 * width * ffn_width * "
-       "(layers - moe.layers) + width * pieces"},
+       "(layers - moe.layers + moe.clustered) + width * pieces"},
       {"moe_products",
-       "moe.layers * width * moe.experts + 2 * width * ffn_width * (moe.spared * moe.rows + "
-       "(moe.layers - moe.spared) * moe.exchange.expert_rows)"},
+       "moe.layers * width * moe.experts + 2 * width * ffn_width * (moe.clustered + "
+       "moe.spared * moe.rows + moe.others * moe.exchange.expert_rows)"},
       {"flops", "6 * train.tokens * (dense_products + if(moe.layers == 0, 0, moe_products))"},
       {"value_bytes", "if(train.precision == 'fp32', 4, 2)"},
       // Weights and gradients in 32 bits, the optimizer's state, what the backward pass keeps.
@@ -83,17 +89,17 @@ inline std::vector<Figure> transformer_figures() {
        "4 * parameters_on_rank * (2 + train.optimizer.state_values) + train.max_tokens * "
        "(value_bytes * kept_values + 8 * pieces)"},
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
-  // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard.
+  // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a
+  // clustering layer sends every row once there, and the stack's last layer back.
   const auto bytes = [&out](const std::string& link, const std::string& gshard_rows) {
     out.push_back({link + "_bytes",
                    "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * value_bytes "
-                   "* (moe.spared * moe.rows * " +
-                       gshard_rows + " + (moe.layers - moe.spared) * moe.exchange." + link +
-                       "_rows))"});
+                   "* ((moe.clustered + moe.spared * moe.rows) * " +
+                       gshard_rows + " + moe.others * moe.exchange." + link + "_rows))"});
   };
-  bytes("local", "1 / launch.ranks");
-  bytes("in_node", "(launch.ranks_per_node - 1) / launch.ranks");
-  bytes("inter_node", "(1 - 1 / launch.nodes)");
+  bytes("local", "1 / moe.group");
+  bytes("in_node", "(moe.mates - 1) / moe.group");
+  bytes("inter_node", "(1 - moe.mates / moe.group)");
   return out;
 }
 
