@@ -59,8 +59,15 @@ std::string last_line(const std::string& text) {
   return std::string(trim(lines.back()));
 }
 
-// Of curl's exit codes, that of a server which cannot go on in the middle of a file.
-constexpr int kCannotResume = 33;
+// Of curl's exit codes: the connection ended before the file did; the server cannot go on in the
+// middle of a file.
+constexpr int kCutShort = 18, kCannotResume = 33;
+
+uint64_t size_of(const fs::path& file) {
+  std::error_code code;
+  const auto size = fs::file_size(file, code);
+  return code ? 0 : size;
+}
 
 Finished download(const RemoteFile& file, const std::string& address, const fs::path& part) {
   return run_program({"curl",
@@ -69,7 +76,7 @@ Finished download(const RemoteFile& file, const std::string& address, const fs::
                       "--silent",
                       "--show-error",  //
                       "--retry",
-                      "3",
+                      std::to_string(file.retries),
                       "--retry-delay",
                       "1",
                       "--retry-connrefused",  //
@@ -91,7 +98,9 @@ std::string attempt(const CorpusPlace& place, const RemoteFile& file, const std:
                     const fs::path& part) {
   bool is_resumed = fs::exists(part);
   while (true) {
+    const uint64_t before = size_of(part);
     const Finished done = download(file, address, part);
+    if (done.exit_code == kCutShort && size_of(part) > before) continue;
     std::string wrong;
     if (done.exit_code == 0) {
       wrong = objection_to(place, part, file);

@@ -15,7 +15,8 @@ struct RemoteFile {
   std::vector<std::string> addresses;  ///< tried in this order
   uint64_t bytes = 0;
   std::string sha256;
-  int stall_s = 30;  ///< an address that sends next to nothing for so long is given up
+  int stall_s = 30;  ///< an address that sends next to nothing for so long is given up ...
+  int retries = 3;   ///< ... after so many further tries
 };
 
 /// SHA-256 of a local file. Known results are kept in `downloads`/sha256.json, keyed by path, size,

@@ -1,0 +1,123 @@
+// No bytes, however broken, make a reader of foreign files do anything but read or refuse them.
+#include "engine/testing/fuzz.h"
+
+#include "engine/base/error.h"
+#include "engine/data/archive.h"
+#include "engine/data/fairseq_bin.h"
+#include "engine/data/mo_file.h"
+#include "engine/data/tmx.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <fstream>
+#include <stdexcept>
+
+namespace xp {
+namespace {
+
+// What the user gave may be refused; it is never a bug of ours, nor the machine's.
+void refused_or_read(const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    if (error.blame() != Blame::kUser) throw std::logic_error(error.what());
+  }
+}
+
+const fs::path& work() {
+  static const TempFolder folder;
+  return folder.path();
+}
+
+// Without a flush to disk, which would take most of the time.
+void put(const fs::path& path, const std::string& bytes) {
+  std::ofstream(path, std::ios::binary) << bytes;
+}
+
+FuzzTarget tmx() {
+  return {"tmx",
+          "engine/data/fuzz/tmx",
+          {"<tu>", "</tu>", "<tuv xml:lang=\"en\">", "<tuv lang=\"fr\">", "</tuv>", "<seg>",
+           "</seg>", "<hi>", "<bpt>", "</bpt>", "<![CDATA[", "]]>", "&amp;", "&#0;", "<!ENTITY"},
+          [](const std::string& text) {
+            put(work() / "a.tmx", text);
+            refused_or_read([] { read_tmx(work() / "a.tmx", "en", "fr", [](auto, auto) {}); });
+          }};
+}
+
+FuzzTarget gettext() {
+  return {"gettext", "engine/data/fuzz/mo", {}, [](const std::string& text) {
+            refused_or_read([&] {
+              size_t sum = 0;
+              for (const auto& entry : parse_mo(text, "a.mo").entries)
+                for (const char c : std::string(entry.id) + std::string(entry.translation))
+                  sum += static_cast<unsigned char>(c);
+              static_cast<void>(sum);
+            });
+          }};
+}
+
+FuzzTarget idx() {
+  write_atomic(work() / "a.bin", std::string("\5\0\6\0\2\0\2\0", 8));
+  return {"idx",
+          "engine/data/fuzz/idx",
+          {std::string("MMIDIDX\0\0", 9), std::string("TNTIDX\0\0", 8), "\xff\xff\xff\xff",
+           std::string("\0\0\0\x80", 4)},
+          [](const std::string& text) {
+            put(work() / "a.idx", text);
+            refused_or_read([] {
+              const FairseqFile file(work() / "a");
+              for (int64_t i = 0; i < file.size(); ++i)
+                file.sentence(i);
+            });
+          },
+          512};
+}
+
+FuzzTarget tar() {
+  return {"tar",
+          "engine/data/fuzz/tar",
+          {"ustar", "../", "/etc/", "00000000644"},
+          [](const std::string& text) {
+            fs::remove_all(work() / "tar");
+            write_atomic(work() / "tar" / "a.tar", text);
+            CorpusPlace place;
+            place.downloads = work() / "tar" / "downloads";
+            place.may_fetch = true;
+            refused_or_read([&] { unpacked_archive(place, work() / "tar" / "a.tar"); });
+            for (const auto& entry : fs::directory_iterator(work())) {
+              const std::string name = entry.path().filename().string();
+              if (name != "tar" && !name.starts_with("a."))
+                throw std::logic_error("an archive wrote outside of its folder: " + name);
+            }
+          },
+          3072};
+}
+
+TEST_CASE("the reader of TMX survives any bytes") {
+  fuzz(tmx(), kSmokeSeconds);
+}
+TEST_CASE("the reader of gettext catalogs survives any bytes") {
+  fuzz(gettext(), kSmokeSeconds);
+}
+TEST_CASE("the reader of fairseq's index survives any bytes") {
+  fuzz(idx(), kSmokeSeconds);
+}
+TEST_CASE("unpacking survives any bytes and stays in its folder") {
+  fuzz(tar(), kSmokeSeconds);
+}
+TEST_CASE("the reader of TMX survives any bytes for long", "[.][fuzz]") {
+  fuzz(tmx(), kFuzzSeconds);
+}
+TEST_CASE("the reader of gettext catalogs survives any bytes for long", "[.][fuzz]") {
+  fuzz(gettext(), kFuzzSeconds);
+}
+TEST_CASE("the reader of fairseq's index survives any bytes for long", "[.][fuzz]") {
+  fuzz(idx(), kFuzzSeconds);
+}
+TEST_CASE("unpacking survives any bytes for long and stays in its folder", "[.][fuzz]") {
+  fuzz(tar(), kFuzzSeconds);
+}
+
+}  // namespace
+}  // namespace xp
