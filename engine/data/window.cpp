@@ -11,8 +11,9 @@
 namespace xp {
 namespace {
 
-// With fewer blocks a rank, some would have far more work than others; then pairs are dealt.
-constexpr int64_t kFewestBlocks = 16;
+// With fewer pairs a rank to sort, batches would have more padding; while a window has no more than
+// this, every rank can as well sort all of it and take every R-th batch.
+constexpr int64_t kFewestPairs = int64_t{1} << 18, kMostShared = int64_t{1} << 20;
 
 }  // namespace
 
@@ -30,28 +31,26 @@ Window::Window(const Sampler& sampler, const LengthOf& length_of, const WindowRu
       first_(window * rule.window_pairs),
       size_(std::min(rule.window_pairs, sampler.size() - first_)) {
   check(size_ >= 0 && rule.batches.ranks > rank, "a window is of its epoch, a rank of its world");
-  if (used.empty()) {
-    take_dealt();
-    return;
+  if (!used.empty()) {
+    take(unused(used), /*is_shared=*/true);
+  } else if (size_ <= kMostShared && size_ < kFewestPairs * rule.batches.ranks) {
+    std::vector<uint32_t> all(static_cast<size_t>(size_));
+    std::iota(all.begin(), all.end(), 0u);
+    take(all, /*is_shared=*/true);
+  } else {
+    take(dealt(), /*is_shared=*/false);
   }
-  const auto left = unused(used);
-  std::vector<uint32_t> own;
-  for (size_t i = static_cast<size_t>(rank); i < left.size();
-       i += static_cast<size_t>(rule.batches.ranks))
-    own.push_back(left[i]);
-  take(own);
 }
 
-void Window::take_dealt() {
-  const int64_t ranks = rule_.batches.ranks;
-  const int64_t unit = size_ >= kFewestBlocks * ranks * Sampler::kBlock ? Sampler::kBlock : 1;
+std::vector<uint32_t> Window::dealt() const {
+  const int64_t ranks = rule_.batches.ranks, block = Sampler::kBlock;
   std::vector<uint32_t> own;
-  own.reserve(static_cast<size_t>(size_ / ranks + unit));
-  for (int64_t begin = rank_ * unit; begin < size_; begin += ranks * unit) {
-    for (int64_t i = begin; i < std::min(begin + unit, size_); ++i)
+  own.reserve(static_cast<size_t>(size_ / ranks + block));
+  for (int64_t begin = rank_ * block; begin < size_; begin += ranks * block) {
+    for (int64_t i = begin; i < std::min(begin + block, size_); ++i)
       own.push_back(static_cast<uint32_t>(i));
   }
-  take(own);
+  return own;
 }
 
 // What is left of the window, worked out by doing the earlier ranks' steps again.
@@ -81,7 +80,7 @@ std::vector<uint32_t> Window::unused(std::span<const UsedSteps> used) {
   return left;
 }
 
-void Window::take(const std::vector<uint32_t>& offsets) {
+void Window::take(const std::vector<uint32_t>& offsets, bool is_shared) {
   const auto limit = static_cast<uint32_t>(std::min<int64_t>(rule_.batches.max_tokens, 1 << 30));
   std::vector<Item> items;
   items.reserve(offsets.size());
@@ -89,7 +88,7 @@ void Window::take(const std::vector<uint32_t>& offsets) {
     const auto [source, target] = length_of_(sampler_.at(epoch_, first_ + offset));
     const uint32_t longest = std::max(source, target);
     if (longest > limit) {
-      ++num_too_long_;
+      num_too_long_ += !is_shared || offset % rule_.batches.ranks == rank_;
       continue;
     }
     // The difference of the sides runs up through one length and down through the next, so that
@@ -104,16 +103,21 @@ void Window::take(const std::vector<uint32_t>& offsets) {
   std::sort(items.begin(), items.end(), [](const Item& a, const Item& b) {
     return a.sort_key != b.sort_key ? a.sort_key > b.sort_key : a.offset < b.offset;
   });
-  cut(items);
+  cut(items, is_shared ? rule_.batches.ranks : 1);
 }
 
-void Window::cut(const std::vector<Item>& items) {
-  for (size_t at = 0; at < items.size();) {
+void Window::cut(const std::vector<Item>& items, int64_t ranks) {
+  int64_t number = 0;
+  // A few pairs are cut small enough for every rank to have some.
+  const size_t share = (items.size() + static_cast<size_t>(ranks) - 1) / static_cast<size_t>(ranks);
+  for (size_t at = 0; at < items.size(); ++number) {
     const uint32_t longest = std::max<uint32_t>(items[at].length, 1);
-    const auto most = static_cast<size_t>(rule_.batches.max_tokens) / longest;
+    const auto most = std::min(share, static_cast<size_t>(rule_.batches.max_tokens) / longest);
+    const size_t begin = std::exchange(at, std::min(items.size(), at + most));
+    if (ranks > 1 && number % ranks != rank_) continue;
     auto& batch = batches_.emplace_back();
-    for (const size_t end = std::min(items.size(), at + most); at < end; ++at)
-      batch.push_back(items[at].offset);
+    for (size_t i = begin; i < at; ++i)
+      batch.push_back(items[i].offset);
   }
 }
 

@@ -1,10 +1,11 @@
 // The batches of a rank out of an epoch that is too long to be sorted at once.
 //
 // An epoch is cut into windows of neighbouring positions (sampler.h). A rank takes every R-th block
-// of a window, reads the lengths of these pairs only, sorts them and cuts batches. All ranks then
-// have the same number of batches: the largest that one of them needs, which they have to agree on.
-// A position inside of a window survives a change of the number of ranks: what the ranks of before
-// have used is worked out again, and the rest is dealt anew.
+// of a window, reads the lengths of these pairs only, sorts them and cuts batches. (Where that
+// would be few pairs, in a small window, it sorts the whole window and takes every R-th batch.) All
+// ranks then have the same number of batches: the largest that one of them needs, which they agree
+// on. A position inside of a window survives a change of the number of ranks: what the ranks of
+// before have used is worked out again, and the rest is dealt anew.
 #pragma once
 
 #include "engine/data/batcher.h"
@@ -27,7 +28,7 @@ struct UsedSteps {
 
 struct WindowRule {
   BatchRule batches;
-  int64_t window_pairs = int64_t{1} << 20;  ///< a multiple of Sampler::kBlock
+  int64_t window_pairs = int64_t{1} << 22;  ///< a multiple of Sampler::kBlock
 };
 
 class Window {
@@ -58,9 +59,9 @@ class Window {
     uint32_t offset, length;
   };
   std::vector<uint32_t> unused(std::span<const UsedSteps> used);
-  void take(const std::vector<uint32_t>& offsets);
-  void take_dealt();
-  void cut(const std::vector<Item>& items);
+  std::vector<uint32_t> dealt() const;
+  void take(const std::vector<uint32_t>& offsets, bool is_shared);
+  void cut(const std::vector<Item>& items, int64_t ranks);
   const std::vector<uint32_t>& offsets(int64_t step) const;
 
   const Sampler& sampler_;

@@ -78,13 +78,23 @@ TEST_CASE_METHOD(WindowTest, "a position survives changes of the number of ranks
 }
 
 TEST_CASE_METHOD(WindowTest, "a rank reads the lengths of its own share only") {
-  sizes = {100 * 512};
-  rule.window_pairs = 64 * 512;
+  sizes = {3000 * 512};
+  rule.window_pairs = 2048 * 512;
   rule.batches.ranks = 4;
   const Sampler order = sampler();
   num_read = 0;
   const Window window(order, length_of, rule, 3, 0, 0);
-  CHECK(num_read == 16 * 512);
+  CHECK(num_read == 512 * 512);
+}
+
+TEST_CASE_METHOD(WindowTest, "shares of whole blocks are exact too") {
+  sizes = {1, 600000};
+  rule.window_pairs = 1100 * 512;
+  const Sampler order = sampler();
+  for (int64_t window = 0; window < Window::count(order, rule); ++window)
+    take(order, 0, window, 2, -1);
+  CHECK(used.size() == 600001);
+  CHECK(std::all_of(used.begin(), used.end(), [](const auto& item) { return item.second == 1; }));
 }
 
 TEST_CASE_METHOD(WindowTest, "equal steps have neighbours in length on all ranks") {
