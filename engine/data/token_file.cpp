@@ -180,21 +180,6 @@ std::vector<int32_t> TokenFile::sentence(int64_t i) const {
   return out;
 }
 
-void TokenFile::copy(int64_t i, std::span<int64_t> to) const {
-  const auto [begin, end] = bounds(i);
-  check(to.size() >= end - begin, "a sentence is copied where it fits");
-  for (uint64_t at = begin; at < end; ++at)
-    to[at - begin] = token(at);
-}
-
-std::vector<uint32_t> TokenFile::lengths() const {
-  std::vector<uint32_t> out;
-  out.reserve(static_cast<size_t>(num_sentences_));
-  for (int64_t i = 0; i < num_sentences_; ++i)
-    out.push_back(length(i));
-  return out;
-}
-
 void TokenFile::damaged(std::string_view what) const {
   machine_error("token file '{}' is damaged: {}; delete its corpus folder and prepare it again",
                 path_.string(), what);

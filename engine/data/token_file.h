@@ -60,12 +60,6 @@ class TokenFile {
   /// The ids of sentence `i`, without <s> and </s>.
   std::vector<int32_t> sentence(int64_t i) const;
 
-  /// Writes the ids of sentence `i` to the front of `to`, which has room for `length(i)`.
-  void copy(int64_t i, std::span<int64_t> to) const;
-
-  /// The lengths of all sentences.
-  std::vector<uint32_t> lengths() const;
-
   /// Compares the whole content with its checksum. Raises kMachine.
   void verify() const;
 

@@ -1,0 +1,58 @@
+// `xp data` as a user has it; needs no xp-engine.
+#include "engine/base/file.h"
+#include "engine/base/process.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+struct DataUser {
+  TempFolder folder;
+  fs::path spec = folder.path() / "a.toml";
+
+  DataUser() {
+    write_atomic(spec,
+                 "schema = 1\nname = \"a\"\n[corpus]\nuse = \"dummy\"\ntrain = 500\nvalid = 20\n"
+                 "test = 20\nwords = 300\n[corpus.vocabulary]\nsize = 300\n");
+  }
+  Finished data(const std::string& action, const std::vector<std::string>& more = {}) const {
+    const fs::path build = fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+    std::vector<std::string> command = {
+        (build / "xp").string(), "data",        action,
+        spec.string(),           "--workspace", (folder.path() / "ws").string()};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_program(command);
+  }
+};
+
+TEST_CASE_METHOD(DataUser, "a corpus is prepared, looked at, verified and exported by itself") {
+  const Finished too_early = data("stats");
+  CHECK(too_early.exit_code == 3);
+  CHECK_THAT(too_early.errors,
+             ContainsSubstring("the corpus is not prepared; next: xp data prepare"));
+  const Finished prepared = data("prepare");
+  CHECK(prepared.exit_code == 0);
+  CHECK_THAT(prepared.output, ContainsSubstring("train   en-fr       500"));
+  CHECK_THAT(data("stats", {"--json"}).output, ContainsSubstring("\"schema_version\": 1"));
+  CHECK_THAT(data("show").output, ContainsSubstring("test en-fr\n  source 0: \xe2\x96\x81"));
+  CHECK_THAT(data("verify").output, ContainsSubstring(": whole, "));
+  const std::string out = (folder.path() / "out").string();
+  CHECK(data("export", {"--output", out}).exit_code == 0);
+  CHECK(fs::file_size(out + "/valid.en-fr.fr.idx") == 26 + 12 * 20);
+  CHECK_THAT(data("export", {"--output", out}).errors, ContainsSubstring("is not empty"));
+}
+
+TEST_CASE_METHOD(DataUser, "an action that is none is answered with those there are") {
+  const Finished answer = data("verfy");
+  CHECK(answer.exit_code == 2);
+  CHECK(answer.errors ==
+        "no action named 'verfy', did you mean 'verify'? known: prepare, stats, show, export, "
+        "verify, update\n");
+}
+
+}  // namespace
