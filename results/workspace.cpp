@@ -113,6 +113,18 @@ bool is_held(const fs::path& run_folder) {
   return FileLock::is_held(run_folder / "lease");
 }
 
+void ask_cancel(const fs::path& run_folder) {
+  write_atomic(run_folder / "cancel", "this run left its experiment\n");
+}
+bool is_cancel_asked(const fs::path& run_folder) {
+  std::error_code code;
+  return fs::exists(run_folder / "cancel", code);
+}
+void withdraw_cancel(const fs::path& run_folder) {
+  std::error_code code;
+  fs::remove(run_folder / "cancel", code);
+}
+
 int64_t last_attempt(const fs::path& run_folder) {
   int64_t last = 0;
   std::error_code code;

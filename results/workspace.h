@@ -61,6 +61,11 @@ std::optional<FileLock> take_lease(const fs::path& run_folder);
 /// Whether another process holds the lease now.
 bool is_held(const fs::path& run_folder);
 
+/// Asks whoever works on a run to end it, or not to begin it; taken back by `withdraw_cancel`.
+void ask_cancel(const fs::path& run_folder);
+bool is_cancel_asked(const fs::path& run_folder);
+void withdraw_cancel(const fs::path& run_folder);
+
 /// The folder of the next attempt, made: attempts/K with K one above the highest. Files that an
 /// earlier attempt left half-written are removed: the caller holds the lease.
 fs::path next_attempt(const fs::path& run_folder);

@@ -4,16 +4,21 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/completions.h"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <xp_version.h>
 
 namespace xp {
 namespace {
 
-enum class Takes { kSpec, kAction, kWorkspace, kComponent };
+constexpr std::string_view kComplete = "complete";
+
+enum class Takes { kSpec, kAction, kWorkspace, kComponent, kRuns, kShell, kFile, kNothing };
 
 struct Command {
   const char* name;
@@ -35,6 +40,14 @@ constexpr Command kCommands[] = {
     {"sync", "take in run folders copied from another machine", sync_command, Takes::kWorkspace},
     {"gc", "free checkpoints that nothing needs", gc_command, Takes::kWorkspace},
     {"db", "check, rebuild or vacuum the store", db_command, Takes::kWorkspace},
+    {"prune", "forget what left the sweep, cancel it if it runs", prune_command, Takes::kSpec},
+    {"show", "every setting of a run and where it came from", show_command, Takes::kRuns},
+    {"diff", "what differs between two runs", diff_command, Takes::kRuns},
+    {"init", "a commented experiment to start from", init_command, Takes::kFile},
+    {"doctor", "what this machine has of what runs need", doctor_command, Takes::kNothing},
+    {"schema", "the experiment file as JSON Schema, for editors", schema_command, Takes::kNothing},
+    {"completions", "a script that completes commands in a shell", completions_command,
+     Takes::kShell},
     {"components", "what can be used in an experiment", components_command, Takes::kComponent},
 };
 
@@ -80,8 +93,40 @@ void add_store_options(CLI::App& app, std::string_view name, Options& options) {
   }
 }
 
+// The commands that are not about an experiment file; whether it is one.
+bool add_word_options(CLI::App& app, const Command& command, Options& options) {
+  const std::string_view name = command.name;
+  const auto add_workspace = [&] {
+    app.add_option("--workspace", options.workspace,
+                   "where everything is kept (XP_WORKSPACE; xp-workspace)");
+  };
+  switch (command.takes) {
+    case Takes::kRuns:
+      app.add_option("RUN", options.names, "ids, or their first 4 digits or more")
+          ->required()
+          ->expected(name == "diff" ? 2 : 1);
+      add_workspace();
+      return true;
+    case Takes::kShell:
+      app.add_option("SHELL", options.names, "bash, zsh or fish")->required()->expected(1);
+      return true;
+    case Takes::kFile:
+      app.add_option("FILE", options.names, "the file to write; without it, standard output")
+          ->expected(0, 1);
+      return true;
+    case Takes::kNothing:
+      if (name != "doctor") return true;
+      app.add_option("--mirror", options.mirror, "looked in before a download (XP_MIRROR)");
+      add_workspace();
+      return true;
+    default:
+      return false;
+  }
+}
+
 void add_options(CLI::App& app, const Command& command, Options& options) {
   app.add_flag("--json", options.json, "print data instead of text");
+  if (add_word_options(app, command, options)) return;
   if (command.takes == Takes::kComponent) {
     app.add_option("NAME", options.component, "a component, or a kind");
     return;
@@ -105,14 +150,52 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
       ->allow_extra_args(false);
   app.add_option("--mirror", options.mirror, "looked in before a download (XP_MIRROR)");
   const std::string_view name = command.name;
-  if (name == "plan")
+  if (name == "plan") {
     app.add_flag("--exit-code", options.exit_code, "exit with 7 where there is work to do");
+    app.add_flag("--diff", options.diff, "what changed since the last run of the experiment");
+  }
+  if (name == "run")
+    app.add_flag("--prune", options.prune, "first forget and cancel what left the sweep");
   if (name == "report") add_report_options(app, options);
+}
+
+CommandWords::Takes completed_as(Takes takes) {
+  switch (takes) {
+    case Takes::kSpec:
+    case Takes::kFile:
+      return CommandWords::Takes::kFile;
+    case Takes::kComponent:
+      return CommandWords::Takes::kComponent;
+    case Takes::kRuns:
+      return CommandWords::Takes::kRun;
+    case Takes::kShell:
+      return CommandWords::Takes::kShell;
+    default:
+      return CommandWords::Takes::kNothing;
+  }
+}
+
+// `xp complete -- WORDS`, for the scripts of `xp completions`: one candidate a line.
+int complete(const CLI::App& app, const Options& options) {
+  std::map<std::string, CommandWords> commands;
+  for (const auto& command : kCommands) {
+    CommandWords& words = commands[command.name];
+    words.takes = completed_as(command.takes);
+    for (const CLI::Option* option : app.get_subcommand(command.name)->get_options()) {
+      for (const auto& name : option->get_lnames())
+        words.options.push_back("--" + name);
+    }
+  }
+  const auto begin = std::find(options.words.begin(), options.words.end(), "--");
+  if (begin == options.words.end()) return Exit::kUsage;
+  for (const auto& candidate : completed({begin + 1, options.words.end()}, commands, options))
+    fmt::print("{}\n", candidate);
+  return Exit::kDone;
 }
 
 // CLI11 would only say that the word was not expected.
 bool is_unknown_command(int count, char** words) {
-  if (count < 2 || words[1][0] == '-') return false;
+  if (count < 2 || words[1][0] == '-' || std::string_view(words[1]) == kComplete) return false;
   std::vector<std::string> names;
   for (const auto& command : kCommands) {
     if (std::string_view(command.name) == words[1]) return false;
@@ -153,6 +236,7 @@ int run_command_line(int count, char** words) {
   options.engine = environment("XP_ENGINE", "");
   for (const auto& command : kCommands)
     add_options(*app.add_subcommand(command.name, command.sentence), command, options);
+  if (count > 1 && words[1] == kComplete) return complete(app, options);
   try {
     app.parse(count, words);
   } catch (const CLI::ParseError& error) {

@@ -65,20 +65,6 @@ int check_command(const Options& options) {
   return load_experiment(options) ? Exit::kDone : Exit::kSpec;
 }
 
-int plan_command(const Options& options) {
-  const auto experiment = open_experiment(options);
-  if (!experiment) return Exit::kSpec;
-  const Plan& plan = experiment->plan;
-  const bool work = plan.count(PointState::kDone) < plan.points.size();
-  if (options.json) {
-    fmt::print("{}\n", plan_json(plan).dump(2));
-  } else {
-    fmt::print("{}: {}\n{}next: {}\n", plan.name, counts_line(plan), points_table(plan),
-               next_command(options, work ? "run" : "report"));
-  }
-  return options.exit_code && work ? Exit::kWork : Exit::kDone;
-}
-
 int components_command(const Options& options) {
   const Catalog catalog = build_catalog();
   std::vector<const Declaration*> found;

@@ -18,5 +18,12 @@ int export_command(const Options& options);
 int sync_command(const Options& options);
 int gc_command(const Options& options);
 int components_command(const Options& options);
+int show_command(const Options& options);
+int diff_command(const Options& options);
+int prune_command(const Options& options);
+int init_command(const Options& options);
+int doctor_command(const Options& options);
+int schema_command(const Options& options);
+int completions_command(const Options& options);
 
 }  // namespace xp

@@ -29,6 +29,14 @@ std::optional<Experiment> load_experiment(const Options& options);
 /// `load_experiment` with ids and states.
 std::optional<Experiment> open_experiment(const Options& options);
 
+/// Writes the experiment's folder: the spec as given, the plan with its outlook and where each
+/// setting was written.
+void record(const Options& options, const Experiment& experiment);
+
+/// Cancels, in the workspace, runs of the last plan that the experiment has no more and no other
+/// experiment has; how many. Finished runs stay. The plan itself is forgotten by `record`.
+size_t cancel_removed(const Options& options, const Experiment& experiment);
+
 /// Which words to type to run `command` on the same file and workspace.
 std::string next_command(const Options& options, const std::string& command);
 

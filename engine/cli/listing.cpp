@@ -18,6 +18,56 @@ std::string shown(const Point& point, const std::string& path) {
   return found->second.is_string() ? found->second.get<std::string>() : show(found->second);
 }
 
+// A figure of the model as a column of the plan's table.
+struct FigureColumn {
+  const char *figure, *title;
+  bool is_bytes;
+};
+constexpr FigureColumn kColumns[] = {
+    {"parameters", "parameters", false},     {"memory_bytes", "memory/rank", true},
+    {"flops", "FLOP/step", false},           {"local_bytes", "on-rank/step", true},
+    {"in_node_bytes", "in-node/step", true}, {"inter_node_bytes", "inter-node/step", true}};
+
+void add_figures(const Point& point, const PointOutlook& ahead, std::vector<std::string>& row) {
+  for (const auto& column : kColumns) {
+    const auto& figures = point.assessment->figures;
+    const auto found = figures.find(column.figure);
+    if (found == figures.end()) {
+      row.emplace_back("-");
+    } else {
+      row.push_back(column.is_bytes ? human_bytes(found->second) : human_count(found->second));
+    }
+  }
+  row.push_back(ahead.seconds ? human_duration(*ahead.seconds) : "-");
+}
+
+Value head_json(const Plan& plan) {
+  Value counts = Value::object();
+  for (const PointState state : kAllStates)
+    counts[state_name(state)] = plan.count(state);
+  return {{"schema", 1},
+          {"schema_version", 1},
+          {"experiment", plan.name},
+          {"axes", plan.axes},
+          {"counts", counts},
+          {"merged", plan.merged},
+          {"excluded", plan.excluded},
+          {"notes", plan.notes}};
+}
+
+Value point_json(const Point& point) {
+  const Value* seed = find_path(point.settings(), "train.seed");
+  return {{"name", point.name},
+          {"axes", point.axes},
+          {"seed", seed == nullptr ? Value(0) : *seed},
+          {"state", state_name(point.state)},
+          {"cause", point.cause.empty() ? Value() : Value(point.cause)},
+          {"figures", point.assessment == nullptr ? Figures{} : point.assessment->figures},
+          {"corpus", point.corpus_id},
+          {"training", point.training_id},
+          {"evaluation", point.evaluation_id}};
+}
+
 }  // namespace
 
 std::string text_table(const std::vector<std::vector<std::string>>& rows) {
@@ -51,20 +101,29 @@ std::string counts_line(const Plan& plan) {
   return out;
 }
 
-std::string points_table(const Plan& plan) {
+std::string points_table(const Plan& plan, const Outlook* outlook) {
   std::vector<std::vector<std::string>> rows(1);
   for (const auto& path : plan.axes)
     rows[0].push_back(short_name(path, plan.axes));
-  rows[0].insert(rows[0].end(), {"state", "training", "evaluation"});
+  rows[0].emplace_back("state");
+  if (outlook != nullptr) {
+    for (const auto& column : kColumns)
+      rows[0].emplace_back(column.title);
+    rows[0].emplace_back("time");
+  }
+  rows[0].insert(rows[0].end(), {"training", "evaluation"});
   const size_t count = std::min(plan.points.size(), kMostRows);
   for (size_t i = 0; i < count; ++i) {
     const Point& point = plan.points[i];
     auto& row = rows.emplace_back();
     for (const auto& path : plan.axes)
       row.push_back(shown(point, path));
-    row.insert(row.end(),
-               {std::string(state_name(point.state)), point.training_id, point.evaluation_id});
+    row.emplace_back(state_name(point.state));
+    if (outlook != nullptr) add_figures(point, outlook->points[i], row);
+    row.insert(row.end(), {point.training_id, point.evaluation_id});
     if (!point.cause.empty()) row.push_back(point.cause);
+    if (outlook != nullptr && !outlook->points[i].also_in.empty())
+      row.push_back("also in " + join(outlook->points[i].also_in, ", "));
   }
   std::string out = text_table(rows);
   if (count < plan.points.size())
@@ -73,24 +132,36 @@ std::string points_table(const Plan& plan) {
 }
 
 Value plan_json(const Plan& plan) {
-  Value counts = Value::object();
-  for (const PointState state : kAllStates)
-    counts[state_name(state)] = plan.count(state);
-  Value points = Value::array();
-  for (const auto& point : plan.points) {
-    const Value* seed = find_path(point.settings(), "train.seed");
-    points.push_back({{"name", point.name},
-                      {"axes", point.axes},
-                      {"seed", seed == nullptr ? Value(0) : *seed},
-                      {"state", state_name(point.state)},
-                      {"cause", point.cause.empty() ? Value() : Value(point.cause)},
-                      {"corpus", point.corpus_id},
-                      {"training", point.training_id},
-                      {"evaluation", point.evaluation_id}});
+  Value out = head_json(plan);
+  out["points"] = Value::array();
+  for (const auto& point : plan.points)
+    out["points"].push_back(point_json(point));
+  return out;
+}
+
+void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more,
+                     const std::function<void(std::string_view)>& write) {
+  Value head = head_json(plan);
+  head.update(more);
+  head["work"] = {{"trainings", outlook.trainings},
+                  {"trainings_left", outlook.trainings_left},
+                  {"judged", outlook.judged},
+                  {"finished_runs_of_the_same_shape", outlook.witnesses},
+                  {"seconds", outlook.judged > 0 ? Value(outlook.seconds) : Value()},
+                  {"device_hours", outlook.judged > 0 ? Value(outlook.device_hours) : Value()}};
+  std::string text = head.dump(1);
+  text.erase(text.rfind('\n'));
+  write(text);
+  write(",\n \"points\": [");
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    const PointOutlook& ahead = outlook.points[i];
+    Value point = point_json(plan.points[i]);
+    point["shape"] = ahead.shape;
+    point["also_in"] = ahead.also_in;
+    point["seconds"] = ahead.seconds ? Value(*ahead.seconds) : Value();
+    write((i == 0 ? "\n  " : ",\n  ") + point.dump());
   }
-  return {
-      {"schema", 1},      {"schema_version", 1},   {"experiment", plan.name},   {"axes", plan.axes},
-      {"counts", counts}, {"merged", plan.merged}, {"excluded", plan.excluded}, {"points", points}};
+  write("\n ]\n}\n");
 }
 
 }  // namespace xp

@@ -9,7 +9,8 @@ namespace xp {
 
 /// The documented exit codes that are not an error's own (see exit_code in engine/base/error.h).
 struct Exit {
-  static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4, kWork = 7;
+  static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4,
+                       kPreflight = 6, kWork = 7;
 };
 
 /// The words of `xp report` that are more than settings of [report].
@@ -29,8 +30,11 @@ struct Options {
   std::filesystem::path workspace, mirror;
   bool names_workspace = false;  ///< by --workspace, so that what to type next needs it too
   bool json = false;
-  bool exit_code = false;  ///< plan --exit-code
-  std::string format;      ///< report --format
+  bool exit_code = false;          ///< plan --exit-code
+  bool diff = false;               ///< plan --diff
+  bool prune = false;              ///< run --prune
+  std::vector<std::string> names;  ///< the runs, the shell or the file of other commands
+  std::string format;              ///< report --format
   ReportWords report;
   std::string sql;                 ///< sql STATEMENT
   std::string table;               ///< export --table

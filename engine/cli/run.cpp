@@ -2,6 +2,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
 #include "engine/cli/listing.h"
+#include "engine/cli/preflight.h"
 #include "engine/cli/signals.h"
 #include "engine/run/dispatch.h"
 
@@ -18,18 +19,6 @@ std::filesystem::path engine_program(const Options& options) {
   if (!std::filesystem::exists(engine))
     machine_error("'{}' is missing; build it with `make build`", engine.string());
   return std::filesystem::absolute(engine);
-}
-
-void record(const Options& options, const Experiment& experiment) {
-  const fs::path folder = Workspace{options.workspace}.experiment(experiment.plan.name);
-  write_atomic(folder / "spec.toml", read_file(experiment.spec.file));
-  Value plan = plan_json(experiment.plan);
-  for (auto& point : plan["points"]) {  // for the store, what is not known is empty
-    for (const char* id : {"corpus", "training", "evaluation"}) {
-      if (point[id] == "?") point[id] = "";
-    }
-  }
-  write_atomic(folder / "plan.json", plan.dump(2) + "\n");
 }
 
 bool asked_to_stop() {
@@ -74,9 +63,17 @@ int run_command(const Options& options) {
   if (!experiment) return Exit::kSpec;
   Plan& plan = experiment->plan;
   if (plan.count(PointState::kDone) == plan.points.size()) {
+    if (options.prune) cancel_removed(options, *experiment);
+    if (options.prune) record(options, *experiment);
     fmt::print(stderr, "nothing to do: {}\n", counts_line(plan));
     return report_command(options);
   }
+  if (const std::string missing = missing_space(plan, Workspace{options.workspace});
+      !missing.empty()) {
+    fmt::print(stderr, "{}\n", missing);
+    return Exit::kPreflight;
+  }
+  if (options.prune) cancel_removed(options, *experiment);
   record(options, *experiment);
   const DispatchResult result = dispatched(options, *experiment);
   record(options, *experiment);

@@ -47,6 +47,11 @@ DispatchResult Dispatch::run(Plan& plan) {
   prepare_corpora(plan);
   read_states(plan, settings_.workspace);
   std::set<std::string> trainings;
+  for (const auto& point : plan.points) {  // who runs it now wants it, whatever was asked before
+    if (point.training_id == "?" || point.state == PointState::kDone) continue;
+    withdraw_cancel(settings_.workspace.training(point.training_id));
+    withdraw_cancel(settings_.workspace.evaluation(point.evaluation_id));
+  }
   for (const auto& point : plan.points) {
     if (result_.stopped) break;
     if (point.training_id != "?" && trainings.insert(point.training_id).second)
@@ -148,6 +153,7 @@ bool Dispatch::ensure(const Work& work) {
   bool told = false;
   while (!settings_.stop()) {
     if (read_status(work.folder).state == State::kDone) return true;
+    if (is_cancel_asked(work.folder)) return false;
     fs::create_directories(work.folder);
     if (const auto lease = take_lease(work.folder)) {
       // Done between our look and the lease?
@@ -171,6 +177,11 @@ bool Dispatch::attempt(const Work& work) {
   const LaunchEnd end = launch(work, folder, number);
   const Status status = read_status(work.folder);
   if (status.state == State::kDone) return true;  // even if a rank stumbled after the last word
+  if (end.cancelled && is_cancel_asked(work.folder)) {
+    write_status(work.folder, {State::kFailed, number, status.started_s, now_s(),
+                               "cancelled: it left its experiment", status.summary});
+    return false;
+  }
   if (end.cancelled) {  // stays "running" with a free lease: the next `xp run` goes on
     result_.stopped = true;
     return false;
@@ -193,7 +204,8 @@ LaunchEnd Dispatch::launch(const Work& work, const fs::path& attempt_folder, int
   RunWatch watch(work.title, work.unit, attempt_folder, settings_.style);
   const LaunchJob job = launch_job(table, std::move(command), attempt_folder);
   const LaunchEnd end = launcher->run(
-      job, [&watch] { watch.look(); }, settings_.stop);
+      job, [&watch] { watch.look(); },
+      [this, &work] { return settings_.stop() || is_cancel_asked(work.folder); });
   watch.look();
   if (end.ok) watch.finish();
   return end;

@@ -117,6 +117,30 @@ TEST_CASE("one command trains, evaluates and reports; the second time there is n
         std::string::npos);
 }
 
+TEST_CASE("a plan foretells parameters and bytes, and what left the sweep is forgotten", "[slow]") {
+  const User user;
+  REQUIRE(user.xp({"run", kSmoke}).exit_code == 0);
+  const Value plan = Value::parse(user.xp({"plan", kSmoke, "--json"}).output);
+  for (const auto& point : plan["points"]) {
+    const std::string id = point["training"];
+    const Value measured = read_status(user.workspace / "trainings" / id).summary;
+    CHECK(point["figures"]["parameters"] == measured["parameters"]);
+    // Batches are not quite full, and a few rows find no slot.
+    const double foretold = point["figures"]["inter_node_bytes"];
+    CHECK(measured["inter_node_bytes"] <= foretold);
+    CHECK(measured["inter_node_bytes"] >= 0.6 * foretold);
+  }
+  const std::vector<std::string> dense = {"--set", "exchange=dense"};
+  CHECK(user.xp({"plan", kSmoke, dense[0], dense[1], "--diff"})
+            .output.find("against the last run: 0 added, 1 removed, 1 kept") != std::string::npos);
+  CHECK(user.xp({"prune", kSmoke, dense[0], dense[1]}).output ==
+        "- exchange=scomoe-seq\n1 forgotten, 0 of their runs cancelled; finished trainings stay "
+        "until xp gc\n");
+  CHECK(user.xp({"prune", kSmoke, dense[0], dense[1]}).output == "nothing left the sweep\n");
+  const std::string other = plan["points"][1]["training"];
+  CHECK(user.xp({"show", other}).exit_code == 0);  // still there
+}
+
 TEST_CASE("changing [eval] evaluates again and never retrains", "[slow]") {
   const User user;
   REQUIRE(user.xp({"run", kSmoke, "--set", "exchange=dense"}).exit_code == 0);

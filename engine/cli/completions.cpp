@@ -1,0 +1,164 @@
+// `xp completions SHELL` prints a script that asks the hidden `xp complete -- WORDS`.
+#include "engine/cli/completions.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/cli/commands.h"
+#include "engine/cli/experiment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace xp {
+namespace {
+
+constexpr const char* kBash = R"(_xp() {
+  local IFS=$'\n'
+  COMPREPLY=($(xp complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  [[ ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace
+}
+COMP_WORDBREAKS=${COMP_WORDBREAKS//=/}
+complete -F _xp xp
+)";
+
+constexpr const char* kZsh = R"(#compdef xp
+_xp() {
+  local -a found
+  found=("${(@f)$(xp complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  [[ -n $found[1] ]] && compadd -Q -S '' -- $found
+}
+compdef _xp xp
+)";
+
+constexpr const char* kFish = R"(function __xp_complete
+  set -l words (commandline -opc) (commandline -ct)
+  xp complete -- $words[2..-1] 2>/dev/null
+end
+complete -c xp -f -a '(__xp_complete)'
+)";
+
+using Names = std::vector<std::string>;
+
+// Folders, and files that may be experiments, that the begun path can become.
+Names files(const std::string& begun) {
+  const size_t slash = begun.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : begun.substr(0, slash + 1);
+  Names out;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder, none)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.')) continue;
+    if (entry.is_directory(none)) {
+      out.push_back(folder + name + "/");
+    } else if (name.ends_with(".toml")) {
+      out.push_back(folder + name);
+    }
+  }
+  return out;
+}
+
+Names runs(const Options& options) {
+  Names out;
+  for (const char* kind : {"trainings", "evaluations"}) {
+    std::error_code none;
+    for (const auto& entry : fs::directory_iterator(options.workspace / kind, none))
+      out.push_back(entry.path().filename().string());
+  }
+  return out;
+}
+
+Names components() {
+  const Catalog catalog = build_catalog();
+  Names out;
+  for (const auto& [key, part] : catalog.all()) {
+    out.push_back(part.name);
+    out.push_back(part.kind);
+  }
+  return out;
+}
+
+// PATH= for --set, or PATH=VALUE where the setting has named values.
+Names settings(const std::string& begun) {
+  const Catalog catalog = build_catalog();
+  const Schema everything = Schema::of_everything(catalog);
+  const size_t equals = begun.find('=');
+  Names out;
+  if (equals == std::string::npos) {
+    for (const auto& path : everything.paths()) {
+      if (!path.starts_with("report.")) out.push_back(path + "=");
+    }
+    return out;
+  }
+  const std::string key = begun.substr(0, equals + 1);
+  const Matches found = everything.match(std::string_view(begun).substr(0, equals));
+  if (found.size() != 1) return out;
+  for (const Setting* setting : *everything.find(found.front())) {
+    const bool picks = !setting->component.empty();
+    const Names values = picks ? catalog.names(setting->component) : setting->limit.choices;
+    for (const auto& value : values)
+      out.push_back(key + value);
+    if (setting->type == Type::kBool) out.insert(out.end(), {key + "true", key + "false"});
+  }
+  return out;
+}
+
+Names candidates(const Names& words, const std::map<std::string, CommandWords>& commands,
+                 const Options& options) {
+  if (words.size() == 1) {
+    Names out = {"--version", "--help"};
+    for (const auto& [name, command] : commands)
+      out.push_back(name);
+    return out;
+  }
+  const auto command = commands.find(words.front());
+  if (command == commands.end()) return {};
+  const std::string& before = words[words.size() - 2];
+  if (before == "--set") return settings(words.back());
+  if (before == "--workspace" || before == "--mirror") return files(words.back());
+  if (words.back().starts_with("-")) return command->second.options;
+  switch (command->second.takes) {
+    case CommandWords::Takes::kFile:
+      return files(words.back());
+    case CommandWords::Takes::kComponent:
+      return components();
+    case CommandWords::Takes::kRun:
+      return runs(options);
+    case CommandWords::Takes::kShell:
+      return {"bash", "zsh", "fish"};
+    case CommandWords::Takes::kNothing:
+      return {};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> completed(const std::vector<std::string>& words,
+                                   const std::map<std::string, CommandWords>& commands,
+                                   const Options& options) {
+  if (words.empty()) return {};
+  Names out;
+  for (auto& name : candidates(words, commands, options)) {
+    if (name.starts_with(words.back())) out.push_back(std::move(name));
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+int completions_command(const Options& options) {
+  const std::string& shell = options.names.at(0);
+  const Names known = {"bash", "zsh", "fish"};
+  const char* const scripts[] = {kBash, kZsh, kFish};
+  const auto found = std::find(known.begin(), known.end(), shell);
+  if (found == known.end()) {
+    fmt::print(stderr, "{}\n", unknown_name("shell", shell, known));
+    return Exit::kUsage;
+  }
+  fmt::print("{}", scripts[found - known.begin()]);
+  return Exit::kDone;
+}
+
+}  // namespace xp

@@ -1,0 +1,85 @@
+// Adds up the figures of trainings that are not done.
+#include "engine/cli/preflight.h"
+
+#include "engine/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+double figure(const Point& point, const char* name) {
+  if (point.assessment == nullptr) return 0;
+  const auto found = point.assessment->figures.find(name);
+  return found == point.assessment->figures.end() ? 0 : found->second;
+}
+
+// The best, those that are kept, and the one being written.
+double disk_bytes(const Point& point) {
+  return figure(point, "checkpoint_bytes") * (2 + point.settings().at("train").value("keep", 1.0));
+}
+
+struct Need {
+  double all = 0, largest = 0;
+};
+
+Need disk_need(const Plan& plan) {
+  Need out;
+  std::set<std::string> seen;
+  for (const auto& point : plan.points) {
+    if (point.training == State::kDone || !seen.insert(point.training_id).second) continue;
+    out.all += disk_bytes(point);
+    out.largest = std::max(out.largest, disk_bytes(point));
+  }
+  return out;
+}
+
+double free_space(const Workspace& workspace) {
+  return static_cast<double>(free_bytes(workspace.root));
+}
+
+}  // namespace
+
+std::vector<std::string> machine_notes(const Plan& plan, const Workspace& workspace) {
+  std::vector<std::string> out;
+  const double room = free_space(workspace), need = disk_need(plan).all;
+  if (need > room) {
+    out.push_back(
+        fmt::format("the checkpoints of all trainings take about {}, but only {} are free "
+                    "for the workspace",
+                    human_bytes(need), human_bytes(room)));
+  }
+  const auto memory =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  const Point* largest = nullptr;
+  double most = memory;
+  for (const auto& point : plan.points) {
+    const Value& launch = point.settings().at("launch");
+    if (launch.value("use", "") != "local" || launch.value("device", "") == "cuda") continue;
+    const double bytes = figure(point, "memory_bytes") * launch.value("nodes", 1.0) *
+                         launch.value("ranks_per_node", 1.0);
+    if (bytes <= most) continue;
+    most = bytes;
+    largest = &point;
+  }
+  if (largest != nullptr) {
+    out.push_back(fmt::format("all ranks of {} take about {} of memory, and this machine has {}",
+                              largest->name, human_bytes(most), human_bytes(memory)));
+  }
+  return out;
+}
+
+std::string missing_space(const Plan& plan, const Workspace& workspace) {
+  const double room = free_space(workspace), need = disk_need(plan).largest;
+  if (need <= room) return "";
+  return fmt::format(
+      "the checkpoints of one training take about {}, but only {} are free in '{}'; "
+      "make room or use another --workspace",
+      human_bytes(need), human_bytes(room), workspace.root.string());
+}
+
+}  // namespace xp

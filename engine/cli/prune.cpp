@@ -1,0 +1,123 @@
+// What an experiment leaves behind: its recorded plan, and `xp prune`, which forgets what left it.
+#include "engine/cli/commands.h"
+#include "engine/cli/experiment.h"
+#include "engine/cli/listing.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <set>
+#include <thread>
+
+namespace xp {
+namespace {
+
+std::string place_text(const Place& place) {
+  return place.line > 0 ? fmt::format("{}:{}", place.file, place.line) : place.file;
+}
+
+// Setting -> where it was written. Axes win over tables.
+Value origins(const Spec& spec) {
+  Value out = Value::object();
+  for (const auto& [path, place] : spec.source.keys) {
+    const Value* value = find_path(spec.settings, path);
+    if (value != nullptr && !value->is_object()) out[path] = place_text(place);
+  }
+  for (const auto& axis : spec.sweep.axes) {
+    for (const auto& key : axis.keys)
+      out[key] = place_text(axis.place);
+  }
+  return out;
+}
+
+// The runs that any other experiment of the workspace has.
+std::set<std::string> wanted_elsewhere(const Workspace& workspace, const std::string& own) {
+  std::set<std::string> out;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
+    if (entry.path().filename() == own) continue;
+    for (const auto& point : recorded_points(entry.path())) {
+      out.insert(point.training);
+      out.insert(point.evaluation);
+    }
+  }
+  return out;
+}
+
+void wait_until_free(const std::vector<fs::path>& folders) {
+  constexpr int kMostPolls = 100;
+  for (const auto& folder : folders) {
+    for (int i = 0; i < kMostPolls && is_held(folder); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    if (is_held(folder)) fmt::print(stderr, "{} is still ending\n", folder.filename().string());
+  }
+}
+
+}  // namespace
+
+void record(const Options& options, const Experiment& experiment) {
+  const Workspace workspace{options.workspace};
+  const fs::path folder = workspace.experiment(experiment.plan.name);
+  write_atomic(folder / "spec.toml", read_file(experiment.spec.file));
+  Plan known = experiment.plan;
+  for (auto& point : known.points) {  // for the store, what is not known is empty
+    for (std::string* id : {&point.corpus_id, &point.training_id, &point.evaluation_id}) {
+      if (*id == "?") id->clear();
+    }
+  }
+  std::string text;
+  write_plan_json(known, outlook(experiment.plan, workspace),
+                  {{"origins", origins(experiment.spec)}},
+                  [&text](std::string_view piece) { text += piece; });
+  write_atomic(folder / "plan.json", text);
+}
+
+size_t cancel_removed(const Options& options, const Experiment& experiment) {
+  const Workspace workspace{options.workspace};
+  const Plan& plan = experiment.plan;
+  const PlanChange change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
+  std::set<std::string> wanted = wanted_elsewhere(workspace, plan.name);
+  for (const auto& point : plan.points) {
+    wanted.insert(point.training_id);
+    wanted.insert(point.evaluation_id);
+  }
+  size_t cancelled = 0;
+  std::vector<fs::path> ending;
+  std::set<fs::path> seen;
+  for (const auto& point : change.removed) {
+    for (const auto& [id, folder] :
+         {std::make_pair(point.training, workspace.training(point.training)),
+          std::make_pair(point.evaluation, workspace.evaluation(point.evaluation))}) {
+      if (id.empty() || wanted.contains(id) || !seen.insert(folder).second) continue;
+      if (read_status(folder).state == State::kDone) continue;
+      const bool is_running = is_held(folder);
+      ask_cancel(folder);  // a driver that has not come to it yet will not start it
+      if (!is_running) continue;
+      fmt::print(stderr, "cancelling {} ({})\n", point.name, id);
+      ending.push_back(folder);
+      ++cancelled;
+    }
+  }
+  wait_until_free(ending);
+  return cancelled;
+}
+
+int prune_command(const Options& options) {
+  const auto experiment = open_experiment(options);
+  if (!experiment) return Exit::kSpec;
+  const fs::path folder = Workspace{options.workspace}.experiment(experiment->plan.name);
+  const PlanChange change = plan_change(recorded_points(folder), experiment->plan);
+  if (change.removed.empty()) {
+    fmt::print("nothing left the sweep\n");
+    return Exit::kDone;
+  }
+  const size_t cancelled = cancel_removed(options, *experiment);
+  record(options, *experiment);
+  for (const auto& point : change.removed)
+    fmt::print("- {}\n", point.name);
+  fmt::print("{} forgotten, {} of their runs cancelled; finished trainings stay until xp gc\n",
+             change.removed.size(), cancelled);
+  return Exit::kDone;
+}
+
+}  // namespace xp

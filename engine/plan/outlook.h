@@ -1,0 +1,54 @@
+// What a plan means in work: what is shared with other experiments, and how long the rest will
+// take, judged by finished runs of the same shape. Where there are none nothing is claimed.
+#pragma once
+
+#include "engine/plan/plan.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// What is to come of one point.
+struct PointOutlook {
+  std::string shape;  ///< equal for points whose updates cost the same on the same devices
+  std::vector<std::string> also_in;  ///< other experiments that have this training
+  std::optional<double> seconds;     ///< of the training where it is not done, if it can be judged
+};
+
+struct Outlook {
+  std::vector<PointOutlook> points;      ///< as in the plan
+  size_t trainings = 0;                  ///< distinct ones
+  size_t trainings_left = 0;             ///< of those not done
+  size_t judged = 0;                     ///< of those left, with an estimate
+  size_t witnesses = 0;                  ///< finished runs that estimates come from
+  double seconds = 0, device_hours = 0;  ///< of all that are judged, one after the other
+
+  /// "2 trainings left of 3, 4 evaluations; about 2 h 10 min, 8.7 device-hours, by 3 finished runs
+  /// of the same shape".
+  std::string sentence(const Plan& plan) const;
+};
+
+/// A point of a plan.json.
+struct RecordedPoint {
+  std::string name, training, evaluation, shape;  ///< ids empty where they were not known
+};
+
+/// The points of the plan that an experiment's folder keeps; empty where there is none. Raises
+/// kMachine where it is damaged.
+std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder);
+
+/// Looks at the other experiments of the workspace and at finished runs. Needs ids and states.
+Outlook outlook(const Plan& plan, const Workspace& workspace);
+
+/// What changed between two plans of an experiment, by ids, or by names where ids are not known.
+struct PlanChange {
+  std::vector<std::string> added;      ///< names of points
+  std::vector<RecordedPoint> removed;  ///< points that left
+  size_t kept = 0;
+};
+PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now);
+
+}  // namespace xp

@@ -1,0 +1,114 @@
+// What is shared, what is left, how long it takes, what changed.
+#include "engine/plan/outlook.h"
+
+#include "engine/spec/catalog_fixture.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+
+namespace xp {
+namespace {
+
+// Two seeds of one experiment in a workspace of their own.
+struct Planned {
+  Planned() : catalog(fixture_catalog()), plan(planned("[1, 2]")) {}
+
+  Plan planned(const std::string& seeds) {
+    const fs::path file = folder.path() / "x.toml";
+    write_atomic(file,
+                 "name = \"t\"\n[corpus]\nuse = \"dummy\"\n[train]\nmax_updates = 100\n"
+                 "[launch]\nnodes = 2\n[sweep]\nseed = " +
+                     seeds + "\n");
+    Problems problems;
+    const Spec spec = load_spec(file.string(), {}, catalog, problems);
+    problems.raise();
+    Plan out = make_plan(spec, catalog, problems);
+    problems.raise();
+    identify(out, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
+    read_states(out, workspace);
+    return out;
+  }
+  void finish(size_t point) {
+    Status status{State::kDone, 1, 0, 0, "", Value::object()};
+    status.summary = {{"train_seconds", 50.0}, {"updates", 25}};
+    fs::create_directories(workspace.training(plan.points[point].training_id));
+    write_status(workspace.training(plan.points[point].training_id), status);
+    read_states(plan, workspace);
+  }
+  void record(const std::string& name, const Value& points) const {
+    write_atomic(workspace.experiment(name) / "plan.json",
+                 Value{{"schema", 1}, {"points", points}}.dump());
+  }
+  Value recorded(size_t point) const {
+    return {{"name", plan.points[point].name},
+            {"training", plan.points[point].training_id},
+            {"evaluation", plan.points[point].evaluation_id}};
+  }
+  TempFolder folder;
+  Workspace workspace{folder.path()};
+  Catalog catalog;
+  Plan plan;
+};
+
+TEST_CASE("without finished runs no time is claimed") {
+  const Planned planned;
+  const Outlook ahead = outlook(planned.plan, planned.workspace);
+  CHECK_FALSE(ahead.points[0].seconds.has_value());
+  CHECK(ahead.sentence(planned.plan) ==
+        "2 of 2 trainings left, 2 evaluations left; no finished run of the same shape tells how "
+        "long they take");
+}
+
+TEST_CASE("a finished run of the same shape tells how long the others take") {
+  Planned planned;
+  planned.finish(0);
+  const Outlook ahead = outlook(planned.plan, planned.workspace);
+  CHECK(ahead.points[1].seconds == 200.0);  // 2 s an update
+  CHECK(ahead.sentence(planned.plan) ==
+        "1 of 2 trainings left, 2 evaluations left; about 3 min 20 s, 0.11 device-hours, by 1 "
+        "finished run of the same shape");
+}
+
+TEST_CASE("another experiment's run of the same shape counts") {
+  Planned planned;
+  planned.finish(0);
+  const std::string shape = outlook(planned.plan, planned.workspace).points[0].shape;
+  Value point = planned.recorded(0);
+  point["shape"] = shape;
+  planned.record("other", Value::array({point}));
+  planned.plan = planned.planned("[3]");
+  CHECK(outlook(planned.plan, planned.workspace).seconds == 200.0);
+}
+
+TEST_CASE("experiments that share a training are named") {
+  Planned planned;
+  planned.record("b", Value::array({planned.recorded(0)}));
+  planned.record("a", Value::array({planned.recorded(0)}));
+  planned.record("t", Value::array({planned.recorded(1)}));
+  const Outlook ahead = outlook(planned.plan, planned.workspace);
+  CHECK(ahead.points[0].also_in == std::vector<std::string>{"a", "b"});
+  CHECK(ahead.points[1].also_in.empty());
+}
+
+TEST_CASE("a plan is compared with the one before") {
+  Planned planned;
+  planned.record("t", Value::array({planned.recorded(0), planned.recorded(1)}));
+  const auto before = recorded_points(planned.workspace.experiment("t"));
+  const PlanChange change = plan_change(before, planned.planned("[2, 3]"));
+  CHECK(change.added == std::vector<std::string>{"seed=3"});
+  REQUIRE(change.removed.size() == 1);
+  CHECK(change.removed[0].name == "seed=1");
+  CHECK(change.kept == 1);
+  CHECK(plan_change({}, planned.plan).added.size() == 2);
+}
+
+TEST_CASE("a damaged plan is named with what to do") {
+  const Planned planned;
+  write_atomic(planned.workspace.experiment("t") / "plan.json", "{");
+  const std::string file = (planned.workspace.experiment("t") / "plan.json").string();
+  CHECK_THROWS_WITH(recorded_points(planned.workspace.experiment("t")),
+                    "'" + file + "' is damaged; delete it and run the experiment again");
+}
+
+}  // namespace
+}  // namespace xp
