@@ -82,6 +82,21 @@ CREATE TABLE provenance(
   value TEXT NOT NULL,
   PRIMARY KEY(run, path)
 ) WITHOUT ROWID;
+CREATE TABLE attempts(
+  run TEXT NOT NULL,
+  attempt INTEGER NOT NULL,         -- from 1
+  first_update INTEGER,             -- that it logged; NULL: none
+  last_update INTEGER,
+  seconds REAL,                     -- from its start to its last event
+  launcher TEXT NOT NULL,           -- launcher.json: host, command, Slurm job
+  PRIMARY KEY(run, attempt)
+) WITHOUT ROWID;
+CREATE TABLE artefacts(             -- what an evaluation left; checkpoints come and go
+  run TEXT NOT NULL,
+  path TEXT NOT NULL,               -- below the run's folder
+  bytes INTEGER NOT NULL,
+  PRIMARY KEY(run, path)
+) WITHOUT ROWID;
 
 CREATE VIEW point_axes AS
   SELECT experiment, position, seed, key AS path, value
@@ -153,6 +168,23 @@ int version_of(SQLite::Database& database) {
 // What makes a schema of version i one of version i + 1, for i = 1, 2, ...; old ones never change.
 constexpr const char* kMigrations[] = {
     // Clocks and routers' health are taken from the events: every run is read again.
+    "UPDATE runs SET stamp = ''",
+    // Attempts and artefacts became tables.
+    "CREATE TABLE attempts( "
+    "  run TEXT NOT NULL, "
+    "  attempt INTEGER NOT NULL, "
+    "  first_update INTEGER, "
+    "  last_update INTEGER, "
+    "  seconds REAL, "
+    "  launcher TEXT NOT NULL, "
+    "  PRIMARY KEY(run, attempt) "
+    ") WITHOUT ROWID; "
+    "CREATE TABLE artefacts( "
+    "  run TEXT NOT NULL, "
+    "  path TEXT NOT NULL, "
+    "  bytes INTEGER NOT NULL, "
+    "  PRIMARY KEY(run, path) "
+    ") WITHOUT ROWID; "
     "UPDATE runs SET stamp = ''",
 };
 static_assert(std::size(kMigrations) == kDatabaseVersion - 1);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <dirent.h>
+#include <future>
+#include <iterator>
 #include <sys/stat.h>
 
 namespace xp {
@@ -14,22 +16,18 @@ namespace {
 
 /// What may have to be read: a run folder or an experiment's, and how its key file looks now.
 struct Folder {
-  std::string kind, id;  ///< "training", "evaluation", "experiment"; id or name
-  fs::path path;
-  std::string stamp;  ///< of status.json or plan.json
-};
+  const char* kind = "";  ///< "training", "evaluation", "experiment"
+  std::string id;         ///< or name
+  std::string stamp;      ///< of status.json or plan.json
+  fs::path path{};        ///< of those that are read
 
-using Stamps = std::map<std::string, std::string>;  ///< "kind/id" -> stamp
+  auto order() const { return std::pair(std::string_view(kind), std::string_view(id)); }
+};
 
 struct Changes {
-  std::vector<Folder> to_read;
-  std::vector<std::string> to_drop;  ///< "kind/id"
+  std::vector<Folder> to_read, to_drop;
   bool empty() const { return to_read.empty() && to_drop.empty(); }
 };
-
-std::string key_of(const Folder& folder) {
-  return folder.kind + "/" + folder.id;
-}
 
 // Time, size and inode: status.json is replaced by renaming, so a new one has a new inode even
 // within one tick of the clock. "" where there is no such file in `folder`, a descriptor.
@@ -42,49 +40,77 @@ std::string stamp_of(int folder, const std::string& file) {
 
 // With plain calls, since this is all the work there is where nothing changed: 10,000 runs take
 // half the time that std::filesystem needs.
-void scan(const fs::path& parent, const std::string& kind, const std::string& file,
-          std::vector<Folder>& out) {
+std::vector<Folder> scan(const fs::path& parent, const char* kind, const char* file) {
+  std::vector<Folder> out;
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(parent.c_str()), &::closedir);
-  if (!open) return;
+  if (!open) return out;
   while (const dirent* entry = ::readdir(open.get())) {
-    const std::string name = entry->d_name;
+    std::string name = entry->d_name;
     if (name.starts_with('.')) continue;  // half made by somebody
     std::string stamp = stamp_of(::dirfd(open.get()), name + "/" + file);
-    if (!stamp.empty()) out.push_back({kind, name, parent / name, std::move(stamp)});
+    if (!stamp.empty()) out.push_back({kind, std::move(name), std::move(stamp)});
   }
+  std::sort(out.begin(), out.end(),
+            [](const Folder& a, const Folder& b) { return a.order() < b.order(); });
+  return out;
 }
 
+// By kind and id. Half the time is the file system's, which serves two at once.
 std::vector<Folder> scan(const Workspace& workspace) {
+  auto trainings = std::async(std::launch::async, [&] {
+    return scan(workspace.root / "trainings", "training", "status.json");
+  });
+  std::vector<Folder> out = scan(workspace.root / "evaluations", "evaluation", "status.json");
+  for (Folder& folder : scan(workspace.root / "experiments", "experiment", "plan.json"))
+    out.push_back(std::move(folder));
+  for (Folder& folder : trainings.get())
+    out.push_back(std::move(folder));
+  return out;
+}
+
+// The same as they were read, by kind and id.
+std::vector<Folder> stored_folders(SQLite::Database& database) {
   std::vector<Folder> out;
-  scan(workspace.root / "trainings", "training", "status.json", out);
-  scan(workspace.root / "evaluations", "evaluation", "status.json", out);
-  scan(workspace.root / "experiments", "experiment", "plan.json", out);
-  return out;
-}
-
-Stamps stored_stamps(SQLite::Database& database) {
-  Stamps out;
   SQLite::Statement rows(database,
-                         "SELECT kind || '/' || id, stamp FROM runs UNION ALL "
-                         "SELECT 'experiment/' || name, stamp FROM experiments UNION ALL "
-                         "SELECT kind || '/' || id, stamp FROM unfinished");
-  while (rows.executeStep())
-    out.emplace(rows.getColumn(0).getString(), rows.getColumn(1).getString());
+                         "SELECT kind, id, stamp FROM runs UNION ALL "
+                         "SELECT 'experiment', name, stamp FROM experiments UNION ALL "
+                         "SELECT kind, id, stamp FROM unfinished");
+  while (rows.executeStep()) {
+    const std::string_view kind = rows.getColumn(0).getText();
+    const char* name = kind == "training"     ? "training"
+                       : kind == "evaluation" ? "evaluation"
+                                              : "experiment";
+    out.push_back({name, rows.getColumn(1).getText(), rows.getColumn(2).getText()});
+  }
+  std::sort(out.begin(), out.end(),
+            [](const Folder& a, const Folder& b) { return a.order() < b.order(); });
   return out;
 }
 
-Changes changes_between(Stamps stored, const std::vector<Folder>& found) {
+Changes changes_between(std::vector<Folder> stored, std::vector<Folder> found,
+                        const Workspace& workspace) {
   Changes out;
-  for (const Folder& folder : found) {
-    const auto known = stored.find(key_of(folder));
-    if (known == stored.end() || known->second != folder.stamp) out.to_read.push_back(folder);
-    if (known != stored.end()) stored.erase(known);
+  auto known = stored.begin();
+  for (Folder& folder : found) {
+    for (; known != stored.end() && known->order() < folder.order(); ++known)
+      out.to_drop.push_back(std::move(*known));
+    const bool same = known != stored.end() && known->order() == folder.order();
+    const bool fresh = same && known->stamp == folder.stamp;
+    if (same) ++known;
+    if (fresh) continue;
+    folder.path = workspace.root / (std::string(folder.kind) + "s") / folder.id;
+    out.to_read.push_back(std::move(folder));
   }
-  std::sort(out.to_read.begin(), out.to_read.end(),
-            [](const Folder& a, const Folder& b) { return key_of(a) < key_of(b); });
-  for (const auto& [key, stamp] : stored)
-    out.to_drop.push_back(key);
+  std::move(known, stored.end(), std::back_inserter(out.to_drop));
   return out;
+}
+
+bool is_experiment(const Folder& folder) {
+  return std::string_view(folder.kind) == "experiment";
+}
+
+bool is_evaluation(const Folder& folder) {
+  return std::string_view(folder.kind) == "evaluation";
 }
 
 void bind_number(SQLite::Statement& statement, int index, const Value& value) {
@@ -109,20 +135,31 @@ std::string plain_text(const Value& value) {
                            : value.dump(-1, ' ', false, Value::error_handler_t::replace);
 }
 
+/// From where to where an attempt went; null where it logged nothing.
+struct AttemptSpan {
+  Value first, last, seconds;
+
+  void see(const Event& event) {
+    if (first.is_null() || event.update < first.get<int64_t>()) first = event.update;
+    if (last.is_null() || event.update > last.get<int64_t>()) last = event.update;
+    seconds = event.seconds;
+  }
+};
+
 /// One transaction's worth of writing; statements are prepared once.
 class Writer {
  public:
   Writer(SQLite::Database& database, FoldResult& result) : database_(database), result_(result) {}
 
-  void drop(const std::string& key) {
-    const size_t slash = key.find('/');
-    const std::string id = key.substr(slash + 1);
-    if (key.starts_with("experiment/")) {
+  void drop(const Folder& folder) {
+    const std::string& id = folder.id;
+    if (is_experiment(folder)) {
       run("DELETE FROM points WHERE experiment = ?", id);
       run("DELETE FROM experiments WHERE name = ?", id);
       return;
     }
-    for (const char* table : {"settings", "summary", "metrics", "provenance"})
+    for (const char* table :
+         {"settings", "summary", "metrics", "provenance", "attempts", "artefacts"})
       run(fmt::format("DELETE FROM {} WHERE run = ?", table), id);
     run("DELETE FROM scores WHERE evaluation = ?", id);
     run("DELETE FROM runs WHERE id = ?", id);
@@ -130,9 +167,9 @@ class Writer {
   }
 
   void take(const Folder& folder) {
-    drop(key_of(folder));
+    drop(folder);
     const size_t problems = result_.problems.size();
-    if (folder.kind == "experiment") {
+    if (is_experiment(folder)) {
       attempt_part([&] { take_plan(folder); });
       return;
     }
@@ -140,7 +177,8 @@ class Writer {
     attempt_part([&] { status = read_status(folder.path); });
     if (!status) return;
     if (status->state != State::kDone && status->state != State::kFailed) {
-      run("INSERT INTO unfinished VALUES (?, ?, ?)", folder.id, folder.kind, folder.stamp);
+      run("INSERT INTO unfinished VALUES (?, ?, ?)", folder.id, std::string(folder.kind),
+          folder.stamp);
       return;
     }
     attempt_part([&] { take_settings(folder); });
@@ -148,8 +186,9 @@ class Writer {
     attempt_part([&] { take_scores(folder); });
     take_summary(folder, *status);
     take_metrics(folder);
+    take_artefacts(folder);
     const bool whole = result_.problems.size() == problems;
-    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, folder.kind,
+    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, std::string(folder.kind),
         std::string(state_name(status->state)), status->attempt, status->started_s, status->ended_s,
         status->cause, whole ? folder.stamp : "");
     ++result_.taken;
@@ -218,7 +257,7 @@ class Writer {
   }
 
   void take_scores(const Folder& folder) {
-    if (folder.kind != "evaluation") return;
+    if (!is_evaluation(folder)) return;
     for (const auto& [subset, direction, score] : read_scores(folder.path)) {
       run("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, subset,
           direction, score.name, Value(score.value), score.unit, score.signature,
@@ -243,12 +282,14 @@ class Writer {
       size_t offset = 0;
       const fs::path events = folder.path / "attempts" / std::to_string(attempt);
       double before = 0;
+      AttemptSpan span;
       for (const Event& event : read_events(events, offset)) {
         if (event.event == "start") {
           seconds_at.erase(seconds_at.upper_bound(std::max<int64_t>(event.update, 0)),
                            seconds_at.end());
           before = std::prev(seconds_at.end())->second - event.seconds;
         }
+        span.see(event);
         const bool validation = event.event == "validation";
         if (!event.values.is_object() || (!validation && event.event != "update")) continue;
         if (event.update >= 0) seconds_at[event.update] = before + event.seconds;
@@ -260,9 +301,35 @@ class Writer {
                       event.update, value, attempt);
         }
       }
+      std::string launcher;
+      attempt_part([&] { launcher = launcher_of(events); });
+      run("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)", folder.id, attempt, span.first,
+          span.last, span.seconds, launcher);
     }
     for (const auto& [name, value] : health.summary())
       run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
+  }
+
+  // In one line, so that SQL can take it apart; "" where it is not there or damaged.
+  static std::string launcher_of(const fs::path& attempt) {
+    const fs::path path = attempt / "launcher.json";
+    std::error_code code;
+    if (!fs::exists(path, code)) return "";
+    const Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    return value.is_object() ? plain_text(value) : "";
+  }
+
+  void take_artefacts(const Folder& folder) {
+    if (!is_evaluation(folder)) return;
+    for (const char* part : {"hypotheses", "sentences"}) {
+      std::error_code code;
+      for (const auto& entry : fs::directory_iterator(folder.path / part, code)) {
+        const std::string name = entry.path().filename().string();
+        if (name.starts_with('.') || !entry.is_regular_file(code)) continue;
+        run("INSERT INTO artefacts VALUES (?, ?, ?)", folder.id, part + ("/" + name),
+            static_cast<int64_t>(entry.file_size(code)));
+      }
+    }
   }
 
   void take_metric(const std::string& id, const std::string& name, int64_t update,
@@ -281,7 +348,7 @@ FoldResult Store::fold_in(const Workspace& workspace) {
   return with_database(path_, [&] {
     FoldResult result;
     const auto changes = [&] {
-      return changes_between(stored_stamps(*database_), scan(workspace));
+      return changes_between(stored_folders(*database_), scan(workspace), workspace);
     };
     if (changes().empty()) return result;
     const auto only_writer = path_ == ":memory:"
@@ -290,8 +357,8 @@ FoldResult Store::fold_in(const Workspace& workspace) {
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     const Changes now = changes();  // whoever held the lock may have done our work
     Writer writer(*database_, result);
-    for (const auto& key : now.to_drop)
-      writer.drop(key);
+    for (const auto& folder : now.to_drop)
+      writer.drop(folder);
     for (const auto& folder : now.to_read)
       writer.take(folder);
     transaction.commit();

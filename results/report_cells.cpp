@@ -13,7 +13,7 @@ namespace {
 
 // Resampling costs about 20 ms an evaluation and metric; a table of more rows is read by eye
 // anyway.
-constexpr size_t kMostResampled = 100;
+constexpr size_t kMostResampled = 200;
 
 const ReportRun& run_of(const ReportInput& input, const std::string& id) {
   static const ReportRun kNotRun;
@@ -105,19 +105,20 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
   return out;
 }
 
-const std::vector<double>* Comparison::scores_of(const std::string& run, const Measure& measure) {
-  const std::string key = measure.key + "/" + run;
-  if (const auto known = scores_.find(key); known != scores_.end()) return &known->second;
+// Empty where the evaluation kept no counts.
+const std::vector<double>& Comparison::scores_of(const std::string& run, const Measure& measure) {
+  const auto [place, is_new] = scores_.try_emplace(measure.key + "/" + run);
+  std::vector<double>& mean = place->second;
+  if (!is_new) return mean;
   const auto directions = input_.sentences(run, measure.key);
-  if (directions.empty()) return nullptr;
-  std::vector<double> mean(kResamples);
+  if (!directions.empty()) mean.resize(kResamples);
   for (const SentenceCounts& counts : directions) {
     const auto scores = resampled_scores(
         counts, [&](std::span<const int64_t> sums) { return input_.score(measure.key, sums); });
     for (size_t i = 0; i < mean.size(); ++i)
       mean[i] += scores[i] / static_cast<double>(directions.size());
   }
-  return &scores_.emplace(key, std::move(mean)).first->second;
+  return mean;
 }
 
 std::optional<Resampled> Comparison::resampled(const Sample& sample, const Measure& measure) {
@@ -127,12 +128,12 @@ std::optional<Resampled> Comparison::resampled(const Sample& sample, const Measu
   for (const std::string& run : sample.runs) {
     const bool known = scores_.contains(measure.key + "/" + run);
     if (!known && scores_.size() >= kMostResampled) {
-      left_out_bootstrap_ = true;
+      left_out_bootstrap_ |= has_bootstrap_;
       return std::nullopt;
     }
-    const auto* scores = scores_of(run, measure);
-    if (scores == nullptr) return std::nullopt;
-    out.scores.push_back(*scores);
+    const auto& scores = scores_of(run, measure);
+    if (scores.empty()) return std::nullopt;
+    out.scores.push_back(scores);
   }
   return out;
 }

@@ -56,7 +56,7 @@ class Comparison {
   };
   std::optional<Test> test(const Sample& a, const Sample& b, const Measure& measure);
   std::optional<Resampled> resampled(const Sample& sample, const Measure& measure);
-  const std::vector<double>* scores_of(const std::string& run, const Measure& measure);
+  const std::vector<double>& scores_of(const std::string& run, const Measure& measure);
   void add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
                        const Measure& measure, std::vector<Cell>& cells);
   void mark_best(const std::vector<Sample>& samples, const Measure& measure,

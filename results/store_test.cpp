@@ -152,7 +152,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   const std::string path = (folder.path() / "xp.db").string();
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
-                                   "' is of a newer xp (schema 9, this one knows 2); use that "
+                                   "' is of a newer xp (schema 9, this one knows 3); use that "
                                    "xp, or `xp db rebuild` to make it anew from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
@@ -164,10 +164,37 @@ TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
       "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp');"
-      "PRAGMA user_version = 1");
+      "DROP TABLE attempts; DROP TABLE artefacts; PRAGMA user_version = 1");
   const auto upgraded = open_database(path);
   CHECK(upgraded->execAndGet("PRAGMA user_version").getInt() == kDatabaseVersion);
   CHECK(upgraded->execAndGet("SELECT stamp FROM runs").getString().empty());
+}
+
+TEST_CASE("an upgraded database has the tables of a new one") {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "xp.db";
+  open_database(path)->exec("DROP TABLE attempts; DROP TABLE artefacts; PRAGMA user_version = 2");
+  const auto columns = [](SQLite::Database& database) {
+    SQLite::Statement rows(database,
+                           "SELECT group_concat(m.name || '.' || c.name || ' ' || c.type) FROM "
+                           "sqlite_schema m, pragma_table_info(m.name) c ORDER BY m.name, c.cid");
+    rows.executeStep();
+    return rows.getColumn(0).getString().size();
+  };
+  CHECK(columns(*open_database(path)) == columns(*open_memory_database()));
+}
+
+TEST_CASE("attempts and artefacts are in the store") {
+  Place place;
+  place.fill();
+  place.put("trainings/aaaa/attempts/2/launcher.json", "{\n \"host\": \"box\"}");
+  place.put("evaluations/bbbb/hypotheses/test.en-fr.txt", "12345");
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  const std::string dump = store.dump();
+  CHECK(dump.find("aaaa\t1\t10\t20\t2.0\t\n"
+                  "aaaa\t2\t20\t20\t1.0\t{\"host\":\"box\"}\n") != std::string::npos);
+  CHECK(dump.find("bbbb\thypotheses/test.en-fr.txt\t5\n") != std::string::npos);
 }
 
 TEST_CASE("a truncated database is damaged, with the way out") {

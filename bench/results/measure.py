@@ -82,6 +82,13 @@ def time_xp(xp, folder):
     return out
 
 
+def time_log(program):
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([program, folder], capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)
+        return found["points"] / found["wall_s"], found["points"] / found["cpu_s"]
+
+
 def time_other(python, what, runs, points):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run([python, "-c", OTHERS, what, str(runs), str(points), folder],
@@ -125,6 +132,10 @@ def main():
                 others[what].append(time_other(python, what, few, points))
         runs = sum(1 for kind in ("trainings", "evaluations")
                    for _ in (folder / "ws" / kind).iterdir())
+        log = arguments.xp.resolve().parent / "bench_event_log"
+        if log.exists():
+            wall, cpu = median([time_log(log) for _ in range(arguments.rounds)])
+            print(f"xp logs {wall:.0f} points a second, {cpu:.0f} a CPU-second")
         print(f"{'what':34}{'wall':>10}{'CPU':>10}")
         for key, label in (("fold", f"fold in {runs} runs"), ("status", f"status of {runs} runs"),
                            ("report", "report"), ("sql", "sql over all runs")):

@@ -36,13 +36,17 @@ std::optional<Experiment> load_experiment(const Options& options) {
   return std::nullopt;
 }
 
-std::optional<Experiment> open_experiment(const Options& options) {
+std::optional<Experiment> identify_experiment(const Options& options) {
   auto out = load_experiment(options);
   if (!out) return out;
-  const Workspace workspace{options.workspace};
-  const Corpora corpora(workspace, options.mirror, out->spec.folder());
+  const Corpora corpora({options.workspace}, options.mirror, out->spec.folder());
   identify(out->plan, [&](const Value& corpus) { return corpora.identity(corpus); });
-  read_states(out->plan, workspace);
+  return out;
+}
+
+std::optional<Experiment> open_experiment(const Options& options) {
+  auto out = identify_experiment(options);
+  if (out) read_states(out->plan, {options.workspace});
   return out;
 }
 

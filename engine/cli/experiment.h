@@ -26,6 +26,9 @@ struct Experiment {
 /// the exit code is then Exit::kSpec.
 std::optional<Experiment> load_experiment(const Options& options);
 
+/// `load_experiment` with ids, without states.
+std::optional<Experiment> identify_experiment(const Options& options);
+
 /// `load_experiment` with ids and states.
 std::optional<Experiment> open_experiment(const Options& options);
 

@@ -187,7 +187,7 @@ int keep_files(const Reporter& reporter, const ReportSection& section, const Spe
 
 int report_command(const Options& typed) {
   const Options options = with_report_settings(typed);
-  const auto experiment = open_experiment(options);
+  const auto experiment = identify_experiment(options);
   if (!experiment) return Exit::kSpec;
   const Workspace workspace{options.workspace};
   const ReportSection section = report_section(*experiment, options);

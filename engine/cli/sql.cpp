@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<std::string> kTables = {"runs_wide", "seed_groups", "point_axes", "points",
                                           "runs",      "settings",    "summary",    "metrics",
-                                          "scores",    "provenance"};
+                                          "scores",    "provenance",  "attempts",   "artefacts"};
 
 std::string plain(const Value& value) {
   if (value.is_null()) return "";

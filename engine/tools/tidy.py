@@ -35,6 +35,7 @@ MAY_INCLUDE = {
     "engine/conformance": "engine/train engine/nn engine/comm registry engine/base",
     "engine/worker": "engine/train engine/eval engine/run engine/plan engine/nn engine/data"
     " engine/comm engine/spec results registry engine/base",
+    "bench": "results registry engine/base",
     "plugins": "engine/nn engine/data engine/comm registry engine/base",
 }
 # Headers whose words are tensors and links. Only folders that have torch may include them.

@@ -1,0 +1,108 @@
+// Machines and people at their worst: full disks, folders without rights, values that are no
+// numbers, names in any script.
+#include "engine/base/process.h"
+#include "results/database.h"
+#include "results/index_file.h"
+#include "results/report.h"
+#include "results/store.h"
+#include "results/workspace_fixture.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+
+#include <cmath>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+using Catch::Matchers::Message;
+
+TEST_CASE("on a full disk folding is one clear message, and with space it goes on", "[slow]") {
+  const TempFolder folder;
+  const std::string disk = folder.path().string();
+  if (run_program({"mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk}).exit_code != 0)
+    SKIP("a small file system cannot be mounted here");
+  Place place;
+  place.fill();
+  for (int i = 0; i < 300; ++i)
+    place.put(fmt::format("trainings/{:04}/status.json", i),
+              read_file(place.workspace.training("aaaa") / "status.json"));
+  const fs::path path = folder.path() / "xp.db";
+  const std::string filler = disk + "/filler";
+  Store::open(path);
+  std::ofstream(filler) << std::string(220'000, 'x');
+  CHECK_THROWS_MATCHES(Store::open(path).fold_in(place.workspace), Error,
+                       Message("database '" + path.string() +
+                               "' cannot grow: no space left on the disk; free some"));
+  fs::remove(filler);
+  run_program({"mount", "-o", "remount,size=8m", disk});
+  Store store = Store::open(path), anew = Store::in_memory();
+  store.fold_in(place.workspace);
+  anew.fold_in(place.workspace);
+  CHECK(store.dump() == anew.dump());
+  store = Store::in_memory();
+  run_program({"umount", disk});
+}
+
+TEST_CASE("where nothing may be written the store is made in memory") {
+  if (::geteuid() == 0) SKIP("root may write everywhere");
+  Place place;
+  place.fill();
+  fs::permissions(place.workspace.root, fs::perms::owner_read | fs::perms::owner_exec);
+  FoldResult folded;
+  const Store store = Store::of(place.workspace, folded);
+  CHECK(store.run("aaaa"));
+  fs::permissions(place.workspace.root, fs::perms::owner_all);
+  CHECK_FALSE(fs::exists(place.workspace.database()));
+}
+
+TEST_CASE("what is no number in a run's files is kept out of every sum") {
+  Place place;
+  place.put("trainings/aaaa/attempts/1/events.jsonl",
+            "{\"event\":\"update\",\"update\":1,\"seconds\":1,\"values\":{\"loss\":NaN}}\n"
+            "{\"event\":\"update\",\"update\":2,\"seconds\":1,\"values\":{\"loss\":null,"
+            "\"a.b.c.entropy\":1e999,\"text\":\"x\",\"list\":[1]}}\n"
+            "{\"event\":\"update\",\"update\":-3,\"seconds\":1,\"values\":{\"loss\":4}}\n"
+            "{\"event\":\"start\",\"update\":-9,\"seconds\":1,\"values\":{}}\n"
+            "{\"event\":\"update\",\"update\":4,\"seconds\":1,\"values\":{\"loss\":2}}\n");
+  place.put("trainings/aaaa/spec.toml", "[train]\nseed = 1\n");
+  place.status("trainings", "aaaa", State::kDone,
+               {{"step_ms", std::nan("")}, {"bleu", INFINITY}, {"text", "x"}});
+  Store store = Store::in_memory();
+  CHECK(store.fold_in(place.workspace).problems.empty());
+  CHECK(store.run("aaaa")->status.summary == Value::object());
+  const auto loss = store.series("aaaa", "loss");
+  REQUIRE(loss.size() == 3);
+  CHECK(loss.back().second == 2);
+}
+
+TEST_CASE("a run of a newer xp is a problem that names the way out") {
+  Place place;
+  place.put("trainings/aaaa/status.json",
+            R"({"schema": 9, "state": "done", "attempt": 1, "started_s": 0, "ended_s": 0,
+                "cause": "", "summary": {}})");
+  Store store = Store::in_memory();
+  CHECK(store.fold_in(place.workspace).problems ==
+        std::vector<std::string>{"'" + (place.workspace.training("aaaa") / "status.json").string() +
+                                 "' was written by a newer xp (schema 9, this one knows 1); use "
+                                 "that xp"});
+}
+
+TEST_CASE("names in any script and with any sign reach the table as they are") {
+  Place place;
+  const std::string name = "模型 \"a\\b\" $x_1%&#{}~^ 'é' \n<b>";
+  const std::vector<ReportPoint> points = {{{{"model.use", name}}, "aaaa", "bbbb", 1}};
+  place.put("experiments/quick/plan.json",
+            Value{{"schema", 1}, {"points", to_json(points)}}.dump());
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  ReportSection section;
+  section.rows = {"model"};
+  ReportInput input;
+  input.points = store.points("quick");
+  CHECK(make_report(section, input).rows[0][0].text == name);
+}
+
+}  // namespace
+}  // namespace xp
