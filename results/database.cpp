@@ -8,6 +8,8 @@ namespace xp {
 namespace {
 
 constexpr int kApplication = 0x78706462;  // "xpdb": tells our file from any other SQLite database
+constexpr const char* kFull = "cannot grow: no space left on the disk; free some";
+constexpr uint64_t kLeastBytes = 64 << 10;  // with less, no page of the log fits
 constexpr int kBusyTimeoutMs = 10'000;
 
 // Every table is keyed by content ids, never by row numbers, so that a database that grew over
@@ -266,11 +268,14 @@ Error database_error(const fs::path& path, const SQLite::Exception& error) {
     case SQLITE_CANTOPEN:
       return machine("cannot be opened; look at the rights of the file and its folder");
     case SQLITE_FULL:
-      return machine("cannot grow: no space left on the disk; free some");
+      return machine(kFull);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
       return machine("is damaged; delete it: it is made anew from the run folders");
     case SQLITE_IOERR:
+      // The log's shared memory that cannot grow is an I/O error to SQLite.
+      if (path.has_parent_path() && free_bytes(path.parent_path()) < kLeastBytes)
+        return machine(kFull);
       return Error(Blame::kMachine,
                    fmt::format("database '{}': {}; look at the disk", name, error.getErrorStr()));
     default:

@@ -31,7 +31,7 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
   const fs::path path = folder.path() / "xp.db";
   const std::string filler = disk + "/filler";
   Store::open(path);
-  std::ofstream(filler) << std::string(220'000, 'x');
+  std::ofstream(filler) << std::string(500'000, 'x');
   CHECK_THROWS_MATCHES(Store::open(path).fold_in(place.workspace), Error,
                        Message("database '" + path.string() +
                                "' cannot grow: no space left on the disk; free some"));
@@ -73,7 +73,7 @@ TEST_CASE("what is no number in a run's files is kept out of every sum") {
   CHECK(store.fold_in(place.workspace).problems.empty());
   CHECK(store.run("aaaa")->status.summary == Value::object());
   const auto loss = store.series("aaaa", "loss");
-  REQUIRE(loss.size() == 3);
+  REQUIRE(loss.size() == 2);  // lines that are no JSON are nobody's
   CHECK(loss.back().second == 2);
 }
 
