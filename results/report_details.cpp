@@ -15,7 +15,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostCurves = 12, kMostMapRuns = 8, kMostMaps = 4;
+constexpr size_t kMostCurves = 12, kMostMapRuns = 8, kMostMaps = 4, kMostLevels = 24;
 
 std::string row_name(const Rows& rows, size_t at) {
   std::vector<std::string> words;
@@ -130,7 +130,9 @@ void add_crossed(const ReportSection& section, const ReportInput& input, const R
       const auto a = values_of(rows, first), b = values_of(rows, second);
       const bool numbers = std::all_of(a.begin(), a.end(), [](auto& v) { return v.is_number(); }) &&
                            std::all_of(b.begin(), b.end(), [](auto& v) { return v.is_number(); });
-      if (!numbers || a.size() < 2 || b.size() < 2 || out.maps.size() >= kMostMaps) continue;
+      const bool fits = std::min(a.size(), b.size()) >= 2 &&
+                        std::max(a.size(), b.size()) <= kMostLevels;  // more cannot be read
+      if (!numbers || !fits || out.maps.size() >= kMostMaps) continue;
       out.maps.push_back(crossed(rows, figures, measure, {first, second}));
     }
   }
@@ -179,13 +181,14 @@ void add_router_maps(const Rows& rows, const Store& store, Details& out) {
   }
 }
 
-void add_facts(const Store& store, const std::string& run, RunCard& card) {
-  const auto stored = store.run(run);
-  for (const auto& [path, value] : store.provenance(run))
+void add_facts(const Store& store, const std::string& id, const ReportRun& run, RunCard& card) {
+  if (!run.cause.empty()) card.facts.emplace_back("cause", run.cause);
+  for (const auto& [path, value] : store.provenance(id))
     card.facts.emplace_back(path, value);
-  if (!stored) return;
-  for (const auto& [name, value] : stored->status.summary.items())
-    card.facts.emplace_back(name, fmt::format("{:.6g}", value.get<double>()));
+  for (const auto& [name, value] : run.summary.items()) {
+    if (value.is_number())
+      card.facts.emplace_back(name, fmt::format("{:.6g}", value.get<double>()));
+  }
 }
 
 void add_runs(const ReportInput& input, const Rows& rows, const Store& store, Details& out) {
@@ -208,10 +211,7 @@ void add_runs(const ReportInput& input, const Rows& rows, const Store& store, De
     card.facts.emplace_back("command", command);
     card.facts.emplace_back("training", point->training);
     card.facts.emplace_back("evaluation", point->evaluation);
-    if (run != input.runs.end()) {
-      if (!run->second.cause.empty()) card.facts.emplace_back("cause", run->second.cause);
-      add_facts(store, point->training, card);
-    }
+    if (run != input.runs.end()) add_facts(store, point->training, run->second, card);
     out.runs.push_back(std::move(card));
   }
 }

@@ -56,10 +56,14 @@ Moments moments(std::span<const double> values) {
   Moments out;
   out.count = values.size();
   if (values.empty()) return out;
+  // Counts that are the same for every seed differ by nothing, not by what rounding leaves.
+  if (std::all_of(values.begin(), values.end(), [&](double v) { return v == values[0]; })) {
+    out.mean = values[0];
+    return out;
+  }
   const auto n = static_cast<double>(values.size());
   for (const double value : values)
     out.mean += value / n;
-  if (values.size() < 2) return out;
   for (const double value : values)
     out.spread += square(value - out.mean);
   out.spread = std::sqrt(out.spread / (n - 1));

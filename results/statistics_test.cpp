@@ -41,6 +41,13 @@ TEST_CASE("where nothing varies or there is one value there is no test") {
   CHECK_FALSE(mean_margin(moments(Numbers{1})));
 }
 
+TEST_CASE("equal values have no spread, whatever rounding does to their mean") {
+  const Moments same = moments(Numbers{1.1, 1.1, 1.1});
+  CHECK(same.mean == 1.1);
+  CHECK(same.spread == 0);
+  CHECK_FALSE(welch_p(same, moments(Numbers{2.7, 2.7, 2.7})));
+}
+
 TEST_CASE("the interval of a mean is Student's") {
   // scipy.stats.t.interval(0.95, 2, 20.133333, scipy.stats.sem([20.1, 20.5, 19.8]))
   CHECK_THAT(mean_margin(moments(Numbers{20.1, 20.5, 19.8})).value(),

@@ -9,7 +9,7 @@ namespace xp {
 namespace {
 
 constexpr double kWidth = 640, kHeight = 320, kLeft = 64, kRight = 16, kTop = 12, kBottom = 44;
-constexpr size_t kMostCurves = 12, kNumLooks = 6, kMostNames = 30, kMostPoints = 400;
+constexpr size_t kMostCurves = 12, kNumLooks = 6, kMostNames = 12, kMostPoints = 400;
 
 /// What an axis spans, and how far apart its marks are.
 struct Span {
