@@ -50,15 +50,21 @@ bool has_type(Type type, const Value& value) {
   return false;
 }
 
+// "updates" of 1 is "update"; "s" stays.
+std::string unit_of(const Limit& limit, double bound) {
+  std::string unit = limit.unit.empty() ? "" : " " + limit.unit;
+  if (bound == 1 && limit.unit.size() > 1 && unit.back() == 's') unit.pop_back();
+  return unit;
+}
+
 std::string out_of_range(const Limit& limit, double number, const Value& value) {
   if (std::isnan(number)) return "is nan; must be a number";
-  const std::string unit = limit.unit.empty() ? "" : " " + limit.unit;
-  if (limit.low_open && number <= limit.low)
-    return fmt::format("is {}; must be above {}{}", show(value), limit.low, unit);
-  if (number < limit.low)
-    return fmt::format("is {}; must be at least {}{}", show(value), limit.low, unit);
-  if (number > limit.high)
-    return fmt::format("is {}; must be at most {}{}", show(value), limit.high, unit);
+  const auto bound = [&](const char* side, double at) {
+    return fmt::format("is {}; must be {} {}{}", show(value), side, at, unit_of(limit, at));
+  };
+  if (limit.low_open && number <= limit.low) return bound("above", limit.low);
+  if (number < limit.low) return bound("at least", limit.low);
+  if (number > limit.high) return bound("at most", limit.high);
   return "";
 }
 

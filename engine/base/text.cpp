@@ -147,7 +147,8 @@ std::string human_count(double count) {
   if (std::abs(count) < 1000) return fmt::format("{:.0f}", count);
   if (std::abs(count) < 999950) return fmt::format("{:.1f}k", count / 1e3);
   if (std::abs(count) < 999.95e6) return fmt::format("{:.1f}M", count / 1e6);
-  return fmt::format("{:.1f}G", count / 1e9);
+  if (std::abs(count) < 999.95e9) return fmt::format("{:.1f}G", count / 1e9);
+  return fmt::format("{:.1f}T", count / 1e12);
 }
 
 std::string human_duration(double seconds) {

@@ -28,7 +28,7 @@ std::string unknown_name(std::string_view kind, std::string_view name,
                          const std::vector<std::string>& known);
 
 std::string human_bytes(double bytes);       ///< "25.1 MB" (powers of 1000), "512 B"
-std::string human_count(double count);       ///< "41.2k", "1.3M", "812"
+std::string human_count(double count);       ///< "41.2k", "1.3M", "2.0T", "812"
 std::string human_duration(double seconds);  ///< "0.4 s", "12 s", "2 min 05 s", "2 h 14 min"
 
 }  // namespace xp

@@ -46,6 +46,7 @@ TEST_CASE("sizes, counts and durations read as a person writes them") {
   CHECK(human_count(812) == "812");
   CHECK(human_count(41234) == "41.2k");
   CHECK(human_count(999960) == "1.0M");
+  CHECK(human_count(1.9e12) == "1.9T");
   CHECK(human_duration(0.42) == "0.4 s");
   CHECK(human_duration(125) == "2 min 05 s");
   CHECK(human_duration(8040) == "2 h 14 min");

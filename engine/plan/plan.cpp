@@ -85,11 +85,13 @@ class Planner {
   bool is_wanted(const Assignment& assignment, const Settings& settings) {
     const auto test = [&](const std::optional<Condition>& condition, bool otherwise) {
       if (!condition) return otherwise;
+      if (broken_.contains(&*condition)) return false;  // said once, not for every point
       try {
         return holds(*condition, assignment, settings);
       } catch (const ExpressionError& error) {
         problems_.add(condition->place, code::kExpression,
                       fmt::format("in the condition: {}", error.what()));
+        broken_.insert(&*condition);
         return false;
       }
     };
@@ -103,6 +105,7 @@ class Planner {
   Plan plan_;
   std::vector<std::string> short_names_;
   std::set<SectionPool::Identity> seen_;
+  std::set<const Condition*> broken_;
 };
 
 // Ids are content_id of {"corpus": ..., "settings": {...}} and of {"settings": {...}, "training":

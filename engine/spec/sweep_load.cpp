@@ -35,12 +35,19 @@ void SweepLoader::find_axes(const Value& table, const std::vector<std::string>& 
     std::vector<std::string> path = parts;
     path.push_back(key);
     if (is_word(path)) continue;
-    if (value.is_object() && !is_axis_form(value) && !value.empty()) {
+    if (value.is_object() && !is_axis_form(value) && !value.empty() && !is_setting(path)) {
       find_axes(value, path);
     } else {
       add_axis(value, path);
     }
   }
+}
+
+// `seed = { from = 1 }` is an axis of no known form, not a table of axes.
+bool SweepLoader::is_setting(const std::vector<std::string>& parts) const {
+  const std::string name = join({parts.begin() + 1, parts.end()}, ".");
+  const std::string path = Keys(everything_, source_, problems_).resolve_quietly(name);
+  return !path.empty() && !path.ends_with(".use");
 }
 
 void SweepLoader::add_axis(const Value& written, const std::vector<std::string>& parts) {

@@ -37,6 +37,7 @@ class SweepLoader {
   };
   void find_axes(const Value& table, const std::vector<std::string>& parts);
   void add_axis(const Value& written, const std::vector<std::string>& parts);
+  bool is_setting(const std::vector<std::string>& parts) const;
   void take_axis(const RawAxis& raw, const Keys& keys, Sweep& sweep);
   void check_rows(const RawAxis& raw, const Axis& axis, const Schema& schema);
   void take_points(const Keys& keys, const Schema& schema, Sweep& sweep);
