@@ -63,7 +63,8 @@ TEST_CASE("eight tokens in two groups come within the auction's step of the best
 }
 
 TEST_CASE("tokens that clearly belong somewhere are put there") {
-  const auto score_TK = torch::tensor({9.0F, 0.0F, 0.0F, 9.0F, 9.0F, 0.0F, 0.0F, 9.0F}).view({4, 2});
+  const auto score_TK =
+      torch::tensor({9.0F, 0.0F, 0.0F, 9.0F, 9.0F, 0.0F, 0.0F, 9.0F}).view({4, 2});
   const Assignment assignment = balanced_assignment(score_TK);
   CHECK(std::get<0>(assignment.order_T.slice(0, 0, 2).sort()).equal(torch::tensor({0, 2})));
   CHECK(assignment.size_K.equal(torch::tensor({2, 2})));

@@ -93,7 +93,8 @@ torch::Tensor TokenCluster::scores(const torch::Tensor& z_TD, const torch::Tenso
     score_TE = score_TE.index_copy(0, pads, lowest - chance * below);
   }
   if (!cluster_.by_node) return score_TE;
-  return score_TE.view({score_TE.size(0), groups_.world->topology().nodes, -1}).mean(2);
+  const int64_t nodes = groups_.world->topology().nodes;
+  return score_TE.view({score_TE.size(0), nodes, shape_.experts / nodes}).mean(2);
 }
 
 // Rows of each expert where the rows of each group are known: a node's are cut into equal pieces.

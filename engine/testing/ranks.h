@@ -4,6 +4,7 @@
 #include "engine/base/process.h"
 #include "engine/comm/group.h"
 
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <thread>
@@ -16,6 +17,8 @@ namespace xp {
 template <class Result>
 std::vector<Result> on_ranks(const Topology& topology,
                              const std::function<Result(const Groups&)>& each) {
+  // c10d's flight recorder is one for the process and not made for several ranks in it.
+  ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/0);
   const auto ranks = static_cast<size_t>(topology.ranks());
   std::vector<Result> results(ranks);
   std::vector<std::exception_ptr> errors(ranks);

@@ -35,7 +35,7 @@ MAY_INCLUDE = {
     "engine/conformance": "engine/train engine/nn engine/comm registry engine/base",
     "engine/worker": "engine/train engine/eval engine/run engine/plan engine/nn engine/data"
     " engine/comm engine/spec results registry engine/base",
-    "bench": "results registry engine/base",
+    "bench": "engine/nn engine/comm results registry engine/base",
     "plugins": "engine/nn engine/data engine/comm registry engine/base",
 }
 # Headers whose words are tensors and links. Only folders that have torch may include them.
@@ -43,7 +43,7 @@ TORCH_INTERFACES = {"engine/testing/ranks.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
 TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/worker",
-                 "engine/conformance"} | {
+                 "engine/conformance", "bench"} | {
     f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
 }
 TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")

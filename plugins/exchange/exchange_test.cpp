@@ -6,6 +6,7 @@
 
 #include "engine/testing/ranks.h"
 
+#include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
@@ -183,4 +184,128 @@ TEST_CASE("capacity drops the same rows however the tokens travel") {
       on_ranks<Outcome>({2, 2}, [&](const Groups& groups) { return run(groups, call, x, logits); });
   for (const auto& outcome : four)
     CHECK(near(outcome.y_TD, one.y_TD));
+}
+
+TEST_CASE("scomoe-feat works on slices with the experts of the rank, the node and all ranks") {
+  // Expert e multiplies by e + 1 in every part, so that a column shows who made it.
+  const auto outcomes = on_ranks<Outcome>({2, 2}, [](const Groups& groups) {
+    const Value exchange = {{"use", "scomoe-feat"}, {"alpha", 1.0 / 3}, {"beta", 1.0 / 3}};
+    const auto seed = static_cast<uint64_t>(groups.world->rank());
+    return run(groups, {.exchange = exchange}, random({8, kWidth}, seed),
+               random({8, 4}, seed + 100));
+  });
+  for (uint64_t rank = 0; rank < 4; ++rank) {
+    const auto x = random({8, kWidth}, rank), logits = random({8, 4}, rank + 100);
+    const auto column = [&x](int64_t i) { return x.slice(1, i, i + 1); };
+    const auto expected =
+        torch::cat({column(0) * static_cast<double>(rank + 1),
+                    by_loops(column(1), logits, static_cast<int64_t>(rank / 2 * 2), 2),
+                    by_loops(column(2), logits, 0, 4)},
+                   1);
+    CHECK(near(outcomes[rank].y_TD, expected));
+  }
+}
+
+TEST_CASE("several experts of a rank mix their best two, in tokens and in slices") {
+  for (const char* use : {"scomoe-seq", "scomoe-feat"}) {
+    for (const int64_t experts : {4, 6, 16}) {
+      const auto outcomes = on_ranks<Outcome>({1, 2}, [&](const Groups& groups) {
+        const Value exchange = {{"use", use}, {"alpha", 1.0}, {"beta", 0.0}};
+        const auto seed = static_cast<uint64_t>(groups.world->rank());
+        return run(groups, {.exchange = exchange, .experts = experts}, random({7, kWidth}, seed),
+                   random({7, experts}, seed + 100));
+      });
+      const int64_t X = experts / 2;
+      for (uint64_t rank = 0; rank < 2; ++rank) {
+        const auto expected = by_loops(random({7, kWidth}, rank), random({7, experts}, rank + 100),
+                                       static_cast<int64_t>(rank) * X, X);
+        CHECK(near(outcomes[rank].y_TD, expected));
+      }
+    }
+  }
+}
+
+TEST_CASE("gradients equal finite differences, through capacity and all three parts") {
+  const auto x = random({10, kWidth}, 1), logits = random({10, 4}, 2);
+  for (const char* use : {"gshard", "scomoe-seq", "scomoe-feat"}) {
+    Call call{.exchange = {{"use", use}}, .capacity = {1.0, -1, true}};
+    if (std::string(use) != "gshard") {
+      call.exchange["alpha"] = 0.34;
+      call.exchange["beta"] = 0.33;
+    }
+    const auto objective = [&](const torch::Tensor& at) {
+      const auto outcomes =
+          on_ranks<Outcome>({2, 1}, [&](const Groups& groups) { return run(groups, call, x, at); });
+      return (outcomes[0].y_TD * torch::arange(1, 11).unsqueeze(1)).sum().item<double>();
+    };
+    const auto outcomes = on_ranks<Outcome>(
+        {2, 1}, [&](const Groups& groups) { return run(groups, call, x, logits); });
+    for (const auto& [row, column] : {std::pair<int64_t, int64_t>{0, 0}, {4, 2}, {9, 3}}) {
+      constexpr float kStep = 2e-3F;
+      auto up = logits.clone(), down = logits.clone();
+      up[row][column] += kStep;
+      down[row][column] -= kStep;
+      const double slope = (objective(up) - objective(down)) / (2 * kStep);
+      INFO(use << " " << row << " " << column);
+      CHECK(outcomes[0].grad_logits_TE[row][column].item<double>() ==
+            Catch::Approx(slope).margin(0.02));
+    }
+  }
+}
+
+TEST_CASE("no limit and a limit that nothing reaches are the same") {
+  const auto with = [](double factor) {
+    return on_ranks<Outcome>({2, 1}, [=](const Groups& groups) {
+      return run(groups, {.exchange = {{"use", "gshard"}}, .capacity = {factor, -1, true}},
+                 random({9, kWidth}, 1), random({9, 4}, 2));
+    });
+  };
+  const auto dropless = with(0), wide = with(100);
+  CHECK(dropless[1].y_TD.equal(wide[1].y_TD));
+  CHECK(dropless[1].grad_logits_TE.equal(wide[1].grad_logits_TE));
+}
+
+TEST_CASE("weights that are not finite are the same error on every rank") {
+  try {
+    on_ranks<Outcome>({2, 1}, [](const Groups& groups) {
+      auto logits = random({5, 4}, 1);
+      if (groups.world->rank() == 1) logits[2][0] = std::numeric_limits<float>::quiet_NaN();
+      return run(groups, {.exchange = {{"use", "gshard"}}}, random({5, kWidth}, 2), logits);
+    });
+    FAIL("ran");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()) ==
+          "the gate of rank 1 has weights that are not finite: the model has diverged; try a lower "
+          "train.optimizer.lr, a longer warm-up or train.precision = \"fp32\"");
+  }
+}
+
+TEST_CASE("ranks that disagree about a row's width say so instead of waiting") {
+  try {
+    on_ranks<Outcome>({2, 1}, [](const Groups& groups) {
+      return run(groups, {.exchange = {{"use", "gshard"}}},
+                 random({5, kWidth + groups.world->rank()}, 2), random({5, 4}, 1));
+    });
+    FAIL("ran");
+  } catch (const Error& error) {
+    CHECK(std::string(error.what()) ==
+          "rank 0 has rows of 3 values of Float, rank 1 of 4 of Float; all ranks must run the same "
+          "model");
+  }
+}
+
+TEST_CASE("a rank that dies is named by the others") {
+  try {
+    on_ranks<Outcome>({2, 2}, [](const Groups& groups) {
+      if (groups.world->rank() == 2) throw Error(Blame::kMachine, "gone");
+      return run(groups, {.exchange = {{"use", "gshard"}}}, random({5, kWidth}, 2),
+                 random({5, 4}, 1));
+    });
+    FAIL("ran");
+  } catch (const Error& error) {
+    const std::string what = error.what();
+    INFO(what);
+    CHECK(what.starts_with("all-to-all: "));
+    CHECK(what.ends_with("; no sign of rank 2"));
+  }
 }

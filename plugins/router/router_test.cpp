@@ -121,3 +121,40 @@ TEST_CASE("every router keeps its laws on any input") {
     }
   }
 }
+
+TEST_CASE("pads get no slot but count for the capacity and the balance loss (golden B, C, I)") {
+  const auto pads = torch::tensor({false, false, false, false, false, true});
+  const auto with_pads = [&](const Value& settings, const CapacityRule& rule) {
+    Draws draws;
+    return make_part<Router>(settings)->route(
+        {six_tokens(), rule, pads, Compatibility::kSeed, &draws});
+  };
+  const Routing in_order = with_pads(kTop2InOrder, {1.0, -1, true});
+  CHECK(slots(in_order) ==
+        "0:(0,0.7311)(1,0.7311)(2,0.6225)(4,0.9526) 1:(0,0.2689)(1,0.2689)(2,0.3775)(4,0.0474) "
+        "2:(3,0.7311) 3:(3,0.2689)");
+  CHECK(in_order.balance.item<double>() == Approx(1.355283).epsilon(1e-6));
+  CHECK(slots(with_pads({{"use", "top2"}}, {1.0, -1, true})) ==
+        "0:(4,0.9526)(1,0.7311)(0,0.7311)(2,0.6225) 1:(4,0.0474)(1,0.2689)(0,0.2689)(2,0.3775) "
+        "2:(3,0.7311) 3:(3,0.2689)");
+  CHECK(slots(with_pads({{"use", "top1"}}, {1.0, -1, true})) ==
+        "0:(4,0.9205)(1,0.6815) 1: 2:(3,0.6103) 3:");
+}
+
+TEST_CASE("evaluation draws no random numbers, so that two of them agree") {
+  struct NoDraws final : Draws {
+    torch::Tensor uniform(const std::vector<int64_t>&, const torch::TensorOptions&) override {
+      throw Error(Blame::kBug, "drawn");
+    }
+    torch::Tensor gumbel(const std::vector<int64_t>&, const torch::TensorOptions&) override {
+      throw Error(Blame::kBug, "drawn");
+    }
+  };
+  for (const char* policy : {"sampling", "random"}) {
+    NoDraws draws;
+    const auto router = make_part<Router>({{"use", "top2"}, {"second_expert", policy}});
+    CHECK_NOTHROW(router->route({six_tokens(), {0, 0, false}, {}, Compatibility::kNone, &draws}));
+    CHECK_THROWS_AS(router->route({six_tokens(), {0, 0, true}, {}, Compatibility::kNone, &draws}),
+                    Error);
+  }
+}
