@@ -5,6 +5,7 @@
 #include "engine/conformance/cases.h"
 
 #include <cmath>
+#include <cstring>
 
 namespace xp {
 namespace {
@@ -79,22 +80,12 @@ void compare_figures(const Recording& recording, const std::string& prefix,
 std::map<std::string, std::string> expert_names(const Recording& recording,
                                                 const std::string& prefix, const std::string& ours,
                                                 int64_t first_expert) {
-  const std::pair<std::string, std::string> sets[] = {{"experts.", ""},
-                                                      {"local_experts.", "-0"},
-                                                      {"node_experts.", "-1"},
-                                                      {"global_experts.", "-2"}};
+  const std::string start = "param." + prefix;
   std::map<std::string, std::string> out;
   for (const auto& name : recording.names()) {
-    for (const auto& [set, part] : sets) {
-      const std::string start = "param." + prefix + set;
-      if (!name.starts_with(start)) continue;
-      const std::string rest = name.substr(start.size());
-      const size_t dot = rest.find('.');
-      const int64_t expert = first_expert + std::stoll(rest.substr(0, dot));
-      std::string tail = rest.substr(dot + 1);
-      tail.replace(0, 3, tail.starts_with("fc1") ? "first" : "second");
-      out[name.substr(6)] = fmt::format("{}experts.{}{}.{}", ours, expert, part, tail);
-    }
+    if (!name.starts_with(start)) continue;
+    const std::string expert = our_expert(name.substr(start.size()), first_expert);
+    if (!expert.empty()) out[name.substr(std::strlen("param."))] = ours + expert;
   }
   return out;
 }

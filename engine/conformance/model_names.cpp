@@ -115,20 +115,11 @@ class Walk {
     }
     both(ours + "norm", theirs + "final_layer_norm");
     pair(inside + "gate", theirs + "moe_layer.gate.wg.weight");
-    const std::pair<std::string, std::string> sets[] = {{"experts.", ""},
-                                                        {"local_experts.", "-0"},
-                                                        {"node_experts.", "-1"},
-                                                        {"global_experts.", "-2"}};
+    const std::string start = "moe_layer.";
     for (const auto& tail : tails) {
-      for (const auto& [set, part] : sets) {
-        const auto start = "moe_layer." + set;
-        if (!tail.starts_with(start)) continue;
-        const size_t dot = tail.find('.', start.size());
-        const int64_t expert = first_expert_ + std::stoll(tail.substr(start.size()));
-        std::string rest = tail.substr(dot + 1);
-        rest.replace(0, 3, rest.starts_with("fc1") ? "first" : "second");
-        pair(fmt::format("{}experts.{}{}.{}", inside, expert, part, rest), theirs + tail);
-      }
+      const std::string expert =
+          tail.starts_with(start) ? our_expert(tail.substr(start.size()), first_expert_) : "";
+      if (!expert.empty()) pair(inside + expert, theirs + tail);
     }
   }
 

@@ -109,6 +109,21 @@ torch::Tensor RecordedDraws::settle(const torch::Tensor& order_T) {
   return recorded;
 }
 
+std::string our_expert(const std::string& theirs, int64_t first_expert) {
+  const std::pair<std::string, const char*> sets[] = {{"experts.", ""},
+                                                      {"local_experts.", "-0"},
+                                                      {"node_experts.", "-1"},
+                                                      {"global_experts.", "-2"}};
+  for (const auto& [set, part] : sets) {
+    if (!theirs.starts_with(set)) continue;
+    const int64_t expert = first_expert + std::stoll(theirs.substr(set.size()));
+    std::string rest = theirs.substr(theirs.find('.', set.size()) + 1);
+    rest.replace(0, 3, rest.starts_with("fc1") ? "first" : "second");
+    return fmt::format("experts.{}{}.{}", expert, part, rest);
+  }
+  return "";
+}
+
 void set_parameter(torch::nn::Module& module, const std::string& name, const torch::Tensor& value) {
   const torch::NoGradGuard no_grad;
   auto parameters = module.named_parameters();

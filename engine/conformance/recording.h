@@ -82,6 +82,10 @@ class RecordedDraws final : public Draws {
   std::deque<torch::Tensor> draws_, orders_;
 };
 
+/// Our name of a recorded parameter of an expert: "node_experts.1.fc2.bias" is
+/// "experts.5-1.second.bias" where this rank's first expert is 4; "" for any other name.
+std::string our_expert(const std::string& theirs, int64_t first_expert);
+
 /// Copies `value` into parameter `name` of the module.
 void set_parameter(torch::nn::Module& module, const std::string& name, const torch::Tensor& value);
 /// The gradient of parameter `name`, zeros where it has none.
