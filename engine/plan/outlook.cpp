@@ -49,10 +49,10 @@ Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
     names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   for (const auto& name : names) {
+    if (name == own) continue;  // the plan itself has those
     for (const auto& point : recorded_points(workspace.experiment(name))) {
       if (point.training.empty()) continue;
       if (!point.shape.empty()) out.trainings[point.shape].insert(point.training);
-      if (name == own) continue;
       auto& experiments = out.experiments[point.training];
       if (experiments.empty() || experiments.back() != name) experiments.push_back(name);
     }

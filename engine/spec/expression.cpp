@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <map>
 #include <optional>
 
 namespace xp {
@@ -317,37 +318,67 @@ Expression Expression::parse(const std::string& text) {
   Expression out;
   ExpressionParser parser(text, out);
   out.root_ = parser.whole();
+  classify(out.root_);
   return out;
+}
+
+void Expression::classify(Node& node) {
+  static const std::map<std::string, Kind> kinds = {
+      {"value", Kind::kValue},   {"name", Kind::kName},    {"list", Kind::kList},
+      {"if", Kind::kIf},         {"min", Kind::kExtreme},  {"max", Kind::kExtreme},
+      {"floor", Kind::kRounded}, {"ceil", Kind::kRounded}, {"round", Kind::kRounded},
+      {"not", Kind::kNot},       {"-1", Kind::kMinus},     {"and", Kind::kAnd},
+      {"or", Kind::kOr},         {"==", Kind::kEqual},     {"!=", Kind::kUnequal},
+      {"in", Kind::kIn},         {"<", Kind::kOrder},      {"<=", Kind::kOrder},
+      {">", Kind::kOrder},       {">=", Kind::kOrder},     {"+", Kind::kArithmetic},
+      {"-", Kind::kArithmetic},  {"*", Kind::kArithmetic}, {"/", Kind::kArithmetic},
+      {"%", Kind::kArithmetic}};
+  node.kind = kinds.at(node.op);
+  for (auto& child : node.children)
+    classify(child);
 }
 
 Value Expression::run(const Node& node, const std::function<Value(size_t)>& look) {
   const auto child = [&](size_t i) { return run(node.children[i], look); };
-  const std::string& op = node.op;
-  if (op == "value") return node.value;
-  if (op == "name") return look(node.name);
-  if (op == "list") {
-    Value out = Value::array();
+  const auto children = [&] {
+    std::vector<Value> out;
     for (const auto& item : node.children)
       out.push_back(run(item, look));
     return out;
+  };
+  switch (node.kind) {
+    case Kind::kValue:
+      return node.value;
+    case Kind::kName:
+      return look(node.name);
+    case Kind::kList:
+      return Value(children());
+    case Kind::kIf:
+      return truth(child(0), node.offset) ? child(1) : child(2);
+    case Kind::kExtreme:
+      return extreme(node.op, node.offset, children());
+    case Kind::kRounded:
+      return rounded(node.op, node.offset, child(0));
+    case Kind::kNot:
+      return !truth(child(0), node.offset);
+    case Kind::kMinus:
+      return calculated("-", node.offset, 0, child(0));
+    case Kind::kAnd:
+      return truth(child(0), node.offset) && truth(child(1), node.offset);
+    case Kind::kOr:
+      return truth(child(0), node.offset) || truth(child(1), node.offset);
+    case Kind::kEqual:
+      return equal(child(0), child(1));
+    case Kind::kUnequal:
+      return !equal(child(0), child(1));
+    case Kind::kIn:
+      return contains(child(1), child(0), node.offset);
+    case Kind::kOrder:
+      return ordered(node.op, node.offset, child(0), child(1));
+    case Kind::kArithmetic:
+      return calculated(node.op, node.offset, child(0), child(1));
   }
-  if (op == "if") return truth(child(0), node.offset) ? child(1) : child(2);
-  if (op == "min" || op == "max") {
-    std::vector<Value> values;
-    for (size_t i = 0; i < node.children.size(); ++i)
-      values.push_back(child(i));
-    return extreme(op, node.offset, values);
-  }
-  if (op == "floor" || op == "ceil" || op == "round") return rounded(op, node.offset, child(0));
-  if (op == "not") return !truth(child(0), node.offset);
-  if (op == "-1") return calculated("-", node.offset, 0, child(0));
-  if (op == "and") return truth(child(0), node.offset) && truth(child(1), node.offset);
-  if (op == "or") return truth(child(0), node.offset) || truth(child(1), node.offset);
-  if (op == "==") return equal(child(0), child(1));
-  if (op == "!=") return !equal(child(0), child(1));
-  if (op == "in") return contains(child(1), child(0), node.offset);
-  if (op[0] == '<' || op[0] == '>') return ordered(op, node.offset, child(0), child(1));
-  return calculated(op, node.offset, child(0), child(1));
+  return {};
 }
 
 Value Expression::evaluate(const std::function<Value(size_t)>& look) const {

@@ -49,13 +49,32 @@ class Expression {
 
  private:
   friend class ExpressionParser;
+  enum class Kind {
+    kValue,
+    kName,
+    kList,
+    kIf,
+    kExtreme,
+    kRounded,
+    kNot,
+    kMinus,
+    kAnd,
+    kOr,
+    kEqual,
+    kUnequal,
+    kIn,
+    kOrder,
+    kArithmetic
+  };
   struct Node {
     std::string op;  ///< "value", "name", "list", "not", "-1", a function or an operator
     size_t offset = 0;
     Value value;
     size_t name = 0;
     std::vector<Node> children;
+    Kind kind = Kind::kValue;  ///< of `op`, found once after parsing
   };
+  static void classify(Node& node);
   static Value run(const Node& node, const std::function<Value(size_t)>& look);
   Node root_;
   std::vector<Name> names_;
