@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <numeric>
 #include <thread>
 
@@ -242,13 +243,18 @@ Groups connect(const Rendezvous& rendezvous) {
     shared->rendezvous = rendezvous;
     shared->store = c10::make_intrusive<c10d::TCPStore>(rendezvous.host, options);
     Groups out;
-    out.subgroup = [shared](const RankSet& set) -> std::shared_ptr<Group> {
+    // The ranks of a set meet once: what they left in the store for each other cannot be left
+    // twice.
+    auto known = std::make_shared<std::map<std::string, std::shared_ptr<Group>>>();
+    out.subgroup = [shared, known](const RankSet& set) -> std::shared_ptr<Group> {
       if (set.count == 1) {
         return std::make_shared<Alone>(shared->rank(), shared->rendezvous.topology,
                                        std::shared_ptr<LinkBytes>(shared, &shared->bytes));
       }
       const auto name = fmt::format("ranks-{}-{}-{}", set.first, set.count, set.stride);
-      return std::make_shared<GlooGroup>(name, set, shared);
+      auto& group = (*known)[name];
+      if (!group) group = std::make_shared<GlooGroup>(name, set, shared);
+      return group;
     };
     out.world = out.subgroup({0, topology.ranks(), 1});
     const int64_t per_node = topology.ranks_per_node;

@@ -105,7 +105,8 @@ struct RankSet {
 struct Groups {
   std::shared_ptr<Group> world;
   std::shared_ptr<Group> node;
-  /// Makes the group of a set that this rank is in. Collective over the set. Raises kMachine.
+  /// The group of a set that this rank is in, the same one each time. Collective over the set the
+  /// first time. Raises kMachine.
   std::function<std::shared_ptr<Group>(const RankSet&)> subgroup;
 };
 
