@@ -23,7 +23,7 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
   const std::string disk = folder.path().string();
   if (run_program({"mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk}).exit_code != 0)
     SKIP("a small file system cannot be mounted here");
-  Place place;
+  FilledWorkspace place;
   place.fill();
   for (int i = 0; i < 300; ++i)
     place.put(fmt::format("trainings/{:04}/status.json", i),
@@ -47,7 +47,7 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
 
 TEST_CASE("where nothing may be written the store is made in memory") {
   if (::geteuid() == 0) SKIP("root may write everywhere");
-  Place place;
+  FilledWorkspace place;
   place.fill();
   fs::permissions(place.workspace.root, fs::perms::owner_read | fs::perms::owner_exec);
   FoldResult folded;
@@ -58,7 +58,7 @@ TEST_CASE("where nothing may be written the store is made in memory") {
 }
 
 TEST_CASE("what is no number in a run's files is kept out of every sum") {
-  Place place;
+  FilledWorkspace place;
   place.put("trainings/aaaa/attempts/1/events.jsonl",
             "{\"event\":\"update\",\"update\":1,\"seconds\":1,\"values\":{\"loss\":NaN}}\n"
             "{\"event\":\"update\",\"update\":2,\"seconds\":1,\"values\":{\"loss\":null,"
@@ -78,7 +78,7 @@ TEST_CASE("what is no number in a run's files is kept out of every sum") {
 }
 
 TEST_CASE("a run of a newer xp is a problem that names the way out") {
-  Place place;
+  FilledWorkspace place;
   place.put("trainings/aaaa/status.json",
             R"({"schema": 9, "state": "done", "attempt": 1, "started_s": 0, "ended_s": 0,
                 "cause": "", "summary": {}})");
@@ -90,7 +90,7 @@ TEST_CASE("a run of a newer xp is a problem that names the way out") {
 }
 
 TEST_CASE("names in any script and with any sign reach the table as they are") {
-  Place place;
+  FilledWorkspace place;
   const std::string name = "模型 \"a\\b\" $x_1%&#{}~^ 'é' \n<b>";
   const std::vector<ReportPoint> points = {{{{"model.use", name}}, "aaaa", "bbbb", 1}};
   place.put("experiments/quick/plan.json",

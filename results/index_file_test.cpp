@@ -30,7 +30,7 @@ void write_over(const fs::path& path, const std::string& bytes) {
 }
 
 TEST_CASE("an index made anew equals the one that grew") {
-  Place place;
+  FilledWorkspace place;
   place.status("trainings", "zzzz", State::kDone);
   Store::open(place.workspace.database()).fold_in(place.workspace);
   place.fill();
@@ -44,7 +44,7 @@ TEST_CASE("an index made anew equals the one that grew") {
 }
 
 TEST_CASE("rebuilding mends whatever state the old index is in") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store::open(place.workspace.database()).fold_in(place.workspace);
   const std::string whole = dump_of(place.workspace);
@@ -61,7 +61,7 @@ TEST_CASE("rebuilding mends whatever state the old index is in") {
 }
 
 TEST_CASE("checking finds figures that no folder has") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   const fs::path path = place.workspace.database();
   Store::open(path).fold_in(place.workspace);
@@ -82,7 +82,7 @@ TEST_CASE("there must be an index to be checked, and a workspace to make one of"
 }
 
 TEST_CASE("vacuuming gives back the space of runs that are gone") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store::open(place.workspace.database()).fold_in(place.workspace);
   open_database(place.workspace.database())
@@ -105,7 +105,7 @@ std::string answer(Store& store, const std::string& sql) {
 }
 
 TEST_CASE("SQL can ask everything and change nothing") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store store = Store::open(place.workspace.database());
   store.fold_in(place.workspace);
@@ -146,7 +146,7 @@ void kill_while_folding(const Workspace& workspace, int64_t wait_us) {
 }
 
 void kill_often(int times) {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   const std::string events =
       read_file(place.workspace.training("aaaa") / "attempts/2/events.jsonl");

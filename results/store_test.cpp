@@ -23,7 +23,7 @@ std::string opening_error(const fs::path& path) {
 }
 
 TEST_CASE("finished runs are folded in once") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store store = Store::open(place.workspace.database());
   const FoldResult first = store.fold_in(place.workspace);
@@ -35,7 +35,7 @@ TEST_CASE("finished runs are folded in once") {
 }
 
 TEST_CASE("the store answers what the folders hold") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store store = Store::open(place.workspace.database());
   store.fold_in(place.workspace);
@@ -56,7 +56,7 @@ TEST_CASE("the store answers what the folders hold") {
 }
 
 TEST_CASE("settings keep their types") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store store = Store::in_memory();
   store.fold_in(place.workspace);
@@ -69,7 +69,7 @@ TEST_CASE("settings keep their types") {
 }
 
 TEST_CASE("a later attempt replaces what it went over") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store store = Store::in_memory();
   store.fold_in(place.workspace);
@@ -79,7 +79,7 @@ TEST_CASE("a later attempt replaces what it went over") {
 }
 
 TEST_CASE("a store grown in steps equals one made anew") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store grown = Store::open(place.workspace.database());
   grown.fold_in(place.workspace);
@@ -97,7 +97,7 @@ TEST_CASE("a store grown in steps equals one made anew") {
 }
 
 TEST_CASE("a damaged folder is a problem, the rest is taken") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   place.put("evaluations/cccc/status.json", "{");
   place.put("evaluations/bbbb/scores.json", "[]");
@@ -114,7 +114,7 @@ TEST_CASE("a damaged folder is a problem, the rest is taken") {
 }
 
 TEST_CASE("the store of a workspace holds what is there") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   FoldResult folded;
   CHECK(Store::of(place.workspace, folded).run("aaaa"));
@@ -129,7 +129,7 @@ TEST_CASE("a workspace without folders is an empty store") {
 }
 
 TEST_CASE("plain SQL answers per point and per seed group") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store::open(place.workspace.database()).fold_in(place.workspace);
   const auto database = open_database(place.workspace.database());
@@ -185,7 +185,7 @@ TEST_CASE("an upgraded database has the tables of a new one") {
 }
 
 TEST_CASE("attempts and artefacts are in the store") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   place.put("trainings/aaaa/attempts/2/launcher.json", "{\n \"host\": \"box\"}");
   place.put("evaluations/bbbb/hypotheses/test.en-fr.txt", "12345");
@@ -198,7 +198,7 @@ TEST_CASE("attempts and artefacts are in the store") {
 }
 
 TEST_CASE("a truncated database is damaged, with the way out") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   const fs::path path = place.workspace.database();
   Store::open(path).fold_in(place.workspace);
@@ -227,7 +227,7 @@ TEST_CASE("what SQLite reports becomes a sentence with the way out") {
 }
 
 TEST_CASE("a reader is not blocked while somebody folds in") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   Store store = Store::open(place.workspace.database());
   store.fold_in(place.workspace);

@@ -16,7 +16,7 @@ using Words = std::vector<std::string>;
 
 /// Somebody's cluster with two finished runs, and a laptop.
 struct Both {
-  Place cluster, laptop;
+  FilledWorkspace cluster, laptop;
 
   Both() {
     cluster.fill();
@@ -114,7 +114,7 @@ Words names_of(const std::vector<Garbage>& garbage) {
 }
 
 TEST_CASE("checkpoints that an evaluation of a plan needs are kept") {
-  Place place;
+  FilledWorkspace place;
   place.fill();
   place.put("trainings/aaaa/checkpoints/update-00000010.safetensors", "12345");
   place.put("trainings/aaaa/checkpoints/update-00000020.safetensors", "123");

@@ -10,7 +10,7 @@
 namespace xp {
 
 /// A workspace in a temporary folder, filled by single words.
-struct Place {
+struct FilledWorkspace {
   TempFolder folder;
   Workspace workspace{folder.path()};
 

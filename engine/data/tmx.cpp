@@ -54,7 +54,7 @@ class Reader {
   }
 
   void text(std::string_view piece) {
-    if (!in_segment_ || skipped_ > 0) return;
+    if (!in_segment_ || side_ < 0 || skipped_ > 0) return;
     std::string& out = texts_[side_];
     for (const char c : piece) {
       const bool is_space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
