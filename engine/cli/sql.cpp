@@ -1,4 +1,5 @@
 // `xp sql` and `xp export`: what the store holds, as rows.
+#include "engine/base/csv.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
@@ -20,19 +21,11 @@ std::string plain(const Value& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text)
-    out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 void print_csv(Store& store, const std::string& sql) {
   const auto line = [](const auto& items, auto&& text) {
     std::string out;
     for (size_t i = 0; i < items.size(); ++i)
-      out += (i == 0 ? "" : ",") + quoted(text(items[i]));
+      out += (i == 0 ? "" : ",") + csv_field(text(items[i]));
     fmt::print("{}\r\n", out);
   };
   store.query(

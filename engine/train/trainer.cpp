@@ -220,9 +220,7 @@ void Run::update() {
   progress_.tokens += figures_[kTokens];
   progress_.cpu_seconds += figures_[kCpuSeconds];
   progress_.seconds += figures_[kSeconds];
-  const LinkBytes sent = world_.bytes() - before;
-  bytes_ = {bytes_.on_rank + sent.on_rank, bytes_.in_node + sent.in_node,
-            bytes_.inter_node + sent.inter_node};
+  bytes_ += world_.bytes() - before;
   update_seconds_ = seconds_since(start);
   loss_ = figures_[kNll] / std::max(figures_[kTokens], 1.0);
   if (++timed_updates_ <= kWarmSteps) return;
@@ -322,19 +320,18 @@ Value Run::summary() {
   const double ranks = static_cast<double>(world_.size());
   const double ring =
       topology.nodes > 1 ? static_cast<double>(topology.nodes) * 2 * (ranks - 1) / ranks : 0;
-  Value out = {
-      {"updates", progress_.update},
-      {"epochs", stream_->epochs()},
-      {"train_loss", loss_},
-      {"tokens", progress_.tokens},
-      {"cpu_seconds", progress_.cpu_seconds},
-      {"train_seconds", progress_.seconds},
-      {"inter_node_bytes", progress_.inter_node_bytes / updates},
-      {"in_node_bytes", progress_.in_node_bytes / updates},
-      {"gradient_inter_node_bytes",
-       ring * static_cast<double>(parameters_.shared.gradients.nbytes())},
-      {"parameters", parameters_.shared.size() + num_expert_parameters()},
-      {"best_update", progress_.best_update}};
+  Value out = {{"updates", progress_.update},
+               {"epochs", stream_->epochs()},
+               {"train_loss", loss_},
+               {"tokens", progress_.tokens},
+               {"cpu_seconds", progress_.cpu_seconds},
+               {"train_seconds", progress_.seconds},
+               {"inter_node_bytes", progress_.inter_node_bytes / updates},
+               {"in_node_bytes", progress_.in_node_bytes / updates},
+               {"gradient_inter_node_bytes",
+                ring * static_cast<double>(parameters_.shared.gradients.nbytes())},
+               {"parameters", parameters_.shared.size() + num_expert_parameters()},
+               {"best_update", progress_.best_update}};
   const double step_ms = slowest_median_ms();
   if (step_ms > 0) out["step_ms"] = step_ms;
   if (timed_seconds_ > 0) out["tokens_per_second"] = timed_tokens_ / timed_seconds_;

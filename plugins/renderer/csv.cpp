@@ -1,21 +1,15 @@
 // The table as CSV (RFC 4180): values as measured; spread, n, difference and its p in columns of
 // their own.
+#include "engine/base/csv.h"
+
 #include "engine/base/text.h"
 #include "registry/renderer.h"
 
 namespace xp {
 namespace {
 
-std::string quoted(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text)
-    out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
 void add_cell(const Column& column, const Cell& cell, std::vector<std::string>& fields) {
-  fields.push_back(cell.is_number ? fmt::format("{}", cell.value) : quoted(cell.text));
+  fields.push_back(cell.is_number ? fmt::format("{}", cell.value) : csv_field(cell.text));
   if (!column.is_measured) return;
   fields.push_back(cell.count > 1 ? fmt::format("{}", cell.spread) : "");
   fields.push_back(cell.is_number ? std::to_string(cell.count) : "");
@@ -33,10 +27,10 @@ struct Csv final : Renderer {
   std::string render(const Table& table, bool) const override {
     std::vector<std::string> heads;
     for (const Column& column : table.columns) {
-      heads.push_back(quoted(column.key));
+      heads.push_back(csv_field(column.key));
       if (!column.is_measured) continue;
       for (const char* part : {"_std", "_n", "_difference", "_p"})
-        heads.push_back(quoted(column.key + part));
+        heads.push_back(csv_field(column.key + part));
     }
     std::string out = join(heads, ",") + "\r\n";
     for (const auto& row : table.rows) {
