@@ -26,12 +26,15 @@ function(xp_use_torch target)
   target_precompile_headers(${target} REUSE_FROM xp_pch)
 endfunction()
 
-# The tests of `target`, named "NAME: claim". A Catch2 tag [fuzz], [soak], [gpu] or [slow] becomes
-# the ctest label of that name. A tag is looked for at configure time only; until then a test with a
-# new tag runs unlabelled, which errs on the side of running it.
+# The tests of `target`, named "NAME: claim". A Catch2 tag [fuzz], [soak], [gpu], [cluster] or
+# [slow] becomes the ctest label of that name. A tag is looked for at configure time only; until
+# then a test with a new tag runs unlabelled, which errs on the side of running it. Tests with a
+# cluster run one at a time, and long tests have hours before they count as hanging.
 function(xp_discover target name)
   set(rest "")
-  foreach(label IN ITEMS fuzz soak gpu slow)
+  set(more_cluster RESOURCE_LOCK cluster)
+  set(more_soak TIMEOUT 7200)
+  foreach(label IN ITEMS fuzz soak gpu cluster slow)
     set(tagged "")
     foreach(source IN LISTS ARGN)
       file(STRINGS ${source} lines REGEX "\\[${label}\\]")
@@ -40,7 +43,7 @@ function(xp_discover target name)
     if(tagged)
       catch_discover_tests(${target} TEST_SPEC "${rest}[${label}]" TEST_PREFIX "${name}: "
         DISCOVERY_MODE PRE_TEST WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-        TEST_LIST ${target}_${label} PROPERTIES LABELS ${label})
+        TEST_LIST ${target}_${label} PROPERTIES LABELS ${label} ${more_${label}})
       string(APPEND rest "~[${label}]")
     endif()
   endforeach()
