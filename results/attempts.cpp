@@ -129,6 +129,20 @@ std::optional<AttemptEnd> read_end(const fs::path& attempt_folder) {
   return read_record(attempt_folder / "end.json", end_from);
 }
 
+int64_t counted_failures(const fs::path& run_folder) {
+  int64_t first = 1, out = 0;
+  std::ifstream(run_folder / "retry") >> first;
+  for (int64_t number = last_attempt(run_folder); number >= first; --number) {
+    const auto end = read_end(attempt_folder(run_folder, number));
+    if (end && may_retry(end->outcome)) ++out;
+  }
+  return out;
+}
+
+void forgive(const fs::path& run_folder) {
+  write_atomic(run_folder / "retry", fmt::format("{}\n", last_attempt(run_folder) + 1));
+}
+
 // Written, not only touched: some network file systems pass a new time on late. A full disk must
 // not end a run that is well.
 void beat(const fs::path& attempt_folder) {
@@ -147,7 +161,12 @@ fs::path job_folder(const Workspace& workspace, const std::string& name) {
   return workspace.root / "jobs" / name;
 }
 
+// A file in jobs/open/ for each job that has not ended, so that finding these costs nothing once
+// there have been thousands. It is there whenever the job is open, and seldom for longer.
 void write_job(const Workspace& workspace, const JobRecord& job) {
+  const fs::path marker = workspace.root / "jobs" / "open" / job.name;
+  const bool is_open = job.phase != "ended";
+  if (is_open && !fs::exists(marker)) write_atomic(marker, "");
   Value runs = Value::array();
   for (const auto& run : job.runs)
     runs.push_back(run.string());
@@ -163,6 +182,8 @@ void write_job(const Workspace& workspace, const JobRecord& job) {
                                                             {"submitted_s", job.submitted_s},
                                                             {"seen_s", job.seen_s},
                                                             {"runs", runs}});
+  std::error_code code;
+  if (!is_open) fs::remove(marker, code);
 }
 
 std::optional<JobRecord> read_job(const Workspace& workspace, const std::string& name) {
@@ -172,7 +193,7 @@ std::optional<JobRecord> read_job(const Workspace& workspace, const std::string&
 std::vector<JobRecord> open_jobs(const Workspace& workspace) {
   std::vector<JobRecord> out;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(workspace.root / "jobs", none)) {
+  for (const auto& entry : fs::directory_iterator(workspace.root / "jobs" / "open", none)) {
     auto job = read_job(workspace, entry.path().filename().string());
     if (job && job->phase != "ended") out.push_back(std::move(*job));
   }

@@ -3,7 +3,9 @@
 //   RUN/attempts/K/launcher.json   who started the ranks, where (AttemptStart)
 //   RUN/attempts/K/heartbeat       touched every few seconds by whoever watches over the ranks
 //   RUN/attempts/K/end.json        how it ended; absent while it runs and where nobody saw the end
+//   RUN/retry                      the first attempt that counts against retries
 //   RUN/job                        the name of the job that has the run in its queue
+//   jobs/open/NAME                 empty; there while the job has not ended
 //   jobs/NAME/job.json             a job of a scheduler's queue (JobRecord); work.json, script.sh
 //                                  and output.log beside it
 #pragma once
@@ -45,6 +47,13 @@ struct AttemptEnd {
 };
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end);
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder);
+
+/// Failures that count against a run's retries: ends that may_retry() of the attempts since
+/// `forgive`.
+int64_t counted_failures(const fs::path& run_folder);
+/// Forgets the failures so far: somebody asked to try again. Kept in RUN/retry, the number of the
+/// first attempt that counts.
+void forgive(const fs::path& run_folder);
 
 /// Says that the attempt is alive. Cost: one small write, not flushed.
 void beat(const fs::path& attempt_folder);

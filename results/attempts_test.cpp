@@ -98,3 +98,20 @@ TEST_CASE("a beat makes an attempt young again") {
   beat(folder.path());
   CHECK(*heartbeat_age_s(folder.path()) < 50);
 }
+
+TEST_CASE("failures of the machine count until they are forgiven; others never do") {
+  const TempFolder folder;
+  for (const Outcome outcome :
+       {Outcome::kMachine, Outcome::kPreempted, Outcome::kLost, Outcome::kUser}) {
+    AttemptEnd end;
+    end.outcome = outcome;
+    write_end(next_attempt(folder.path()), end);
+  }
+  CHECK(counted_failures(folder.path()) == 2);
+  forgive(folder.path());
+  CHECK(counted_failures(folder.path()) == 0);
+  AttemptEnd end;
+  end.outcome = Outcome::kMachine;
+  write_end(next_attempt(folder.path()), end);
+  CHECK(counted_failures(folder.path()) == 1);
+}

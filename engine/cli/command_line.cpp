@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/completions.h"
+#include "engine/cli/inner.h"
 
 #include <CLI/CLI.hpp>
 
@@ -154,8 +155,14 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
     app.add_flag("--exit-code", options.exit_code, "exit with 7 where there is work to do");
     app.add_flag("--diff", options.diff, "what changed since the last run of the experiment");
   }
-  if (name == "run")
+  if (name == "run") {
     app.add_flag("--prune", options.prune, "first forget and cancel what left the sweep");
+    app.add_option("-j,--jobs", options.jobs,
+                   "runs at a time on this machine; 0: as many as there are processors and "
+                   "accelerators for")
+        ->check(CLI::NonNegativeNumber);
+    app.add_flag("--detach", options.detach, "return at once; any later xp shows what happened");
+  }
   if (name == "report") add_report_options(app, options);
 }
 
@@ -224,6 +231,7 @@ int guarded(const Command& command, const Options& options) {
 }  // namespace
 
 int run_command_line(int count, char** words) {
+  if (const auto code = inner_command(count, words)) return *code;
   if (is_unknown_command(count, words)) return Exit::kUsage;
   CLI::App app("xp: declarative experiments on sparse mixture-of-experts translation models", "xp");
   app.set_version_flag("--version", fmt::format("xp {} ({})", XP_VERSION, XP_REVISION));

@@ -10,7 +10,7 @@ namespace xp {
 /// The documented exit codes that are not an error's own (see exit_code in engine/base/error.h).
 struct Exit {
   static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4,
-                       kPreflight = 6, kWork = 7;
+                       kUnfinished = 5, kPreflight = 6, kWork = 7;
 };
 
 /// The words of `xp report` that are more than settings of [report].
@@ -33,6 +33,8 @@ struct Options {
   bool exit_code = false;          ///< plan --exit-code
   bool diff = false;               ///< plan --diff
   bool prune = false;              ///< run --prune
+  int64_t jobs = 1;                ///< run --jobs
+  bool detach = false;             ///< run --detach
   std::vector<std::string> names;  ///< the runs, the shell or the file of other commands
   std::string format;              ///< report --format
   ReportWords report;

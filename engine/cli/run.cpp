@@ -8,7 +8,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -21,12 +27,20 @@ std::filesystem::path engine_program(const Options& options) {
   return std::filesystem::absolute(engine);
 }
 
-bool asked_to_stop() {
-  static bool told = false;
-  if (SignalWatch::received() == 0) return false;
-  if (!told) fmt::print(stderr, "\nstopping once the current run has saved; again: at once\n");
-  told = true;
-  return true;
+// Ctrl-C once: nothing more is started. Twice, or a request to end: what runs is ended too.
+Wish wish() {
+  static int told = 0;
+  const int count = SignalWatch::count();
+  if (count == 0) return Wish::kGoOn;
+  const bool ends = count > 1 || SignalWatch::received() == SIGTERM;
+  const int level = ends ? 2 : 1;
+  if (level > told) {
+    fmt::print(stderr, "{}",
+               ends ? "\nending what runs, once it has saved; again: at once\n"
+                    : "\nstarting no more; Ctrl-C again ends what runs\n");
+  }
+  told = std::max(told, level);
+  return ends ? Wish::kEnd : Wish::kStartNoMore;
 }
 
 DispatchResult dispatched(const Options& options, Experiment& experiment) {
@@ -35,8 +49,12 @@ DispatchResult dispatched(const Options& options, Experiment& experiment) {
   DispatchSettings settings;
   settings.workspace = workspace;
   settings.engine = engine_program(options);
+  settings.program = fs::read_symlink("/proc/self/exe");
+  settings.warm = settings.engine.filename() == "xp-engine";
   settings.command_line = options.words;
-  settings.stop = asked_to_stop;
+  settings.jobs = options.jobs;
+  settings.waits_for_queue = !options.detach;
+  settings.wish = wish;
   std::optional<SignalWatch> signals;
   // Preparing a corpus leaves nothing half done, so there a signal ends the program at once.
   Dispatch dispatch(settings, [&](const Value& corpus) {
@@ -49,7 +67,36 @@ DispatchResult dispatched(const Options& options, Experiment& experiment) {
   return dispatch.run(experiment.plan);
 }
 
-void print_failures(const std::vector<Failure>& failures) {
+// Whether any of the plan's runs is started by this process itself.
+bool runs_here(const Plan& plan) {
+  return std::any_of(plan.points.begin(), plan.points.end(), [](const Point& point) {
+    return make_part<Launcher>(point.settings().at("launch"))->queue() == nullptr;
+  });
+}
+
+// The rest of the command goes on in a process of its own session; true in the process that the
+// person waits for.
+bool detached(const Options& options, const Plan& plan) {
+  const fs::path log = Workspace{options.workspace}.experiment(plan.name) / "driver.log";
+  fs::create_directories(log.parent_path());
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child < 0) machine_error("no process can be made: {}", std::strerror(errno));
+  if (child > 0) {
+    fmt::print(stderr, "going on as process {}; its words: {}\nnext: {}\n", child, log.string(),
+               next_command(options, "status"));
+    return true;
+  }
+  ::setsid();
+  const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  ::dup2(nothing, 0);
+  ::dup2(out, 1);
+  ::dup2(out, 2);
+  return false;
+}
+
+void print_failures(const std::vector<FailedRun>& failures) {
   for (const auto& failure : failures) {
     fmt::print(stderr, "failed: {}: {}\n", failure.name, failure.cause);
     if (!failure.folder.empty()) fmt::print(stderr, "  logs: {}\n", failure.folder.string());
@@ -75,9 +122,19 @@ int run_command(const Options& options) {
   }
   if (options.prune) cancel_removed(options, *experiment);
   record(options, *experiment);
+  if (options.detach && runs_here(plan) && detached(options, plan)) return Exit::kUnfinished;
   const DispatchResult result = dispatched(options, *experiment);
   record(options, *experiment);
+  if (!result.problem.empty()) {
+    fmt::print(stderr, "{}\n", result.problem);
+    return Exit::kPreflight;
+  }
   print_failures(result.failures);
+  if (result.is_queued && SignalWatch::count() == 0) {
+    fmt::print(stderr, "{} jobs submitted: {}\nnext: {}\n", result.submitted, counts_line(plan),
+               next_command(options, "status"));
+    return Exit::kUnfinished;
+  }
   if (result.stopped) {
     fmt::print(stderr, "stopped: {}\nnext: {} goes on\n", counts_line(plan),
                next_command(options, "run"));

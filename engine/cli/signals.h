@@ -1,19 +1,27 @@
-// Ctrl-C and friends: the first signal asks, the second one ends the program.
+// Ctrl-C and friends: signals are counted, what they mean is decided elsewhere.
 #pragma once
+
+#include <csignal>
+#include <initializer_list>
+#include <vector>
 
 namespace xp {
 
-/// While it lives, the first SIGINT or SIGTERM is only noted; a second one ends the program at once
-/// (and, as they are tied to it, the ranks it started).
+/// While it lives, signals are only counted; the third one ends the program at once (and, as they
+/// are tied to it, the ranks it started).
 class SignalWatch {
  public:
-  SignalWatch();
+  explicit SignalWatch(std::initializer_list<int> signals = {SIGINT, SIGTERM});
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// The signal that came, or 0.
+  /// How many came, and the last one, or 0.
+  static int count();
   static int received();
+
+ private:
+  std::vector<int> signals_;
 };
 
 }  // namespace xp

@@ -1,62 +1,54 @@
-// Everything about a run is in its folder before its ranks start, so that nothing depends on us.
+// Corpora, then this machine's work and the queue's side by side.
 #include "engine/run/dispatch.h"
 
-#include "engine/base/text.h"
-#include "engine/run/watch.h"
-#include "results/provenance.h"
+#include "engine/base/error.h"
+#include "engine/run/jobs.h"
 
 #include <fmt/format.h>
 
-#include <chrono>
 #include <thread>
 
 namespace xp {
 namespace {
 
-constexpr auto kLeasePoll = std::chrono::milliseconds(300);
+constexpr auto kLook = std::chrono::milliseconds(500);
+constexpr std::chrono::seconds kFirstPoll(2), kSlowestPoll(30);
 
-// What a run's worker reads: the sections that its id depends on, and where those came from.
-Value run_spec(const Point& point, bool evaluates) {
-  Value spec = point.settings().whole();
-  if (!evaluates) spec.erase("eval");
-  spec["corpus_id"] = point.corpus_id;
-  spec["training_id"] = point.training_id;
-  if (evaluates) spec["evaluation_id"] = point.evaluation_id;
-  return spec;
-}
-
-LaunchJob launch_job(const Value& launch, std::vector<std::string> command,
-                     const fs::path& attempt_folder) {
-  LaunchJob job;
-  job.name = attempt_folder.parent_path().parent_path().filename().string();
-  job.command = std::move(command);
-  job.log_folder = attempt_folder;
-  job.nodes = launch.value("nodes", int64_t{1});
-  job.ranks_per_node = launch.value("ranks_per_node", int64_t{1});
-  job.threads_per_rank = launch.value("threads_per_rank", int64_t{1});
-  job.timeout_s = launch.value("timeout_s", int64_t{600});
-  job.interface = launch.value("interface", "");
-  return job;
+bool goes_through_queue(const Work& work) {
+  return make_part<Launcher>(work.launch())->queue() != nullptr;
 }
 
 }  // namespace
 
 DispatchResult Dispatch::run(Plan& plan) {
   result_ = {};
+  experiment_ = plan.name;
   read_states(plan, settings_.workspace);
   prepare_corpora(plan);
   read_states(plan, settings_.workspace);
-  std::set<std::string> trainings;
-  for (const auto& point : plan.points) {  // who runs it now wants it, whatever was asked before
-    if (point.training_id == "?" || point.state == PointState::kDone) continue;
-    withdraw_cancel(settings_.workspace.training(point.training_id));
-    withdraw_cancel(settings_.workspace.evaluation(point.evaluation_id));
+  const auto work = work_of(plan, settings_.workspace, settings_.engine, settings_.only);
+  for (const auto& one : work) {  // who runs it now wants it, whatever was before
+    withdraw_cancel(one.folder);
+    if (read_status(one.folder).state == State::kFailed) forgive(one.folder);
   }
-  for (const auto& point : plan.points) {
-    if (result_.stopped) break;
-    if (point.training_id != "?" && trainings.insert(point.training_id).second)
-      do_training(plan, point);
-  }
+  const auto here = without(work, goes_through_queue);
+  const auto queued = without(work, [](const Work& one) { return !goes_through_queue(one); });
+  if (!queued.empty() && !begin_queue(plan, queued)) return result_;
+  ExecutorSettings settings;
+  settings.attempts.command_line = settings_.command_line;
+  settings.attempts.style = settings_.style;
+  settings.attempts.warm = settings_.warm;
+  settings.jobs = settings_.jobs;
+  settings.failed = settings_.failed;
+  settings.wish = settings_.wish;
+  settings.tick = [&] { look_at_queue(queued); };
+  Execution execution = execute(here, settings);
+  result_.started = execution.started;
+  result_.failures.insert(result_.failures.end(), execution.failures.begin(),
+                          execution.failures.end());
+  result_.stopped = execution.left > 0;
+  if (settings_.waits_for_queue) wait_for_queue(queued);
+  take_failures(queued);
   read_states(plan, settings_.workspace);
   return result_;
 }
@@ -92,123 +84,78 @@ void Dispatch::prepare_corpora(Plan& plan) {
   });
 }
 
-void Dispatch::do_training(const Plan& plan, const Point& point) {
-  std::vector<const Point*> evaluations;
-  for (const auto& other : plan.points) {
-    const bool mine = other.training_id == point.training_id;
-    if (mine && other.state != PointState::kDone) evaluations.push_back(&other);
+bool Dispatch::begin_queue(const Plan& plan, const std::vector<Work>& work) {
+  const SubmitSettings settings{settings_.workspace, plan.name, settings_.program,
+                                settings_.command_line};
+  settle(settings_.workspace);
+  result_.problem = queue_problem(work, settings);
+  if (!result_.problem.empty()) return false;
+  for (const auto& one : work) {  // asked for again: new, for whoever looks
+    Status status = read_status(one.folder);
+    if (status.state != State::kFailed) continue;
+    status.state = State::kRunning;
+    write_status(one.folder, status);
   }
-  if (evaluations.empty() || !ensure(training_work(plan, point))) return;
-  for (const Point* evaluation : evaluations) {
-    if (result_.stopped) return;
-    ensure(evaluation_work(plan, *evaluation));
+  try {
+    result_.submitted = submit(work, settings);
+  } catch (const Error& error) {
+    if (error.blame() == Blame::kUser) throw;
+    fmt::print(stderr, "{}\n", error.what());  // tried again while we wait, or by the next xp
   }
+  result_.is_queued = !still_open(work).empty();
+  return true;
 }
 
-std::string Dispatch::position(const Plan& plan, const Point& point, bool trainings) const {
-  std::vector<std::string> ids;
-  size_t mine = 0;
-  for (const auto& other : plan.points) {
-    const std::string& id = trainings ? other.training_id : other.evaluation_id;
-    if (std::find(ids.begin(), ids.end(), id) == ids.end()) ids.push_back(id);
-    if (&other == &point) mine = ids.size();
-  }
-  return fmt::format("{}/{} {}", mine, ids.size(), point.name);
-}
-
-Dispatch::Work Dispatch::training_work(const Plan& plan, const Point& point) const {
-  const Workspace& workspace = settings_.workspace;
-  Work work;
-  work.title = "train " + position(plan, point, true);
-  work.unit = "updates";
-  work.point = &point;
-  work.folder = workspace.training(point.training_id);
-  work.command = {settings_.engine.string(),
-                  "train",
-                  work.folder.string(),
-                  "--corpus",
-                  workspace.corpus(point.corpus_id).string(),
-                  "--device",
-                  point.settings().at("launch").value("device", "auto")};
-  work.spec = run_spec(point, false);
-  return work;
-}
-
-Dispatch::Work Dispatch::evaluation_work(const Plan& plan, const Point& point) const {
-  const Workspace& workspace = settings_.workspace;
-  Work work = training_work(plan, point);
-  work.title = "evaluate " + position(plan, point, false);
-  work.unit = "sentences";
-  work.folder = workspace.evaluation(point.evaluation_id);
-  work.command[1] = "evaluate";
-  work.command[2] = work.folder.string();
-  work.command.insert(work.command.end(),
-                      {"--training", workspace.training(point.training_id).string()});
-  work.spec = run_spec(point, true);
-  return work;
-}
-
-// Whether the run is done at the end: it was, somebody else did it, or we did.
-bool Dispatch::ensure(const Work& work) {
-  bool told = false;
-  while (!settings_.stop()) {
-    if (read_status(work.folder).state == State::kDone) return true;
-    if (is_cancel_asked(work.folder)) return false;
-    fs::create_directories(work.folder);
-    if (const auto lease = take_lease(work.folder)) {
-      // Done between our look and the lease?
-      return read_status(work.folder).state == State::kDone || attempt(work);
+// One poll for all jobs, more and more seldom while nothing changes. Runs whose job ended without
+// them go into another one.
+void Dispatch::look_at_queue(const std::vector<Work>& work) {
+  const auto now = std::chrono::steady_clock::now();
+  if (work.empty() || now < next_poll_) return;
+  try {
+    const auto news = settle(settings_.workspace);
+    for (const auto& one : news)
+      fmt::print(stderr, "{}: {}\n", one.job, one.text);
+    size_t again = 0;
+    if (settings_.wish() == Wish::kGoOn) {
+      again = submit(still_open(work),
+                     {settings_.workspace, experiment_, settings_.program, settings_.command_line});
     }
-    if (!told) fmt::print(stderr, "{}: another xp works on it; waiting\n", work.title);
-    told = true;
-    std::this_thread::sleep_for(kLeasePoll);
+    result_.submitted += again;
+    poll_interval_ =
+        news.empty() && again == 0 ? std::min(2 * poll_interval_, kSlowestPoll) : kFirstPoll;
+  } catch (const Error& error) {  // the scheduler is away: the jobs are not
+    fmt::print(stderr, "{}\n", error.what());
+    poll_interval_ = std::min(2 * poll_interval_, kSlowestPoll);
   }
-  result_.stopped = true;
-  return false;
+  next_poll_ = now + poll_interval_;
 }
 
-bool Dispatch::attempt(const Work& work) {
-  const fs::path folder = next_attempt(work.folder);
-  const int64_t number = last_attempt(work.folder);
-  write_atomic(work.folder / "spec.toml", to_toml(work.spec));
-  write_atomic(work.folder / "provenance.json", provenance(settings_.command_line).dump(2) + "\n");
-  write_status(work.folder, {State::kRunning, number, now_s(), 0, "", Value::object()});
-  ++result_.started;
-  const LaunchEnd end = launch(work, folder, number);
-  const Status status = read_status(work.folder);
-  if (status.state == State::kDone) return true;  // even if a rank stumbled after the last word
-  if (end.cancelled && is_cancel_asked(work.folder)) {
-    write_status(work.folder, {State::kFailed, number, status.started_s, now_s(),
-                               "cancelled: it left its experiment", status.summary});
-    return false;
+void Dispatch::wait_for_queue(const std::vector<Work>& work) {
+  while (!still_open(work).empty()) {
+    const Wish wish = settings_.wish();
+    if (wish == Wish::kEnd) {
+      std::set<fs::path> folders;
+      for (const auto& one : work)
+        folders.insert(one.folder);
+      cancel_jobs(settings_.workspace, folders);
+    }
+    if (wish != Wish::kGoOn) break;
+    look_at_queue(work);
+    std::this_thread::sleep_for(kLook);
   }
-  if (end.cancelled) {  // stays "running" with a free lease: the next `xp run` goes on
-    result_.stopped = true;
-    return false;
-  }
-  std::string cause = end.ok ? "it ended without a result" : end.cause;
-  if (status.state == State::kFailed && !status.cause.empty()) cause = status.cause;
-  if (status.state != State::kFailed) {
-    write_status(work.folder,
-                 {State::kFailed, number, status.started_s, now_s(), cause, status.summary});
-  }
-  result_.failures.push_back({work.point->name, cause, folder});
-  return false;
+  result_.is_queued = !still_open(work).empty();
+  result_.stopped = result_.stopped || result_.is_queued;
 }
 
-LaunchEnd Dispatch::launch(const Work& work, const fs::path& attempt_folder, int64_t number) {
-  std::vector<std::string> command = work.command;
-  command.insert(command.end(), {"--attempt", std::to_string(number)});
-  const Value& table = work.point->settings().at("launch");
-  const auto launcher = make_part<Launcher>(table);
-  RunWatch watch(work.title, work.unit, attempt_folder, settings_.style);
-  const LaunchJob job = launch_job(table, std::move(command), attempt_folder);
-  const LaunchEnd end = launcher->run(
-      job, [&watch] { watch.look(); },
-      [this, &work] { return settings_.stop() || is_cancel_asked(work.folder); });
-  watch.look();
-  if (end.ok) watch.finish();
-  return end;
+void Dispatch::take_failures(const std::vector<Work>& work) {
+  for (const auto& one : work) {
+    const Status status = read_status(one.folder);
+    if (status.state != State::kFailed) continue;
+    const fs::path folder = attempt_folder(one.folder, last_attempt(one.folder));
+    const auto end = read_end(folder);
+    result_.failures.push_back(
+        {one.name, status.cause, folder, end ? end->outcome : Outcome::kLost});
+  }
 }
 
 }  // namespace xp

@@ -1,15 +1,12 @@
-// A plan's work, done: corpora, then each training directly followed by its evaluations.
-//
-// Runs that are done are left alone. A run whose status says "running" without a process that
-// holds its lease was killed: it goes on as a new attempt, from its last checkpoint. Several
-// processes may dispatch plans that share runs: the lease decides who does one, others wait.
+// A plan's work, done: corpora first, then what runs from here on this machine, what goes through a
+// scheduler's queue in jobs of its own.
 #pragma once
 
-#include "engine/base/progress.h"
 #include "engine/plan/plan.h"
 #include "engine/run/corpora.h"
-#include "registry/launcher.h"
+#include "engine/run/executor.h"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -21,22 +18,24 @@ namespace xp {
 struct DispatchSettings {
   Workspace workspace;
   std::filesystem::path engine;           ///< the program whose ranks train and evaluate
+  std::filesystem::path program;          ///< this xp, for the nodes of a scheduler's jobs
   std::vector<std::string> command_line;  ///< for provenance
   Progress::Style style = Progress::Style::kAuto;
-  std::function<bool()> stop = [] { return false; };  ///< asked often; true ends the current run
-};
-
-/// A run that did not get done.
-struct Failure {
-  std::string name;  ///< of the first point concerned
-  std::string cause;
-  std::filesystem::path folder;  ///< of its logs; empty where nothing was started
+  int64_t jobs = 1;             ///< runs at a time on this machine; 0: as many as have room
+  bool waits_for_queue = true;  ///< else it returns once everything is in the queue
+  std::set<std::string> only;   ///< ids of the runs wanted; empty: all
+  bool warm = false;            ///< `engine` can be kept loaded (LaunchJob)
+  std::function<Wish()> wish = [] { return Wish::kGoOn; };
+  std::function<void(const FailedRun&)> failed = [](const FailedRun&) {};  ///< as it happens
 };
 
 struct DispatchResult {
-  size_t started = 0;  ///< attempts of trainings and evaluations
-  std::vector<Failure> failures;
-  bool stopped = false;  ///< because `stop` said so
+  size_t started = 0;    ///< attempts on this machine
+  size_t submitted = 0;  ///< jobs put into a queue
+  std::vector<FailedRun> failures;
+  bool stopped = false;    ///< because of a wish; something is left
+  bool is_queued = false;  ///< jobs wait or run in a queue
+  std::string problem;     ///< what the queue would refuse; nothing was started then
 };
 
 class Dispatch {
@@ -52,27 +51,18 @@ class Dispatch {
   DispatchResult run(Plan& plan);
 
  private:
-  /// One folder to fill: a training, or an evaluation of `training`.
-  struct Work {
-    std::string title;  ///< "train 2/3 exchange=gshard"
-    std::string unit;   ///< what the progress counts
-    const Point* point = nullptr;
-    std::filesystem::path folder;
-    std::vector<std::string> command;  ///< without `--attempt K`
-    Value spec;
-  };
   void prepare_corpora(Plan& plan);
-  void do_training(const Plan& plan, const Point& point);
-  bool ensure(const Work& work);
-  bool attempt(const Work& work);
-  LaunchEnd launch(const Work& work, const std::filesystem::path& attempt_folder, int64_t number);
-  Work training_work(const Plan& plan, const Point& point) const;
-  Work evaluation_work(const Plan& plan, const Point& point) const;
-  std::string position(const Plan& plan, const Point& point, bool trainings) const;
+  bool begin_queue(const Plan& plan, const std::vector<Work>& work);
+  void look_at_queue(const std::vector<Work>& work);
+  void wait_for_queue(const std::vector<Work>& work);
+  void take_failures(const std::vector<Work>& work);
 
   DispatchSettings settings_;
   Prepare prepare_;
   DispatchResult result_;
+  std::string experiment_;
+  std::chrono::steady_clock::time_point next_poll_{};
+  std::chrono::seconds poll_interval_{2};
 };
 
 }  // namespace xp

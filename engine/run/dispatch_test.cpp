@@ -3,6 +3,7 @@
 #include "engine/run/dispatch.h"
 
 #include "engine/base/toml.h"
+#include "engine/launch/ranks.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -11,26 +12,15 @@
 namespace xp {
 namespace {
 
-// Starts one "rank" with the shell and waits: the launcher itself is tested elsewhere.
-struct OneRank final : Launcher {
+// The launcher `local` without its registration, which is in plugins/.
+struct Here final : Launcher {
   struct Config {
     void describe(auto&) {}
   };
-  explicit OneRank(const Config&) {}
-  LaunchEnd run(const LaunchJob& job, const std::function<void()>& tick,
-                const std::function<bool()>& stop) const override {
-    std::string line;
-    for (const auto& word : job.command)
-      line += "'" + word + "' ";
-    const int status =
-        std::system((line + "> '" + (job.log_folder / "rank-0.log").string() + "' 2>&1").c_str());
-    tick();
-    if (stop()) return {.cancelled = true, .cause = ""};
-    if (status == 0) return {.ok = true, .cause = ""};
-    return {.rank = 0, .exit_code = WEXITSTATUS(status), .cause = "rank 0 ended"};
-  }
+  explicit Here(const Config&) {}
+  std::unique_ptr<RunningJob> start(const LaunchJob& job) const override { return start_here(job); }
 };
-XP_REGISTER(Launcher, OneRank, "one-rank", "for tests");
+XP_REGISTER(Launcher, Here, "here", "for tests");
 
 constexpr const char* kDone = R"(echo '{"schema":1,"state":"done","attempt":1,"started_s":1,)"
                               R"("ended_s":2,"cause":"","summary":{}}' > "$2/status.json")";
@@ -60,7 +50,7 @@ struct Scene {
     std::map<std::string, Section> all = {{"corpus", section({{"use", "dummy"}})},
                                           {"train", section({{"seed", seed}})},
                                           {"eval", section({{"beam", beam}})},
-                                          {"launch", section({{"use", "one-rank"}})}};
+                                          {"launch", section({{"use", "here"}})}};
     all["train"].training = {{"train.seed", seed}};
     all["eval"].evaluation = {{"eval.beam", beam}};
     return Settings(all);
@@ -75,9 +65,16 @@ struct Scene {
   }
   fs::path program() const { return folder.path() / "engine"; }
 
-  DispatchResult run(std::function<bool()> stop = [] { return false; }) {
+  DispatchResult run(int64_t jobs = 1) {
     fs::remove(folder.path() / "calls");
-    DispatchSettings settings{workspace(), program(), {"xp", "run"}, Progress::Style::kQuiet, stop};
+    DispatchSettings settings;
+    settings.workspace = workspace();
+    settings.engine = program();
+    settings.command_line = {"xp", "run"};
+    settings.style = Progress::Style::kQuiet;
+    settings.jobs = jobs;
+    settings.only = only;
+    settings.wish = wish;
     return Dispatch(settings, prepare).run(plan);
   }
   std::string calls() const {
@@ -88,6 +85,8 @@ struct Scene {
   const Point& point(size_t i) const { return plan.points.at(i); }
 
   TempFolder folder;
+  std::set<std::string> only;
+  std::function<Wish()> wish = [] { return Wish::kGoOn; };
   Plan plan{"t", {}, {}, 0, 0, {}};
   Dispatch::Prepare prepare = [](const Value&) { return "c0ffee"; };
 };
@@ -140,7 +139,8 @@ TEST_CASE("a failed training keeps its evaluations from starting, not the other 
   const DispatchResult result = scene.run();
   REQUIRE(result.failures.size() == 1);
   CHECK(result.failures[0].name == "seed=1 beam=1");
-  CHECK(result.failures[0].cause == "rank 0 ended");
+  CHECK(result.failures[0].cause == "rank 0 ended with exit code 3");
+  CHECK(result.failures[0].outcome == Outcome::kUser);
   CHECK(scene.plan.count(PointState::kDone) == 2);
   CHECK(scene.plan.count(PointState::kFailed) == 2);
 }
@@ -169,15 +169,80 @@ TEST_CASE("a killed run goes on as a new attempt") {
   CHECK(last_attempt(folder) == 2);
 }
 
-TEST_CASE("a stop ends the current run, starts no other and leaves it to be continued") {
+TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be continued") {
   Scene scene;
-  scene.engine(fmt::format("touch '{}'; exit 143", (scene.folder.path() / "asked").string()));
-  const auto stop = [&scene] { return fs::exists(scene.folder.path() / "asked"); };
-  const DispatchResult result = scene.run(stop);
+  const fs::path asked = scene.folder.path() / "asked";
+  scene.engine(fmt::format("trap 'exit 143' TERM; touch '{}'; while :; do sleep 0.05; done",
+                           asked.string()));
+  scene.wish = [asked] { return fs::exists(asked) ? Wish::kEnd : Wish::kGoOn; };
+  const DispatchResult result = scene.run();
   CHECK(result.stopped);
   CHECK(result.failures.empty());
   CHECK(result.started == 1);
   CHECK(scene.point(0).state == PointState::kNew);
+  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kStopped);
+}
+
+TEST_CASE("a wish to start no more lets what runs come to its end") {
+  Scene scene;
+  const fs::path asked = scene.folder.path() / "asked";
+  scene.engine(fmt::format("touch '{}'; sleep 0.3", asked.string()));
+  scene.wish = [asked] { return fs::exists(asked) ? Wish::kStartNoMore : Wish::kGoOn; };
+  const DispatchResult result = scene.run();
+  CHECK(result.stopped);
+  CHECK(result.started == 1);
+  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  CHECK(read_status(training).state == State::kDone);
+}
+
+TEST_CASE("runs asked for by id are done with their training, the others are not") {
+  Scene scene;
+  scene.only = {scene.point(1).evaluation_id};
+  CHECK(scene.run().started == 2);
+  CHECK(scene.calls() == fmt::format("train {}\nevaluate {}\n", scene.point(1).training_id,
+                                     scene.point(1).evaluation_id));
+}
+
+TEST_CASE("several runs at a time use processors of their own and say with whom they shared") {
+  Scene scene;
+  // Each training waits until the other one has begun: one at a time would never end.
+  scene.engine(
+      fmt::format("taskset -cp $$ > \"$2/cores\"; test $1 = evaluate || {{ touch "
+                  "'{0}'/began-${{2##*/}}; while test $(ls '{0}' | grep -c began-) -lt 2; "
+                  "do sleep 0.05; done; }}",
+                  scene.folder.path().string()));
+  if (own_cores().size() < 2) SKIP("one processor");
+  const DispatchResult result = scene.run(2);
+  CHECK(result.failures.empty());
+  CHECK(result.started == 6);
+  std::set<std::string> cores;
+  for (const size_t i : {0, 2}) {
+    const fs::path training = scene.workspace().training(scene.point(i).training_id);
+    CHECK(read_start(attempt_folder(training, 1))->shared_with == 1);
+    const std::string said = read_file(training / "cores");
+    cores.insert(said.substr(said.rfind(' ')));
+  }
+  CHECK(cores.size() == 2);
+}
+
+TEST_CASE("a rank that runs out of memory has failed for that") {
+  Scene scene;
+  scene.engine("echo 'terminate called after throwing an instance of std::bad_alloc'; exit 134");
+  const DispatchResult result = scene.run();
+  CHECK(result.failures.at(0).outcome == Outcome::kMemory);
+  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kMemory);
+}
+
+TEST_CASE("an attempt that nobody saw the end of is told so once the run goes on") {
+  Scene scene;
+  const fs::path folder = scene.workspace().training(scene.point(0).training_id);
+  next_attempt(folder);
+  write_status(folder, {State::kRunning, 1, 0, 0, "", Value::object()});
+  scene.run();
+  CHECK(read_end(attempt_folder(folder, 1))->cause == "the xp that watched over it was ended");
+  CHECK(read_end(attempt_folder(folder, 2))->outcome == Outcome::kDone);
 }
 
 TEST_CASE("a corpus that cannot be prepared ends everything where nothing else can be done") {

@@ -29,14 +29,17 @@ MAY_INCLUDE = {
     "engine/nn": "engine/comm registry engine/base",
     "engine/train": "engine/nn engine/data engine/comm results registry engine/base",
     "engine/eval": "engine/nn engine/data engine/comm results registry engine/base",
-    "engine/run": "engine/plan engine/data engine/spec results registry engine/base",
-    "engine/testing": "engine/run engine/plan engine/data engine/spec results registry engine/base",
-    "engine/cli": "engine/run engine/plan engine/data engine/spec results registry engine/base",
+    "engine/launch": "registry engine/base",
+    "engine/run": "engine/plan engine/data engine/spec engine/launch results registry engine/base",
+    "engine/testing": "engine/run engine/launch engine/plan engine/data engine/spec results"
+    " registry engine/base",
+    "engine/cli": "engine/run engine/launch engine/plan engine/data engine/spec results"
+    " registry engine/base",
     "engine/conformance": "engine/train engine/nn engine/comm registry engine/base",
-    "engine/worker": "engine/train engine/eval engine/run engine/plan engine/nn engine/data"
-    " engine/comm engine/spec results registry engine/base",
+    "engine/worker": "engine/train engine/eval engine/launch engine/run engine/plan engine/nn"
+    " engine/data engine/comm engine/spec results registry engine/base",
     "bench": "engine/nn engine/comm results registry engine/base",
-    "plugins": "engine/nn engine/data engine/comm registry engine/base",
+    "plugins": "engine/nn engine/data engine/launch engine/comm registry engine/base",
 }
 # Headers whose words are tensors and links. Only folders that have torch may include them.
 TORCH_INTERFACES = {"engine/testing/ranks.h"} | {

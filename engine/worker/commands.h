@@ -29,4 +29,8 @@ int train_command(const WorkerArguments& arguments);
 /// status.json.
 int evaluate_command(const WorkerArguments& arguments);
 
+/// Meets the other ranks, exchanges rows with all of them and compares clocks; every rank writes a
+/// file into `folder`. Raises kMachine naming what is not well.
+int check_command(const WorkerArguments& arguments);
+
 }  // namespace xp

@@ -1,5 +1,6 @@
 // xp-engine: one rank of a run. Started by `xp`, not by hand; see engine/worker/commands.h.
 #include "engine/base/error.h"
+#include "engine/launch/fork_server.h"
 #include "engine/worker/commands.h"
 
 #include <CLI/CLI.hpp>
@@ -7,6 +8,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <malloc.h>
 #include <string>
 
@@ -50,6 +53,10 @@ int run(int argc, char** argv) {
   };
   add("train", "train a model", &xp::train_command);
   add("evaluate", "translate and score with a trained model", &xp::evaluate_command);
+  auto* check = app.add_subcommand("check", "let all ranks meet and exchange something");
+  check->add_option("folder", arguments.folder, "where each rank writes a file")->required();
+  check->add_option("--device", arguments.device, "cpu, cuda or auto");
+  check->callback([&arguments] { xp::check_command(arguments); });
   try {
     app.parse(argc, argv);
     return 0;
@@ -60,14 +67,35 @@ int run(int argc, char** argv) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+namespace {
+
+constexpr int kBugCode = 70;  // as the launcher reads it: engine/launch/ranks.h
+
+int guarded(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const xp::Error& error) {
+    const bool is_bug = error.blame() == xp::Blame::kBug;
+    fmt::print(stderr, "xp-engine: {}{}\n", is_bug ? "this is a bug in xp: " : "", error.what());
+    return is_bug ? kBugCode : xp::exit_code(error);
+  } catch (const std::filesystem::filesystem_error& error) {
     fmt::print(stderr, "xp-engine: {}\n", error.what());
-    return xp::exit_code(error);
+    return 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "xp-engine: {}\n", one_line(error.what()));
-    return 1;
+    return kBugCode;
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool serves = argc == 3 && std::string_view(argv[1]) == xp::kServeWord;
+  if (!serves) return guarded(argc, argv);
+  try {
+    return xp::serve_forks(std::atoi(argv[2]), guarded);
+  } catch (const xp::Error& error) {
+    fmt::print(stderr, "xp-engine: {}\n", error.what());
+    return xp::exit_code(error);
   }
 }

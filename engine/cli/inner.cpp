@@ -1,0 +1,66 @@
+// Between signals and environment on one side and engine/run and engine/launch on the other.
+#include "engine/cli/inner.h"
+
+#include "engine/base/error.h"
+#include "engine/cli/options.h"
+#include "engine/cli/signals.h"
+#include "engine/launch/node.h"
+#include "engine/run/jobs.h"
+
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdlib>
+
+namespace xp {
+namespace {
+
+fs::path this_program() {
+  return fs::read_symlink("/proc/self/exe");
+}
+
+int work(const fs::path& job) {
+  const SignalWatch signals({SIGTERM, SIGUSR1});
+  const auto wish = [] { return SignalWatch::count() > 0 ? Wish::kEnd : Wish::kGoOn; };
+  const auto meaning = [] {
+    return SignalWatch::received() == SIGUSR1 ? Outcome::kTimeLimit : Outcome::kStopped;
+  };
+  const Execution result = work_through(job, this_program(), wish, meaning);
+  for (const auto& failure : result.failures)
+    fmt::print(stderr, "failed: {}: {}\n", failure.name, failure.cause);
+  if (SignalWatch::received() == SIGUSR1) requeue(job);
+  return result.failures.empty() ? Exit::kDone : Exit::kFailedRuns;
+}
+
+// The scheduler's number of this node within the job's step.
+int64_t node_number() {
+  const char* text = std::getenv("XP_NODE");
+  if (text == nullptr) text = std::getenv("SLURM_NODEID");
+  return text == nullptr ? 0 : std::atoll(text);
+}
+
+int ranks(const fs::path& node_job) {
+  const SignalWatch signals({SIGTERM, SIGUSR1, SIGINT});
+  const char* host = std::getenv("SLURMD_NODENAME");
+  return run_node(node_job, node_number(), host == nullptr ? "" : host,
+                  [] { return SignalWatch::count() > 0; });
+}
+
+}  // namespace
+
+std::optional<int> inner_command(int count, char** words) {
+  if (count != 3) return std::nullopt;
+  const std::string_view name = words[1];
+  if (name != "work" && name != "ranks") return std::nullopt;
+  try {
+    return name == "work" ? work(words[2]) : ranks(words[2]);
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return exit_code(error);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "this is a bug in xp: {}\n", error.what());
+    return Exit::kMachine;
+  }
+}
+
+}  // namespace xp

@@ -1,0 +1,215 @@
+// Records are replaced as a whole and written last, so that one that is there is true.
+#include "engine/launch/node.h"
+
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/base/value.h"
+#include "engine/launch/ranks.h"
+#include "engine/launch/starter.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <ifaddrs.h>
+#include <memory>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+constexpr int kTick_ms = 200;
+constexpr int kStoppedCode = 128 + SIGTERM;
+
+fs::path record_of(const fs::path& folder, int64_t node) {
+  return folder / fmt::format("node-{}.json", node);
+}
+
+void write_record(const fs::path& folder, int64_t node, const LaunchEnd& end) {
+  const Value value = {{"schema", 1},
+                       {"outcome", outcome_name(end.outcome)},
+                       {"rank", end.rank},
+                       {"exit_code", end.exit_code},
+                       {"host", end.host},
+                       {"cause", end.cause},
+                       {"peak_memory_bytes", end.peak_memory_bytes}};
+  write_atomic(record_of(folder, node),
+               value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
+}
+
+std::optional<LaunchEnd> read_end_of(const fs::path& folder, int64_t node) {
+  const fs::path path = record_of(folder, node);
+  std::error_code code;
+  if (!fs::exists(path, code)) return std::nullopt;
+  try {
+    const Value value = Value::parse(read_file(path));
+    LaunchEnd out;
+    out.outcome = outcome_from(value.at("outcome").get<std::string>()).value_or(Outcome::kLost);
+    out.rank = value.at("rank");
+    out.exit_code = value.at("exit_code");
+    out.host = value.at("host");
+    out.cause = value.at("cause");
+    out.peak_memory_bytes = value.at("peak_memory_bytes");
+    return out;
+  } catch (const std::exception&) {  // damaged: as if the node had said nothing
+    return std::nullopt;
+  }
+}
+
+LaunchJob job_from(const Value& value, const fs::path& folder) {
+  LaunchJob job;
+  job.name = value.at("name");
+  job.command = value.at("command").get<std::vector<std::string>>();
+  job.log_folder = folder;
+  job.nodes = value.at("nodes");
+  job.ranks_per_node = value.at("ranks_per_node");
+  job.threads_per_rank = value.at("threads_per_rank");
+  job.timeout_s = value.at("timeout_s");
+  job.interface = value.at("interface");
+  job.cores = value.at("cores").get<std::vector<int>>();
+  job.gpus = value.at("gpus").get<std::vector<int>>();
+  return job;
+}
+
+int code_of(const LaunchEnd& end) {
+  if (end.outcome == Outcome::kDone) return 0;
+  return end.outcome == Outcome::kStopped ? kStoppedCode : 1;
+}
+
+// An address of `host` that a packet could be sent to; the socket is not used to send any.
+std::string address_towards(const std::string& host, sockaddr_storage& own) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_DGRAM;
+  addrinfo* list = nullptr;
+  if (const int code = ::getaddrinfo(host.c_str(), "9", &hints, &list); code != 0)
+    return fmt::format("host '{}' has no address: {}", host, ::gai_strerror(code));
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(list, ::freeaddrinfo);
+  for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
+    const int socket = ::socket(one->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket < 0) continue;
+    socklen_t size = sizeof own;
+    const bool leads = ::connect(socket, one->ai_addr, one->ai_addrlen) == 0 &&
+                       ::getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size) == 0;
+    ::close(socket);
+    if (leads) return "";
+  }
+  return fmt::format("no network interface leads to host '{}'", host);
+}
+
+bool is_same_address(const sockaddr* a, const sockaddr_storage& b) {
+  if (a == nullptr || a->sa_family != b.ss_family) return false;
+  if (a->sa_family == AF_INET) {
+    return reinterpret_cast<const sockaddr_in*>(a)->sin_addr.s_addr ==
+           reinterpret_cast<const sockaddr_in*>(&b)->sin_addr.s_addr;
+  }
+  return a->sa_family == AF_INET6 &&
+         std::memcmp(&reinterpret_cast<const sockaddr_in6*>(a)->sin6_addr,
+                     &reinterpret_cast<const sockaddr_in6*>(&b)->sin6_addr, 16) == 0;
+}
+
+}  // namespace
+
+fs::path write_node_job(const LaunchJob& job, const std::string& host, int port) {
+  const Value value = {{"name", job.name},
+                       {"command", job.command},
+                       {"nodes", job.nodes},
+                       {"ranks_per_node", job.ranks_per_node},
+                       {"threads_per_rank", job.threads_per_rank},
+                       {"timeout_s", job.timeout_s},
+                       {"interface", job.interface},
+                       {"cores", job.cores},
+                       {"gpus", job.gpus},
+                       {"host", host},
+                       {"port", port}};
+  const fs::path path = job.log_folder / "node-job.json";
+  write_atomic(path, value.dump(2) + "\n");
+  return path;
+}
+
+int run_node(const fs::path& node_job, int64_t node, const std::string& host,
+             const std::function<bool()>& is_stopped) {
+  const fs::path folder = node_job.parent_path();
+  LaunchEnd end;
+  try {
+    const Value value = Value::parse(read_file(node_job));
+    LaunchJob job = job_from(value, folder);
+    const std::string first = value.at("host");
+    job.host = host;
+    if (job.interface.empty()) job.interface = interface_to(first);
+    Ranks ranks(job, {node, 1, fmt::format("{}:{}", first, value.at("port").get<int>())},
+                make_exec_starter());
+    for (auto found = ranks.look();; found = ranks.look()) {
+      if (found) {
+        end = *found;
+        break;
+      }
+      if (is_stopped()) ranks.stop();
+      pollfd news{ranks.handle(), POLLIN, 0};
+      ::poll(&news, 1, kTick_ms);
+    }
+  } catch (const std::exception& error) {
+    end = {Outcome::kMachine,
+           -1,
+           1,
+           host_name(),
+           fmt::format("node {} ({}): {}", node, host_name(), error.what()),
+           0};
+  }
+  write_record(folder, node, end);
+  return code_of(end);
+}
+
+std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job) {
+  // A node whose ranks were asked to end, because another node's failed, says only that.
+  const auto weight = [](const LaunchEnd& end) {
+    if (end.outcome == Outcome::kDone) return 0;
+    if (end.outcome == Outcome::kStopped) return 1;
+    return 2 + blame_weight(end.exit_code);
+  };
+  std::optional<LaunchEnd> out;
+  int64_t peak = 0;
+  for (int64_t node = 0; node < job.nodes; ++node) {
+    const auto end = read_end_of(job.log_folder, node);
+    if (!end) continue;
+    peak = std::max(peak, end->peak_memory_bytes);
+    if (!out || weight(*end) > weight(*out)) out = end;
+  }
+  if (!out) return out;
+  out->peak_memory_bytes = peak;
+  if (const auto silent = silent_nodes(job); !silent.empty() && out->outcome == Outcome::kDone) {
+    out->outcome = Outcome::kMachine;
+    out->cause = fmt::format("node {} left no record of its ranks", silent.front());
+  }
+  return out;
+}
+
+std::vector<int64_t> silent_nodes(const LaunchJob& job) {
+  std::vector<int64_t> out;
+  for (int64_t node = 0; node < job.nodes; ++node) {
+    if (!read_end_of(job.log_folder, node)) out.push_back(node);
+  }
+  return out;
+}
+
+std::string interface_to(const std::string& host) {
+  sockaddr_storage own{};
+  if (const std::string problem = address_towards(host, own); !problem.empty())
+    machine_error("{}; name one in [launch] interface", problem);
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) machine_error("network interfaces: {}", std::strerror(errno));
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(list, ::freeifaddrs);
+  for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+    if (is_same_address(one->ifa_addr, own)) return one->ifa_name;
+  }
+  machine_error(
+      "no network interface has the address that leads to host '{}'; name one in "
+      "[launch] interface",
+      host);
+}
+
+}  // namespace xp

@@ -1,0 +1,38 @@
+// The agent on a node of a job that spans several: starts the node's ranks, watches over them and
+// leaves a record of their ends on the shared disk, since a scheduler tells only of the first.
+//
+//   attempts/K/node-job.json   what to start; the same for every node
+//   attempts/K/node-I.json     how the ranks of node I ended
+#pragma once
+
+#include "registry/launcher.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace xp {
+
+/// Writes node-job.json into the job's log folder; its path. `host` and `port`: where rank 0
+/// listens, as the other nodes can reach it.
+std::filesystem::path write_node_job(const LaunchJob& job, const std::string& host, int port);
+
+/// The agent of node `node`, which the scheduler calls `host` ("": its own name): returns when its
+/// ranks have ended, with 0 where they are done, 143 where they saved and stopped, else 1.
+/// `is_stopped` is asked all the time. Raises kMachine where nothing could be started, with a
+/// record too.
+int run_node(const std::filesystem::path& node_job, int64_t node, const std::string& host,
+             const std::function<bool()>& is_stopped);
+
+/// How a job ended by the records of its nodes: the end that says most of what went wrong; kDone
+/// only where every node has a record. Nothing where none has.
+std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job);
+
+/// The nodes of a job that left no record, by number.
+std::vector<int64_t> silent_nodes(const LaunchJob& job);
+
+/// The network interface of this machine whose address leads to `host`. Raises kMachine where the
+/// name has no address or none leads there.
+std::string interface_to(const std::string& host);
+
+}  // namespace xp

@@ -1,0 +1,266 @@
+// Ranks as processes.
+#include "engine/launch/ranks.h"
+
+#include "engine/base/file.h"
+#include "engine/base/process.h"
+#include "engine/base/text.h"
+#include "engine/launch/starter.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <unistd.h>
+
+extern char** environ;
+
+namespace xp {
+namespace {
+
+constexpr auto kGraceAfterFailure = std::chrono::seconds(5);
+constexpr auto kGraceAfterStop = std::chrono::seconds(60);
+constexpr int kUserCode = 3, kBugCode = 70;
+constexpr std::array<std::string_view, 5> kMemoryWords = {
+    "not enough memory", "can't allocate memory", "Cannot allocate memory", "std::bad_alloc",
+    "out of memory"};
+
+fs::path log_of(const fs::path& folder, int64_t rank) {
+  return folder / fmt::format("rank-{}.log", rank);
+}
+
+// This process's environment with the rank's own variables in place of any of the same name.
+std::vector<std::string> rank_environment(const LaunchJob& job, int64_t rank,
+                                          const std::string& rendezvous) {
+  const std::string threads = std::to_string(job.threads_per_rank);
+  std::vector<std::pair<std::string, std::string>> own = {
+      {"XP_RANK", std::to_string(rank)},
+      {"XP_NODES", std::to_string(job.nodes)},
+      {"XP_RANKS_PER_NODE", std::to_string(job.ranks_per_node)},
+      {"XP_RENDEZVOUS", rendezvous},
+      {"XP_THREADS", threads},
+      {"XP_TIMEOUT_S", std::to_string(job.timeout_s)},
+      {"XP_INTERFACE", job.interface},
+      {"OMP_NUM_THREADS", threads},
+      {"MKL_NUM_THREADS", threads}};
+  if (!job.gpus.empty()) {
+    std::vector<std::string> gpus;
+    for (const int gpu : job.gpus)
+      gpus.push_back(std::to_string(gpu));
+    own.emplace_back("CUDA_VISIBLE_DEVICES", join(gpus, ","));
+  }
+  std::vector<std::string> out;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string name = split(*entry, '=').front();
+    const bool replaced =
+        std::any_of(own.begin(), own.end(), [&](const auto& pair) { return pair.first == name; });
+    if (!replaced) out.emplace_back(*entry);
+  }
+  for (const auto& [name, value] : own)
+    out.push_back(name + "=" + value);
+  return out;
+}
+
+// The last bytes of a log.
+std::string log_tail(const fs::path& log) {
+  constexpr std::streamoff kBytes = 4096;
+  std::ifstream file(log, std::ios::binary | std::ios::ate);
+  if (!file) return "";
+  const std::streamoff size = file.tellg();
+  file.seekg(std::max<std::streamoff>(0, size - kBytes));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string cause_of(const RankEnd& rank, std::string_view said) {
+  const auto lines = split(trim(said), '\n');
+  const auto last = trim(lines.back());
+  const std::string words = last.empty() ? "" : fmt::format(": {}", last);
+  if (rank.exit_code > 128) {
+    const int signal = rank.exit_code - 128;
+    return fmt::format("rank {} was ended by signal {} ({}){}", rank.rank, signal,
+                       ::strsignal(signal), words);
+  }
+  return fmt::format("rank {} ended with exit code {}{}", rank.rank, rank.exit_code, words);
+}
+
+class HereJob final : public RunningJob {
+ public:
+  explicit HereJob(const LaunchJob& job)
+      : place_{"",
+               std::vector<std::string>(static_cast<size_t>(job.nodes),
+                                        job.host.empty() ? host_name() : job.host),
+               "lo", fmt::format("127.0.0.1:{}", free_port())},
+        ranks_(job, {0, job.nodes, place_.rendezvous},
+               job.warm ? warm_starter(job.command[0]) : make_exec_starter()) {}
+  const JobPlace& place() const override { return place_; }
+  std::optional<LaunchEnd> look() override { return ranks_.look(); }
+  void stop() override { ranks_.stop(); }
+  int handle() const override { return ranks_.handle(); }
+
+ private:
+  JobPlace place_;
+  Ranks ranks_;
+};
+
+}  // namespace
+
+Ranks::Ranks(const LaunchJob& job, const Part& part, std::shared_ptr<Starter> starter)
+    : starter_(std::move(starter)),
+      log_folder_(job.log_folder),
+      host_(job.host.empty() ? host_name() : job.host),
+      memory_kills_(memory_kills()) {
+  const int64_t first = part.first_node * job.ranks_per_node;
+  for (int64_t i = 0; i < part.num_nodes * job.ranks_per_node; ++i) {
+    const int64_t rank = first + i;
+    try {
+      pids_.push_back(starter_->start({job.command, rank_environment(job, rank, part.rendezvous),
+                                       log_of(log_folder_, rank), job.cores}));
+    } catch (const Error& error) {
+      send(SIGKILL);
+      while (reap())
+        ::usleep(1000);
+      throw error.within(fmt::format("rank {}", rank));
+    }
+    ends_.push_back({rank});
+  }
+}
+
+Ranks::~Ranks() {
+  send(SIGKILL);
+  while (reap())
+    ::usleep(1000);
+}
+
+int Ranks::handle() const {
+  return starter_->handle();
+}
+
+void Ranks::send(int signal) const {
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    if (!ends_[i].ended) ::kill(pids_[i], signal);
+  }
+}
+
+// Takes note of ranks that ended; whether any is left.
+bool Ranks::reap() {
+  bool left = false;
+  for (size_t i = 0; i < ends_.size(); ++i) {
+    if (ends_[i].ended) continue;
+    if (const auto end = starter_->look(pids_[i])) {
+      ends_[i].ended = true;
+      ends_[i].exit_code = end->exit_code;
+      ends_[i].peak_memory_bytes = end->peak_memory_bytes;
+    }
+    left = left || !ends_[i].ended;
+  }
+  return left;
+}
+
+void Ranks::end_all(std::chrono::seconds grace) {
+  if (ending_) return;
+  ending_ = true;
+  send(SIGTERM);
+  deadline_ = Clock::now() + grace;
+}
+
+void Ranks::stop() {
+  stopped_ = true;
+  end_all(kGraceAfterStop);
+}
+
+// One that we asked to end, and that ended of it, is not to blame.
+const RankEnd* Ranks::first_failure() const {
+  const auto weight = [this](const RankEnd& rank) {
+    const bool is_ours = ending_ && (rank.exit_code == 128 + SIGTERM ||
+                                     (rank.exit_code == 128 + SIGKILL && was_killed_));
+    return !rank.ended || is_ours ? 0 : blame_weight(rank.exit_code);
+  };
+  const RankEnd* worst = nullptr;
+  for (const auto& rank : ends_) {
+    if (weight(rank) > (worst == nullptr ? 0 : weight(*worst))) worst = &rank;
+  }
+  return worst;
+}
+
+std::optional<LaunchEnd> Ranks::look() {
+  const bool left = reap();
+  if (!ending_ && first_failure() != nullptr) {
+    has_failed_ = true;
+    if (left) end_all(kGraceAfterFailure);
+  }
+  if (!left) return conclusion();
+  if (Clock::now() > deadline_) {
+    was_killed_ = true;
+    send(SIGKILL);
+  }
+  return std::nullopt;
+}
+
+LaunchEnd Ranks::conclusion() {
+  LaunchEnd out;
+  const RankEnd* worst = first_failure();
+  if (worst != nullptr && (has_failed_ || !stopped_ || worst->exit_code == kUserCode)) {
+    const std::string said = log_tail(log_of(log_folder_, worst->rank));
+    out = {outcome_of(worst->exit_code, said, memory_kills() - memory_kills_),
+           worst->rank,
+           worst->exit_code,
+           host_,
+           cause_of(*worst, said),
+           0};
+  } else if (stopped_) {
+    const auto finished = [](const RankEnd& rank) { return rank.exit_code == 0; };
+    if (!std::all_of(ends_.begin(), ends_.end(), finished)) out.outcome = Outcome::kStopped;
+  }
+  for (const auto& rank : ends_)
+    out.peak_memory_bytes = std::max(out.peak_memory_bytes, rank.peak_memory_bytes);
+  return out;
+}
+
+std::unique_ptr<RunningJob> start_here(const LaunchJob& job) {
+  return std::make_unique<HereJob>(job);
+}
+
+int blame_weight(int exit_code) {
+  if (exit_code == 0) return 0;
+  if (exit_code == kUserCode) return 4;
+  if (exit_code > 128) return 3;
+  return exit_code == kBugCode ? 2 : 1;
+}
+
+Outcome outcome_of(int exit_code, std::string_view said, int64_t memory_kills) {
+  if (exit_code == 0) return Outcome::kDone;
+  if (exit_code == kUserCode) return Outcome::kUser;
+  const auto is_said = [&](std::string_view words) { return said.find(words) != said.npos; };
+  if (std::any_of(kMemoryWords.begin(), kMemoryWords.end(), is_said)) return Outcome::kMemory;
+  switch (exit_code) {
+    case 128 + SIGKILL:
+      return memory_kills > 0 ? Outcome::kMemory : Outcome::kMachine;
+    case 128 + SIGSEGV:
+    case 128 + SIGABRT:
+    case 128 + SIGFPE:
+    case 128 + SIGILL:
+    case kBugCode:
+      return Outcome::kBug;
+    default:  // also SIGBUS: a mapped file whose disk gave way
+      return Outcome::kMachine;
+  }
+}
+
+int64_t memory_kills() {
+  std::ifstream file("/proc/vmstat");
+  std::string name;
+  int64_t value = 0;
+  while (file >> name >> value) {
+    if (name == "oom_kill") return value;
+  }
+  return 0;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+}  // namespace xp

@@ -1,0 +1,214 @@
+// Ranks as processes: their environment, their end, the end of their parent, and who is to blame.
+#include "engine/launch/ranks.h"
+
+#include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "engine/launch/node.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <chrono>
+#include <csignal>
+#include <poll.h>
+#include <thread>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+struct Scene {
+  LaunchJob job(const std::string& script) const {
+    LaunchJob out;
+    out.name = "run";
+    out.command = {"/bin/sh", "-c", script};
+    out.log_folder = folder.path();
+    out.nodes = 2;
+    out.ranks_per_node = 2;
+    return out;
+  }
+  LaunchEnd run(const std::string& script, int stop_after_ms = 0) const {
+    const auto running = start_here(job(script));
+    const auto start = std::chrono::steady_clock::now();
+    while (true) {
+      if (const auto end = running->look()) return *end;
+      const auto age = std::chrono::steady_clock::now() - start;
+      if (stop_after_ms > 0 && age > std::chrono::milliseconds(stop_after_ms)) running->stop();
+      pollfd news{running->handle(), POLLIN, 0};
+      ::poll(&news, 1, 50);
+    }
+  }
+  std::string log(int rank) const {
+    return read_file(folder.path() / fmt::format("rank-{}.log", rank));
+  }
+  TempFolder folder;
+};
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace
+
+TEST_CASE("each rank has its place in its environment and a log of its own") {
+  const Scene scene;
+  const LaunchEnd end = scene.run(
+      "echo $XP_RANK $XP_NODES $XP_RANKS_PER_NODE $XP_THREADS $OMP_NUM_THREADS; "
+      "echo ${XP_RENDEZVOUS%:*} >&2");
+  CHECK(end.outcome == Outcome::kDone);
+  CHECK(end.cause.empty());
+  CHECK(scene.log(0) == "0 2 2 1 1\n127.0.0.1\n");
+  CHECK(scene.log(3) == "3 2 2 1 1\n127.0.0.1\n");
+}
+
+TEST_CASE("one rank's failure ends the others and is told with its last line") {
+  const Scene scene;
+  const auto start = std::chrono::steady_clock::now();
+  const LaunchEnd end = scene.run(
+      "test $XP_RANK = 2 && { echo first; echo 'no space left'; exit 1; }; exec sleep 60");
+  CHECK(end.outcome == Outcome::kMachine);
+  CHECK(end.rank == 2);
+  CHECK(end.exit_code == 1);
+  CHECK(end.host == host_name());
+  CHECK(end.cause == "rank 2 ended with exit code 1: no space left");
+  CHECK(seconds_since(start) < 4);
+}
+
+TEST_CASE("a rank that a signal ended is told as such") {
+  const Scene scene;
+  const LaunchEnd end = scene.run("test $XP_RANK = 1 && kill -9 $$; exec sleep 60");
+  CHECK(end.exit_code == 128 + SIGKILL);
+  CHECK(end.cause == "rank 1 was ended by signal 9 (Killed)");
+}
+
+TEST_CASE("the rank that crashed is blamed, not those that lost their peer") {
+  const Scene scene;
+  const LaunchEnd end =
+      scene.run("if test $XP_RANK = 3; then sleep 0.2; kill -SEGV $$; fi; sleep 0.25; exit 1");
+  CHECK(end.rank == 3);
+  CHECK(end.outcome == Outcome::kBug);
+}
+
+TEST_CASE("a rank that ignores the request to end is killed") {
+  const Scene scene;
+  const auto start = std::chrono::steady_clock::now();
+  const LaunchEnd end = scene.run(
+      "trap '' TERM; test $XP_RANK = 0 && { sleep 0.3; exit 1; }; while :; do sleep 0.2; done");
+  CHECK(end.rank == 0);
+  CHECK(seconds_since(start) < 9);
+}
+
+TEST_CASE("a stop lets all ranks save, and is no failure") {
+  const Scene scene;
+  const LaunchEnd end =
+      scene.run("trap 'echo saved; exit 143' TERM; while :; do sleep 0.05; done", 200);
+  CHECK(end.outcome == Outcome::kStopped);
+  CHECK(end.cause.empty());
+  CHECK(scene.log(3) == "saved\n");
+}
+
+TEST_CASE("ranks that end well although they were asked to stop are done") {
+  const Scene scene;
+  const LaunchEnd end = scene.run("trap 'exit 0' TERM; while :; do sleep 0.05; done", 200);
+  CHECK(end.outcome == Outcome::kDone);
+}
+
+TEST_CASE("the most memory that a rank used is known") {
+  const Scene scene;
+  CHECK(scene.run("true").peak_memory_bytes > 100'000);
+}
+
+TEST_CASE("ranks are killed with the object that watches over them") {
+  const Scene scene;
+  {
+    const auto running = start_here(scene.job("echo $$; exec sleep 60"));
+    for (int rank = 0; rank < 4; ++rank) {
+      while (!fs::exists(scene.folder.path() / fmt::format("rank-{}.log", rank)) ||
+             scene.log(rank).find('\n') == std::string::npos)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+  for (int rank = 0; rank < 4; ++rank)
+    CHECK(::kill(static_cast<pid_t>(std::stol(scene.log(rank))), 0) != 0);
+}
+
+TEST_CASE("a program that cannot be started says so in the log and is the machine's failure") {
+  const Scene scene;
+  LaunchJob job = scene.job("");
+  job.command = {"/nowhere/engine"};
+  job.nodes = job.ranks_per_node = 1;
+  const auto running = start_here(job);
+  std::optional<LaunchEnd> end;
+  while (!(end = running->look()))
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  CHECK(end->outcome == Outcome::kMachine);
+  CHECK(end->cause ==
+        "rank 0 ended with exit code 127: cannot start /nowhere/engine: No such file or directory");
+}
+
+TEST_CASE("ends of ranks are classed by code, words and what the kernel did") {
+  CHECK(outcome_of(0, "", 0) == Outcome::kDone);
+  CHECK(outcome_of(3, "out of memory", 0) == Outcome::kUser);
+  CHECK(outcome_of(1, "xp-engine: rank 1 no longer answers", 0) == Outcome::kMachine);
+  CHECK(outcome_of(1, "DefaultCPUAllocator: not enough memory: you tried to allocate", 0) ==
+        Outcome::kMemory);
+  CHECK(outcome_of(1, "CUDA out of memory. Tried to allocate 2 GiB", 0) == Outcome::kMemory);
+  CHECK(outcome_of(134, "what():  std::bad_alloc", 0) == Outcome::kMemory);
+  CHECK(outcome_of(137, "", 1) == Outcome::kMemory);
+  CHECK(outcome_of(137, "", 0) == Outcome::kMachine);
+  CHECK(outcome_of(139, "", 0) == Outcome::kBug);
+  CHECK(outcome_of(134, "broken invariant", 0) == Outcome::kBug);
+  CHECK(outcome_of(70, "", 0) == Outcome::kBug);
+  CHECK(outcome_of(135, "", 0) == Outcome::kMachine);
+  CHECK(outcome_of(127, "", 0) == Outcome::kMachine);
+}
+
+TEST_CASE("each node starts its own ranks, and the first real cause is told for all") {
+  const Scene scene;
+  LaunchJob job = scene.job(
+      "echo $XP_RANK $XP_RENDEZVOUS; test $XP_RANK = 2 && { echo bad settings; exit 3; }; "
+      "sleep 0.5; exit 1");
+  job.interface = "lo";
+  const fs::path file = write_node_job(job, "localhost", 4711);
+  int codes[2] = {-1, -1};
+  {
+    std::jthread first([&] { codes[0] = run_node(file, 0, "", [] { return false; }); });
+    std::jthread second([&] { codes[1] = run_node(file, 1, "n1", [] { return false; }); });
+  }
+  CHECK(codes[0] == 1);
+  CHECK(codes[1] == 1);
+  CHECK(scene.log(1) == "1 localhost:4711\n");
+  const auto end = end_of_nodes(job);
+  REQUIRE(end);
+  CHECK(end->outcome == Outcome::kUser);
+  CHECK(end->rank == 2);
+  CHECK(end->host == "n1");
+  CHECK(end->cause == "rank 2 ended with exit code 3: bad settings");
+}
+
+TEST_CASE("a node without a record is not taken for done") {
+  const Scene scene;
+  LaunchJob job = scene.job("true");
+  job.interface = "lo";
+  CHECK_FALSE(end_of_nodes(job));
+  CHECK(run_node(write_node_job(job, "localhost", 4711), 0, "", [] { return false; }) == 0);
+  CHECK(silent_nodes(job) == std::vector<int64_t>{1});
+  CHECK(end_of_nodes(job)->outcome == Outcome::kMachine);
+  CHECK(end_of_nodes(job)->cause == "node 1 left no record of its ranks");
+  CHECK(run_node(write_node_job(job, "localhost", 4711), 1, "", [] { return false; }) == 0);
+  CHECK(end_of_nodes(job)->outcome == Outcome::kDone);
+}
+
+TEST_CASE("a node that is asked to stop says that its ranks were stopped") {
+  const Scene scene;
+  LaunchJob job = scene.job("trap 'exit 143' TERM; while :; do sleep 0.05; done");
+  job.interface = "lo";
+  job.nodes = 1;
+  int asked = 0;
+  CHECK(run_node(write_node_job(job, "localhost", 1), 0, "", [&] { return ++asked > 2; }) == 143);
+  CHECK(end_of_nodes(job)->outcome == Outcome::kStopped);
+}
+
+TEST_CASE("the way to this machine itself is the loopback, to nowhere an error") {
+  CHECK(interface_to("127.0.0.1") == "lo");
+  CHECK_THROWS_AS(interface_to("no-such-host.invalid"), Error);
+}

@@ -1,0 +1,171 @@
+// The life of an attempt: folder, ranks, end.
+#include "engine/run/attempt.h"
+
+#include "engine/base/error.h"
+#include "engine/base/toml.h"
+#include "results/provenance.h"
+
+#include <fmt/format.h>
+
+namespace xp {
+namespace {
+
+constexpr auto kBeat = std::chrono::seconds(5);
+
+LaunchJob launch_job(const Work& work, const Attempt::Places& places,
+                     const AttemptSettings& settings) {
+  const Value& launch = work.launch();
+  LaunchJob job;
+  job.name = work.folder.filename().string();
+  job.nodes = launch.value("nodes", int64_t{1});
+  job.ranks_per_node = launch.value("ranks_per_node", int64_t{1});
+  job.threads_per_rank = launch.value("threads_per_rank", int64_t{1});
+  job.timeout_s = launch.value("timeout_s", int64_t{600});
+  job.interface = launch.value("interface", "");
+  job.cores = places.cores;
+  job.gpus = places.gpus;
+  job.warm = settings.warm;
+  job.host = settings.host;
+  return job;
+}
+
+// An earlier attempt without an end: whoever watched over it is gone, and nobody saw more.
+void settle_earlier(const fs::path& run_folder, int64_t number) {
+  const fs::path folder = attempt_folder(run_folder, number);
+  if (number < 1 || read_end(folder)) return;
+  AttemptEnd end;
+  end.outcome = Outcome::kStopped;
+  end.ended_s = now_s();
+  end.cause = "the xp that watched over it was ended";
+  write_end(folder, end);
+}
+
+}  // namespace
+
+Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptSettings& settings)
+    : work_(work),
+      lease_(std::move(lease)),
+      places_(std::move(places)),
+      settings_(settings),
+      folder_(next_attempt(work.folder)),
+      number_(last_attempt(work.folder)),
+      started_s_(now_s()),
+      launcher_(make_part<Launcher>(work.launch())) {
+  settle_earlier(work.folder, number_ - 1);
+  write_atomic(work.folder / "spec.toml", to_toml(work.spec));
+  write_atomic(work.folder / "provenance.json", provenance(settings.command_line).dump(2) + "\n");
+  write_status(work.folder, {State::kRunning, number_, started_s_, 0, "", Value::object()});
+  beat(folder_);
+  try {
+    is_checking_ = settings.checks_first;
+    if (is_checking_) {
+      start_check();
+    } else {
+      start_work();
+    }
+  } catch (const Error& error) {
+    failed_start_ = LaunchEnd{Outcome::kMachine, -1, 0, "", error.what(), 0};
+  }
+}
+
+void Attempt::launch(std::vector<std::string> command, const fs::path& log_folder) {
+  LaunchJob job = launch_job(work_, places_, settings_);
+  job.command = std::move(command);
+  job.log_folder = log_folder;
+  fs::create_directories(log_folder);
+  running_ = launcher_->start(job);
+  const JobPlace& place = running_->place();
+  AttemptStart start;
+  start.launcher = work_.launch().value("use", "");
+  start.job = place.job;
+  start.hosts = place.hosts;
+  start.interface = place.interface;
+  start.rendezvous = place.rendezvous;
+  start.nodes = job.nodes;
+  start.ranks_per_node = job.ranks_per_node;
+  start.threads_per_rank = job.threads_per_rank;
+  start.shared_with = settings_.shared_with;
+  start.command = job.command;
+  write_start(folder_, start);
+}
+
+void Attempt::start_check() {
+  const fs::path folder = folder_ / "check";
+  launch({work_.command[0], "check", folder.string()}, folder);
+}
+
+void Attempt::start_work() {
+  std::vector<std::string> command = work_.command;
+  command.insert(command.end(), {"--attempt", std::to_string(number_)});
+  launch(std::move(command), folder_);
+  watch_.emplace(work_.title, work_.unit, folder_, settings_.style);
+}
+
+void Attempt::stop(Outcome meaning) {
+  if (!stop_meaning_) stop_meaning_ = meaning;
+  if (running_) running_->stop();
+}
+
+std::optional<AttemptEnd> Attempt::look() {
+  if (failed_start_) return conclude(*failed_start_);
+  if (const auto now = std::chrono::steady_clock::now(); now >= next_beat_) {
+    beat(folder_);
+    next_beat_ = now + kBeat;
+  }
+  if (is_cancel_asked(work_.folder)) stop(Outcome::kCancelled);
+  auto end = running_->look();
+  if (watch_) watch_->look();
+  if (!end) return std::nullopt;
+  if (!is_checking_) return conclude(*end);
+  is_checking_ = false;
+  if (end->outcome != Outcome::kDone) {
+    if (!end->cause.empty()) end->cause = "before the work began: " + end->cause;
+    return conclude(*end);
+  }
+  if (stop_meaning_) return conclude({Outcome::kStopped, -1, 0, "", "", 0});
+  try {
+    start_work();
+    return std::nullopt;
+  } catch (const Error& error) {
+    return conclude({Outcome::kMachine, -1, 0, "", error.what(), 0});
+  }
+}
+
+AttemptEnd Attempt::conclude(const LaunchEnd& end) {
+  running_.reset();
+  AttemptEnd out;
+  out.outcome = end.outcome;
+  out.ended_s = now_s();
+  out.rank = end.rank;
+  out.exit_code = end.exit_code;
+  out.host = end.host;
+  out.cause = end.cause;
+  out.peak_memory_bytes = end.peak_memory_bytes;
+  // The worker's own last word counts, even if a rank stumbled after it.
+  if (read_status(work_.folder).state == State::kDone) {
+    out.outcome = Outcome::kDone;
+    out.cause.clear();
+    if (watch_) watch_->finish();
+  } else if (end.outcome == Outcome::kStopped) {
+    out.outcome = stop_meaning_.value_or(Outcome::kStopped);
+  } else if (end.outcome == Outcome::kDone) {
+    out.outcome = stop_meaning_.value_or(Outcome::kBug);
+    if (!stop_meaning_) out.cause = "it ended without a result";
+  }
+  settle_attempt(work_.folder, number_, out, launcher_->retries());
+  return out;
+}
+
+void settle_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& end,
+                    int64_t retries) {
+  write_end(attempt_folder(run_folder, number), end);
+  const Status before = read_status(run_folder);
+  if (before.state == State::kDone || goes_on(end.outcome)) return;
+  if (may_retry(end.outcome) && counted_failures(run_folder) <= retries) return;
+  const std::string cause = end.outcome == Outcome::kCancelled ? "cancelled" : end.cause;
+  write_status(run_folder,
+               {State::kFailed, number, before.started_s, end.ended_s,
+                cause.empty() ? std::string(outcome_name(end.outcome)) : cause, before.summary});
+}
+
+}  // namespace xp

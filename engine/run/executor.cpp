@@ -1,0 +1,247 @@
+// One thread, one loop: attempts are looked at, places given out, news waited for.
+#include "engine/run/executor.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <list>
+#include <poll.h>
+#include <sched.h>
+#include <thread>
+
+namespace xp {
+namespace {
+
+constexpr int kTick_ms = 100;
+constexpr auto kLeasePoll = std::chrono::milliseconds(300);
+
+struct Need {
+  size_t cores = 1, gpus = 0;
+};
+
+Need need_of(const Work& work) {
+  const Value& launch = work.launch();
+  const auto ranks = launch.value("nodes", size_t{1}) * launch.value("ranks_per_node", size_t{1});
+  return {ranks * launch.value("threads_per_rank", size_t{1}),
+          launch.value("device", "") == "cuda" ? ranks : 0};
+}
+
+/// Processors or accelerators to be given out. A run that wants more than there are gets all.
+class Stock {
+ public:
+  explicit Stock(std::vector<int> all) : all_(std::move(all)), free_(all_) {}
+  bool has(size_t count) const { return free_.size() >= std::min(count, all_.size()); }
+  std::vector<int> take(size_t count) {
+    const auto end = free_.begin() + static_cast<std::ptrdiff_t>(std::min(count, all_.size()));
+    std::vector<int> out(free_.begin(), end);
+    free_.erase(free_.begin(), end);
+    return out;
+  }
+  void give_back(const std::vector<int>& taken) {
+    free_.insert(free_.end(), taken.begin(), taken.end());
+    std::sort(free_.begin(), free_.end());
+  }
+
+ private:
+  std::vector<int> all_, free_;
+};
+
+class Executor {
+ public:
+  Executor(const std::vector<Work>& work, const ExecutorSettings& settings)
+      : work_(work),
+        settings_(settings),
+        phases_(work.size(), Phase::kWaiting),
+        cores_(settings.cores),
+        gpus_(settings.gpus),
+        most_(settings.jobs > 0 ? settings.jobs
+                                : room_for(work, settings.cores.size(), settings.gpus.size())) {
+    settings_.attempts.warm = settings.attempts.warm && work.size() > 1;
+    settings_.attempts.shared_with = most_ - 1;
+    if (most_ > 1 && settings_.attempts.style == Progress::Style::kAuto)
+      settings_.attempts.style = Progress::Style::kLines;
+  }
+
+  Execution run() {
+    while (true) {
+      const Wish wish = settings_.wish();
+      if (wish == Wish::kGoOn) begin_what_can();
+      if (wish == Wish::kEnd) {
+        for (auto& one : under_way_)
+          one.attempt->stop(settings_.end_meaning());
+      }
+      look();
+      if (under_way_.empty() && (wish != Wish::kGoOn || !waits())) break;
+      wait();
+      settings_.tick();
+    }
+    for (const Phase phase : phases_) {
+      if (phase != Phase::kDone && phase != Phase::kFailed) ++out_.left;
+    }
+    return std::move(out_);
+  }
+
+ private:
+  enum class Phase { kWaiting, kUnderWay, kDone, kFailed, kElsewhere };
+  struct UnderWay {
+    size_t index;
+    std::unique_ptr<Attempt> attempt;
+  };
+
+  bool waits() const {
+    return std::any_of(phases_.begin(), phases_.end(),
+                       [](Phase phase) { return phase == Phase::kWaiting; });
+  }
+
+  // In order, as far as there is room. What another process holds is passed over.
+  void begin_what_can() {
+    is_held_elsewhere_ = false;
+    for (size_t i = 0; i < work_.size(); ++i) {
+      if (phases_[i] != Phase::kWaiting) continue;
+      if (static_cast<int64_t>(under_way_.size()) >= most_) return;
+      const auto training = work_[i].training;
+      if (training && phases_[*training] == Phase::kFailed) {
+        phases_[i] = Phase::kFailed;  // told with the training
+      } else if (training && phases_[*training] == Phase::kElsewhere) {
+        phases_[i] = Phase::kElsewhere;
+      } else if (!training || phases_[*training] == Phase::kDone) {
+        if (!begin(i)) return;
+      }
+    }
+  }
+
+  // False where there is no room.
+  bool begin(size_t index) {
+    const Work& work = work_[index];
+    const Need need = need_of(work);
+    if (most_ > 1 && (!cores_.has(need.cores) || !gpus_.has(need.gpus))) return false;
+    if (read_status(work.folder).state == State::kDone) {
+      phases_[index] = Phase::kDone;
+      return true;
+    }
+    if (is_cancel_asked(work.folder)) {
+      phases_[index] = Phase::kFailed;
+      return true;
+    }
+    fs::create_directories(work.folder);
+    auto lease = take_lease(work.folder);
+    if (!lease) {
+      is_held_elsewhere_ = true;
+      if (told_.insert(index).second)
+        fmt::print(stderr, "{}: another xp works on it; waiting\n", work.title);
+      return true;
+    }
+    if (read_status(work.folder).state == State::kDone) {  // between our look and the lease
+      phases_[index] = Phase::kDone;
+      return true;
+    }
+    Attempt::Places places;
+    if (most_ > 1) places = {cores_.take(need.cores), gpus_.take(need.gpus)};
+    phases_[index] = Phase::kUnderWay;
+    ++out_.started;
+    under_way_.push_back({index, std::make_unique<Attempt>(work, std::move(*lease),
+                                                           std::move(places), settings_.attempts)});
+    return true;
+  }
+
+  void look() {
+    for (auto at = under_way_.begin(); at != under_way_.end();) {
+      const auto end = at->attempt->look();
+      if (!end) {
+        ++at;
+        continue;
+      }
+      settle(at->index, *end, at->attempt->folder());
+      cores_.give_back(at->attempt->places().cores);
+      gpus_.give_back(at->attempt->places().gpus);
+      at = under_way_.erase(at);
+    }
+  }
+
+  void settle(size_t index, const AttemptEnd& end, const fs::path& folder) {
+    const State state = read_status(work_[index].folder).state;
+    if (state == State::kDone) {
+      phases_[index] = Phase::kDone;
+    } else if (state == State::kFailed) {
+      phases_[index] = Phase::kFailed;
+      if (end.outcome != Outcome::kCancelled)
+        fail({work_[index].name, end.cause, folder, end.outcome});
+    } else if (goes_on(end.outcome) || !settings_.retries_here) {
+      phases_[index] = Phase::kElsewhere;
+    } else {
+      phases_[index] = Phase::kWaiting;
+      fmt::print(stderr, "{}: {}; trying again\n", work_[index].title, end.cause);
+    }
+  }
+
+  void fail(FailedRun run) {
+    settings_.failed(run);
+    out_.failures.push_back(std::move(run));
+  }
+
+  void wait() {
+    std::vector<pollfd> handles;
+    for (const auto& one : under_way_) {
+      if (one.attempt->handle() >= 0) handles.push_back({one.attempt->handle(), POLLIN, 0});
+    }
+    if (under_way_.empty() && is_held_elsewhere_) {
+      std::this_thread::sleep_for(kLeasePoll);
+    } else if (!under_way_.empty()) {
+      ::poll(handles.data(), handles.size(), kTick_ms);
+    }
+  }
+
+  const std::vector<Work>& work_;
+  ExecutorSettings settings_;
+  std::vector<Phase> phases_;
+  Stock cores_, gpus_;
+  int64_t most_;  // runs at a time
+  std::list<UnderWay> under_way_;
+  std::set<size_t> told_;
+  bool is_held_elsewhere_ = false;
+  Execution out_;
+};
+
+}  // namespace
+
+Execution execute(const std::vector<Work>& work, const ExecutorSettings& settings) {
+  ExecutorSettings filled = settings;
+  if (filled.cores.empty()) filled.cores = own_cores();
+  if (filled.gpus.empty()) filled.gpus = own_gpus();
+  return Executor(work, filled).run();
+}
+
+std::vector<int> own_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> out;
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return {0};
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(static_cast<size_t>(core), &set)) out.push_back(core);
+  }
+  return out;
+}
+
+std::vector<int> own_gpus() {
+  std::vector<int> out;
+  for (int gpu = 0; fs::exists(fmt::format("/dev/nvidia{}", gpu)); ++gpu)
+    out.push_back(gpu);
+  return out;
+}
+
+int64_t room_for(const std::vector<Work>& work, size_t num_cores, size_t num_gpus) {
+  Need most;
+  for (const auto& one : work) {
+    const Need need = need_of(one);
+    most = {std::max(most.cores, need.cores), std::max(most.gpus, need.gpus)};
+  }
+  size_t out = num_cores / most.cores;
+  if (most.gpus > 0) out = std::min(out, num_gpus / most.gpus);
+  return static_cast<int64_t>(std::max<size_t>(out, 1));
+}
+
+}  // namespace xp

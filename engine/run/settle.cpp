@@ -1,0 +1,205 @@
+// The folder says what the program did, the scheduler why it ended from outside. Where both speak,
+// the folder is believed on success and the scheduler on the reason.
+#include "engine/run/settle.h"
+
+#include "engine/base/text.h"
+#include "engine/base/toml.h"
+#include "engine/run/attempt.h"
+#include "engine/run/jobs.h"
+
+#include <fmt/format.h>
+
+namespace xp {
+namespace {
+
+// A job that no scheduler knows, and that has not beaten for so long, is lost.
+constexpr double kLostAfter_s = 15 * 60;
+// A submission that left no trace in the queue after this never got there.
+constexpr double kNeverArrived_s = 60;
+
+std::string in_words(const BatchState& state) {
+  std::string out = state.state;
+  if (!state.reason.empty() && state.reason != "None") out += " " + state.reason;
+  return out.empty() ? "unknown" : out;
+}
+
+int64_t retries_of(const fs::path& run_folder) {
+  const fs::path spec = run_folder / "spec.toml";
+  if (!fs::exists(spec)) return 0;
+  return make_part<Launcher>(load_toml(spec.string()).at("launch"))->retries();
+}
+
+// What the scheduler's word adds to an attempt's end.
+AttemptEnd told(const std::optional<AttemptEnd>& known, const JobRecord& job,
+                const BatchState& state) {
+  AttemptEnd out = known.value_or(AttemptEnd{});
+  if (!known) {
+    out.ended_s = now_s();
+    out.outcome = state.outcome == Outcome::kDone ? Outcome::kLost : state.outcome;
+    out.cause = fmt::format("job {} ended: {}", job.id, in_words(state));
+    if (state.outcome == Outcome::kMachine && state.hosts.size() == 1) out.host = state.hosts[0];
+  } else if (known->outcome == Outcome::kStopped && state.outcome != Outcome::kDone) {
+    out.outcome = state.outcome;
+    if (out.cause.empty()) out.cause = fmt::format("job {} ended: {}", job.id, in_words(state));
+  }
+  out.job_state = state.state;
+  out.job_reason = state.reason;
+  return out;
+}
+
+bool is_lost(const Workspace& workspace, const JobRecord& job, const BatchState& state) {
+  if (!state.is_absent) return false;  // no answer says nothing
+  if (job.id.empty()) return now_s() - job.submitted_s > kNeverArrived_s;
+  if (now_s() - job.seen_s < kLostAfter_s) return false;
+  for (const auto& run : job.runs) {
+    const fs::path folder = workspace.root / run;
+    const int64_t number = last_attempt(folder);
+    const auto age = number > 0 ? heartbeat_age_s(attempt_folder(folder, number)) : std::nullopt;
+    if (is_held(folder) || (age && *age < kLostAfter_s)) return false;
+  }
+  return true;
+}
+
+std::string phase_name(BatchState::Phase phase) {
+  return phase == BatchState::Phase::kPending ? "queued" : "running";
+}
+
+// Brings one record up to date; what changed, or "".
+std::string take_in(const Workspace& workspace, JobRecord& job, const BatchState& state) {
+  const bool is_ended = state.phase == BatchState::Phase::kEnded;
+  const bool is_unknown = state.phase == BatchState::Phase::kUnknown;
+  if (is_unknown && !is_lost(workspace, job, state)) return "";
+  const std::string before = job.phase + job.reason;
+  if (!state.id.empty()) job.id = state.id;
+  job.state = state.state;
+  job.reason = state.reason;
+  job.is_stuck = state.is_stuck;
+  if (!state.hosts.empty()) job.hosts = state.hosts;
+  if (!is_unknown) job.seen_s = now_s();
+  job.phase = is_ended || is_unknown ? "ended" : phase_name(state.phase);
+  if (job.phase == "ended") {
+    for (const auto& run : job.runs)
+      settle_run(workspace.root / run, job, state);
+  }
+  write_job(workspace, job);
+  if (job.phase + job.reason == before) return "";
+  if (is_unknown && job.id.empty()) return "never came into the queue";
+  if (is_unknown) return "lost: the scheduler does not know it and nothing beats";
+  if (is_ended) return "ended: " + in_words(state);
+  if (job.phase == "running") return "running on " + join(job.hosts, ", ");
+  return fmt::format("waiting: {}{}", in_words(state),
+                     job.is_stuck ? " (will not start by itself)" : "");
+}
+
+}  // namespace
+
+FileLock jobs_turn(const Workspace& workspace) {
+  fs::create_directories(workspace.root / "jobs");
+  return FileLock::wait(workspace.root / "jobs" / "lock");
+}
+
+void note_start(const Workspace& workspace, const std::string& job, const Allocation& place) {
+  const FileLock turn = jobs_turn(workspace);
+  auto record = read_job(workspace, job);
+  if (!record) return;
+  if (place.restarts > 0) {
+    for (const auto& run : record->runs) {
+      const fs::path folder = workspace.root / run;
+      const int64_t number = last_attempt(folder);
+      if (number == 0 || is_held(folder)) continue;
+      auto end = read_end(attempt_folder(folder, number));
+      if (end && end->outcome != Outcome::kStopped) continue;
+      const Outcome meaning = end ? Outcome::kPreempted : Outcome::kMachine;
+      if (!end) {
+        end.emplace();
+        end->ended_s = now_s();
+        end->cause = "the node it ran on was lost";
+      }
+      end->outcome = meaning;
+      settle_attempt(folder, number, *end, retries_of(folder));
+    }
+  }
+  record->phase = "running";
+  record->id = place.id;
+  record->hosts = place.hosts;
+  record->seen_s = now_s();
+  write_job(workspace, *record);
+}
+
+void note_end(const Workspace& workspace, const std::string& job) {
+  const FileLock turn = jobs_turn(workspace);
+  auto record = read_job(workspace, job);
+  if (!record) return;
+  for (const auto& run : record->runs) {
+    if (job_of(workspace.root / run) == job) set_job_of(workspace.root / run, "");
+  }
+  record->phase = "ended";
+  record->seen_s = now_s();
+  write_job(workspace, *record);
+}
+
+void settle_run(const fs::path& run_folder, const JobRecord& job, const BatchState& state) {
+  if (job_of(run_folder) == job.name) set_job_of(run_folder, "");
+  const State now = read_status(run_folder).state;
+  if (now == State::kDone || now == State::kFailed || is_held(run_folder)) return;
+  if (const int64_t number = last_attempt(run_folder); number > 0) {
+    const auto known = read_end(attempt_folder(run_folder, number));
+    settle_attempt(run_folder, number, told(known, job, state), retries_of(run_folder));
+    return;
+  }
+  const bool was_started = state.outcome == Outcome::kDone || goes_on(state.outcome) ||
+                           state.phase == BatchState::Phase::kUnknown;
+  if (was_started) return;
+  AttemptEnd end = told(std::nullopt, job, state);
+  end.cause = fmt::format("job {} ended before the run began: {}", job.id, in_words(state));
+  const fs::path folder = next_attempt(run_folder);
+  settle_attempt(run_folder, last_attempt(run_folder), end, retries_of(run_folder));
+}
+
+std::vector<JobNews> settle(const Workspace& workspace) {
+  std::vector<JobNews> out;
+  if (!fs::exists(workspace.root / "jobs")) return out;
+  const FileLock turn = jobs_turn(workspace);
+  std::map<std::string, std::vector<JobRecord>> by_launcher;
+  for (auto& job : open_jobs(workspace))
+    by_launcher[job.launcher].push_back(std::move(job));
+  for (auto& [name, jobs] : by_launcher) {
+    const auto queue = make_part<Launcher>(Value{{"use", name}})->queue();
+    if (!queue) continue;
+    std::map<std::string, std::string> asked;
+    for (const auto& job : jobs)
+      asked[job.name] = job.id;
+    const auto states = queue->poll(asked);
+    for (auto& job : jobs) {
+      const auto found = states.find(job.name);
+      const BatchState state = found == states.end() ? BatchState{} : found->second;
+      if (std::string text = take_in(workspace, job, state); !text.empty())
+        out.push_back({job.name, std::move(text)});
+    }
+  }
+  return out;
+}
+
+size_t cancel_jobs(const Workspace& workspace, const std::set<fs::path>& run_folders) {
+  const FileLock turn = jobs_turn(workspace);
+  size_t out = 0;
+  for (const auto& job : open_jobs(workspace)) {
+    const auto is_over = [&](const fs::path& run) {
+      const fs::path folder = workspace.root / run;
+      const State state = read_status(folder).state;
+      return run_folders.contains(folder) || state == State::kDone || state == State::kFailed;
+    };
+    const bool is_asked = std::any_of(job.runs.begin(), job.runs.end(), [&](const fs::path& run) {
+      return run_folders.contains(workspace.root / run);
+    });
+    if (job.id.empty() || !is_asked || !std::all_of(job.runs.begin(), job.runs.end(), is_over))
+      continue;
+    const auto queue = make_part<Launcher>(Value{{"use", job.launcher}})->queue();
+    if (!queue) continue;
+    queue->cancel(job.id);
+    ++out;
+  }
+  return out;
+}
+
+}  // namespace xp

@@ -1,0 +1,151 @@
+// Points to folders.
+#include "engine/run/work.h"
+
+#include "engine/base/error.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace xp {
+namespace {
+
+// What a run's worker reads: the sections that its id depends on, and where those came from.
+Value run_spec(const Point& point, bool evaluates) {
+  Value spec = point.settings().whole();
+  if (!evaluates) spec.erase("eval");
+  spec["corpus_id"] = point.corpus_id;
+  spec["training_id"] = point.training_id;
+  if (evaluates) spec["evaluation_id"] = point.evaluation_id;
+  return spec;
+}
+
+// Distinct ids in the order of the plan, numbered from 1.
+std::map<std::string, size_t> positions(const Plan& plan, std::string Point::*id) {
+  std::map<std::string, size_t> out;
+  for (const auto& point : plan.points)
+    out.try_emplace(point.*id, out.size() + 1);
+  return out;
+}
+
+/// Makes the work of one plan.
+class List {
+ public:
+  List(const Plan& plan, const Workspace& workspace, const fs::path& engine)
+      : workspace_(workspace),
+        engine_(engine),
+        trainings_(positions(plan, &Point::training_id)),
+        evaluations_(positions(plan, &Point::evaluation_id)) {}
+
+  Work training(const Point& point) const {
+    Work out;
+    out.title = title("train", trainings_, point.training_id, point);
+    out.unit = "updates";
+    out.name = point.name;
+    out.folder = workspace_.training(point.training_id);
+    out.command = command("train", out.folder, point);
+    out.spec = run_spec(point, false);
+    return out;
+  }
+
+  Work evaluation(const Point& point) const {
+    Work out;
+    out.title = title("evaluate", evaluations_, point.evaluation_id, point);
+    out.unit = "sentences";
+    out.name = point.name;
+    out.folder = workspace_.evaluation(point.evaluation_id);
+    out.command = command("evaluate", out.folder, point);
+    out.command.insert(out.command.end(),
+                       {"--training", workspace_.training(point.training_id).string()});
+    out.spec = run_spec(point, true);
+    return out;
+  }
+
+ private:
+  static std::string title(const char* verb, const std::map<std::string, size_t>& positions,
+                           const std::string& id, const Point& point) {
+    return fmt::format("{} {}/{} {}", verb, positions.at(id), positions.size(), point.name);
+  }
+  std::vector<std::string> command(const char* verb, const fs::path& folder,
+                                   const Point& point) const {
+    return {engine_.string(),
+            verb,
+            folder.string(),
+            "--corpus",
+            workspace_.corpus(point.corpus_id).string(),
+            "--device",
+            point.settings().at("launch").value("device", "auto")};
+  }
+
+  const Workspace& workspace_;
+  const fs::path& engine_;
+  std::map<std::string, size_t> trainings_, evaluations_;
+};
+
+}  // namespace
+
+std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs::path& engine,
+                          const std::set<std::string>& only) {
+  const List list(plan, workspace, engine);
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<const Point*>> evaluations;
+  for (const auto& point : plan.points) {
+    if (point.training_id == "?" || point.state == PointState::kDone) continue;
+    if (!only.empty() && !only.contains(point.evaluation_id) && !only.contains(point.training_id))
+      continue;
+    auto& mine = evaluations[point.training_id];
+    if (mine.empty()) order.push_back(point.training_id);
+    mine.push_back(&point);
+  }
+  std::vector<Work> out;
+  for (const auto& id : order) {
+    const auto& mine = evaluations.at(id);
+    const bool is_trained = mine.front()->training == State::kDone;
+    const size_t training = out.size();
+    if (!is_trained) out.push_back(list.training(*mine.front()));
+    std::set<std::string> seen;
+    for (const Point* point : mine) {
+      if (point->evaluation == State::kDone || !seen.insert(point->evaluation_id).second) continue;
+      out.push_back(list.evaluation(*point));
+      if (!is_trained) out.back().training = training;
+    }
+  }
+  return out;
+}
+
+Value to_json(const std::vector<Work>& work) {
+  Value list = Value::array();
+  for (const auto& one : work) {
+    list.push_back({{"title", one.title},
+                    {"unit", one.unit},
+                    {"name", one.name},
+                    {"folder", one.folder.string()},
+                    {"command", one.command},
+                    {"spec", one.spec},
+                    {"training", one.training ? Value(*one.training) : Value(nullptr)}});
+  }
+  return list;
+}
+
+std::vector<Work> work_from(const Value& value) {
+  try {
+    std::vector<Work> out;
+    for (const auto& item : value) {
+      Work& one = out.emplace_back();
+      one.title = item.at("title");
+      one.unit = item.at("unit");
+      one.name = item.at("name");
+      one.folder = item.at("folder").get<std::string>();
+      one.command = item.at("command").get<std::vector<std::string>>();
+      one.spec = item.at("spec");
+      if (!item.at("training").is_null()) one.training = item["training"].get<size_t>();
+      if (one.training && *one.training + 1 >= out.size())
+        machine_error("the list of work is damaged: an evaluation comes before its training");
+    }
+    return out;
+  } catch (const Value::exception& error) {
+    machine_error("the list of work is damaged: {}", error.what());
+  }
+}
+
+}  // namespace xp

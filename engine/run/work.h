@@ -1,0 +1,38 @@
+// The runs of a plan as work: a folder to fill each, with everything that filling it takes.
+#pragma once
+
+#include "engine/plan/plan.h"
+#include "results/workspace.h"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// One folder to fill: a training, or an evaluation of one. Knows nothing of the plan, so that it
+/// can be written down and done elsewhere.
+struct Work {
+  std::string title;  ///< "train 2/3 exchange=gshard"
+  std::string unit;   ///< what the progress counts
+  std::string name;   ///< of the first point concerned
+  fs::path folder;
+  std::vector<std::string> command;  ///< of each rank, without `--attempt K`
+  Value spec;                        ///< the folder's spec.toml
+  std::optional<size_t> training;    ///< an evaluation's training, where that is in the list too
+  const Value& launch() const { return spec.at("launch"); }
+};
+
+/// What is not done: each training directly followed by its evaluations, in the order of the plan.
+/// Points without a known corpus are left out; `only`, unless empty, names the ids of the runs
+/// wanted (a training comes along with its evaluation). `engine`: the program whose ranks work.
+std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs::path& engine,
+                          const std::set<std::string>& only);
+
+/// For a file that another process reads.
+Value to_json(const std::vector<Work>& work);
+/// Raises kMachine where it is not what `to_json` made.
+std::vector<Work> work_from(const Value& value);
+
+}  // namespace xp

@@ -1,0 +1,61 @@
+// What is tried before a long run: the ranks meet, exchange rows and compare what arrived, agree on
+// the time and can write.
+#include "engine/base/error.h"
+#include "engine/base/file.h"
+#include "engine/worker/rank.h"
+#include "results/workspace.h"
+
+#include <torch/types.h>
+
+#include <cmath>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+constexpr int64_t kRows = 64, kColumns = 256;
+constexpr double kMostSkew_s = 60;
+
+// Every rank sends every other one rows that say who sent them to whom.
+void exchange(Group& world) {
+  const int64_t size = world.size();
+  auto rows = torch::empty({size * kRows, kColumns});
+  for (int64_t to = 0; to < size; ++to)
+    rows.narrow(0, to * kRows, kRows).fill_(static_cast<double>(world.rank() * size + to));
+  const std::vector<int64_t> counts(static_cast<size_t>(size), kRows);
+  const auto got = world.all_to_all(rows, counts, counts);
+  for (int64_t from = 0; from < size; ++from) {
+    const auto part = got.narrow(0, from * kRows, kRows);
+    const auto expected = static_cast<float>(from * size + world.rank());
+    if (part.eq(expected).all().item<bool>()) continue;
+    machine_error("rows from rank {} to rank {} arrived changed; look at the network between them",
+                  from, world.rank());
+  }
+}
+
+void compare_clocks(Group& world) {
+  const auto mine = torch::full({1}, static_cast<int64_t>(now_s()), torch::kLong);
+  const auto all = world.all_gather(mine).flatten();
+  const auto spread = static_cast<double>((all.max() - all.min()).item<int64_t>());
+  if (spread <= kMostSkew_s) return;
+  machine_error(
+      "the clocks of ranks {} and {} differ by {:.0f} s; heartbeats and files need them right: set "
+      "them (chrony, ntp)",
+      all.argmin().item<int64_t>(), all.argmax().item<int64_t>(), spread);
+}
+
+}  // namespace
+
+int check_command(const WorkerArguments& arguments) {
+  check_device(arguments.device);
+  const Groups groups = join_groups();
+  Group& world = *groups.world;
+  exchange(world);
+  compare_clocks(world);
+  write_atomic(arguments.folder / fmt::format("written-by-{}", world.rank()), "x\n");
+  world.barrier();
+  fmt::print("rank {} of {} is well\n", world.rank(), world.size());
+  return 0;
+}
+
+}  // namespace xp
