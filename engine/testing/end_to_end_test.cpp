@@ -1,17 +1,8 @@
 // The two programs as a user has them: one command to a table, nothing to do the second time, kill
 // -9 and go on.
-#include "engine/base/file.h"
-#include "engine/base/process.h"
-#include "engine/base/value.h"
-#include "results/workspace.h"
+#include "engine/testing/user.h"
 
 #include <catch2/catch_test_macros.hpp>
-
-#include <csignal>
-#include <fstream>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
 
@@ -19,80 +10,13 @@ namespace {
 
 constexpr const char* kSmoke = "experiments/smoke.toml";
 
-fs::path build_folder() {
-  return fs::read_symlink("/proc/self/exe").parent_path().parent_path();
+// Starts `xp run`, waits until `ready`, and kills it without warning.
+void kill_run_when(const User& user, const std::function<bool()>& ready) {
+  Background run(user.command({"run", kSmoke}));
+  while (!ready() && !run.look())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  run.kill(SIGKILL);
 }
-
-// `xp` in the source folder on a workspace of its own.
-struct User {
-  TempFolder folder;
-  fs::path workspace = folder.path() / "ws";
-
-  User() {
-    if (!fs::exists(build_folder() / "xp-engine")) SKIP("built without xp-engine");
-  }
-  std::vector<std::string> command(const std::vector<std::string>& words) const {
-    std::vector<std::string> out = {(build_folder() / "xp").string()};
-    out.insert(out.end(), words.begin(), words.end());
-    out.insert(out.end(), {"--workspace", workspace.string()});
-    return out;
-  }
-  Finished xp(const std::vector<std::string>& words) const { return run_program(command(words)); }
-
-  // Every figure that must not depend on when a run was interrupted: scores, losses, bytes; not
-  // times.
-  Value figures() const {
-    Value out = Value::object();
-    for (const char* kind : {"trainings", "evaluations"}) {
-      for (const auto& entry : fs::directory_iterator(workspace / kind)) {
-        const Status status = read_status(entry.path());
-        REQUIRE(status.state == State::kDone);
-        for (const auto& [name, value] : status.summary.items()) {
-          const bool timed =
-              name.ends_with("seconds") || name.ends_with("_ms") || name.ends_with("per_second");
-          if (!timed) out[entry.path().filename().string()][name] = value;
-        }
-      }
-    }
-    return out;
-  }
-
-  size_t count(const std::function<bool(const std::string& name)>& counts) const {
-    size_t found = 0;
-    if (!fs::exists(workspace)) return 0;
-    std::error_code gone;  // files come and go while a run works
-    for (fs::recursive_directory_iterator at(workspace, gone), end; at != end; at.increment(gone)) {
-      if (counts(at->path().filename().string())) ++found;
-    }
-    return found;
-  }
-  size_t num_files(const std::string& beginning) const {
-    return count([&](const std::string& name) { return name.starts_with(beginning); });
-  }
-  size_t num_half_written() const {
-    return count([](const std::string& name) { return name.ends_with(".new"); });
-  }
-
-  // Starts `xp run`, waits until `ready`, and kills it without warning.
-  void kill_run_when(const std::function<bool()>& ready) const {
-    const auto words = command({"run", kSmoke});
-    std::vector<char*> arguments;
-    for (const auto& word : words)
-      arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      std::freopen("/dev/null", "w", stdout);
-      std::freopen("/dev/null", "w", stderr);
-      ::execv(arguments[0], arguments.data());
-      ::_exit(127);
-    }
-    while (!ready() && ::waitpid(child, nullptr, WNOHANG) == 0)
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    ::kill(child, SIGKILL);
-    ::waitpid(child, nullptr, 0);
-  }
-};
 
 }  // namespace
 
@@ -154,10 +78,11 @@ TEST_CASE("a run killed without warning goes on and ends with the same figures",
   const User calm, harried;
   REQUIRE(calm.xp({"run", kSmoke}).exit_code == 0);
   // Once in the first training, once in the second.
-  harried.kill_run_when([&] { return harried.num_files("update-") > 0; });
+  kill_run_when(harried, [&] { return harried.num_files("update-") > 0; });
   CHECK(harried.num_files("scores.json") == 0);
-  harried.kill_run_when(
-      [&] { return harried.num_files("scores.json") > 0 && harried.num_files("update-") > 1; });
+  kill_run_when(harried, [&] {
+    return harried.num_files("scores.json") > 0 && harried.num_files("update-") > 1;
+  });
   CHECK(harried.num_files("scores.json") == 1);
   const Finished rest = harried.xp({"run", kSmoke});
   INFO(rest.errors);
