@@ -1,12 +1,14 @@
-// Unpacks with the program tar and with zlib.
+// What lies in downloads/unpacked, made once of an archive or a compressed file.
 #include "engine/data/archive.h"
 
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
-#include "engine/base/process.h"
+#include "engine/base/progress.h"
 #include "engine/base/text.h"
+#include "engine/data/archive_reader.h"
 #include "engine/data/fetch.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -17,46 +19,93 @@
 namespace xp {
 namespace {
 
-// Text shrinks to about a quarter; ten times is what the best case of these formats needs.
-constexpr uint64_t kGrowth = 10;
+// Text shrinks to a quarter, at best to a hundredth. What grows more, and much, is no text.
+constexpr uint64_t kMostGrowth = 200, kHarmlessBytes = uint64_t{1} << 30;
+constexpr size_t kMostMembers = 1'000'000;
 
-void refuse_odd_members(const fs::path& folder, const fs::path& archive) {
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    const auto status = entry.symlink_status();
-    if (fs::is_directory(status) || fs::is_regular_file(status)) continue;
-    user_error(
-        "archive '{}' holds '{}', which is neither a file nor a folder; pack it without links",
-        archive.string(), fs::relative(entry.path(), folder).string());
+// Files below `folder`, written from the members of `archive`.
+class Unpacking {
+ public:
+  Unpacking(const fs::path& archive, const fs::path& folder)
+      : archive_(archive),
+        folder_(folder),
+        most_bytes_(std::max(kHarmlessBytes, kMostGrowth * fs::file_size(archive))),
+        progress_("unpacking " + archive.filename().string(), 0, "bytes") {}
+
+  void add_folder(const ArchiveMember& member) {
+    std::error_code code;
+    fs::create_directories(folder_ / member.name, code);
+    if (code) cannot_write(member.name, code.value());
   }
-}
+
+  void add_file(ArchiveReader& reader, const ArchiveMember& member) {
+    require_room(member.bytes);
+    const fs::path path = folder_ / member.name;
+    std::error_code code;
+    fs::create_directories(path.parent_path(), code);
+    if (code) cannot_write(member.name, code.value());
+    errno = 0;
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    if (!out) cannot_write(member.name, errno);
+    reader.read([&](std::string_view piece) {
+      require_sane(num_bytes_ += piece.size());
+      out << piece;
+      if (!out) cannot_write(member.name, errno);
+      progress_.update(static_cast<int64_t>(num_bytes_));
+    });
+    out.close();
+    if (!out) cannot_write(member.name, errno);
+  }
+
+ private:
+  // What a member says about its size is believed where it is too much already.
+  void require_room(uint64_t bytes) const {
+    require_sane(bytes > most_bytes_ ? bytes : num_bytes_ + bytes);
+    const uint64_t free = free_bytes(folder_);
+    if (free >= bytes) return;
+    machine_error("unpacking '{}' needs {} and '{}' has {} free; make room", archive_.string(),
+                  human_bytes(static_cast<double>(bytes)), folder_.parent_path().string(),
+                  human_bytes(static_cast<double>(free)));
+  }
+
+  void require_sane(uint64_t bytes) const {
+    if (bytes <= most_bytes_) return;
+    user_error("archive '{}' would grow to more than {}; it is made to fill a disk, or no text",
+               archive_.string(), human_bytes(static_cast<double>(most_bytes_)));
+  }
+
+  [[noreturn]] void cannot_write(const std::string& name, int code) const {
+    for (const int odd : {ENAMETOOLONG, ENOTDIR, EISDIR, EEXIST, EINVAL, EILSEQ}) {
+      if (code != odd) continue;
+      user_error("archive '{}' holds '{}', which cannot be unpacked: {}", archive_.string(), name,
+                 std::strerror(code));
+    }
+    machine_error("unpacking '{}': writing '{}': {}", archive_.string(), name, std::strerror(code));
+  }
+
+  const fs::path &archive_, &folder_;
+  uint64_t most_bytes_, num_bytes_ = 0;
+  Progress progress_;
+};
 
 void unpack(const fs::path& archive, const fs::path& folder,
             const std::vector<std::string>& members) {
-  const auto needed = fs::file_size(archive) * kGrowth;
-  if (free_bytes(folder) < needed) {
-    machine_error("unpacking '{}' may take {} and '{}' has {} free", archive.string(),
-                  human_bytes(static_cast<double>(needed)), folder.parent_path().string(),
-                  human_bytes(static_cast<double>(free_bytes(folder))));
+  ArchiveReader reader(archive);
+  Unpacking unpacking(archive, folder);
+  std::vector<std::string> missing = members;
+  size_t count = 0;
+  while (const auto member = reader.next()) {
+    if (++count > kMostMembers)
+      user_error("archive '{}' holds more than {} files; pack them as fewer", archive.string(),
+                 kMostMembers);
+    const bool wanted = members.empty() || std::erase(missing, member->name) > 0;
+    if (member->is_folder) {
+      if (members.empty()) unpacking.add_folder(*member);
+    } else if (wanted) {
+      unpacking.add_file(reader, *member);
+    }
   }
-  if (find_program("tar").empty()) {
-    machine_error("'{}' cannot be unpacked: the program 'tar' is not installed", archive.string());
-  }
-  std::vector<std::string> command = {"tar",
-                                      "--extract",
-                                      "--no-same-owner",
-                                      "--no-same-permissions",
-                                      "--file",
-                                      fs::absolute(archive).string(),
-                                      "--directory",
-                                      fs::absolute(folder).string(),
-                                      "--"};
-  command.insert(command.end(), members.begin(), members.end());
-  const Finished done = run_program(command);
-  if (done.exit_code != 0) {
-    const auto lines = split(trim(done.errors), '\n');
-    user_error("archive '{}' cannot be unpacked: {}", archive.string(), lines.front());
-  }
-  refuse_odd_members(folder, archive);
+  if (!missing.empty()) user_error("archive '{}' has no '{}'", archive.string(), missing.front());
 }
 
 // Hands the content of a gzip file on in pieces.
@@ -118,6 +167,14 @@ fs::path unpacked_archive(const CorpusPlace& place, const fs::path& archive,
   return found.size() == 1 && fs::is_directory(found[0]) ? found[0] : folder;
 }
 
+std::vector<std::string> archive_files(const fs::path& archive) {
+  ArchiveReader reader(archive);
+  std::vector<std::string> out;
+  while (const auto member = reader.next())
+    if (!member->is_folder) out.push_back(member->name);
+  return out;
+}
+
 std::string gunzipped(const fs::path& file) {
   std::string out;
   gunzip(file, [&](std::string_view piece) { out += piece; });
@@ -130,7 +187,11 @@ fs::path uncompressed(const CorpusPlace& place, const fs::path& file) {
   return made_once(place, file, "",
                    [&](const fs::path& fresh) {
                      std::ofstream out(fresh / name, std::ios::binary);
-                     gunzip(file, [&](std::string_view piece) { out << piece; });
+                     gunzip(file, [&](std::string_view piece) {
+                       out << piece;
+                       if (!out)
+                         machine_error("unpacking '{}': {}", file.string(), std::strerror(errno));
+                     });
                      out.close();
                      if (!out)
                        machine_error("unpacking '{}': {}", file.string(), std::strerror(errno));

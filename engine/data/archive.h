@@ -16,15 +16,19 @@ std::filesystem::path find_archive(const CorpusPlace& place, const std::string& 
 /// What blocks a corpus whose archive was not found; see CorpusInputs::missing.
 std::string archive_is_missing(const std::string& name);
 
-/// The folder of an archive's content (.tar, .tar.gz, .tgz, .tar.xz, .tar.zst), unpacked with `tar`
-/// into `downloads`/unpacked if it is not yet; where the archive holds a single folder, that
-/// folder. With `members`, only these, and the folder is the archive's top. Unpacked as a whole or
-/// not at all. Raises kUser where the archive is truncated or damaged, lacks a member, or holds
-/// links or names that lead out of it; kMachine where there is no space or no `tar`. Needs
-/// `place.may_fetch`.
+/// The folder of an archive's content (tar, also compressed by gzip, bzip2, xz or zstd, or zip;
+/// told by its bytes), unpacked into `downloads`/unpacked if it is not yet; where the archive holds
+/// a single folder, that folder. With `members`, only these files, and the folder is the archive's
+/// top. Unpacked as a whole or not at all. Raises kUser where the archive is truncated or damaged,
+/// lacks a member, holds links, names that lead out of it, or what is made to fill a disk: more
+/// than 1 GiB and 200 times the archive, or over a million members. Raises kMachine where there is
+/// no space. Needs `place.may_fetch`.
 std::filesystem::path unpacked_archive(const CorpusPlace& place,
                                        const std::filesystem::path& archive,
                                        const std::vector<std::string>& members = {});
+
+/// The names of the files in an archive, in its order. Reads it to its end; raises as above.
+std::vector<std::string> archive_files(const std::filesystem::path& archive);
 
 /// The bytes of a gzip file. Raises kUser where it is truncated or damaged.
 std::string gunzipped(const std::filesystem::path& file);

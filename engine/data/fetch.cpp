@@ -182,7 +182,7 @@ fs::path fetch(const CorpusPlace& place, const RemoteFile& file) {
 
 fs::path mirror_archive(const CorpusPlace& place, const std::string& kind) {
   if (place.mirror.empty()) return {};
-  for (const char* ending : {".tar.xz", ".tar.gz", ".tar.zst"}) {
+  for (const char* ending : {".tar.xz", ".tar.gz", ".tar.zst", ".zip"}) {
     std::error_code code;
     const fs::path path = place.mirror / (kind + ending);
     if (fs::is_regular_file(path, code)) return path;

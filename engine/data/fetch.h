@@ -35,7 +35,8 @@ std::filesystem::path find_local(const CorpusPlace& place, const RemoteFile& fil
 /// `place.may_fetch`.
 std::filesystem::path fetch(const CorpusPlace& place, const RemoteFile& file);
 
-/// The archive `KIND.tar.xz`, `.tar.gz` or `.tar.zst` in the mirror; empty where there is none.
+/// The archive `KIND.tar.xz`, `.tar.gz`, `.tar.zst` or `.zip` in the mirror; empty where there is
+/// none.
 std::filesystem::path mirror_archive(const CorpusPlace& place, const std::string& kind);
 
 }  // namespace xp

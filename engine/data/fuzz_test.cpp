@@ -74,24 +74,32 @@ FuzzTarget idx() {
           512};
 }
 
+void unpack(const std::string& bytes) {
+  fs::remove_all(work() / "archive");
+  fs::create_directories(work() / "archive");
+  put(work() / "archive" / "a", bytes);
+  CorpusPlace place;
+  place.downloads = work() / "archive" / "downloads";
+  place.may_fetch = true;
+  refused_or_read([&] { unpacked_archive(place, work() / "archive" / "a"); });
+  for (const auto& entry : fs::directory_iterator(work())) {
+    const std::string name = entry.path().filename().string();
+    if (name != "archive" && !name.starts_with("a."))
+      throw std::logic_error("an archive wrote outside of its folder: " + name);
+  }
+}
+
 FuzzTarget tar() {
-  return {"tar",
-          "engine/data/fuzz/tar",
-          {"ustar", "../", "/etc/", "00000000644"},
-          [](const std::string& text) {
-            fs::remove_all(work() / "tar");
-            write_atomic(work() / "tar" / "a.tar", text);
-            CorpusPlace place;
-            place.downloads = work() / "tar" / "downloads";
-            place.may_fetch = true;
-            refused_or_read([&] { unpacked_archive(place, work() / "tar" / "a.tar"); });
-            for (const auto& entry : fs::directory_iterator(work())) {
-              const std::string name = entry.path().filename().string();
-              if (name != "tar" && !name.starts_with("a."))
-                throw std::logic_error("an archive wrote outside of its folder: " + name);
-            }
-          },
-          3072};
+  return {"tar", "engine/data/fuzz/tar", {"ustar", "../", "/etc/", "00000000644"}, &unpack, 3072};
+}
+
+FuzzTarget zip() {
+  return {"zip",
+          "engine/data/fuzz/zip",
+          {"PK\3\4", "PK\1\2", "PK\5\6", "PK\6\6", "PK\6\7", "../", "\xff\xff\xff\xff",
+           std::string("\1\0\x10\0", 4), std::string("\x08\0", 2)},
+          &unpack,
+          1024};
 }
 
 TEST_CASE("the reader of TMX survives any bytes") {
@@ -103,8 +111,11 @@ TEST_CASE("the reader of gettext catalogs survives any bytes") {
 TEST_CASE("the reader of fairseq's index survives any bytes") {
   fuzz(idx(), kSmokeSeconds);
 }
-TEST_CASE("unpacking survives any bytes and stays in its folder") {
+TEST_CASE("unpacking a tar survives any bytes and stays in its folder") {
   fuzz(tar(), kSmokeSeconds);
+}
+TEST_CASE("unpacking a zip survives any bytes and stays in its folder") {
+  fuzz(zip(), kSmokeSeconds);
 }
 TEST_CASE("the reader of TMX survives any bytes for long", "[.][fuzz]") {
   fuzz(tmx(), kFuzzSeconds);
@@ -115,8 +126,11 @@ TEST_CASE("the reader of gettext catalogs survives any bytes for long", "[.][fuz
 TEST_CASE("the reader of fairseq's index survives any bytes for long", "[.][fuzz]") {
   fuzz(idx(), kFuzzSeconds);
 }
-TEST_CASE("unpacking survives any bytes for long and stays in its folder", "[.][fuzz]") {
+TEST_CASE("unpacking a tar survives any bytes for long and stays in its folder", "[.][fuzz]") {
   fuzz(tar(), kFuzzSeconds);
+}
+TEST_CASE("unpacking a zip survives any bytes for long and stays in its folder", "[.][fuzz]") {
+  fuzz(zip(), kFuzzSeconds);
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ struct TextFiles {
   void describe(auto& field) {
     field("path", path, "the folder of the files, relative to the spec", any(), Scope::kNone);
     field("archive", archive,
-          "an archive of the folder (.tar.xz, .tar.gz, .tar.zst), beside the spec or in the mirror",
+          "an archive of the folder (.tar.xz, .tar.gz, .tar.zst, .zip), beside the spec or in the "
+          "mirror",
           any(), Scope::kNone);
     field("train", train, "stem of the training files");
     field("valid", valid, "stem of the validation files; empty = none");

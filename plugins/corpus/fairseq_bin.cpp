@@ -19,10 +19,11 @@ struct FairseqBin final : Corpus {
 
     void describe(auto& field) {
       field("path", path, "the folder of the files, relative to the spec", any(), Scope::kNone);
-      field("archive", archive,
-            "an archive of the folder (.tar.xz, .tar.gz, .tar.zst), beside the spec or in the "
-            "mirror",
-            any(), Scope::kNone);
+      field(
+          "archive", archive,
+          "an archive of the folder (.tar.xz, .tar.gz, .tar.zst, .zip), beside the spec or in the "
+          "mirror",
+          any(), Scope::kNone);
       field("joins", joins,
             "how pieces become text: SentencePiece's mark, \"@@\" (subword-nmt) or spaces",
             one_of({"none", "sentencepiece", "@@"}));

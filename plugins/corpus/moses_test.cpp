@@ -118,6 +118,22 @@ TEST_CASE_METHOD(MosesTest, "an archive is found beside the spec or in the mirro
       "has it");
 }
 
+TEST_CASE_METHOD(MosesTest, "a zip as OPUS publishes it is read") {
+  const std::string zip = "Tatoeba.en-fr";
+  for (const char* language : {".en", ".fr"})
+    put("OPUS/" + zip + language, read_file(path(std::string("train") + language)));
+  put("OPUS/README", "Corpus Name: Tatoeba\n");
+  // tar --auto-compress knows no zip; Python is here wherever this is built.
+  REQUIRE(run_program({"python3", "-m", "zipfile", "-c", "../../en-fr.txt.zip", "README",
+                       zip + ".en", zip + ".fr"},
+                      path("OPUS"))
+              .exit_code == 0);
+  settings = {
+      {"use", "moses"}, {"archive", "en-fr.txt.zip"}, {"train", zip}, {"valid", ""}, {"test", ""}};
+  CHECK(inputs().missing.empty());
+  CHECK(read() == "train:one=un train:two=deux ");
+}
+
 TEST_CASE_METHOD(MosesTest, "a damaged archive is refused and leaves nothing") {
   pack(folder.path() / "x.tar.gz");
   const std::string whole = read_file(folder.path() / "x.tar.gz");
@@ -139,6 +155,24 @@ TEST_CASE_METHOD(MosesTest, "files or an archive, one of them must be named") {
   settings.erase("path");
   CHECK_THROWS_MATCHES(read(), Error,
                        Message("[corpus] of kind 'moses' needs 'path' or 'archive', and not both"));
+}
+
+TEST_CASE_METHOD(MosesTest, "lines of 10 MB, of words or without any, are left out and counted") {
+  std::string source, target, words;
+  for (int i = 0; i < 300; ++i) {
+    source += fmt::format("sentence {} of the text\n", i * 37);
+    target += fmt::format("la phrase {} du texte\n", i * 37);
+  }
+  while (words.size() < 10'000'000)
+    words += "word " + std::to_string(words.size()) + " ";
+  put("train.en", source + words + "\none\n" + std::string(10'000'000, 'x') + "\n");
+  put("train.fr", target + "un\n" + words + "\ndeux\n");
+  settings["vocabulary"] = {{"use", "sentencepiece"}, {"size", 60}};
+  const fs::path made = folder.path() / "corpora" / "c";
+  prepare_corpus(settings, place, made);
+  const auto corpus = open_corpus(made);
+  CHECK(corpus.tokens("train", {"en", "fr"}, Side::kTarget).size() == 300);
+  CHECK(corpus.stats()["train"]["en-fr"]["dropped"]["longer than max_length"] == 3);
 }
 
 TEST_CASE_METHOD(MosesTest, "a corpus is prepared from files to tokens and back") {

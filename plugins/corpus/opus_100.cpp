@@ -2,7 +2,6 @@
 // Source: Zhang et al. 2020, "Improving Massively Multilingual Neural Machine Translation and
 // Zero-Shot Translation", https://arxiv.org/abs/2004.11867.
 #include "engine/base/file.h"
-#include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "engine/data/aligned_text.h"
 #include "engine/data/archive.h"
@@ -206,14 +205,8 @@ struct Opus100 final : Corpus {
            fs::recursive_directory_iterator(place.spec_folder / config.path, code))
         add(entry.path());
     } else if (const fs::path found = archive(place); !found.empty()) {
-      const Finished listed =
-          run_program({"tar", "--list", "--file", fs::absolute(found).string()});
-      if (listed.exit_code != 0) {
-        user_error("archive '{}' cannot be read: {}", found.string(),
-                   split(trim(listed.errors), '\n').front());
-      }
-      for (const auto& line : split(listed.output, '\n'))
-        add(line);
+      for (const auto& name : archive_files(found))
+        add(name);
     }
     return out;
   }

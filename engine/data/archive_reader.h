@@ -1,0 +1,43 @@
+// The members of a tar or zip archive, one after the other, whoever packed it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace xp {
+
+struct ArchiveMember {
+  std::string name;  ///< below the archive's top, with "/" between parts; never leads out of it
+  bool is_folder = false;
+  uint64_t bytes = 0;  ///< as the archive says; content may differ where it lies
+};
+
+/// Reads tar (plain, or compressed by gzip, bzip2, xz or zstd) and zip, told by their bytes.
+class ArchiveReader {
+ public:
+  /// Raises kUser where the file cannot be read or is no such archive.
+  explicit ArchiveReader(const std::filesystem::path& file);
+  ~ArchiveReader();
+  ArchiveReader(const ArchiveReader&) = delete;
+  ArchiveReader& operator=(const ArchiveReader&) = delete;
+
+  /// The next member, nothing behind the last. Raises kUser where the archive is truncated or
+  /// damaged, or the member is neither a file nor a folder or its name leads out of the archive.
+  std::optional<ArchiveMember> next();
+
+  /// Hands the content of the member that `next` returned on in pieces. Raises kUser where it is
+  /// damaged.
+  void read(const std::function<void(std::string_view)>& take);
+
+ private:
+  struct Source;
+  [[noreturn]] void damaged() const;
+  std::unique_ptr<Source> source_;
+};
+
+}  // namespace xp
