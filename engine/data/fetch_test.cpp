@@ -57,6 +57,19 @@ TEST_CASE_METHOD(FetchTest, "other bytes than declared are not kept") {
   CHECK_FALSE(fs::exists(place.downloads / "a.txt.part"));
 }
 
+TEST_CASE_METHOD(FetchTest, "a file that lies here under the name but has other bytes is named") {
+  write_atomic(place.mirror / "a.txt", "Hello\n");
+  CHECK_THROWS_MATCHES(fetch(place, file), Error,
+                       Message("'" + (place.mirror / "a.txt").string() + "' is not the file of " +
+                               file.addresses[0] + ": its SHA-256 is " + sha256("Hello\n") +
+                               " and should be " + sha256("hello\n") + "; delete or replace it"));
+  write_atomic(place.mirror / "a.txt", "hell");
+  CHECK_THROWS_MATCHES(
+      fetch(place, file), Error,
+      Message("'" + (place.mirror / "a.txt").string() + "' is not the file of " +
+              file.addresses[0] + ": it has 4 bytes and should have 6; delete or replace it"));
+}
+
 TEST_CASE_METHOD(FetchTest, "a file that cannot be had is named with address, size and folder") {
   fs::remove_all(folder.path() / "upstream");
   try {

@@ -2,9 +2,11 @@
 #include "engine/data/prepare.h"
 
 #include "engine/base/text.h"
+#include "engine/testing/file_size_limit.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -17,6 +19,7 @@
 namespace xp {
 namespace {
 
+using Catch::Matchers::EndsWith;
 using Catch::Matchers::Message;
 
 struct Line {
@@ -24,6 +27,7 @@ struct Line {
 };
 std::vector<Line> lines;       // what the corpus `table` consists of
 bool dies_while_read = false;  // or how it ends
+fs::path read_marks;           // a file that gets a byte each time it is read
 
 struct TableCorpus final : Corpus {
   struct Config {
@@ -47,6 +51,7 @@ struct TableCorpus final : Corpus {
   }
   void read(const CorpusPlace&, const Direction&, const PairSink& sink,
             const DropSink& dropped) const override {
+    if (!read_marks.empty()) append_file(read_marks, ".");
     for (const auto& line : lines)
       sink(line.subset, line.source, line.target);
     dropped("train", "too odd", 3);
@@ -97,6 +102,8 @@ struct WordTokenizer final : Tokenizer {
 XP_REGISTER(Corpus, TableCorpus, "table", "pairs of this test");
 XP_REGISTER(Tokenizer, WordTokenizer, "words", "words as they are");
 
+const Direction kEnFr{"en", "fr"};
+
 struct PrepareTest {
   TempFolder folder;
   fs::path corpus = folder.path() / "corpora" / "0123456789abcdef";
@@ -104,6 +111,7 @@ struct PrepareTest {
 
   explicit PrepareTest() {
     dies_while_read = false;
+    read_marks.clear();
     lines = {{"train", "a b", "x y"}, {"train", "b", "y"}, {"valid", "b c", "y z"}};
   }
   PreparedCorpus prepared() const {
@@ -116,6 +124,29 @@ struct PrepareTest {
       out.push_back(file.sentence(i));
     return out;
   }
+  static void use_many_lines() {
+    for (int i = 0; i < 20'000; ++i) {
+      const std::string word = {static_cast<char>('a' + i % 26),
+                                static_cast<char>('a' + i / 26 % 26)};
+      lines.push_back({"train", word + " " + std::to_string(i % 7) + word, word + " y"});
+    }
+  }
+  // A process of its own that prepares the corpus, and ends with 0 where that went well.
+  pid_t start() const {
+    const pid_t child = ::fork();
+    if (child != 0) return child;
+    try {
+      prepare_corpus(settings, {}, corpus);
+    } catch (const std::exception&) {
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  static int end_of(pid_t child) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    return status;
+  }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
     for (const auto& entry : fs::directory_iterator(corpus.parent_path()))
@@ -124,8 +155,6 @@ struct PrepareTest {
     return out;
   }
 };
-
-const Direction kEnFr{"en", "fr"};
 
 TEST_CASE_METHOD(PrepareTest, "a corpus becomes ids, a vocabulary and raw evaluation text") {
   const auto opened = prepared();
@@ -177,17 +206,58 @@ TEST_CASE_METHOD(PrepareTest, "a corpus without training pairs is refused") {
 }
 
 TEST_CASE_METHOD(PrepareTest, "a killed preparation leaves nothing that is taken for a corpus") {
-  if (::fork() == 0) {
-    dies_while_read = true;
-    prepare_corpus(settings, {}, corpus);
-    ::_exit(0);
-  }
-  int status = 0;
-  ::wait(&status);
-  REQUIRE(WIFSIGNALED(status));
+  dies_while_read = true;
+  REQUIRE(WIFSIGNALED(end_of(start())));
+  dies_while_read = false;
   CHECK_FALSE(fs::exists(corpus));
   prepared();
   CHECK(names() == std::vector<std::string>{".0123456789abcdef.lock", "0123456789abcdef"});
+}
+
+TEST_CASE_METHOD(PrepareTest, "a kill at any moment leaves the whole corpus or none") {
+  use_many_lines();
+  const Value whole = prepared().stats();
+  int num_killed = 0;
+  for (int i = 0; i < 30; ++i) {
+    fs::remove_all(corpus);
+    const pid_t child = start();
+    std::this_thread::sleep_for(std::chrono::milliseconds(4 * i));
+    ::kill(child, SIGKILL);
+    num_killed += WIFSIGNALED(end_of(child)) ? 1 : 0;
+    if (fs::exists(corpus)) CHECK(open_corpus(corpus).stats() == whole);
+  }
+  CHECK(num_killed > 0);
+  CHECK(prepared().stats() == whole);
+  prepared().tokens("train", kEnFr, Side::kTarget).verify();
+  CHECK(names() == std::vector<std::string>{".0123456789abcdef.lock", "0123456789abcdef"});
+}
+
+TEST_CASE_METHOD(PrepareTest, "of several processes that want one corpus one reads the text") {
+  use_many_lines();
+  read_marks = folder.path() / "marks";
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i)
+    children.push_back(start());
+  for (const pid_t child : children)
+    CHECK(end_of(child) == 0);
+  CHECK(read_file(read_marks) == ".");
+  CHECK(open_corpus(corpus).tokens("train", kEnFr, Side::kSource).size() > 0);
+}
+
+TEST_CASE_METHOD(PrepareTest, "a disk that fills up at any step is named, and nothing is left") {
+  use_many_lines();
+  for (const uint64_t bytes : {0, 10, 1'000, 5'000, 50'000, 100'000}) {
+    const FileSizeLimit limit(bytes);
+    INFO(bytes << " bytes");
+    try {
+      prepare_corpus(settings, {}, corpus);
+      FAIL("prepared");
+    } catch (const Error& error) {
+      CHECK(error.blame() == Blame::kMachine);
+      CHECK_THAT(error.what(), EndsWith(": File too large"));
+    }
+    CHECK(names() == std::vector<std::string>{".0123456789abcdef.lock"});
+  }
 }
 
 TEST_CASE_METHOD(PrepareTest, "two processes prepare one corpus once: the second waits") {

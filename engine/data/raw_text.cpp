@@ -30,6 +30,10 @@ void RawText::add(std::string_view source, std::string_view target) {
   if (size_ % kChunkPairs == 0) chunks_.push_back({size_, source_bytes_, target_bytes_});
   source_out_ << source << '\n';
   target_out_ << target << '\n';
+  for (const auto& [out, path] :
+       {std::pair(&source_out_, &source_path_), std::pair(&target_out_, &target_path_)}) {
+    if (!*out) machine_error("writing '{}': {}", path->string(), std::strerror(errno));
+  }
   source_bytes_ += source.size() + 1;
   target_bytes_ += target.size() + 1;
   ++size_;

@@ -17,7 +17,7 @@ class RawText {
  public:
   RawText(fs::path source, fs::path target);
 
-  /// Adds a pair of lines, which have no line end.
+  /// Adds a pair of lines, which have no line end. Raises kMachine where they cannot be written.
   void add(std::string_view source, std::string_view target);
   /// Ends writing. Raises kMachine where not everything could be written.
   void finish();

@@ -1,6 +1,7 @@
 // `xp data` as a user has it; needs no xp-engine.
 #include "engine/base/file.h"
 #include "engine/base/process.h"
+#include "engine/testing/package_archive.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -10,6 +11,7 @@ using namespace xp;  // NOLINT: tests read better without the prefix
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::EndsWith;
 
 struct DataUser {
   TempFolder folder;
@@ -45,6 +47,27 @@ TEST_CASE_METHOD(DataUser, "a corpus is prepared, looked at, verified and export
   CHECK(data("export", {"--output", out}).exit_code == 0);
   CHECK(fs::file_size(out + "/valid.en-fr.fr.idx") == 26 + 12 * 20);
   CHECK_THAT(data("export", {"--output", out}).errors, ContainsSubstring("is not empty"));
+}
+
+TEST_CASE_METHOD(DataUser, "an update takes packages that came after those that are pinned") {
+  if (!PackageArchive::is_possible()) SKIP("no apt-get and dpkg-deb on this machine");
+  write_atomic(spec,
+               "schema = 1\nname = \"a\"\n[corpus]\nuse = \"gettext\"\n"
+               "packages = [\"tiny-locales\"]\nvalid = 0\ntest = 0\n");
+  PackageArchive archive;
+  archive.offer("tiny-locales", "1.0", {});
+  const Finished first = data("update");
+  CHECK(first.exit_code == 0);
+  CHECK_THAT(first.output, EndsWith(": found\n"));
+  const std::string id = first.output.substr(7, 16);
+  CHECK(data("update").output == "corpus " + id + ": nothing new\n");
+  archive.offer("tiny-locales", "2.0", {});
+  CHECK_THAT(data("update").output, EndsWith(" takes the place of " + id + "\n"));
+  archive.close();
+  const Finished gone = data("update");
+  CHECK(gone.exit_code == 1);
+  CHECK_THAT(gone.errors, ContainsSubstring("no package 'tiny-locales' is offered here"));
+  CHECK_THAT(read_file(folder.path() / "ws" / "corpora" / "LOCK.toml"), ContainsSubstring("2.0"));
 }
 
 TEST_CASE_METHOD(DataUser, "an action that is none is answered with those there are") {

@@ -1,6 +1,8 @@
 // The gettext corpus on catalogs made here, and its split.
 #include "engine/base/file.h"
+#include "engine/base/toml.h"
 #include "engine/data/leakage.h"
+#include "engine/testing/package_archive.h"
 #include "registry/corpus.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -159,6 +161,61 @@ TEST_CASE_METHOD(GettextTest, "the identity is the catalogs' content") {
   fs::rename(folder.path() / "locale", folder.path() / "moved");
   settings["catalogs"] = "moved";
   CHECK(identity() == first);
+}
+
+// The same from packages of an archive, with a lock file.
+struct PackagesTest : GettextTest {
+  PackageArchive archive;
+
+  PackagesTest() {
+    if (!PackageArchive::is_possible()) SKIP("no apt-get and dpkg-deb on this machine");
+    settings = {{"use", "gettext"},
+                {"packages", {"tiny-locales", "pack-{language}|"}},
+                {"valid", 0},
+                {"test", 0}};
+    place.lock = folder.path() / "corpora" / "LOCK.toml";
+    offer("1.0", {{"Open", "Ouvrir"}});
+  }
+  void offer(const std::string& version, const Pairs& entries) {
+    archive.offer("tiny-locales", version,
+                  {{"usr/share/locale/fr/LC_MESSAGES/tiny.mo", catalog(entries, "UTF-8")}});
+  }
+  CorpusInputs inputs() const { return make_part<Corpus>(settings)->inputs(place, {{"en", "fr"}}); }
+};
+
+TEST_CASE_METHOD(PackagesTest, "packages are looked up once and pinned in the lock file") {
+  place.may_fetch = false;
+  CHECK_FALSE(inputs().known);
+  CHECK_FALSE(fs::exists(place.lock));
+  place.may_fetch = true;
+  const std::string sum = archive.sha256_of("tiny-locales");
+  const CorpusInputs first = inputs();
+  CHECK(first.identity["packages"] ==
+        Value{{"tiny-locales", {{"version", "1.0"}, {"sha256", sum}}}});
+  const Value lock = load_toml(place.lock.string());
+  CHECK(lock["gettext"]["tiny-locales"]["version"] == "1.0");
+  CHECK(lock["gettext"]["tiny-locales"]["sha256"] == sum);
+  CHECK(lock["gettext"]["pack-fr|"]["package"] == "");
+  offer("2.0", {{"Open", "Ouvre"}});
+  place.may_fetch = false;
+  CHECK(inputs().known);
+  CHECK(inputs().identity == first.identity);
+}
+
+TEST_CASE_METHOD(PackagesTest, "what is pinned is read, whatever is offered later") {
+  inputs();
+  CHECK(read()["train"] == Pairs{{"Open", "Ouvrir"}});
+  archive.close();
+  CHECK(read()["train"] == Pairs{{"Open", "Ouvrir"}});
+}
+
+TEST_CASE_METHOD(PackagesTest, "a lock file that is damaged is named") {
+  inputs();
+  write_atomic(place.lock,
+               "[gettext]\n\"tiny-locales\" = {package = \"tiny-locales\"}\n"
+               "\"pack-fr|\" = {package = \"\"}\n");
+  CHECK_THROWS_MATCHES(inputs(), Error,
+                       MessageMatches(StartsWith("'" + place.lock.string() + "' is damaged: ")));
 }
 
 TEST_CASE_METHOD(GettextTest, "one side of a direction is English") {

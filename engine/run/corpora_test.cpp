@@ -1,0 +1,88 @@
+// `xp data update`: a corpus that pins what upstream offered.
+#include "engine/run/corpora.h"
+
+#include "engine/base/toml.h"
+#include "engine/testing/message.h"
+#include "registry/tokenizer.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace xp {
+namespace {
+
+std::string offered;  // by the upstream of the corpus `pinning`; empty = it does not answer
+
+struct Pinning final : Corpus {
+  struct Config {
+    void describe(auto&) {}
+  };
+  explicit Pinning(const Config&) {}
+  std::vector<Direction> directions(const CorpusPlace&,
+                                    const std::vector<std::string>&) const override {
+    return {{"en", "fr"}};
+  }
+  CorpusInputs inputs(const CorpusPlace& place, const std::vector<Direction>&) const override {
+    Value pins = fs::exists(place.lock) ? load_toml(place.lock.string()) : Value::object();
+    if (!pins.contains("pinning")) {
+      if (!place.may_fetch) return {{}, false, ""};
+      if (offered.empty()) machine_error("upstream does not answer");
+      pins["pinning"]["version"] = offered;
+      write_atomic(place.lock, to_toml(pins));
+    }
+    return {pins["pinning"], true, ""};
+  }
+  void read(const CorpusPlace&, const Direction&, const PairSink&, const DropSink&) const override {
+  }
+};
+
+struct AsItIs final : Tokenizer {
+  struct Config {
+    void describe(auto&) {}
+  };
+  explicit AsItIs(const Config&) {}
+  bool is_joint() const override { return true; }
+  void train(const Sentences&, const fs::path&, const fs::path&) const override {}
+  std::unique_ptr<Vocabulary> open(const fs::path&) const override { return nullptr; }
+};
+
+XP_REGISTER(Corpus, Pinning, "pinning", "pins a version");
+XP_REGISTER(Tokenizer, AsItIs, "as-it-is", "for this test");
+
+struct UpdateTest {
+  TempFolder folder;
+  Workspace workspace{folder.path()};
+  Corpora corpora{workspace, "", folder.path()};
+  Value table = {{"use", "pinning"}, {"vocabulary", {{"use", "as-it-is"}}}};
+
+  UpdateTest() {
+    offered = "1";
+    write_atomic(workspace.corpus_lock(), "[other]\nversion = \"7\"\n");
+  }
+  std::string lock() const { return read_file(workspace.corpus_lock()); }
+};
+
+TEST_CASE_METHOD(UpdateTest, "an update takes what is offered now; other kinds keep their pins") {
+  CHECK(corpora.identity(table).id.empty());
+  const std::string first = corpora.update(table);
+  CHECK(corpora.identity(table).id == first);
+  offered = "2";
+  CHECK(corpora.identity(table).id == first);
+  const std::string second = corpora.update(table);
+  CHECK(second != first);
+  CHECK(corpora.identity(table).id == second);
+  const Value pins = load_toml(workspace.corpus_lock().string());
+  CHECK(pins["other"]["version"] == "7");
+  CHECK(pins["pinning"]["version"] == "2");
+  CHECK(corpora.update(table) == second);
+}
+
+TEST_CASE_METHOD(UpdateTest, "an update that fails leaves the pins as they were") {
+  corpora.update(table);
+  const std::string before = lock();
+  offered.clear();
+  CHECK(message_of([&] { corpora.update(table); }) == "upstream does not answer");
+  CHECK(lock() == before);
+}
+
+}  // namespace
+}  // namespace xp
