@@ -21,7 +21,9 @@ namespace xp {
 namespace {
 
 constexpr Side kSides[] = {Side::kSource, Side::kTarget};
-constexpr size_t kLengthBuckets = 32;  // of ten pieces each; the last takes the rest
+constexpr size_t kLengthBuckets = 32;     // of ten pieces each; the last takes the rest
+constexpr size_t kMostPieceBytes = 1024;  // no piece has more; encoding takes 120 times the bytes
+constexpr const char* kTooLong = "longer than max_length";
 
 // One direction of one subset while it is being prepared: its text on disk, what of it is kept.
 struct Part {
@@ -313,8 +315,11 @@ class Preparation {
   EncodedChunk encoded(const Part& part, size_t chunk,
                        const std::array<std::unique_ptr<Encoder>, 2>& encoders) const {
     EncodedChunk out;
+    const size_t most_bytes = kMostPieceBytes * static_cast<size_t>(section_.max_length);
     part.text.for_each(chunk, [&](int64_t i, std::string_view source, std::string_view target) {
       if (!part.is_kept[static_cast<size_t>(i)]) return;
+      if (part.is_train() && std::max(source.size(), target.size()) > most_bytes)
+        return out.pairs.push_back({i, {}, kTooLong});
       const std::array<size_t, 2> before = {out.ids[0].size(), out.ids[1].size()};
       encoders[0]->encode(source, out.ids[0]);
       encoders[1]->encode(target, out.ids[1]);
@@ -333,7 +338,7 @@ class Preparation {
   const char* length_flaw(const std::array<size_t, 2>& length) const {
     const auto [shorter, longer] = std::minmax(length[0], length[1]);
     if (shorter == 0) return "blank";  // of characters that the vocabulary drops
-    if (longer > static_cast<size_t>(section_.max_length)) return "longer than max_length";
+    if (longer > static_cast<size_t>(section_.max_length)) return kTooLong;
     const double ratio = static_cast<double>(longer) / static_cast<double>(shorter);
     const double limit = section_.cleaning.max_ratio;
     return limit > 0 && ratio > limit ? "ratio over max_ratio" : nullptr;

@@ -165,8 +165,8 @@ TEST_CASE_METHOD(MosesTest, "lines of 10 MB, of words or without any, are left o
   }
   while (words.size() < 10'000'000)
     words += "word " + std::to_string(words.size()) + " ";
-  put("train.en", source + words + "\none\n" + std::string(10'000'000, 'x') + "\n");
-  put("train.fr", target + "un\n" + words + "\ndeux\n");
+  put("train.en", source + words + "\nthe text\n" + std::string(10'000'000, 'x') + "\n");
+  put("train.fr", target + "le texte\n" + words + "\nla phrase\n");
   settings["vocabulary"] = {{"use", "sentencepiece"}, {"size", 60}};
   const fs::path made = folder.path() / "corpora" / "c";
   prepare_corpus(settings, place, made);
