@@ -73,6 +73,20 @@ struct HeatMap {
   bool is_by_column = false;  ///< the columns are different figures: each has its own scale
 };
 
+/// Counts of classes, side by side for every series.
+struct Histogram {
+  std::string title, x, y;
+  std::vector<std::string> classes;  ///< what the bars stand for: "0", "10", "20" pieces and more
+  std::vector<std::pair<std::string, std::vector<double>>> series;  ///< name, a count each class
+};
+
+/// A corpus that was compared on.
+struct CorpusCard {
+  std::string name;
+  std::vector<Histogram> histograms;
+  HeatMap sentences;  ///< kept of each direction and subset
+};
+
 /// One run and where its figures come from.
 struct RunCard {
   std::string name, state;
@@ -84,6 +98,7 @@ struct Details {
   std::vector<Chart> charts;
   std::vector<Tradeoff> tradeoffs;
   std::vector<HeatMap> maps;
+  std::vector<CorpusCard> corpora;
   std::vector<RunCard> runs;
 };
 

@@ -278,6 +278,7 @@ class Writer {
     const int64_t last = last_attempt(folder.path);
     std::map<int64_t, double> seconds_at = {{0, 0.0}};
     RouterHealth health;
+    std::optional<Event> load;
     for (int64_t attempt = 1; attempt <= last; ++attempt) {
       size_t offset = 0;
       const fs::path events = folder.path / "attempts" / std::to_string(attempt);
@@ -290,6 +291,7 @@ class Writer {
           before = std::prev(seconds_at.end())->second - event.seconds;
         }
         span.see(event);
+        if (event.event == "load") load = event;
         const bool validation = event.event == "validation";
         if (!event.values.is_object() || (!validation && event.event != "update")) continue;
         if (event.update >= 0) seconds_at[event.update] = before + event.seconds;
@@ -301,22 +303,45 @@ class Writer {
                       event.update, value, attempt);
         }
       }
-      std::string launcher;
+      Value launcher;
       attempt_part([&] { launcher = launcher_of(events); });
       run("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)", folder.id, attempt, span.first,
-          span.last, span.seconds, launcher);
+          span.last, span.seconds, launcher.is_null() ? "" : plain_text(launcher));
+      // Speed is that of the last attempt.
+      if (attempt == last) take_sharing(folder, launcher);
     }
+    if (load) take_load(folder, *load, last);
     for (const auto& [name, value] : health.summary())
       run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
   }
 
-  // In one line, so that SQL can take it apart; "" where it is not there or damaged.
-  static std::string launcher_of(const fs::path& attempt) {
+  // Null where it is not there or damaged.
+  static Value launcher_of(const fs::path& attempt) {
     const fs::path path = attempt / "launcher.json";
     std::error_code code;
-    if (!fs::exists(path, code)) return "";
-    const Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
-    return value.is_object() ? plain_text(value) : "";
+    if (!fs::exists(path, code)) return {};
+    Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    return value.is_object() ? value : Value();
+  }
+
+  // How many other runs were given the same machine at the same time, in words that speed is keyed
+  // by.
+  void take_sharing(const Folder& folder, const Value& launcher) {
+    const auto others = launcher.is_null() ? launcher.end() : launcher.find("shared_with");
+    if (launcher.is_null() || others == launcher.end() || !others->is_number_integer()) return;
+    const auto count = others->get<int64_t>();
+    run("INSERT OR REPLACE INTO provenance VALUES (?, ?, ?)", folder.id, "sharing",
+        count == 0 ? std::string("alone") : fmt::format("shared with {}", count));
+  }
+
+  // "decoder.1.experts.load.3", of the last event only: there may be thousands of experts.
+  void take_load(const Folder& folder, const Event& load, int64_t attempt) {
+    for (const auto& [layer, shares] : load.values.items()) {
+      int64_t expert = 0;
+      for (const Value& share : shares.is_array() ? shares : Value::array())
+        take_metric(folder.id, fmt::format("{}{}{}", layer, kExpertLoad, expert++), load.update,
+                    share, attempt);
+    }
   }
 
   void take_artefacts(const Folder& folder) {

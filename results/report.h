@@ -41,6 +41,12 @@ struct Budget {
   std::string text;  ///< as typed
 };
 
+/// A prepared corpus: the content of its stats.json.
+struct ReportCorpus {
+  std::string id;
+  Value stats;
+};
+
 /// All a report is made of.
 struct ReportInput {
   std::string name, description;  ///< of the experiment
@@ -60,13 +66,18 @@ struct ReportInput {
   std::function<double(const std::string& metric, std::span<const int64_t> sums)> score;
   /// A metric of a training over its updates; for `at` and the details of a page.
   std::function<Series(const std::string& training, const std::string& metric)> series;
-  std::optional<Budget> at;  ///< compare at an equal budget instead of at the end
+  std::vector<ReportCorpus> corpora;  ///< for the details of a page
+  std::optional<Budget> at;           ///< compare at an equal budget instead of at the end
 };
 
 /// The runs of `points`: finished ones from the store, the others from their folders ("running"
 /// only while somebody holds the lease).
 std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,
                                              const std::vector<ReportPoint>& points);
+
+/// Those of `ids` that are prepared and whose statistics can be read, each once.
+std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
+                                         const std::vector<std::string>& ids);
 
 /// What `sentences` of a report's input gives: none unless every direction of the first subset kept
 /// its counts of `metric`.

@@ -2,9 +2,11 @@
 #include "results/report_details.h"
 
 #include "engine/base/text.h"
+#include "results/corpus_cards.h"
 #include "results/measure.h"
 #include "results/pareto.h"
 #include "results/report_cells.h"
+#include "results/router_health.h"
 #include "results/store.h"
 
 #include <algorithm>
@@ -167,17 +169,47 @@ std::optional<HeatMap> router_map(const Store& store, const std::string& trainin
   return out;
 }
 
+// Layers down, experts across.
+std::optional<HeatMap> load_map(const Store& store, const std::string& training) {
+  std::map<std::string, std::map<size_t, double>> found;
+  size_t experts = 0;
+  for (const auto& name : store.series_names(training)) {
+    const size_t at = name.find(kExpertLoad);
+    const Series series = at == std::string::npos ? Series() : store.series(training, name);
+    if (series.empty()) continue;
+    const size_t expert = std::stoul(name.substr(at + kExpertLoad.size()));
+    found[name.substr(0, at)][expert] = series.back().second;
+    experts = std::max(experts, expert + 1);
+  }
+  if (found.empty()) return std::nullopt;
+  HeatMap out;
+  out.row_name = "layer";
+  out.column_name = "expert";
+  out.decimals = 1;
+  for (size_t expert = 0; expert < experts; ++expert)
+    out.columns.push_back(std::to_string(expert));
+  for (const auto& [layer, loads] : found) {
+    out.rows.push_back(layer);
+    auto& line = out.values.emplace_back(experts, std::numeric_limits<double>::quiet_NaN());
+    for (const auto& [expert, load] : loads)
+      line[expert] = load;
+  }
+  return out;
+}
+
 void add_router_maps(const Rows& rows, const Store& store, Details& out) {
   size_t looked = 0;
   for (size_t row = 0; row < rows.rows.size() && looked < kMostMapRuns; ++row, ++looked) {
     const auto points = points_of(rows.rows[row]);
-    auto map = points.empty() || points.front()->training.empty()
-                   ? std::nullopt
-                   : router_map(store, points.front()->training);
-    if (!map) continue;
-    map->title = fmt::format("Routers at the end of training, {} (seed {})", row_name(rows, row),
-                             points.front()->seed);
-    out.maps.push_back(std::move(*map));
+    if (points.empty() || points.front()->training.empty()) continue;
+    const std::string& training = points.front()->training;
+    const auto add = [&](std::optional<HeatMap> map, const char* what) {
+      if (!map) return;
+      map->title = fmt::format("{}, {} (seed {})", what, row_name(rows, row), points.front()->seed);
+      out.maps.push_back(std::move(*map));
+    };
+    add(load_map(store, training), "Share of rows that came to each expert at the end, in %");
+    add(router_map(store, training), "Routers at the end of training");
   }
 }
 
@@ -233,6 +265,7 @@ Details report_details(const ReportSection& section, const ReportInput& input, c
   }
   add_crossed(section, input, rows, out);
   add_router_maps(rows, store, out);
+  out.corpora = corpus_cards(input.corpora);
   add_runs(input, rows, store, out);
   return out;
 }

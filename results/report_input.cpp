@@ -64,6 +64,21 @@ std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const S
   return out;
 }
 
+std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
+                                         const std::vector<std::string>& ids) {
+  std::vector<ReportCorpus> out;
+  for (const auto& id : ids) {
+    const bool is_known =
+        std::any_of(out.begin(), out.end(), [&](const auto& corpus) { return corpus.id == id; });
+    const fs::path file = workspace.corpus(id) / "stats.json";
+    std::error_code code;
+    if (is_known || !fs::exists(file, code)) continue;
+    Value stats = Value::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+    if (stats.is_object()) out.push_back({id, std::move(stats)});
+  }
+  return out;
+}
+
 std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const Store& store,
                                              const std::string& evaluation,
                                              const std::string& metric) {

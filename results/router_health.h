@@ -5,8 +5,13 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace xp {
+
+/// Between a layer's name and an expert's number in the store's metric that holds the share of the
+/// layer's rows, in percent, that came to the expert last: "decoder.1.experts.load.3".
+constexpr std::string_view kExpertLoad = ".experts.load.";
 
 /// Takes in the figures that each MoE layer logs per part, "decoder.1.global.entropy", and keeps
 /// the last of each.

@@ -184,6 +184,46 @@ TEST_CASE("an upgraded database has the tables of a new one") {
   CHECK(columns(*open_database(path)) == columns(*open_memory_database()));
 }
 
+TEST_CASE("a run's machine says how many runs shared it in its last attempt") {
+  FilledWorkspace place;
+  place.fill();
+  const auto machine = [&] {
+    Store store = Store::in_memory();
+    store.fold_in(place.workspace);
+    return store.run("aaaa").value().machine;
+  };
+  CHECK(machine() == "box");
+  place.put("trainings/aaaa/attempts/1/launcher.json", R"({"shared_with": 3})");
+  CHECK(machine() == "box");
+  place.put("trainings/aaaa/attempts/2/launcher.json", R"({"shared_with": 0})");
+  CHECK(machine() == "box, alone");
+  place.put("trainings/aaaa/attempts/2/launcher.json", R"({"shared_with": 2})");
+  CHECK(machine() == "box, shared with 2");
+  place.put("trainings/aaaa/attempts/2/launcher.json", R"({"shared_with": "many"})");
+  CHECK(machine() == "box");
+}
+
+TEST_CASE("of the shares that experts got the last ones are in the store") {
+  FilledWorkspace place;
+  place.fill();
+  const auto load = [](int update, const char* shares) {
+    return fmt::format(R"({{"event":"load","update":{},"seconds":1,"values":{{"encoder.1":{}}}}})",
+                       update, shares) +
+           "\n";
+  };
+  place.put("trainings/aaaa/attempts/2/events.jsonl",
+            load(10, "[70,20,10]") + load(20, "[50,50,null]") +
+                R"({"event":"update","update":30,"seconds":2,"values":{"loss":5.5}})" + "\n");
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  CHECK(store.series_names("aaaa") ==
+        std::vector<std::string>{"encoder.1.experts.load.0", "encoder.1.experts.load.1",
+                                 "encoder.1.experts.load.2", "loss", "seconds"});
+  CHECK(store.series("aaaa", "encoder.1.experts.load.1") ==
+        std::vector<std::pair<int64_t, double>>{{20, 50}});
+  CHECK(store.run("aaaa").value().status.summary.size() == 2);
+}
+
 TEST_CASE("attempts and artefacts are in the store") {
   FilledWorkspace place;
   place.fill();

@@ -73,8 +73,9 @@ fs::path next_attempt(const fs::path& run_folder);
 int64_t last_attempt(const fs::path& run_folder);
 
 /// Appends one line to attempts/K/events.jsonl without waiting for the disk: `event` is "start",
-/// "update", "validation", "checkpoint", "note" or "end"; `values` are numbers by metric name (NaN
-/// and infinities become null).
+/// "update", "validation", "checkpoint", "load", "note" or "end"; `values` are numbers by metric
+/// name (NaN and infinities become null). Those of "load" are lists by MoE layer: the share of its
+/// rows, in percent, that came to each expert since the last one.
 class EventLog {
  public:
   explicit EventLog(fs::path attempt_folder);

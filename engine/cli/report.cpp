@@ -5,6 +5,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
 #include "engine/cli/report_files.h"
+#include "engine/plan/outlook.h"
 #include "results/budget.h"
 #include "results/effects.h"
 #include "results/pareto.h"
@@ -39,6 +40,32 @@ std::vector<ReportPoint> report_points(const Plan& plan) {
     if (point.assessment) one.predicted = point.assessment->figures;
   }
   return out;
+}
+
+// The corpora of a plan in its order; ids that are not known are "?".
+std::vector<std::string> corpus_ids(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& point : plan.points)
+    if (out.empty() || out.back() != point.corpus_id) out.push_back(point.corpus_id);
+  return out;
+}
+
+// Looked for only where it is shown: it takes the plans of all experiments.
+void predict_steps(const ReportSection& section, const Plan& plan, const Workspace& workspace,
+                   const Store& store, ReportInput& input) {
+  const auto& columns = section.columns;
+  if (std::none_of(columns.begin(), columns.end(), [](const std::string& column) {
+        return column == "predicted_step_ms" || column == "step_ms_vs_predicted";
+      }))
+    return;
+  const auto forecast = step_forecast(plan, workspace, [&](const std::string& id) {
+    const auto run = store.run(id);
+    const bool is_done = run && run->status.state == State::kDone;
+    if (!is_done || !run->status.summary.contains("step_ms")) return std::optional<Pace>();
+    return std::optional<Pace>({run->machine, run->status.summary["step_ms"].get<double>()});
+  });
+  for (size_t i = 0; i < forecast.size(); ++i)
+    if (forecast[i]) input.points[i].predicted["step_ms"] = *forecast[i];
 }
 
 /// The settings behind the points of `input`, which are those of the plan in its order.
@@ -200,7 +227,9 @@ int report_command(const Options& typed) {
   input.description = experiment->spec.description;
   input.file = options.spec;
   input.points = report_points(experiment->plan);
+  predict_steps(section, experiment->plan, workspace, store, input);
   input.runs = report_runs(workspace, store, input.points);
+  input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));
   const PointSettings settings(*experiment, input);
   input.where = settings.test(experiment->spec.report_where);
   input.is_baseline = settings.test(experiment->spec.report_baseline);

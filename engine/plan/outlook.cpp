@@ -96,6 +96,20 @@ std::optional<double> training_seconds(const Point& point, double pace) {
   return seconds;
 }
 
+// Step times of one shape, sorted, with who measured them.
+using Paces = std::vector<std::pair<double, std::string>>;
+
+// The median of those that are not `own`.
+std::optional<double> median_without(const Paces& paces, const std::string& own) {
+  const auto at = std::find_if(paces.begin(), paces.end(),
+                               [&](const auto& pace) { return pace.second == own; });
+  const size_t count = paces.size() - (at == paces.end() ? 0 : 1);
+  if (count == 0) return std::nullopt;
+  size_t middle = count / 2;
+  if (at != paces.end() && static_cast<size_t>(at - paces.begin()) <= middle) ++middle;
+  return paces[middle].first;
+}
+
 std::string plural(size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
@@ -153,6 +167,47 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
     const Value& launch = point.settings().at("launch");
     out.device_hours += *out.points[i].seconds / 3600 * launch.value("nodes", 1.0) *
                         launch.value("ranks_per_node", 1.0);
+  }
+  return out;
+}
+
+std::vector<std::optional<double>> step_forecast(
+    const Plan& plan, const Workspace& workspace,
+    const std::function<std::optional<Pace>(const std::string&)>& pace) {
+  constexpr size_t kEnough = 20;  // of other experiments
+  Shapes shapes;
+  Elsewhere elsewhere = look_elsewhere(workspace, plan.name);
+  std::map<std::string, std::set<std::string>> witnesses;
+  for (const Point& point : plan.points) {
+    const std::string& shape = shapes.of(point);
+    if (shape.empty() || point.training_id == "?") continue;
+    auto& ids = witnesses[shape];
+    ids.insert(point.training_id);
+    auto& others = elsewhere.trainings[shape];
+    for (size_t i = 0; i < kEnough && !others.empty(); ++i)
+      ids.insert(others.extract(others.begin()).value());
+    others.clear();
+  }
+  std::map<std::pair<std::string, std::string>, Paces> paces;  // by shape and machine, "" for any
+  std::map<std::string, std::string> machines;                 // of trainings
+  for (const auto& [shape, ids] : witnesses) {
+    for (const auto& id : ids) {
+      const auto found = pace(id);
+      if (!found) continue;
+      machines[id] = found->machine;
+      paces[{shape, found->machine}].emplace_back(found->step_ms, id);
+      if (!found->machine.empty()) paces[{shape, ""}].emplace_back(found->step_ms, id);
+    }
+  }
+  for (auto& [key, list] : paces)
+    std::sort(list.begin(), list.end());
+  std::vector<std::optional<double>> out;
+  for (const Point& point : plan.points) {
+    const auto machine = machines.find(point.training_id);
+    const auto list =
+        paces.find({shapes.of(point), machine == machines.end() ? "" : machine->second});
+    out.push_back(list == paces.end() ? std::nullopt
+                                      : median_without(list->second, point.training_id));
   }
   return out;
 }

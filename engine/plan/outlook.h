@@ -4,6 +4,7 @@
 
 #include "engine/plan/plan.h"
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -42,6 +43,20 @@ std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder);
 
 /// Looks at the other experiments of the workspace and at finished runs. Needs ids and states.
 Outlook outlook(const Plan& plan, const Workspace& workspace);
+
+/// How fast a finished training was.
+struct Pace {
+  std::string machine;  ///< as in StoredRun
+  double step_ms = 0;
+};
+
+/// The step time of each point that finished trainings of its shape foretell, those of this plan
+/// and of the workspace's other experiments: the median over those of its machine, or over all
+/// where it has not run; itself left out. Nothing where there are none. `pace` gives what is known
+/// of a training.
+std::vector<std::optional<double>> step_forecast(
+    const Plan& plan, const Workspace& workspace,
+    const std::function<std::optional<Pace>(const std::string& training)>& pace);
 
 /// What changed between two plans of an experiment, by ids, or by names where ids are not known.
 struct PlanChange {

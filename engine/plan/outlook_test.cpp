@@ -80,6 +80,30 @@ TEST_CASE("another experiment's run of the same shape counts") {
   CHECK(outlook(planned.plan, planned.workspace).seconds == 200.0);
 }
 
+TEST_CASE("the step time of a run is foretold by the others of its shape on its machine") {
+  Planned planned;
+  planned.plan = planned.planned("[1, 2, 3, 4, 5]");
+  std::map<std::string, Pace> known;
+  const auto forecast = [&] {
+    return step_forecast(planned.plan, planned.workspace, [&](const std::string& id) {
+      const auto found = known.find(id);
+      return found == known.end() ? std::nullopt : std::optional(found->second);
+    });
+  };
+  const auto learn = [&](size_t point, const char* machine, double step_ms) {
+    known[planned.plan.points[point].training_id] = {machine, step_ms};
+  };
+  using Forecast = std::vector<std::optional<double>>;
+  const auto none = std::nullopt;
+  CHECK(forecast() == Forecast(5));
+  learn(0, "fast", 10);
+  CHECK(forecast() == Forecast{none, 10, 10, 10, 10});
+  learn(1, "fast", 12);
+  learn(2, "fast", 14);
+  learn(3, "slow", 90);
+  CHECK(forecast() == Forecast{14, 14, 12, none, 14});
+}
+
 TEST_CASE("experiments that share a training are named") {
   Planned planned;
   planned.record("b", Value::array({planned.recorded(0)}));

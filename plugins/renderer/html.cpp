@@ -51,10 +51,10 @@ std::string table_of(const Table& table) {
       "type=\"button\">Back</button> <button class=\"page\" id=\"on\" type=\"button\">On</button> "
       "<span id=\"told\" role=\"status\"></span></p>\n"
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\"><table "
-      "id=\"report\"><caption>Bold: best. Underlined: may be as good as the best.";
+      "id=\"report\"><caption><span>Bold: best. Underlined: may be as good as the best.";
   if (!table.baseline.empty())
     out += " Differences are to " + html_escaped(table.baseline) + "; †: more than chance.";
-  out += "</caption><thead><tr>";
+  out += "</span></caption><thead><tr>";
   for (const Column& column : table.columns) {
     const std::string unit = column.unit.empty() ? "" : " " + column.unit;
     out += fmt::format("<th scope=\"col\"{}><button type=\"button\">{}</button></th>",
@@ -75,6 +75,13 @@ std::string notes_of(const Table& table) {
   for (const auto& note : table.notes)
     out += "<li>" + html_escaped(note) + "</li>";
   return out + "</ul>\n";
+}
+
+std::string html_of(const CorpusCard& corpus) {
+  std::string out = "<h3>" + html_escaped(corpus.name) + "</h3><div class=\"figures\">";
+  for (const Histogram& histogram : corpus.histograms)
+    out += svg_of(histogram);
+  return out + "</div>\n" + html_of(corpus.sentences);
 }
 
 // JSON inside a script element ends only at "</", which it must therefore not contain.
@@ -120,6 +127,13 @@ struct Html final : Renderer {
         content += html_of(map);
       section("maps", "Maps", content);
       links += "<li><a href=\"#maps\">Maps</a></li>";
+    }
+    if (!more.corpora.empty()) {
+      std::string content;
+      for (const CorpusCard& corpus : more.corpora)
+        content += html_of(corpus);
+      section("corpora", "Corpora", content);
+      links += "<li><a href=\"#corpora\">Corpora</a></li>";
     }
     if (!more.runs.empty()) {
       section("all-runs", "Runs",

@@ -42,6 +42,14 @@ Table page_table(int rows) {
        "BLEU",
        {{"m1", "front", 10, 20, 1, 0.5}, {"m2", "beaten by m1", 12, 19, 0, 0}}}};
   out.details.maps = {{"map", "alpha", "beta", {"0.2"}, {"0", "1"}, {{20, NAN}}, 1}};
+  HeatMap kept{"Sentences kept",  "direction", "subset", {"en-fr"},
+               {"train", "test"}, {{300, 20}}, 0,        true};
+  Histogram lengths{"Lengths of training sentences",
+                    "pieces, from",
+                    "sentences",
+                    {"0", "10"},
+                    {{"source", {200, 100}}, {"target", {150, 150}}}};
+  out.details.corpora = {{"Corpus <c0ffee>", {lengths}, kept}};
   out.details.runs = {{"run </script>", "done", {{"command", "xp run q.toml"}, {"host", "box"}}}};
   return out;
 }
@@ -65,9 +73,18 @@ TEST_CASE("the page is self-contained and nothing in it breaks out of its place"
   CHECK(count_of(page, "</script>") == 2);
   for (const char* outside : {"http:", "https:", "src=", "@import", "url("})
     CHECK(page.find(outside) == std::string::npos);
-  CHECK(count_of(page, "<svg viewBox=\"0 0 640 320\" role=\"img\" aria-label=") == 2);
+  CHECK(count_of(page, "<svg viewBox=\"0 0 640 320\" role=\"img\" aria-label=") == 3);
   CHECK(page.find("<strong class=\"best\" title=\"best\">20.00</strong>") != std::string::npos);
   CHECK(page.find("--heat:0%\">20.0</td><td>–</td>") != std::string::npos);
+}
+
+TEST_CASE("a page shows a corpus as bars and as a table") {
+  const std::string page = html(page_table(1));
+  CHECK(page.find("<h3>Corpus &lt;c0ffee&gt;</h3>") != std::string::npos);
+  CHECK(count_of(page, "<rect class=\"bar l0\"") == 2 + 1);  // and one in the legend
+  CHECK(count_of(page, "<rect class=\"bar l1 hollow\"") == 2 + 1);
+  CHECK(page.find("<title>pieces, from 10: 100 source</title>") != std::string::npos);
+  CHECK(page.find("<caption><span>Sentences kept</span></caption>") != std::string::npos);
 }
 
 TEST_CASE("a page without details has only its table") {
@@ -75,6 +92,7 @@ TEST_CASE("a page without details has only its table") {
   table.details = {};
   const std::string page = html(table);
   CHECK(page.find("id=\"figures\"") == std::string::npos);
+  CHECK(page.find("id=\"corpora\"") == std::string::npos);
   CHECK(page.find("id=\"all-runs\"") == std::string::npos);
 }
 

@@ -15,6 +15,7 @@ constexpr const char* kPageStyle = R"css(
 body{margin:0 auto;max-width:80rem;padding:1rem 1.25rem 3rem;background:var(--paper);
 color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem;line-height:1.25;margin:.4em 0}h2{font-size:1.15rem;margin:2em 0 .5em}
+h3{font-size:1rem;margin:1.2em 0 .4em}
 a{color:var(--link)}.note,figcaption small{color:var(--soft)}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:.5em 0}
 .scroll{overflow-x:auto;max-width:100%}
@@ -22,6 +23,8 @@ nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;mar
 outline:2px solid var(--link);outline-offset:2px}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding:.25em 0}
+caption span{display:block;position:sticky;left:0;width:max-content;
+max-width:min(70rem,calc(100vw - 2.75rem))}
 th,td{padding:.3em .65em;border-bottom:1px solid var(--line);white-space:nowrap;text-align:left}
 thead th{border-bottom:2px solid var(--ink);background:var(--paper);vertical-align:bottom}
 .n{text-align:right}tbody tr:hover{background:var(--tint)}
@@ -39,13 +42,14 @@ input{width:18rem}
 button.page{font:inherit;color:inherit;background:var(--tint);border:1px solid var(--soft);
 border-radius:4px;padding:.15em .7em;cursor:pointer}button.page:disabled{opacity:.45}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1.5rem}
-figure{margin:0}figcaption{font-weight:600;margin-bottom:.3em}
-figure>svg{width:100%;height:auto;display:block;background:var(--paper)}
+figure{margin:0;max-width:44rem;overflow-x:auto}figcaption{font-weight:600;margin-bottom:.3em}
+figure>svg{width:100%;min-width:32rem;height:auto;display:block;background:var(--paper)}
 svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
 svg .axis line{stroke:var(--line)}svg .axis text{fill:var(--soft)}svg .axis .name{fill:var(--ink)}
 polyline{fill:none;stroke-width:2}.d1{stroke-dasharray:6 3}
 .l0{stroke:var(--k0)}.l1{stroke:var(--k1)}.l2{stroke:var(--k2)}.l3{stroke:var(--k3)}
 .l4{stroke:var(--k4)}.l5{stroke:var(--k5)}
+.bar{stroke-width:1.5}.bar.l0{fill:var(--k0)}.bar.hollow{fill:var(--paper)}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3em 0;
 font-size:.875rem}.legend li{display:flex;align-items:center;gap:.4em}
 .legend svg{width:28px;height:8px}
@@ -63,7 +67,8 @@ dd code{font-size:.9em;background:var(--tint);padding:.1em .3em;border-radius:3p
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#999;--tint:#fff;--best:#000;
 --k0:#0b62c4;--k1:#c2410c;--k2:#15803d;--k3:#9333ea;--k4:#0e7490;--k5:#a16207}
 body{max-width:none;padding:0;font-size:9pt}nav,.tools,.skip{display:none}
-.scroll{overflow:visible}figure,tr,details{break-inside:avoid}thead{display:table-header-group}
+.scroll,figure{overflow:visible}figure>svg{min-width:0}
+caption span{max-width:100%}figure,tr,details{break-inside:avoid}thead{display:table-header-group}
 th,td{padding:.15em .4em}.heat td{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 

@@ -1,6 +1,8 @@
 // Axes, lines, places and tints.
 #include "plugins/renderer/svg.h"
 
+#include "plugins/renderer/labels.h"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -49,6 +51,7 @@ std::string short_number(double value) {
 /// Places on the paper.
 struct Plane {
   Span x, y;
+  bool marks_x = true;
 
   double across(double value) const {
     return kLeft + (value - x.low) / (x.high - x.low) * (kWidth - kLeft - kRight);
@@ -60,7 +63,7 @@ struct Plane {
   std::string axes(const std::string& x_name, const std::string& y_name) const {
     const double bottom = kHeight - kBottom, right = kWidth - kRight;
     std::string out = "<g class=\"axis\">";
-    for (double at = std::ceil(x.low / x.step) * x.step; at <= x.high; at += x.step) {
+    for (double at = std::ceil(x.low / x.step) * x.step; marks_x && at <= x.high; at += x.step) {
       out += fmt::format(
           "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\"/><text x=\"{0:.1f}\" "
           "y=\"{3}\" text-anchor=\"middle\">{4}</text>",
@@ -127,23 +130,58 @@ const char* standing_class(const std::string& standing) {
 }
 
 // A cross of both margins, then a disc on the front, a ring near it, a dot behind it.
-std::string place_of(const Tradeoff::Place& place, const Plane& plane, bool named) {
+std::string place_of(const Tradeoff::Place& place, const Plane& plane) {
   const double x = plane.across(place.cost), y = plane.down(place.quality);
   const std::string kind = standing_class(place.standing);
-  std::string out = fmt::format(
+  return fmt::format(
       "<g class=\"{}\"><path d=\"M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}\"/>"
-      "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}: {}, {} ({})</title></circle>",
+      "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}: {}, {} ({})</title></circle></g>",
       kind, plane.across(place.cost - place.cost_margin), y,
       plane.across(place.cost + place.cost_margin), x,
       plane.down(place.quality - place.quality_margin),
       plane.down(place.quality + place.quality_margin), x, y, kind == "beaten" ? 3 : 5,
       html_escaped(place.name), short_number(place.cost), short_number(place.quality),
       html_escaped(place.standing));
-  if (named) {
-    const bool left = x > kWidth * 0.75;
-    out +=
-        fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>",
-                    x + (left ? -9 : 9), y - 7, left ? "end" : "start", html_escaped(place.name));
+}
+
+// The front's first, which are those that are looked for.
+std::string names_of(const Tradeoff& tradeoff, const Plane& plane, size_t on_front) {
+  LabelPlaces places(kLeft, kWidth - 2, kTop - 8, kHeight - kBottom);
+  for (const auto& place : tradeoff.places)
+    places.keep_free(plane.across(place.cost), plane.down(place.quality));
+  std::string out;
+  for (const bool front : {true, false}) {
+    const size_t count = front ? on_front : tradeoff.places.size();
+    for (const auto& place : tradeoff.places) {
+      if ((place.standing == "front") != front || count > kMostNames) continue;
+      const auto label =
+          places.place(plane.across(place.cost), plane.down(place.quality), place.name);
+      if (!label) continue;
+      out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>", label->x,
+                         label->y, label->is_left ? "end" : "start", html_escaped(label->text));
+    }
+  }
+  return out;
+}
+
+// Below their bars, as many as fit; long ones aslant.
+std::string class_names(const Histogram& histogram, const Plane& plane) {
+  size_t longest = 1;
+  for (const auto& name : histogram.classes)
+    longest = std::max(longest, name.size());
+  const size_t classes = histogram.classes.size();
+  const bool is_slanted = longest > 4;
+  const size_t most = is_slanted ? 40 : 16, every = (classes + most - 1) / most;
+  std::string out = "<g class=\"axis\">";
+  for (size_t i = 0; i < classes; i += every) {
+    const double x = plane.across(static_cast<double>(i) + 0.5), y = kHeight - kBottom + 14;
+    const std::string place =
+        is_slanted ? fmt::format(
+                         "transform=\"translate({:.1f} {}) rotate(-35)\" "
+                         "text-anchor=\"end\"",
+                         x + 3, y - 4)
+                   : fmt::format("x=\"{:.1f}\" y=\"{}\" text-anchor=\"middle\"", x, y);
+    out += fmt::format("<text {}>{}</text>", place, html_escaped(histogram.classes[i]));
   }
   return out + "</g>";
 }
@@ -218,13 +256,51 @@ std::string svg_of(const Tradeoff& tradeoff) {
                                   tradeoff.cost, on_front, tradeoff.places.size()));
   out += plane.axes(tradeoff.cost, tradeoff.quality) +
          fmt::format("<polyline class=\"frontline\" points=\"{}\"/>", front);
-  for (const auto& place : tradeoff.places) {
-    const bool few = tradeoff.places.size() <= kMostNames;
-    out += place_of(place, plane, few || (place.standing == "front" && on_front <= kMostNames));
-  }
-  return out +
+  for (const auto& place : tradeoff.places)
+    out += place_of(place, plane);
+  return out + names_of(tradeoff, plane, on_front) +
          "</svg><p class=\"note\">● on the front &nbsp; ○ beaten, but by less than the 95 % "
          "intervals (crosses) &nbsp; · beaten</p></figure>";
+}
+
+std::string svg_of(const Histogram& histogram) {
+  Plane plane;
+  const size_t classes = histogram.classes.size(), count = histogram.series.size();
+  plane.y.take(0);
+  for (const auto& [name, counts] : histogram.series) {
+    for (const double value : counts)
+      plane.y.take(value);
+  }
+  plane.x.low = 0;
+  plane.x.high = static_cast<double>(std::max<size_t>(1, classes));
+  plane.marks_x = false;  // classes have names
+  plane.y.settle();
+  std::string out = opening(histogram.title,
+                            fmt::format("{} by {}, {} classes", histogram.y, histogram.x, classes));
+  out += plane.axes(histogram.x, histogram.y) + class_names(histogram, plane);
+  for (size_t i = 0; i < count; ++i) {
+    const auto& [name, counts] = histogram.series[i];
+    const double width = 0.8 / static_cast<double>(count);
+    for (size_t at = 0; at < classes; ++at) {
+      const double left = static_cast<double>(at) + 0.1 + static_cast<double>(i) * width;
+      out += fmt::format(
+          "<rect class=\"bar l{}{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\">"
+          "<title>{} {}: {} {}</title></rect>",
+          i % kNumLooks, i % 2 == 0 ? "" : " hollow", plane.across(left), plane.down(counts[at]),
+          plane.across(left + width) - plane.across(left), plane.down(0) - plane.down(counts[at]),
+          html_escaped(histogram.x), html_escaped(histogram.classes[at]), short_number(counts[at]),
+          html_escaped(name));
+    }
+  }
+  out += "</svg><ul class=\"legend\">";
+  for (size_t i = 0; i < count && count > 1; ++i) {
+    out += fmt::format(
+        "<li><svg viewBox=\"0 0 28 8\" aria-hidden=\"true\"><rect class=\"bar l{}{}\" x=\"1\" "
+        "y=\"0\" "
+        "width=\"26\" height=\"8\"/></svg>{}</li>",
+        i % kNumLooks, i % 2 == 0 ? "" : " hollow", html_escaped(histogram.series[i].first));
+  }
+  return out + "</ul></figure>";
 }
 
 std::string html_of(const HeatMap& map) {
@@ -236,7 +312,8 @@ std::string html_of(const HeatMap& map) {
   }
   std::string out = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table "
-      "class=\"heat\"><caption>{0}</caption><thead><tr><th scope=\"col\">{1} \\ {2}</th>",
+      "class=\"heat\"><caption><span>{0}</span></caption><thead><tr><th scope=\"col\">{1} \\ "
+      "{2}</th>",
       html_escaped(map.title), html_escaped(map.row_name), html_escaped(map.column_name));
   for (const auto& name : map.columns)
     out += "<th scope=\"col\">" + html_escaped(name) + "</th>";
