@@ -57,6 +57,10 @@ struct DecodeState {
 /// ("encoder.1.overflow_first").
 using MoeMetrics = std::map<std::string, double>;
 
+/// Share of a layer's rows, in percent, that came to each of its experts while training since it
+/// was last asked for: layer ("encoder.1") -> one for each expert, in the order of their numbers.
+using ExpertLoads = std::map<std::string, std::vector<double>>;
+
 /// A built model. With MoE layers over several ranks every call is collective; a rank without work
 /// calls the idle form.
 struct TranslationModel : torch::nn::Module {
@@ -76,6 +80,8 @@ struct TranslationModel : torch::nn::Module {
   virtual bool is_collective() const = 0;
   virtual std::vector<Parameter> parameter_list() = 0;
   virtual MoeMetrics take_metrics() = 0;
+  /// Of all ranks together; empty without experts. Collective.
+  virtual ExpertLoads take_loads() { return {}; }
 };
 
 struct ModelContext {

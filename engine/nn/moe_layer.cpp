@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/nn/routed.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace xp {
@@ -62,6 +63,7 @@ MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
   experts_ = register_module("experts",
                              std::make_shared<Experts>(shape.experts, widths, shape.inner,
                                                        *groups_.together.world, init / "experts"));
+  rows_X_.resize(static_cast<size_t>(experts_->on_rank()));
 }
 
 torch::Tensor MoeLayer::forward(const Rows& rows) {
@@ -78,6 +80,7 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
                      shape_.draws.get(),
                      [this](const std::string& part) { return &traffic_[part]; },
                      [this](int64_t part, int64_t index, const torch::Tensor& x) {
+                       if (is_training()) rows_X_[static_cast<size_t>(index)] += x.size(0);
                        return experts_->forward(part, index, x);
                      }};
   MoeResult result = exchange_->forward(call);
@@ -86,6 +89,15 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
   for (const auto& [name, value] : result.metrics)
     sums_[name] += value;
   return as_seed ? result.y_TD.slice(0, 0, rows.x_TD.size(0)) : result.y_TD;
+}
+
+torch::Tensor MoeLayer::take_rows_E() {
+  const auto X = experts_->on_rank();
+  auto out_E = torch::zeros({shape_.experts}, torch::kLong);
+  auto own_X = out_E.slice(0, groups_.together.world->rank() * X).data_ptr<int64_t>();
+  std::copy(rows_X_.begin(), rows_X_.end(), own_X);
+  std::fill(rows_X_.begin(), rows_X_.end(), 0);
+  return out_E;
 }
 
 std::map<std::string, double> MoeLayer::take_metrics() {

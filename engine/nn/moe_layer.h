@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace xp {
 
@@ -48,6 +49,9 @@ class MoeLayer : public torch::nn::Module {
   /// forward and backward: "global.inter_node_bytes", "global.in_node_bytes" (sent by this rank),
   /// "global.exchange_ms" and "global.exposed_ms" (of it, waiting with nothing else to do).
   std::map<std::string, double> take_metrics();
+  /// How many rows came to each of the E experts while training since the last time, int64 [E];
+  /// zero for those of other ranks.
+  torch::Tensor take_rows_E();
   /// The ranks that hold copies of this layer's experts; null where there are none.
   const std::shared_ptr<Group>& copies() const { return groups_.copies; }
 
@@ -61,6 +65,7 @@ class MoeLayer : public torch::nn::Module {
   torch::Tensor balance_;
   std::map<std::string, double> sums_;
   std::map<std::string, Traffic> traffic_;
+  std::vector<int64_t> rows_X_;  ///< to each expert of this rank
   int64_t num_calls_ = 0;
 };
 

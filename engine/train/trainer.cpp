@@ -97,6 +97,7 @@ class Run {
   void take_figures();
   void scale_and_clip();
   void log_update();
+  void log_loads();
   bool wants_stop() const { return figures_[kStop] > 0; }
   double share_done() const;
   bool is_finished() const;
@@ -265,7 +266,19 @@ bool Run::is_finished() const {
   return lost_patience || share_done() >= 1;
 }
 
+void Run::log_loads() {
+  const ExpertLoads loads = model_.take_loads();
+  if (events_ == nullptr || loads.empty()) return;
+  Value values = Value::object();
+  for (const auto& [layer, shares] : loads) {
+    for (const double share : shares)
+      values[layer].push_back(std::round(100 * share) / 100);
+  }
+  events_->write("load", progress_.update, values);
+}
+
 void Run::validate() {
+  log_loads();
   model_.eval();
   {
     const torch::NoGradGuard no_grad;

@@ -204,6 +204,28 @@ class Transformer final : public TranslationModel {
     return out;
   }
 
+  ExpertLoads take_loads() override {
+    std::vector<torch::Tensor> rows;
+    std::vector<std::string> names;
+    for (const auto* moe : {&encoder_.moe, &decoder_.moe}) {
+      for (const auto& [name, layer] : *moe) {
+        names.push_back(name);
+        rows.push_back(layer->take_rows_E());
+      }
+    }
+    if (rows.empty()) return {};
+    auto rows_NE = torch::stack(rows);  // N MoE layers
+    context_.groups.world->all_reduce_sum(rows_NE);
+    const auto share_NE = 100 * rows_NE.to(torch::kDouble) / rows_NE.sum(1, true).clamp_min(1);
+    ExpertLoads out;
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto share_E = share_NE[static_cast<int64_t>(i)].contiguous();
+      const auto* first = share_E.data_ptr<double>();
+      out[names[i]].assign(first, first + share_E.numel());
+    }
+    return out;
+  }
+
  private:
   struct Source {
     torch::Tensor h_BSD, mask;

@@ -6,6 +6,9 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cmath>
+#include <numeric>
+
 using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
@@ -154,6 +157,24 @@ TEST_CASE(
       }
     }
   }
+}
+
+TEST_CASE("the shares of rows that experts got add up, and are counted while training only") {
+  const auto model = build(tiny("gshard"));
+  const Batch batch = batch_of({{5, 2}, {6, 7, 9, 2}}, {{2, 8}, {2, 9, 9}}, {{8, 2}, {9, 9, 2}});
+  model->forward(batch);
+  for (const auto& [layer, shares] : model->take_loads())
+    CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == 0);
+  model->train();
+  model->forward(batch);
+  const ExpertLoads loads = model->take_loads();
+  CHECK_FALSE(loads.empty());
+  for (const auto& [layer, shares] : loads) {
+    INFO(layer);
+    CHECK(shares.size() == 4);
+    CHECK(std::abs(std::accumulate(shares.begin(), shares.end(), 0.0) - 100) < 1e-9);
+  }
+  CHECK(build(tiny("dense"))->take_loads().empty());
 }
 
 TEST_CASE("the predecessor's layers train too, with pads and without") {
