@@ -243,6 +243,8 @@ void add_runs(const ReportInput& input, const Rows& rows, const Store& store, De
     card.facts.emplace_back("command", command);
     card.facts.emplace_back("training", point->training);
     card.facts.emplace_back("evaluation", point->evaluation);
+    for (const auto& [name, value] : point->predicted)
+      card.facts.emplace_back("predicted " + name, fmt::format("{:.6g}", value));
     if (run != input.runs.end()) add_facts(store, point->training, run->second, card);
     out.runs.push_back(std::move(card));
   }

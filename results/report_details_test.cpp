@@ -62,6 +62,7 @@ TEST_CASE_METHOD(DetailsTest, "a run's card has the command that makes it again 
   write_status(place.workspace.training("aaaa"),
                read_status(place.workspace.training("aaaa")));  // so that it is read again
   store.fold_in(place.workspace);
+  input.points[0].predicted["step_ms"] = 21.5;
   const Details found = details();
   REQUIRE(found.runs.size() == 1);
   const auto& facts = found.runs[0].facts;
@@ -72,6 +73,8 @@ TEST_CASE_METHOD(DetailsTest, "a run's card has the command that makes it again 
   CHECK(has("command", "xp run q.toml --set 'model.moe.exchange.use=gshard' --set 'train.seed=3'"));
   CHECK(has("sharing", "shared with 1"));
   CHECK(has("host", "box"));
+  CHECK(has("predicted step_ms", "21.5"));
+  CHECK(has("step_ms", "20.5"));
 }
 
 TEST_CASE_METHOD(DetailsTest, "corpora come with the page") {

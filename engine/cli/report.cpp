@@ -50,14 +50,20 @@ std::vector<std::string> corpus_ids(const Plan& plan) {
   return out;
 }
 
-// Looked for only where it is shown: it takes the plans of all experiments.
-void predict_steps(const ReportSection& section, const Plan& plan, const Workspace& workspace,
-                   const Store& store, ReportInput& input) {
+// Whether foretold step times are shown; they take the plans of all experiments.
+bool shows_forecast(const ReportSection& section) {
   const auto& columns = section.columns;
-  if (std::none_of(columns.begin(), columns.end(), [](const std::string& column) {
-        return column == "predicted_step_ms" || column == "step_ms_vs_predicted";
-      }))
-    return;
+  const auto& files = section.files;
+  return section.format == "html" ||
+         std::any_of(files.begin(), files.end(),
+                     [](const std::string& file) { return file.ends_with(".html"); }) ||
+         std::any_of(columns.begin(), columns.end(), [](const std::string& column) {
+           return column == "predicted_step_ms" || column == "step_ms_vs_predicted";
+         });
+}
+
+void predict_steps(const Plan& plan, const Workspace& workspace, const Store& store,
+                   ReportInput& input) {
   const auto forecast = step_forecast(plan, workspace, [&](const std::string& id) {
     const auto run = store.run(id);
     const bool is_done = run && run->status.state == State::kDone;
@@ -227,7 +233,7 @@ int report_command(const Options& typed) {
   input.description = experiment->spec.description;
   input.file = options.spec;
   input.points = report_points(experiment->plan);
-  predict_steps(section, experiment->plan, workspace, store, input);
+  if (shows_forecast(section)) predict_steps(experiment->plan, workspace, store, input);
   input.runs = report_runs(workspace, store, input.points);
   input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));
   const PointSettings settings(*experiment, input);
