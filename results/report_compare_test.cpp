@@ -128,13 +128,16 @@ TEST_CASE("speed on different machines is neither averaged nor compared") {
   draft.add({{"model.use", "a"}, {"train.seed", 2}}, 22, 900, "old box");
   draft.add({{"model.use", "b"}, {"train.seed", 1}}, 21, 50, "box");
   CHECK(shown(draft.table()) == std::vector<Words>{{"a", "21", "2 machines"}, {"b", "21", "50"}});
-  CHECK(has_note(draft.table(),
-                 "speed on different machines is not averaged; narrow the rows by 'where'"));
+  CHECK(has_note(
+      draft.table(),
+      "speed on different machines, or beside another number of runs, is not averaged; the "
+      "table provenance (xp sql) says where each run was"));
   Draft compared;
   compared.add({{"model.use", "a"}}, 20, 100, "box").add({{"model.use", "b"}}, 21, 50, "old box");
   compared.baseline("a");
   CHECK(shown(compared.table()) == std::vector<Words>{{"a", "20", "100"}, {"b", "21+1*", "50*"}});
-  CHECK(has_note(compared.table(), "speed on different machines is not compared"));
+  CHECK(has_note(compared.table(),
+                 "speed on different machines, or beside another number of runs, is not compared"));
 }
 
 TEST_CASE("layouts pool for quality when asked, for speed never") {

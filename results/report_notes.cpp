@@ -105,9 +105,12 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
   if (figures.left_out_bootstrap())
     notes.emplace_back("too many evaluations for a bootstrap of all; narrow the rows by 'where'");
   if (seen.machines)
-    notes.emplace_back("speed on different machines is not averaged; narrow the rows by 'where'");
+    notes.emplace_back(
+        "speed on different machines, or beside another number of runs, is not averaged; the "
+        "table provenance (xp sql) says where each run was");
   if (figures.left_out_machines())
-    notes.emplace_back("speed on different machines is not compared");
+    notes.emplace_back(
+        "speed on different machines, or beside another number of runs, is not compared");
   if (seen.layouts) {
     notes.emplace_back(
         "runs of different nodes x ranks are not averaged; put 'nodes' and 'ranks_per_node' into "

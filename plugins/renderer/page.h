@@ -43,9 +43,10 @@ button.page{font:inherit;color:inherit;background:var(--tint);border:1px solid v
 border-radius:4px;padding:.15em .7em;cursor:pointer}button.page:disabled{opacity:.45}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1.5rem}
 figure{margin:0;max-width:44rem;overflow-x:auto}figcaption{font-weight:600;margin-bottom:.3em}
-figure>svg{width:100%;min-width:32rem;height:auto;display:block;background:var(--paper)}
+figure>svg{width:100%;min-width:28rem;height:auto;display:block;background:var(--paper)}
 svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
 svg .axis line{stroke:var(--line)}svg .axis text{fill:var(--soft)}svg .axis .name{fill:var(--ink)}
+svg .label{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
 polyline{fill:none;stroke-width:2}.d1{stroke-dasharray:6 3}
 .l0{stroke:var(--k0)}.l1{stroke:var(--k1)}.l2{stroke:var(--k2)}.l3{stroke:var(--k3)}
 .l4{stroke:var(--k4)}.l5{stroke:var(--k5)}

@@ -157,8 +157,9 @@ std::string names_of(const Tradeoff& tradeoff, const Plane& plane, size_t on_fro
       const auto label =
           places.place(plane.across(place.cost), plane.down(place.quality), place.name);
       if (!label) continue;
-      out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>", label->x,
-                         label->y, label->is_left ? "end" : "start", html_escaped(label->text));
+      out += fmt::format(
+          "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>", label->x,
+          label->y, label->is_left ? "end" : "start", html_escaped(label->text));
     }
   }
   return out;
