@@ -55,6 +55,7 @@ AttemptStart start_from(const Value& value) {
   out.threads_per_rank = value.at("threads_per_rank");
   out.shared_with = value.value("shared_with", int64_t{0});
   out.command = value.at("command").get<std::vector<std::string>>();
+  out.started_s = value.value("started_s", 0.0);
   return out;
 }
 
@@ -97,6 +98,7 @@ fs::path attempt_folder(const fs::path& run_folder, int64_t number) {
 }
 
 void write_start(const fs::path& attempt_folder, const AttemptStart& start) {
+  const double started_s = start.started_s > 0 ? start.started_s : now_s();
   write_json(attempt_folder / "launcher.json", {{"launcher", start.launcher},
                                                 {"job", start.job},
                                                 {"hosts", start.hosts},
@@ -106,7 +108,8 @@ void write_start(const fs::path& attempt_folder, const AttemptStart& start) {
                                                 {"ranks_per_node", start.ranks_per_node},
                                                 {"threads_per_rank", start.threads_per_rank},
                                                 {"shared_with", start.shared_with},
-                                                {"command", start.command}});
+                                                {"command", start.command},
+                                                {"started_s", started_s}});
 }
 
 std::optional<AttemptStart> read_start(const fs::path& attempt_folder) {

@@ -30,6 +30,7 @@ struct AttemptStart {
   int64_t nodes = 1, ranks_per_node = 1, threads_per_rank = 1;
   int64_t shared_with = 0;  ///< other runs that may have run on the machine meanwhile
   std::vector<std::string> command;
+  double started_s = 0;  ///< seconds since 1970; 0: `write_start` takes the time
 };
 void write_start(const fs::path& attempt_folder, const AttemptStart& start);
 /// Nothing where there is no record or it cannot be read.

@@ -1,6 +1,8 @@
 // Records of attempts and jobs: what is written comes back, what is damaged is as good as none.
 #include "results/attempts.h"
 
+#include "results/workspace_fixture.h"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
@@ -41,6 +43,14 @@ TEST_CASE("a damaged or newer record of an attempt is as good as none") {
     write_atomic(folder.path() / "launcher.json", text);
     CHECK_FALSE(read_start(folder.path()));
   }
+}
+
+TEST_CASE("an attempt's start has the time it was written, unless it says another") {
+  const TempFolder folder;
+  write_start(folder.path(), made_start({}, "", 0));
+  CHECK(read_start(folder.path())->started_s > 1.7e9);
+  write_start(folder.path(), made_start({}, "", 7));
+  CHECK(read_start(folder.path())->started_s == 7);
 }
 
 TEST_CASE("every outcome has a name that leads back to it") {

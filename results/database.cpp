@@ -26,6 +26,7 @@ CREATE TABLE points(
   evaluation TEXT NOT NULL,
   seed INTEGER NOT NULL,
   axes TEXT NOT NULL,               -- JSON object: setting -> value
+  name TEXT NOT NULL,               -- exchange=gshard seed=1
   PRIMARY KEY(experiment, position)
 ) WITHOUT ROWID;
 CREATE INDEX points_training ON points(training);
@@ -188,6 +189,9 @@ constexpr const char* kMigrations[] = {
     "  PRIMARY KEY(run, path) "
     ") WITHOUT ROWID; "
     "UPDATE runs SET stamp = ''",
+    // Points have names.
+    "ALTER TABLE points ADD COLUMN name TEXT NOT NULL DEFAULT ''; "
+    "UPDATE experiments SET stamp = ''",
 };
 static_assert(std::size(kMigrations) == kDatabaseVersion - 1);
 

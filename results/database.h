@@ -12,7 +12,7 @@ namespace xp {
 
 /// The version of the schema, kept in PRAGMA user_version. A database of another one is refused:
 /// it is an index that is made anew from the folders.
-constexpr int kDatabaseVersion = 3;
+constexpr int kDatabaseVersion = 4;
 
 /// Opens `path` for reading and writing; makes it with the schema where it does not exist. Readers
 /// never wait for a writer on a local disk (write-ahead log); on a network file system, where the

@@ -232,8 +232,9 @@ class Writer {
   void take_plan(const Folder& folder) {
     const auto points = read_points(folder.path / "plan.json");
     for (size_t i = 0; i < points.size(); ++i) {
-      run("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?)", folder.id, static_cast<int64_t>(i),
-          points[i].training, points[i].evaluation, points[i].seed, Value(points[i].axes).dump());
+      run("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)", folder.id, static_cast<int64_t>(i),
+          points[i].training, points[i].evaluation, points[i].seed, Value(points[i].axes).dump(),
+          points[i].name);
     }
     run("INSERT INTO experiments VALUES (?, ?)", folder.id, folder.stamp);
     ++result_.taken;

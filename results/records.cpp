@@ -37,6 +37,7 @@ ReportPoint point_from(const Value& value) {
   out.training = value.at("training");
   out.evaluation = value.at("evaluation");
   out.seed = value.at("seed");
+  out.name = value.value("name", "");
   const auto predicted = value.find("predicted");
   if (predicted == value.end()) return out;
   for (const auto& [name, figure] : predicted->items()) {

@@ -2,7 +2,8 @@
 //
 //   experiments/NAME/plan.json    {"schema": 1, "points": [{"training": ID, "evaluation": ID,
 //                                  "seed": 1, "axes": {"model.moe.exchange.use": "gshard"},
-//                                  "predicted": {"inter_node_bytes": 7e6}}]}, the last optional
+//                                  "name": "exchange=gshard seed=1",
+//                                  "predicted": {"inter_node_bytes": 7e6}}]}, the last two optional
 //   evaluations/ID/scores.json    {"schema": 1, "scores": [{"subset": "test", "direction": "en-fr",
 //                                  "name": "bleu", "value": 21.5, "unit": "", "signature": "...",
 //                                  "higher_is_better": true}]}
@@ -28,6 +29,7 @@ struct ReportPoint {
   std::string training, evaluation;   ///< ids
   int64_t seed = 0;                   ///< train.seed
   std::map<std::string, double> predicted{};  ///< figures of the plan: "inter_node_bytes"
+  std::string name{};                         ///< "exchange=gshard seed=1"; "" where not recorded
 };
 
 Value to_json(const std::vector<ReportPoint>& points);

@@ -18,6 +18,31 @@ State stored_state(const std::string& name) {
   return name == state_name(State::kDone) ? State::kDone : State::kFailed;
 }
 
+std::vector<ExperimentPoint> points_where(const fs::path& path, SQLite::Database& database,
+                                          const std::string& condition,
+                                          const std::string& argument) {
+  return with_database(path, [&] {
+    std::vector<ExperimentPoint> out;
+    SQLite::Statement rows(database,
+                           "SELECT experiment, axes, training, evaluation, seed, name FROM points "
+                           "WHERE " +
+                               condition + " ORDER BY experiment, position");
+    rows.bind(1, argument);
+    while (rows.executeStep()) {
+      ExperimentPoint& found = out.emplace_back();
+      found.experiment = rows.getColumn(0).getString();
+      const Value axes = Value::parse(rows.getColumn(1).getString());
+      for (const auto& [key, value] : axes.items())
+        found.point.axes[key] = value;
+      found.point.training = rows.getColumn(2).getString();
+      found.point.evaluation = rows.getColumn(3).getString();
+      found.point.seed = rows.getColumn(4).getInt64();
+      found.point.name = rows.getColumn(5).getString();
+    }
+    return out;
+  });
+}
+
 }  // namespace
 
 Store::Store(fs::path path, std::unique_ptr<SQLite::Database> database)
@@ -132,22 +157,50 @@ std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids
 }
 
 std::vector<ReportPoint> Store::points(const std::string& experiment) const {
+  std::vector<ReportPoint> out;
+  for (auto& found : points_where(path_, *database_, "experiment = ?", experiment))
+    out.push_back(std::move(found.point));
+  return out;
+}
+
+std::vector<ExperimentPoint> Store::all_points() const {
+  return points_where(path_, *database_, "?1 = ''", "");
+}
+
+std::vector<ExperimentPoint> Store::points_with(const std::vector<std::string>& runs) const {
+  return points_where(path_, *database_,
+                      "training IN (SELECT value FROM json_each(?1)) OR "
+                      "evaluation IN (SELECT value FROM json_each(?1))",
+                      Value(runs).dump());
+}
+
+std::vector<std::pair<std::string, Value>> Store::axes() const {
   return with_database(path_, [&] {
-    std::vector<ReportPoint> out;
+    std::vector<std::pair<std::string, Value>> out;
+    // Most values are on many points.
     SQLite::Statement rows(*database_,
-                           "SELECT axes, training, evaluation, seed FROM points "
-                           "WHERE experiment = ? ORDER BY position");
-    rows.bind(1, experiment);
+                           "SELECT DISTINCT key, type, value FROM points, json_each(points.axes) "
+                           "ORDER BY key, value");
     while (rows.executeStep()) {
-      ReportPoint point;
-      const Value axes = Value::parse(rows.getColumn(0).getString());
-      for (const auto& [path, value] : axes.items())
-        point.axes[path] = value;
-      point.training = rows.getColumn(1).getString();
-      point.evaluation = rows.getColumn(2).getString();
-      point.seed = rows.getColumn(3).getInt64();
-      out.push_back(std::move(point));
+      const std::string type = rows.getColumn(1).getString(), text = rows.getColumn(2).getString();
+      Value value = text;
+      if (type == "true" || type == "false") value = type == "true";
+      if (type == "integer" || type == "real" || type == "array")
+        value = Value::parse(text, nullptr, /*allow_exceptions=*/false);
+      out.emplace_back(rows.getColumn(0).getString(), std::move(value));
     }
+    return out;
+  });
+}
+
+std::vector<std::string> Store::undone() const {
+  return with_database(path_, [&] {
+    std::vector<std::string> out;
+    SQLite::Statement rows(*database_,
+                           "SELECT id FROM runs WHERE state = 'failed' UNION "
+                           "SELECT id FROM unfinished ORDER BY id");
+    while (rows.executeStep())
+      out.push_back(rows.getColumn(0).getString());
     return out;
   });
 }

@@ -44,6 +44,12 @@ struct Progress {
   int64_t points = 0, done = 0, failed = 0, started = 0;  ///< started: neither done nor failed
 };
 
+/// A point of any experiment.
+struct ExperimentPoint {
+  std::string experiment;
+  ReportPoint point;
+};
+
 class Store {
  public:
   /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:
@@ -74,6 +80,14 @@ class Store {
   std::map<std::string, StoredRun> runs(const std::vector<std::string>& ids) const;
   /// The points of an experiment in the order of its plan; empty where it is not known.
   std::vector<ReportPoint> points(const std::string& experiment) const;
+  /// The points of all experiments, by experiment, in the order of their plans.
+  std::vector<ExperimentPoint> all_points() const;
+  /// Those that have any of these runs.
+  std::vector<ExperimentPoint> points_with(const std::vector<std::string>& runs) const;
+  /// Every axis of every experiment with each of its values.
+  std::vector<std::pair<std::string, Value>> axes() const;
+  /// The ids of runs that began and are not done, sorted.
+  std::vector<std::string> undone() const;
   std::vector<SubsetScore> scores(const std::string& evaluation) const;
   /// One metric over the updates; NaN where it was not finite.
   std::vector<std::pair<int64_t, double>> series(const std::string& run,

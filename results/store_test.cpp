@@ -152,7 +152,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   const std::string path = (folder.path() / "xp.db").string();
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
-                                   "' is of a newer xp (schema 9, this one knows 3); use that "
+                                   "' is of a newer xp (schema 9, this one knows 4); use that "
                                    "xp, or `xp db rebuild` to make it anew from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
@@ -164,7 +164,8 @@ TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
       "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp');"
-      "DROP TABLE attempts; DROP TABLE artefacts; PRAGMA user_version = 1");
+      "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
+      "PRAGMA user_version = 1");
   const auto upgraded = open_database(path);
   CHECK(upgraded->execAndGet("PRAGMA user_version").getInt() == kDatabaseVersion);
   CHECK(upgraded->execAndGet("SELECT stamp FROM runs").getString().empty());
@@ -173,7 +174,9 @@ TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
 TEST_CASE("an upgraded database has the tables of a new one") {
   const TempFolder folder;
   const fs::path path = folder.path() / "xp.db";
-  open_database(path)->exec("DROP TABLE attempts; DROP TABLE artefacts; PRAGMA user_version = 2");
+  open_database(path)->exec(
+      "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
+      "PRAGMA user_version = 2");
   const auto columns = [](SQLite::Database& database) {
     SQLite::Statement rows(database,
                            "SELECT group_concat(m.name || '.' || c.name || ' ' || c.type) FROM "
@@ -222,6 +225,29 @@ TEST_CASE("of the shares that experts got the last ones are in the store") {
   CHECK(store.series("aaaa", "encoder.1.experts.load.1") ==
         std::vector<std::pair<int64_t, double>>{{20, 50}});
   CHECK(store.run("aaaa").value().status.summary.size() == 2);
+}
+
+TEST_CASE("points are found by their runs, and runs that began and are not done by themselves") {
+  FilledWorkspace place;
+  place.fill();
+  place.status("trainings", "dddd", State::kRunning);
+  place.put("experiments/more/plan.json",
+            R"({"schema": 1, "points": [
+                {"name": "seed=1", "training": "aaaa", "evaluation": "cccc", "seed": 1, "axes": {}},
+                {"name": "seed=2", "training": "", "evaluation": "", "seed": 2, "axes": {}}]})");
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  CHECK(store.undone() == std::vector<std::string>{"cccc", "dddd"});
+  const auto all = store.all_points();
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].experiment == "more");
+  CHECK(all[0].point.name == "seed=1");
+  CHECK(all[2].point.axes.at("train.seed") == 3);
+  CHECK(store.axes() == std::vector<std::pair<std::string, Value>>{
+                            {"model.moe.exchange.use", "gshard"}, {"train.seed", 3}});
+  const auto found = store.points_with({"cccc", "dddd"});
+  REQUIRE(found.size() == 1);
+  CHECK(found[0].point.name == "seed=1");
 }
 
 TEST_CASE("attempts and artefacts are in the store") {

@@ -113,8 +113,14 @@ bool is_held(const fs::path& run_folder) {
   return FileLock::is_held(run_folder / "lease");
 }
 
-void ask_cancel(const fs::path& run_folder) {
-  write_atomic(run_folder / "cancel", "this run left its experiment\n");
+void ask_cancel(const fs::path& run_folder, const std::string& reason) {
+  write_atomic(run_folder / "cancel", reason + "\n");
+}
+std::string cancel_reason(const fs::path& run_folder) {
+  std::string out;
+  std::ifstream file(run_folder / "cancel");
+  std::getline(file, out);
+  return out;
 }
 bool is_cancel_asked(const fs::path& run_folder) {
   std::error_code code;

@@ -62,8 +62,10 @@ std::optional<FileLock> take_lease(const fs::path& run_folder);
 bool is_held(const fs::path& run_folder);
 
 /// Asks whoever works on a run to end it, or not to begin it; taken back by `withdraw_cancel`.
-void ask_cancel(const fs::path& run_folder);
+/// `reason` completes "cancelled: ".
+void ask_cancel(const fs::path& run_folder, const std::string& reason = "it left its experiment");
 bool is_cancel_asked(const fs::path& run_folder);
+std::string cancel_reason(const fs::path& run_folder);  ///< "" where nobody asked
 void withdraw_cancel(const fs::path& run_folder);
 
 /// The folder of the next attempt, made: attempts/K with K one above the highest. Files that an

@@ -1,13 +1,86 @@
 // A small workspace for tests of whatever reads run folders.
 #pragma once
 
+#include "engine/base/error.h"
+#include "results/attempts.h"
 #include "results/records.h"
 #include "results/workspace.h"
 
 #include <fstream>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace xp {
+
+/// Puts a run ("trainings/aaaa") into the queue of a job; `id` is the scheduler's number.
+inline void put_into_job(const Workspace& workspace, const std::string& run,
+                         const std::string& phase, const std::string& id,
+                         const std::string& reason = "", bool is_stuck = false) {
+  JobRecord job;
+  job.name = "xp-" + id;
+  job.launcher = "slurm";
+  job.id = id;
+  job.phase = phase;
+  job.state = phase == "running" ? "RUNNING" : "PENDING";
+  job.reason = reason;
+  job.is_stuck = is_stuck;
+  job.runs = {run};
+  write_job(workspace, job);
+  set_job_of(workspace.root / run, job.name);
+}
+
+/// How an attempt ended.
+inline AttemptEnd made_end(Outcome outcome, const std::string& cause) {
+  AttemptEnd end;
+  end.outcome = outcome;
+  end.cause = cause;
+  return end;
+}
+
+/// Where an attempt began.
+inline AttemptStart made_start(const std::vector<std::string>& hosts, const std::string& job,
+                               double started_s) {
+  AttemptStart start;
+  start.launcher = job.empty() ? "local" : "slurm";
+  start.job = job;
+  start.hosts = hosts;
+  start.started_s = started_s;
+  return start;
+}
+
+/// A child that holds a run's lease until the object ends: one's own locks are not seen.
+class LeaseHolder {
+ public:
+  explicit LeaseHolder(const fs::path& run_folder) {
+    int ready[2], end[2];
+    check(::pipe(ready) == 0 && ::pipe(end) == 0, "pipes can be made");
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::close(end[1]);
+      const auto lease = take_lease(run_folder);
+      char byte = 0;
+      if (::write(ready[1], &byte, 1) != 1 || ::read(end[0], &byte, 1) != 0) ::_exit(1);
+      ::_exit(0);
+    }
+    char byte = 0;
+    check(::read(ready[0], &byte, 1) == 1, "the lease was free");
+    ::close(ready[0]);
+    ::close(ready[1]);
+    ::close(end[0]);
+    end_ = end[1];
+  }
+  LeaseHolder(const LeaseHolder&) = delete;
+  LeaseHolder& operator=(const LeaseHolder&) = delete;
+  ~LeaseHolder() {
+    ::close(end_);
+    ::waitpid(child_, nullptr, 0);
+  }
+
+ private:
+  pid_t child_ = 0;
+  int end_ = -1;
+};
 
 /// A workspace in a temporary folder, filled by single words.
 struct FilledWorkspace {

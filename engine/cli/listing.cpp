@@ -9,8 +9,9 @@ namespace xp {
 namespace {
 
 constexpr size_t kMostRows = 100;
-constexpr PointState kAllStates[] = {PointState::kNew, PointState::kRunning, PointState::kDone,
-                                     PointState::kFailed, PointState::kBlocked};
+constexpr PointState kAllStates[] = {
+    PointState::kNew,  PointState::kQueued, PointState::kRunning, PointState::kStopped,
+    PointState::kDone, PointState::kFailed, PointState::kBlocked};
 
 std::string shown(const Point& point, const std::string& path) {
   const auto found = point.axes.find(path);

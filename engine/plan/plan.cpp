@@ -13,8 +13,6 @@
 namespace xp {
 namespace {
 
-constexpr std::string_view kStates[] = {"new", "running", "done", "failed", "blocked"};
-
 // What a condition sees: the value that the point was given, even where its component lacks the
 // key, then the resolved one.
 Value seen(const std::string& path, const Assignment& assignment, const Settings& settings) {
@@ -183,35 +181,7 @@ std::vector<std::string> folder_names(const fs::path& folder) {
   return out;
 }
 
-// A finished evaluation has a finished training: only one file is read where all is done.
-void read_state(Point& point, const Workspace& workspace, bool has_training, bool has_evaluation) {
-  const fs::path training = workspace.training(point.training_id);
-  const fs::path evaluation = workspace.evaluation(point.evaluation_id);
-  const Status evaluated = has_evaluation ? read_status(evaluation) : Status{};
-  const bool all_done = evaluated.state == State::kDone;
-  const Status trained = has_training && !all_done ? read_status(training) : Status{};
-  point.training = all_done ? State::kDone : trained.state;
-  point.evaluation = evaluated.state;
-  const auto held = [](const Status& status, const fs::path& folder) {
-    return status.state == State::kRunning && is_held(folder);
-  };
-  if (evaluated.state == State::kDone) {
-    point.state = PointState::kDone;
-  } else if (held(trained, training) || held(evaluated, evaluation)) {
-    point.state = PointState::kRunning;
-  } else if (trained.state == State::kFailed || evaluated.state == State::kFailed) {
-    point.state = PointState::kFailed;
-    point.cause = trained.state == State::kFailed ? trained.cause : evaluated.cause;
-  } else {
-    point.state = PointState::kNew;
-  }
-}
-
 }  // namespace
-
-std::string_view state_name(PointState state) {
-  return kStates[static_cast<size_t>(state)];
-}
 
 size_t Plan::count(PointState state) const {
   size_t out = 0;
@@ -253,13 +223,21 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
 void read_states(Plan& plan, const Workspace& workspace) {
   const auto trainings = folder_names(workspace.root / "trainings");
   const auto evaluations = folder_names(workspace.root / "evaluations");
+  const OpenJobs jobs(workspace);
   for (auto& point : plan.points) {
     if (point.training_id == "?") continue;
     const auto has = [](const std::vector<std::string>& names, const std::string& id) {
       return std::binary_search(names.begin(), names.end(), id);
     };
-    read_state(point, workspace, has(trainings, point.training_id),
-               has(evaluations, point.evaluation_id));
+    PointStanding now;
+    if (has(trainings, point.training_id) || has(evaluations, point.evaluation_id)) {
+      now = point_standing(workspace.training(point.training_id),
+                           workspace.evaluation(point.evaluation_id), jobs);
+    }
+    point.training = now.training;
+    point.evaluation = now.evaluation;
+    point.state = now.state();
+    point.cause = now.run.cause();
   }
 }
 

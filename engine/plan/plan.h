@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/plan/assessment.h"
+#include "engine/plan/point_standing.h"
 #include "engine/spec/load.h"
 #include "results/workspace.h"
 
@@ -10,10 +11,6 @@
 #include <vector>
 
 namespace xp {
-
-/// kBlocked: a local input is missing.
-enum class PointState { kNew, kRunning, kDone, kFailed, kBlocked };
-std::string_view state_name(PointState state);
 
 /// What is known about a corpus before it is prepared.
 struct CorpusIdentity {
@@ -33,7 +30,7 @@ struct Point {
   std::string corpus_id = "?", training_id = "?", evaluation_id = "?";
   State training = State::kNew, evaluation = State::kNew;
   PointState state = PointState::kNew;
-  std::string cause;  ///< why it failed or is blocked
+  std::string cause;  ///< why it waits, stopped, failed or is blocked, where that is known
 
   const Settings& settings() const { return resolved; }
 };

@@ -3,6 +3,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/spec/catalog_fixture.h"
+#include "results/workspace_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -95,11 +96,30 @@ TEST_CASE("states come from the folders") {
   };
   const fs::path training = workspace.training(point.training_id);
   const fs::path evaluation = workspace.evaluation(point.evaluation_id);
-  CHECK(state_after(training, State::kRunning) == PointState::kNew);  // nobody holds its lease
+  CHECK(state_after(training, State::kRunning) == PointState::kStopped);  // nobody holds it
   CHECK(state_after(training, State::kFailed) == PointState::kFailed);
   CHECK(point.cause == "it broke");
   CHECK(state_after(training, State::kDone) == PointState::kNew);
   CHECK(state_after(evaluation, State::kDone) == PointState::kDone);
+}
+
+TEST_CASE("a point whose training or evaluation waits in a job is queued") {
+  Planned planned("");
+  auto& point = planned.identified().plan.points[0];
+  const Workspace workspace{planned.folder.path()};
+  const auto queue = [&](const std::string& run) {
+    put_into_job(workspace, run, "queued", "12", "Priority");
+    read_states(planned.plan, workspace);
+  };
+  queue("evaluations/" + point.evaluation_id);
+  CHECK(point.state == PointState::kQueued);
+  write_status(workspace.training(point.training_id),
+               {State::kFailed, 1, 0, 0, "it broke", Value::object()});
+  read_states(planned.plan, workspace);  // its evaluation waits for nothing
+  CHECK(point.state == PointState::kFailed);
+  queue("trainings/" + point.training_id);
+  CHECK(point.state == PointState::kQueued);
+  CHECK(point.cause == "job 12: Priority");
 }
 
 TEST_CASE("settings that do not fit together are found before anything starts") {

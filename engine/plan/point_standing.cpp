@@ -1,0 +1,56 @@
+// Two runs become one state.
+#include "engine/plan/point_standing.h"
+
+namespace xp {
+namespace {
+
+constexpr std::string_view kStates[] = {"new",  "queued", "running", "stopped",
+                                        "done", "failed", "blocked"};
+
+}  // namespace
+
+std::string_view state_name(PointState state) {
+  return kStates[static_cast<size_t>(state)];
+}
+
+PointState PointStanding::state() const {
+  switch (run.state) {
+    case RunState::kNew:
+      return PointState::kNew;
+    case RunState::kQueued:
+    case RunState::kStarting:
+      return PointState::kQueued;
+    case RunState::kRunning:
+    case RunState::kSilent:
+      return PointState::kRunning;
+    case RunState::kStopped:
+      return PointState::kStopped;
+    case RunState::kDone:
+      return PointState::kDone;
+    case RunState::kFailed:
+      return PointState::kFailed;
+  }
+  return PointState::kNew;
+}
+
+PointStanding point_standing(const fs::path& training, const fs::path& evaluation,
+                             const OpenJobs& jobs) {
+  PointStanding out;
+  Standing evaluated = standing_of(evaluation, jobs);
+  out.evaluation = evaluated.status.state;
+  if (out.evaluation == State::kDone) {  // a finished evaluation has a finished training
+    out.training = State::kDone;
+    out.evaluates = true;
+    out.run = std::move(evaluated);
+    return out;
+  }
+  Standing trained = standing_of(training, jobs);
+  out.training = trained.status.state;
+  // A checkpoint may have been freed with its training's folder; what its evaluation says holds.
+  out.evaluates = trained.state == RunState::kDone ||
+                  (trained.state == RunState::kNew && evaluated.state != RunState::kNew);
+  out.run = std::move(out.evaluates ? evaluated : trained);
+  return out;
+}
+
+}  // namespace xp
