@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/progress.h"
+#include "engine/run/run_progress.h"
 
 #include <filesystem>
 #include <optional>
@@ -21,15 +22,11 @@ class RunWatch {
   void finish();
 
  private:
-  void open(int64_t done, int64_t total);
-  std::string note() const;
+  void open();
 
   std::string title_, unit_;
-  std::filesystem::path folder_;
   Progress::Style style_;
-  size_t offset_ = 0;
-  int64_t update_ = 0;
-  std::string loss_, bleu_;
+  RunProgress events_;
   std::optional<Progress> progress_;
 };
 
