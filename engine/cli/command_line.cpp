@@ -6,6 +6,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/completions.h"
 #include "engine/cli/inner.h"
+#include "engine/cli/selection.h"
 
 #include <CLI/CLI.hpp>
 
@@ -19,7 +20,17 @@ namespace {
 
 constexpr std::string_view kComplete = "complete";
 
-enum class Takes { kSpec, kAction, kWorkspace, kComponent, kRuns, kShell, kFile, kNothing };
+enum class Takes {
+  kSpec,
+  kPoints,
+  kAction,
+  kWorkspace,
+  kComponent,
+  kRuns,
+  kShell,
+  kFile,
+  kNothing
+};
 
 struct Command {
   const char* name;
@@ -32,7 +43,14 @@ constexpr Command kCommands[] = {
     {"run", "do what is not done yet, then print the report", run_command, Takes::kSpec},
     {"plan", "every point with its state and ids", plan_command, Takes::kSpec},
     {"check", "find every mistake in an experiment file", check_command, Takes::kSpec},
-    {"status", "how far each point has come", status_command, Takes::kSpec},
+    {"status", "how far each point has come, and what it waits for or failed of", status_command,
+     Takes::kPoints},
+    {"watch", "the same as it goes on: redrawn, or a line per change", watch_command,
+     Takes::kPoints},
+    {"logs", "what the ranks of a run wrote; -f as they write it", logs_command, Takes::kPoints},
+    {"why", "why a run failed, stopped or waits, and what to do", why_command, Takes::kPoints},
+    {"cancel", "end runs, or keep them from beginning; they can be taken up again", cancel_command,
+     Takes::kPoints},
     {"report", "compare what was measured", report_command, Takes::kSpec},
     {"data", "prepare the corpora, or look at, check and export them", data_command,
      Takes::kAction},
@@ -94,6 +112,38 @@ void add_store_options(CLI::App& app, std::string_view name, Options& options) {
   }
 }
 
+void add_notify(CLI::App& app, Options& options) {
+  app.add_option("--notify", options.notify,
+                 "run by the shell at the first failure and at the end, with XP_EVENT, "
+                 "XP_EXPERIMENT, XP_DONE, XP_FAILED and XP_MESSAGE");
+}
+
+// Of the commands about runs.
+void add_point_options(CLI::App& app, std::string_view name, Options& options) {
+  app.add_option("WORDS", options.names,
+                 "[FILE] [SELECTOR...]: the experiment file, else all of the workspace; which "
+                 "runs: 3 (row of the last table), an id's beginning, last, state:failed, "
+                 "class:memory, seed=1, !seed=1, '*pattern*'")
+      ->expected(0, -1);
+  if (name == "logs") {
+    app.add_flag("-f,--follow", options.follow, "go on until the run ends, across its attempts");
+    app.add_option("-n,--lines", options.lines, "how many of the last lines (50)")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--rank", options.rank, "of this rank; else the one that failed first, else 0")
+        ->check(CLI::NonNegativeNumber);
+    app.add_option("--attempt", options.attempt, "of this attempt; else the last")
+        ->check(CLI::PositiveNumber);
+    app.add_flag("--job", options.job, "of the scheduler's job instead of a rank");
+  } else if (name == "watch") {
+    app.add_option("--interval", options.interval_s, "seconds between two looks (2)")
+        ->check(CLI::Range(0.1, 3600.0));
+  } else if (name == "cancel" || name == "retry") {
+    app.add_flag("--dry-run", options.dry_run, "only say what would be done");
+    app.add_flag("--yes", options.yes, "do not ask");
+  }
+  if (name == "watch" || name == "retry") add_notify(app, options);
+}
+
 // The commands that are not about an experiment file; whether it is one.
 bool add_word_options(CLI::App& app, const Command& command, Options& options) {
   const std::string_view name = command.name;
@@ -144,8 +194,11 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
     app.add_option("--format", options.format, "of export: fairseq-bin");
     app.add_option("--output", options.output, "of export: a new folder");
   }
-  auto* file = app.add_option("FILE", options.spec, "the experiment file");
-  if (std::string_view(command.name) != "status") file->required();
+  if (command.takes == Takes::kPoints) {
+    add_point_options(app, command.name, options);
+  } else {
+    app.add_option("FILE", options.spec, "the experiment file")->required();
+  }
   app.add_option("--set", options.sets, "PATH=VALUE, as if written in the file; PATH may be a tail")
       ->type_size(1)
       ->allow_extra_args(false);
@@ -168,6 +221,8 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
 
 CommandWords::Takes completed_as(Takes takes) {
   switch (takes) {
+    case Takes::kPoints:
+      return CommandWords::Takes::kPoints;
     case Takes::kSpec:
     case Takes::kFile:
       return CommandWords::Takes::kFile;
@@ -200,6 +255,14 @@ int complete(const CLI::App& app, const Options& options) {
   return Exit::kDone;
 }
 
+// The first of the words that a command takes is its experiment file where it looks like one.
+void take_file(Options& options) {
+  auto& words = options.names;
+  if (words.empty() || !words.front().ends_with(".toml")) return;
+  options.spec = words.front();
+  words.erase(words.begin());
+}
+
 // CLI11 would only say that the word was not expected.
 bool is_unknown_command(int count, char** words) {
   if (count < 2 || words[1][0] == '-' || std::string_view(words[1]) == kComplete) return false;
@@ -218,7 +281,7 @@ int guarded(const Command& command, const Options& options) {
   } catch (const Error& error) {
     fmt::print(stderr, "{}{}\n", error.blame() == Blame::kBug ? "this is a bug in xp: " : "",
                error.what());
-    return exit_code(error);
+    return error.code() == kUsageError ? Exit::kUsage : exit_code(error);
   } catch (const std::filesystem::filesystem_error& error) {
     fmt::print(stderr, "'{}': {}\n", error.path1().string(), error.code().message());
     return Exit::kMachine;
@@ -253,6 +316,7 @@ int run_command_line(int count, char** words) {
   for (const auto& command : kCommands) {
     if (!app.got_subcommand(command.name)) continue;
     options.command = command.name;
+    if (command.takes == Takes::kPoints) take_file(options);
     options.names_workspace = options.workspace != default_workspace;
     return guarded(command, options);
   }

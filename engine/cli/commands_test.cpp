@@ -4,40 +4,13 @@
 #include "engine/cli/completions.h"
 #include "engine/cli/options.h"
 #include "engine/cli/run_folder.h"
+#include "engine/cli/typing_fixture.h"
 #include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <cstdio>
-#include <unistd.h>
-
 namespace xp {
 namespace {
-
-struct Typed {
-  int exit_code = 0;
-  std::string output;
-};
-
-// Runs a command line of this program with standard output into a file.
-Typed type(std::vector<std::string> words) {
-  const TempFolder folder;
-  const fs::path file = folder.path() / "out";
-  words.insert(words.begin(), "xp");
-  std::vector<char*> arguments;
-  for (auto& word : words)
-    arguments.push_back(word.data());
-  std::fflush(stdout);
-  const int kept = ::dup(STDOUT_FILENO);
-  if (std::freopen(file.c_str(), "w", stdout) == nullptr) return {-1, ""};
-  Typed out;
-  out.exit_code = run_command_line(static_cast<int>(arguments.size()), arguments.data());
-  std::fflush(stdout);
-  ::dup2(kept, STDOUT_FILENO);
-  ::close(kept);
-  out.output = read_file(file);
-  return out;
-}
 
 // A workspace with two runs that were started.
 struct Runs {

@@ -5,11 +5,13 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
+#include "engine/cli/selection.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 
 namespace xp {
 namespace {
@@ -104,6 +106,38 @@ Names settings(const std::string& begun) {
   return out;
 }
 
+// The axes of the file among the words, else those that the index knows: full path -> values.
+std::map<std::string, Names> axes(const Names& words, const Options& options) {
+  std::map<std::string, std::set<std::string>> found;
+  const auto file = std::find_if(words.begin(), words.end(),
+                                 [](const std::string& word) { return word.ends_with(".toml"); });
+  if (file != words.end() && file + 1 != words.end()) {
+    const Catalog catalog = build_catalog();
+    Problems problems;
+    const Spec spec = load_spec(*file, {}, catalog, problems);
+    for (const auto& axis : spec.sweep.axes) {
+      for (const auto& row : axis.values) {
+        for (size_t i = 0; i < std::min(row.size(), axis.keys.size()); ++i)
+          found[axis.keys[i]].insert(plain_value(row[i]));
+      }
+    }
+  } else if (fs::exists(Workspace{options.workspace}.database())) {
+    for (const auto& [path, value] : Store::open(Workspace{options.workspace}.database()).axes())
+      found[path].insert(plain_value(value));
+  }
+  std::map<std::string, Names> out;
+  for (const auto& [path, values] : found)
+    out[path] = {values.begin(), values.end()};
+  return out;
+}
+
+Names selectors(const Names& words, const Options& options) {
+  Names out = selector_words(axes(words, options));
+  for (const auto& more : {runs(options), files(words.back())})
+    out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
 Names candidates(const Names& words, const std::map<std::string, CommandWords>& commands,
                  const Options& options) {
   if (words.size() == 1) {
@@ -125,6 +159,8 @@ Names candidates(const Names& words, const std::map<std::string, CommandWords>& 
       return components();
     case CommandWords::Takes::kRun:
       return runs(options);
+    case CommandWords::Takes::kPoints:
+      return selectors(words, options);
     case CommandWords::Takes::kShell:
       return {"bash", "zsh", "fish"};
     case CommandWords::Takes::kNothing:

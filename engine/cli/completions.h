@@ -11,7 +11,7 @@ namespace xp {
 
 /// What one command takes, for completion.
 struct CommandWords {
-  enum class Takes { kNothing, kFile, kComponent, kRun, kShell };
+  enum class Takes { kNothing, kFile, kComponent, kRun, kPoints, kShell };
   Takes takes = Takes::kNothing;
   std::vector<std::string> options;  ///< "--json"
 };

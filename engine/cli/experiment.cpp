@@ -50,12 +50,15 @@ std::optional<Experiment> open_experiment(const Options& options) {
   return out;
 }
 
+std::string workspace_words(const Options& options) {
+  return options.names_workspace ? " --workspace " + options.workspace.string() : "";
+}
+
 std::string next_command(const Options& options, const std::string& command) {
   std::string out = "xp " + command + " " + options.spec;
   for (const auto& set : options.sets)
     out += fmt::format(" --set '{}'", set);
-  if (options.names_workspace) out += " --workspace " + options.workspace.string();
-  return out;
+  return out + workspace_words(options);
 }
 
 }  // namespace xp

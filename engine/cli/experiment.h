@@ -36,9 +36,16 @@ std::optional<Experiment> open_experiment(const Options& options);
 /// setting was written.
 void record(const Options& options, const Experiment& experiment);
 
+/// The same options with the file and --set of the last run of an experiment; nothing where that
+/// file is gone, or was not recorded.
+std::optional<Options> recorded_options(const Options& options, const std::string& experiment);
+
 /// Cancels, in the workspace, runs of the last plan that the experiment has no more and no other
 /// experiment has; how many. Finished runs stay. The plan itself is forgotten by `record`.
 size_t cancel_removed(const Options& options, const Experiment& experiment);
+
+/// " --workspace DIR" where this command had it.
+std::string workspace_words(const Options& options);
 
 /// Which words to type to run `command` on the same file and workspace.
 std::string next_command(const Options& options, const std::string& command);

@@ -1,6 +1,7 @@
 // What the command line says, after parsing.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -35,14 +36,24 @@ struct Options {
   bool prune = false;              ///< run --prune
   int64_t jobs = 1;                ///< run --jobs
   bool detach = false;             ///< run --detach
-  std::vector<std::string> names;  ///< the runs, the shell or the file of other commands
+  std::vector<std::string> names;  ///< selectors; the runs, the shell or the file of other commands
   std::string format;              ///< report --format
   ReportWords report;
   std::string sql;                 ///< sql STATEMENT
   std::string table;               ///< export --table
   std::filesystem::path folder;    ///< sync FOLDER
   bool checkpoints = false;        ///< sync --checkpoints
-  bool yes = false;                ///< gc --yes
+  bool yes = false;                ///< gc, cancel, retry --yes
+  bool dry_run = false;            ///< cancel, retry --dry-run
+  bool follow = false;             ///< logs --follow
+  bool job = false;                ///< logs --job
+  int64_t rank = -1;               ///< logs --rank; -1: the one that matters
+  int64_t attempt = 0;             ///< logs --attempt; 0: the last
+  int64_t lines = 50;              ///< logs --lines
+  double interval_s = 2;           ///< watch --interval
+  std::string notify;              ///< run, retry, watch --notify: a command for the shell
+  std::vector<std::string> only;   ///< run --only: selectors
+  std::vector<std::string> ids;    ///< of the runs that `retry` hands on to `run`; empty: all
   std::string component;           ///< components NAME
   std::string action;              ///< data or db ACTION
   std::filesystem::path output;    ///< data export --output

@@ -67,9 +67,23 @@ void record(const Options& options, const Experiment& experiment) {
   }
   std::string text;
   write_plan_json(known, outlook(experiment.plan, workspace),
-                  {{"origins", origins(experiment.spec)}},
+                  {{"origins", origins(experiment.spec)},
+                   {"file", fs::absolute(options.spec).string()},
+                   {"sets", options.sets}},
                   [&text](std::string_view piece) { text += piece; });
   write_atomic(folder / "plan.json", text);
+}
+
+std::optional<Options> recorded_options(const Options& options, const std::string& experiment) {
+  const fs::path plan = Workspace{options.workspace}.experiment(experiment) / "plan.json";
+  if (!fs::exists(plan)) return std::nullopt;
+  const Value value = Value::parse(read_file(plan), nullptr, /*allow_exceptions=*/false);
+  const std::string file = value.is_object() ? value.value("file", "") : "";
+  if (file.empty() || !fs::exists(file)) return std::nullopt;
+  Options out = options;
+  out.spec = file;
+  out.sets = value.value("sets", std::vector<std::string>());
+  return out;
 }
 
 size_t cancel_removed(const Options& options, const Experiment& experiment) {

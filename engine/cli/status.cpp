@@ -1,74 +1,187 @@
-// `xp status`: how far each point has come and what it measured so far.
+// `xp status`: how far each point has come, what it waits for or failed of, what it measured.
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
-#include "engine/cli/experiment.h"
 #include "engine/cli/listing.h"
-#include "results/store.h"
+#include "engine/cli/point_table.h"
+#include "engine/cli/selection.h"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace xp {
 namespace {
 
-/// What one point's folders say beyond its state.
-struct Reached {
-  int64_t attempt = 0, updates = 0;
-  Value bleu;  ///< of the evaluation, else of the last validation; null where there is none
+constexpr size_t kMostRows = 100;
+
+using Rows = std::vector<const PointView*>;
+
+// What is worth a look where not all fit.
+bool is_of_interest(const PointView& point) {
+  return point.state != PointState::kDone && point.state != PointState::kNew;
+}
+
+Rows cut(const Rows& rows) {
+  if (rows.size() <= kMostRows) return rows;
+  Rows out;
+  for (const auto* row : rows) {
+    if (is_of_interest(*row) && out.size() < kMostRows) out.push_back(row);
+  }
+  for (const auto* row : rows) {
+    if (!is_of_interest(*row) && out.size() < kMostRows) out.push_back(row);
+  }
+  return out;
+}
+
+bool names_experiments(const Rows& rows) {
+  return std::any_of(rows.begin(), rows.end(), [&](const PointView* row) {
+    return row->experiment != rows.front()->experiment;
+  });
+}
+
+void print_rows(const Rows& all, PointReader& reader, const Workspace& workspace) {
+  const Rows rows = cut(all);
+  const bool experiments = names_experiments(rows);
+  std::vector<std::vector<std::string>> table = {{"#"}};
+  if (experiments) table[0].emplace_back("experiment");
+  table[0].insert(table[0].end(), kPointColumns.begin(), kPointColumns.end());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto& cells = table.emplace_back();
+    cells.push_back(std::to_string(i + 1));
+    if (experiments) cells.push_back(rows[i]->experiment);
+    const auto more = point_cells(*rows[i], reader.figures(*rows[i]));
+    cells.insert(cells.end(), more.begin(), more.end());
+  }
+  fmt::print("{}", text_table(table));
+  if (rows.size() < all.size())
+    fmt::print("... and {} more; selectors pick, --json has all\n", all.size() - rows.size());
+  keep_table(workspace, rows);
+}
+
+Rows pointers(const std::vector<Selected>& selected) {
+  Rows out;
+  for (const auto& one : selected)
+    out.push_back(one.point);
+  return out;
+}
+
+// What to type next: the cause of a failure, what runs, what is left.
+void print_next(const Options& options, const Rows& rows) {
+  const std::string failures = failures_line(rows);
+  if (!failures.empty()) {
+    const auto* failed = *std::find_if(rows.begin(), rows.end(), [](const PointView* row) {
+      return row->state == PointState::kFailed;
+    });
+    fmt::print("{}; xp why {}{} shows one\n", failures, failed->id(), workspace_words(options));
+  }
+  const auto has = [&](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
+  if (options.spec.empty()) return;
+  const char* command = "report";
+  if (has([](const PointView* row) { return row->state != PointState::kDone; })) command = "run";
+  if (has([](const PointView* row) { return is_live(row->run.state); })) command = "watch";
+  fmt::print("next: {}\n", next_command(options, command));
+}
+
+void print_points(const Options& options, const OpenPoints& open, const Rows& rows,
+                  PointReader& reader) {
+  if (open.experiment && options.names.empty()) {
+    const Plan& plan = open.experiment->plan;
+    fmt::print("{}: {}\n", plan.name, counts_line(plan));
+  }
+  print_rows(rows, reader, {options.workspace});
+  print_next(options, rows);
+}
+
+void print_json(const OpenPoints& open, const Rows& rows, PointReader& reader) {
+  Value json = {{"schema_version", 1}};
+  if (open.experiment) json = plan_json(open.experiment->plan);
+  Value points = Value::array();
+  for (const auto* row : rows) {
+    Value point = Value::object();
+    if (open.experiment) point = std::move(json["points"][row - open.points.data()]);
+    point.update(point_json(*row, reader.figures(*row)));
+    points.push_back(std::move(point));
+  }
+  json["points"] = std::move(points);
+  fmt::print("{}\n", json.dump(2));
+}
+
+int points_status(const Options& options) {
+  const Workspace workspace{options.workspace};
+  const auto open = open_points(options);
+  if (!open) return Exit::kSpec;
+  const Rows rows = pointers(select(open->points, options.names, workspace));
+  PointReader reader(workspace);
+  reader.take_stored(open_store(workspace), rows);
+  if (options.json) {
+    print_json(*open, rows, reader);
+  } else {
+    print_points(options, *open, rows, reader);
+  }
+  return Exit::kDone;
+}
+
+/// An experiment of the workspace: the index knows what is done, the folders the rest.
+struct Overview {
+  Progress known;
+  size_t running = 0, queued = 0, stopped = 0;
+  Rows points;  ///< those that began or are queued, and are not done
 };
 
-// A run that is done is read from the store, which has it already.
-Reached reached(const Point& point, const Workspace& workspace,
-                const std::map<std::string, StoredRun>& runs) {
-  Reached out;
-  if (point.training_id == "?") return out;
-  const auto trained = runs.find(point.training_id), evaluated = runs.find(point.evaluation_id);
-  if (trained != runs.end() && evaluated != runs.end()) {
-    out.attempt = trained->second.status.attempt;
-    out.updates = static_cast<int64_t>(trained->second.status.summary.value("updates", 0.0));
-    const Value& summary = evaluated->second.status.summary;
-    if (summary.contains("bleu")) out.bleu = summary["bleu"];
-    return out;
-  }
-  const fs::path training = workspace.training(point.training_id);
-  out.attempt = last_attempt(training);
-  size_t offset = 0;
-  const fs::path folder = training / "attempts" / std::to_string(out.attempt);
-  if (out.attempt > 0) {
-    for (const auto& event : read_events(folder, offset)) {
-      out.updates = std::max(out.updates, event.update);
-      if (event.values.is_object() && event.values.contains("bleu"))
-        out.bleu = event.values["bleu"];
+std::vector<Overview> overviews(const Store& store, const std::vector<PointView>& live) {
+  std::vector<Overview> out;
+  for (const Progress& known : store.progress()) {
+    Overview& one = out.emplace_back();
+    one.known = known;
+    for (const auto& point : live) {
+      if (point.experiment != known.experiment) continue;
+      one.points.push_back(&point);
+      one.running += point.state == PointState::kRunning ? 1 : 0;
+      one.queued += point.state == PointState::kQueued ? 1 : 0;
+      one.stopped += point.state == PointState::kStopped ? 1 : 0;
     }
   }
-  const Value summary = read_status(workspace.evaluation(point.evaluation_id)).summary;
-  if (summary.contains("bleu")) out.bleu = summary["bleu"];
   return out;
 }
 
-std::string cell(const Value& number) {
-  return number.is_number() ? fmt::format("{:.1f}", number.get<double>()) : "-";
+std::vector<PointView> points_under_way(const Store& store, const Workspace& workspace) {
+  std::vector<std::string> ids = store.undone();
+  for (const auto& job : open_jobs(workspace)) {
+    for (const auto& run : job.runs)
+      ids.push_back(run.filename().string());
+  }
+  if (ids.empty()) return {};
+  auto points = points_of(store.points_with(ids), workspace);
+  std::erase_if(points, [](const PointView& point) { return point.state == PointState::kDone; });
+  return points;
 }
 
-Store open_store(const Workspace& workspace) {
-  FoldResult folded;
-  Store out = Store::of(workspace, folded);
-  for (const auto& problem : folded.problems)
-    fmt::print(stderr, "{}\n", problem);
-  return out;
+Value overview_json(const Overview& one, PointReader& reader) {
+  Value points = Value::array();
+  for (const auto* point : one.points)
+    points.push_back(point_json(*point, reader.figures(*point)));
+  return {{"experiment", one.known.experiment},
+          {"points", one.known.points},
+          {"done", one.known.done},
+          {"started", one.known.started},
+          {"failed", one.known.failed},
+          {"running", one.running},
+          {"queued", one.queued},
+          {"stopped", one.stopped},
+          {"under_way", points}};
 }
 
-// Without a file: every experiment of the workspace, from the store alone.
+// Without a file: every experiment of the workspace.
 int workspace_status(const Options& options) {
-  const auto found = open_store(Workspace{options.workspace}).progress();
+  const Workspace workspace{options.workspace};
+  const Store store = open_store(workspace);
+  const auto live = points_under_way(store, workspace);
+  const auto found = overviews(store, live);
+  PointReader reader(workspace);
   if (options.json) {
     Value list = Value::array();
-    for (const Progress& one : found) {
-      list.push_back({{"experiment", one.experiment},
-                      {"points", one.points},
-                      {"done", one.done},
-                      {"started", one.started},
-                      {"failed", one.failed}});
-    }
+    for (const Overview& one : found)
+      list.push_back(overview_json(one, reader));
     fmt::print("{}\n", Value{{"schema_version", 1}, {"experiments", list}}.dump(2));
     return Exit::kDone;
   }
@@ -77,50 +190,31 @@ int workspace_status(const Options& options) {
     return Exit::kDone;
   }
   std::vector<std::vector<std::string>> rows = {
-      {"experiment", "points", "done", "started", "failed"}};
-  for (const Progress& one : found) {
-    rows.push_back({one.experiment, std::to_string(one.points), std::to_string(one.done),
-                    std::to_string(one.started), std::to_string(one.failed)});
+      {"experiment", "points", "done", "running", "queued", "stopped", "failed"}};
+  for (const Overview& one : found) {
+    rows.push_back({one.known.experiment, std::to_string(one.known.points),
+                    std::to_string(one.known.done), std::to_string(one.running),
+                    std::to_string(one.queued), std::to_string(one.stopped),
+                    std::to_string(one.known.failed)});
   }
-  fmt::print("{}next: xp status FILE shows the points of one\n", text_table(rows));
+  fmt::print("{}", text_table(rows));
+  if (!live.empty()) {
+    Rows all;
+    for (const auto& point : live)
+      all.push_back(&point);
+    fmt::print("\n");
+    print_rows(all, reader, workspace);
+    print_next(options, all);
+  }
+  fmt::print("next: xp status FILE shows the points of one\n");
   return Exit::kDone;
-}
-
-std::map<std::string, StoredRun> stored_runs(const Plan& plan, const Workspace& workspace) {
-  std::vector<std::string> ids;
-  for (const Point& point : plan.points)
-    ids.insert(ids.end(), {point.training_id, point.evaluation_id});
-  return open_store(workspace).runs(ids);
 }
 
 }  // namespace
 
 int status_command(const Options& options) {
-  if (options.spec.empty()) return workspace_status(options);
-  const auto experiment = open_experiment(options);
-  if (!experiment) return Exit::kSpec;
-  const Plan& plan = experiment->plan;
-  const Workspace workspace{options.workspace};
-  const auto runs = stored_runs(plan, workspace);
-  Value json = plan_json(plan);
-  std::vector<std::vector<std::string>> rows = {
-      {"point", "state", "attempt", "updates", "bleu", "training"}};
-  for (size_t i = 0; i < plan.points.size(); ++i) {
-    const Point& point = plan.points[i];
-    const Reached now = reached(point, workspace, runs);
-    json["points"][i].update(
-        {{"attempt", now.attempt}, {"updates", now.updates}, {"bleu", now.bleu}});
-    rows.push_back({point.name, std::string(state_name(point.state)), std::to_string(now.attempt),
-                    std::to_string(now.updates), cell(now.bleu), point.training_id, point.cause});
-  }
-  if (options.json) {
-    fmt::print("{}\n", json.dump(2));
-    return Exit::kDone;
-  }
-  const bool work = plan.count(PointState::kDone) < plan.points.size();
-  fmt::print("{}: {}\n{}next: {}\n", plan.name, counts_line(plan), text_table(rows),
-             next_command(options, work ? "run" : "report"));
-  return Exit::kDone;
+  const bool is_overview = options.spec.empty() && options.names.empty();
+  return is_overview ? workspace_status(options) : points_status(options);
 }
 
 }  // namespace xp
