@@ -82,10 +82,18 @@ class Reader {
       return of_setting(key, word.substr(equals + 1));
     if (word.size() >= kFewestDigits && is_made_of(word, "0123456789abcdef") && is_id(word))
       return of_id(word);
-    return [word](const PointView& point) { return when(fits(word, point.name)); };
+    return [word](const PointView& point) {
+      return when(fits(word, point.name) || has_value(point, word));
+    };
   }
 
  private:
+  static bool has_value(const PointView& point, const std::string& text) {
+    return std::any_of(point.axes.begin(), point.axes.end(), [&](const auto& axis) {
+      return axis.second.is_string() && axis.second.template get_ref<const std::string&>() == text;
+    });
+  }
+
   bool is_id(const std::string& begin) const {
     return std::any_of(points_.begin(), points_.end(), [&](const PointView& point) {
       return point.training.starts_with(begin) || point.evaluation.starts_with(begin);

@@ -7,6 +7,7 @@
 //                         cancelled; running has the silent ones, queued those that are starting
 //   class:memory          how the last attempt of a failed or stopped run ended
 //   seed=1                a setting of the point; the key may be a tail, the value a pattern
+//   gshard                a value of an axis, where it is a text
 //   experiment=quick      the experiment, too
 //   '*gshard*'            a pattern (* ? [a-z]) of the point's whole name
 //   !WORD                 what WORD does not pick: !seed=1, !state:done

@@ -65,6 +65,7 @@ TEST_CASE("words pick points by setting, pattern, state, class, id and experimen
   CHECK(six.picked("seed=1.0") == "ad");
   CHECK(six.picked("*gshard*") == "abc");
   CHECK(six.picked("exchange=gshard seed=2") == "b");
+  CHECK(six.picked("scomoe-seq") == "def");
   CHECK(six.picked("state:failed") == "b");
   CHECK(six.picked("state:running") == "c");
   CHECK(six.picked("state:silent") == "c");
