@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace xp {
 namespace {
@@ -46,8 +47,7 @@ std::vector<std::string> environment_with(const Notice& notice) {
 
 }  // namespace
 
-void Notifier::tell(const Notice& notice) {
-  if (command_.empty()) return;
+void Notifier::start(const Notice& notice) {
   auto texts = environment_with(notice);
   std::vector<char*> environment;
   for (auto& text : texts)
@@ -60,7 +60,31 @@ void Notifier::tell(const Notice& notice) {
     fmt::print(stderr, "--notify: '{}' was not started: {}\n", command_, std::strerror(errno));
     return;
   }
-  running_.push_back({child, Clock::now()});
+  ::setpgid(child, child);  // whichever of the two is first
+  process_ = child;
+  begun_ = Clock::now();
+}
+
+bool Notifier::has_ended() {
+  int status = 0;
+  const pid_t ended = ::waitpid(process_, &status, WNOHANG);
+  if (ended == 0 && Clock::now() - begun_ < timeout_) return false;
+  if (ended == 0) {
+    ::kill(-process_, SIGKILL);
+    ::waitpid(process_, &status, 0);
+    fmt::print(stderr, "--notify: '{}' was ended after {} s\n", command_,
+               std::chrono::duration_cast<std::chrono::seconds>(timeout_).count());
+  } else if (status != 0) {
+    fmt::print(stderr, "--notify: '{}' ended with {}\n", command_,
+               WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+  }
+  return true;
+}
+
+void Notifier::tell(const Notice& notice) {
+  if (command_.empty()) return;
+  waiting_.push_back(notice);
+  look();
 }
 
 void Notifier::tell_first_failure(const Notice& notice) {
@@ -69,26 +93,15 @@ void Notifier::tell_first_failure(const Notice& notice) {
 }
 
 void Notifier::look() {
-  std::erase_if(running_, [&](const Running& one) {
-    int status = 0;
-    const pid_t ended = ::waitpid(one.process, &status, WNOHANG);
-    if (ended == 0 && Clock::now() - one.begun < timeout_) return false;
-    if (ended == 0) {
-      ::kill(-one.process, SIGKILL);
-      ::waitpid(one.process, &status, 0);
-      fmt::print(stderr, "--notify: '{}' was ended after {} s\n", command_,
-                 std::chrono::duration_cast<std::chrono::seconds>(timeout_).count());
-    } else if (status != 0) {
-      fmt::print(stderr, "--notify: '{}' ended with {}\n", command_,
-                 WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-    }
-    return true;
-  });
+  if (process_ != 0 && has_ended()) process_ = 0;
+  if (process_ != 0 || waiting_.empty()) return;
+  start(waiting_.front());
+  waiting_.pop_front();
 }
 
 Notifier::~Notifier() {
-  for (look(); !running_.empty(); look())
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (look(); process_ != 0 || !waiting_.empty(); look())
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
 }  // namespace xp

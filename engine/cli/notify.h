@@ -2,8 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <string>
-#include <vector>
 
 namespace xp {
 
@@ -16,9 +16,9 @@ struct Notice {
   std::string message;          ///< one sentence
 };
 
-/// Runs the command in a shell beside this process; what it prints goes to standard error. Nothing
-/// waits for it but the end of this object, and that no longer than the time it has. Its failure is
-/// a warning.
+/// Runs the command in a shell beside this process, one notice after the other; what it prints goes
+/// to standard error. Nothing waits for it but the end of this object, and that no longer than the
+/// time it has. Its failure is a warning.
 class Notifier {
  public:
   static constexpr std::chrono::seconds kTimeout{30};
@@ -33,20 +33,20 @@ class Notifier {
   void tell(const Notice& notice);
   /// Tells of a failure, once.
   void tell_first_failure(const Notice& notice);
-  /// Warns of what ended badly, ends what takes too long.
+  /// Warns of what ended badly, ends what takes too long, goes on with the next notice.
   void look();
 
  private:
   using Clock = std::chrono::steady_clock;
-  struct Running {
-    int process;
-    Clock::time_point begun;
-  };
+  void start(const Notice& notice);
+  bool has_ended();
 
   std::string command_;
   std::chrono::milliseconds timeout_;
   bool has_failed_ = false;
-  std::vector<Running> running_;
+  std::deque<Notice> waiting_;
+  int process_ = 0;  ///< of the notice being told, 0 = none
+  Clock::time_point begun_{};
 };
 
 }  // namespace xp
