@@ -69,9 +69,9 @@ Store Store::of(const Workspace& workspace, FoldResult& folded) {
   return out;
 }
 
-std::vector<Progress> Store::progress() const {
+std::vector<ExperimentProgress> Store::progress() const {
   return with_database(path_, [&] {
-    std::vector<Progress> out;
+    std::vector<ExperimentProgress> out;
     SQLite::Statement rows(
         *database_,
         "SELECT experiment, count(*), sum(e.state IS 'done'), "

@@ -39,7 +39,7 @@ struct StoredRun {
 };
 
 /// How far an experiment has come, by its last plan.
-struct Progress {
+struct ExperimentProgress {
   std::string experiment;
   int64_t points = 0, done = 0, failed = 0, started = 0;  ///< started: neither done nor failed
 };
@@ -74,7 +74,7 @@ class Store {
   FoldResult fold_in(const Workspace& workspace);
 
   /// All experiments by name.
-  std::vector<Progress> progress() const;
+  std::vector<ExperimentProgress> progress() const;
   std::optional<StoredRun> run(const std::string& id) const;
   /// All runs of `ids` that are here, by id.
   std::map<std::string, StoredRun> runs(const std::vector<std::string>& ids) const;

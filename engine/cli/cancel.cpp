@@ -3,6 +3,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/question.h"
 #include "engine/cli/selection.h"
+#include "engine/run/jobs.h"
 
 #include <fmt/format.h>
 
@@ -110,11 +111,18 @@ size_t wait_for_end(const std::vector<Target>& targets) {
   return left;
 }
 
-void cancel(const std::vector<Target>& targets) {
-  for (const auto& target : targets)
+void cancel(const std::vector<Target>& targets, const Workspace& workspace) {
+  std::set<fs::path> folders;
+  for (const auto& target : targets) {
     ask_cancel(target.folder, "by xp cancel");
+    folders.insert(target.folder);
+  }
   const size_t left = wait_for_end(targets);
+  // What saves and ends by itself has had its time; what waits in a queue would wait for nothing.
+  const size_t jobs = open_jobs(workspace).empty() ? 0 : cancel_jobs(workspace, folders);
+  if (jobs > 0) fmt::print(stderr, "{} job{} taken out of the queue\n", jobs, jobs == 1 ? "" : "s");
   if (left > 0) fmt::print(stderr, "{} still save and end; xp status shows when they have\n", left);
+  look_at_jobs(workspace);
 }
 
 // Something must be named: nobody cancels a whole workspace by leaving words out.
@@ -156,7 +164,7 @@ int cancel_command(const Options& options) {
     fmt::print("nothing was cancelled\n");
     return Exit::kDone;
   }
-  cancel(targets.all());
+  cancel(targets.all(), workspace);
   fmt::print("{} cancelled; next: xp retry {}{} takes it back\n", what,
              options.spec.empty() ? "state:cancelled" : options.spec + " state:cancelled",
              workspace_words(options));

@@ -49,6 +49,7 @@ constexpr Command kCommands[] = {
      Takes::kPoints},
     {"logs", "what the ranks of a run wrote; -f as they write it", logs_command, Takes::kPoints},
     {"why", "why a run failed, stopped or waits, and what to do", why_command, Takes::kPoints},
+    {"retry", "try again what failed or was cancelled", retry_command, Takes::kPoints},
     {"cancel", "end runs, or keep them from beginning; they can be taken up again", cancel_command,
      Takes::kPoints},
     {"report", "compare what was measured", report_command, Takes::kSpec},
@@ -118,6 +119,16 @@ void add_notify(CLI::App& app, Options& options) {
                  "XP_EXPERIMENT, XP_DONE, XP_FAILED and XP_MESSAGE");
 }
 
+// Of the commands that do work.
+void add_driver_options(CLI::App& app, Options& options) {
+  app.add_option("-j,--jobs", options.jobs,
+                 "runs at a time on this machine; 0: as many as there are processors and "
+                 "accelerators for")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--detach", options.detach, "return at once; any later xp shows what happened");
+  add_notify(app, options);
+}
+
 // Of the commands about runs.
 void add_point_options(CLI::App& app, std::string_view name, Options& options) {
   app.add_option("WORDS", options.names,
@@ -141,7 +152,8 @@ void add_point_options(CLI::App& app, std::string_view name, Options& options) {
     app.add_flag("--dry-run", options.dry_run, "only say what would be done");
     app.add_flag("--yes", options.yes, "do not ask");
   }
-  if (name == "watch" || name == "retry") add_notify(app, options);
+  if (name == "watch") add_notify(app, options);
+  if (name == "retry") add_driver_options(app, options);
 }
 
 // The commands that are not about an experiment file; whether it is one.
@@ -210,11 +222,10 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
   }
   if (name == "run") {
     app.add_flag("--prune", options.prune, "first forget and cancel what left the sweep");
-    app.add_option("-j,--jobs", options.jobs,
-                   "runs at a time on this machine; 0: as many as there are processors and "
-                   "accelerators for")
-        ->check(CLI::NonNegativeNumber);
-    app.add_flag("--detach", options.detach, "return at once; any later xp shows what happened");
+    app.add_option("--only", options.only, "a selector: do only what it picks; several narrow it")
+        ->type_size(1)
+        ->allow_extra_args(false);
+    add_driver_options(app, options);
   }
   if (name == "report") add_report_options(app, options);
 }

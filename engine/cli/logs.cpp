@@ -14,7 +14,8 @@ namespace xp {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(200);
-constexpr int kPollsPerLook = 5;  // at the run's state
+constexpr int kPollsPerLook = 5;   // at the run's state
+constexpr int kLooksPerPoll = 10;  // of the scheduler
 
 [[noreturn]] void usage_error(const std::string& message) {
   throw Error(Blame::kUser, message, kUsageError);
@@ -82,7 +83,8 @@ class Follower {
 
   /// Until nobody works on the run any more; its exit code.
   int follow() {
-    for (;;) {
+    for (int looks = 1;; ++looks) {
+      if (looks % kLooksPerPoll == 0) look_at_jobs(workspace_);
       const Standing now = standing_of(run_.folder, OpenJobs(workspace_));
       say_waiting(now);
       take_up(static_cast<size_t>(options_.lines));

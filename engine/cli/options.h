@@ -53,7 +53,7 @@ struct Options {
   double interval_s = 2;           ///< watch --interval
   std::string notify;              ///< run, retry, watch --notify: a command for the shell
   std::vector<std::string> only;   ///< run --only: selectors
-  std::vector<std::string> ids;    ///< of the runs that `retry` hands on to `run`; empty: all
+  std::vector<std::string> ids;    ///< of evaluations that `retry` hands on to `run`; empty: all
   std::string component;           ///< components NAME
   std::string action;              ///< data or db ACTION
   std::filesystem::path output;    ///< data export --output

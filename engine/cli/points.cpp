@@ -1,6 +1,9 @@
 // One list for every command.
 #include "engine/cli/points.h"
 
+#include "engine/base/error.h"
+#include "engine/run/jobs.h"
+
 #include <fmt/format.h>
 
 #include <cstdio>
@@ -78,9 +81,19 @@ Store open_store(const Workspace& workspace) {
   return out;
 }
 
+void look_at_jobs(const Workspace& workspace) {
+  try {
+    if (!open_jobs(workspace).empty()) settle(workspace);
+  } catch (const Error& error) {
+    if (error.blame() == Blame::kBug) throw;
+    fmt::print(stderr, "{}\n", error.what());
+  }
+}
+
 std::optional<OpenPoints> open_points(const Options& options) {
   OpenPoints out;
   const Workspace workspace{options.workspace};
+  look_at_jobs(workspace);
   if (options.spec.empty()) {
     out.points = points_of(open_store(workspace).all_points(), workspace);
     return out;

@@ -42,13 +42,17 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace);
 std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
                                  const Workspace& workspace);
 
+/// Takes in what schedulers say of the open jobs (settle). One that does not answer is a warning.
+void look_at_jobs(const Workspace& workspace);
+
 /// What `xp COMMAND [FILE] [SELECTOR...]` is about.
 struct OpenPoints {
   std::optional<Experiment> experiment;  ///< of FILE
   std::vector<PointView> points;
 };
 
-/// Nothing where FILE has mistakes, which are printed: the exit code is then Exit::kSpec.
+/// Looks at the jobs first. Nothing where FILE has mistakes, which are printed: the exit code is
+/// then Exit::kSpec.
 std::optional<OpenPoints> open_points(const Options& options);
 
 /// The index of the workspace with everything folded in; problems are printed.

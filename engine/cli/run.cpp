@@ -2,7 +2,9 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
 #include "engine/cli/listing.h"
+#include "engine/cli/notify.h"
 #include "engine/cli/preflight.h"
+#include "engine/cli/selection.h"
 #include "engine/cli/signals.h"
 #include "engine/run/dispatch.h"
 
@@ -14,6 +16,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <set>
 #include <unistd.h>
 
 namespace xp {
@@ -43,7 +46,34 @@ Wish wish() {
   return ends ? Wish::kEnd : Wish::kStartNoMore;
 }
 
-DispatchResult dispatched(const Options& options, Experiment& experiment) {
+// The evaluations asked for, by id or by selectors; empty: all.
+std::set<std::string> wanted(const Options& options, const Plan& plan) {
+  std::set<std::string> out(options.ids.begin(), options.ids.end());
+  if (options.only.empty()) return out;
+  const Workspace workspace{options.workspace};
+  const auto points = points_of(plan, workspace);
+  for (const auto& one : select(points, options.only, workspace)) {
+    if (one.point->evaluation == "?") {
+      throw Error(Blame::kUser,
+                  "--only picks runs whose corpus is not known yet; next: " +
+                      next_command(options, "data prepare"),
+                  kUsageError);
+    }
+    out.insert(one.point->evaluation);
+  }
+  return out;
+}
+
+Notice notice_of(const char* event, const Plan& plan, const std::string& message) {
+  return {event, plan.name, plan.count(PointState::kDone), plan.count(PointState::kFailed),
+          message};
+}
+
+Notice failure_notice(const Plan& plan, const FailedRun& run) {
+  return notice_of("failure", plan, run.name + " failed: " + run.cause);
+}
+
+DispatchResult dispatched(const Options& options, Experiment& experiment, Notifier& notifier) {
   const Workspace workspace{options.workspace};
   const Corpora corpora(workspace, options.mirror, experiment.spec.folder());
   DispatchSettings settings;
@@ -54,7 +84,19 @@ DispatchResult dispatched(const Options& options, Experiment& experiment) {
   settings.command_line = options.words;
   settings.jobs = options.jobs;
   settings.waits_for_queue = !options.detach;
-  settings.wish = wish;
+  settings.only = wanted(options, experiment.plan);
+  settings.wish = [&notifier] {
+    notifier.look();
+    return wish();
+  };
+  bool has_failed = options.notify.empty();
+  settings.failed = [&](const FailedRun& run) {
+    if (has_failed) return;
+    has_failed = true;
+    Plan now = experiment.plan;
+    read_states(now, workspace);
+    notifier.tell_first_failure(failure_notice(now, run));
+  };
   std::optional<SignalWatch> signals;
   // Preparing a corpus leaves nothing half done, so there a signal ends the program at once.
   Dispatch dispatch(settings, [&](const Value& corpus) {
@@ -123,8 +165,13 @@ int run_command(const Options& options) {
   if (options.prune) cancel_removed(options, *experiment);
   record(options, *experiment);
   if (options.detach && runs_here(plan) && detached(options, plan)) return Exit::kUnfinished;
-  const DispatchResult result = dispatched(options, *experiment);
+  Notifier notifier(options.notify);
+  const DispatchResult result = dispatched(options, *experiment, notifier);
   record(options, *experiment);
+  if (!result.failures.empty())  // those of a queue are known only now
+    notifier.tell_first_failure(failure_notice(plan, result.failures.front()));
+  if (!result.stopped && !result.is_queued)
+    notifier.tell(notice_of("end", plan, counts_line(plan)));
   if (!result.problem.empty()) {
     fmt::print(stderr, "{}\n", result.problem);
     return Exit::kPreflight;

@@ -123,14 +123,14 @@ int points_status(const Options& options) {
 
 /// An experiment of the workspace: the index knows what is done, the folders the rest.
 struct Overview {
-  Progress known;
+  ExperimentProgress known;
   size_t running = 0, queued = 0, stopped = 0;
   Rows points;  ///< those that began or are queued, and are not done
 };
 
 std::vector<Overview> overviews(const Store& store, const std::vector<PointView>& live) {
   std::vector<Overview> out;
-  for (const Progress& known : store.progress()) {
+  for (const ExperimentProgress& known : store.progress()) {
     Overview& one = out.emplace_back();
     one.known = known;
     for (const auto& point : live) {
@@ -174,6 +174,7 @@ Value overview_json(const Overview& one, PointReader& reader) {
 // Without a file: every experiment of the workspace.
 int workspace_status(const Options& options) {
   const Workspace workspace{options.workspace};
+  look_at_jobs(workspace);
   const Store store = open_store(workspace);
   const auto live = points_under_way(store, workspace);
   const auto found = overviews(store, live);

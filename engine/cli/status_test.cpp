@@ -210,5 +210,28 @@ TEST_CASE("cancel asks runs to end, and not to begin") {
         "nothing to cancel: 5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n");
 }
 
+TEST_CASE("retry is about what failed or was cancelled, and needs the experiment's file") {
+  Scene scene;
+  CHECK(scene.said({"retry", "seed=1"}) ==
+        "nothing to retry, as nothing failed or was cancelled: "
+        "5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n");
+  CHECK(scene.said({"retry", "--dry-run"}) == "1 point would be tried again\n");
+  ask_cancel(scene.workspace.training(HalfDone::training(5)));
+  CHECK(scene.said({"retry", "--dry-run"}) == "2 points would be tried again\n");
+  CHECK(scene.xp({"retry", "state:cancelled"}).exit_code == Exit::kUnfinished);
+  CHECK(is_cancel_asked(scene.workspace.training(HalfDone::training(5))));  // nothing was changed
+}
+
+TEST_CASE("retry runs the file that the last run of the experiment had") {
+  Scene scene;
+  Value plan = Value::parse(read_file(scene.workspace.root / "experiments/quick/plan.json"));
+  const fs::path file = scene.workspace.root / "quick.toml";
+  write_atomic(file, "schema = 1\nname = \"quick\"\ntrian = 1\n");
+  plan["file"] = file.string();
+  plan["sets"] = std::vector<std::string>{};
+  write_atomic(scene.workspace.root / "experiments/quick/plan.json", plan.dump());
+  CHECK(scene.xp({"retry", "seed=4"}).exit_code == Exit::kSpec);  // it was read, and is wrong
+}
+
 }  // namespace
 }  // namespace xp

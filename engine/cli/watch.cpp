@@ -26,6 +26,8 @@ using Clock = std::chrono::steady_clock;
 
 // Between two runs of a driver nobody works for a moment; corpora take longer.
 constexpr auto kQuiet = std::chrono::seconds(30);
+// A scheduler is asked no more often, whatever the interval.
+constexpr auto kPoll = std::chrono::seconds(10);
 
 // What is under way first, then what went wrong, what waits, what is over.
 int rank_of(const PointView& point) {
@@ -79,6 +81,10 @@ class Watch {
  private:
   // The indices of points whose state changed.
   std::vector<size_t> look() {
+    if (Clock::now() >= next_poll_) {
+      look_at_jobs(workspace_);
+      next_poll_ = Clock::now() + kPoll;
+    }
     look_at(points_, workspace_);
     std::vector<size_t> out;
     bool is_live_now = false;
@@ -199,6 +205,7 @@ class Watch {
   PointReader reader_;
   Notifier notifier_;
   Clock::time_point last_live_ = Clock::now();
+  Clock::time_point next_poll_ = Clock::now() + kPoll;  ///< open_points has just asked
 };
 
 // Without a file or selectors: the experiments that somebody works on.

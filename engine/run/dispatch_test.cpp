@@ -179,7 +179,7 @@ TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be con
   CHECK(result.stopped);
   CHECK(result.failures.empty());
   CHECK(result.started == 1);
-  CHECK(scene.point(0).state == PointState::kNew);
+  CHECK(scene.point(0).state == PointState::kStopped);
   const fs::path training = scene.workspace().training(scene.point(0).training_id);
   CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kStopped);
 }
