@@ -73,15 +73,24 @@ void add_machine(Value& out) {
   if (Value found = devices(); !found.empty()) out["devices"] = std::move(found);
 }
 
+// Empty where a build replaced the program while it ran. Of megabytes, so hashed once.
+const std::string& program_hash() {
+  static const std::string hash = [] {
+    try {
+      return sha256_file("/proc/self/exe");
+    } catch (const Error&) {
+      return std::string();
+    }
+  }();
+  return hash;
+}
+
 void add_program(Value& out) {
   std::error_code code;
   const fs::path program = fs::read_symlink("/proc/self/exe", code);
   if (code) return;
   out["binary"] = program.string();
-  try {
-    out["binary_sha256"] = sha256_file("/proc/self/exe");
-  } catch (const Error&) {  // replaced by a build while it ran: the hash is not known
-  }
+  if (!program_hash().empty()) out["binary_sha256"] = program_hash();
 }
 
 }  // namespace
