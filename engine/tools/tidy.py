@@ -38,7 +38,7 @@ MAY_INCLUDE = {
     "engine/conformance": "engine/train engine/nn engine/comm registry engine/base",
     "engine/worker": "engine/train engine/eval engine/launch engine/run engine/plan engine/nn"
     " engine/data engine/comm engine/spec results registry engine/base",
-    "bench": "engine/nn engine/comm results registry engine/base",
+    "bench": "engine/nn engine/launch engine/comm results registry engine/base",
     "plugins": "engine/nn engine/data engine/launch engine/comm registry engine/base",
 }
 # Headers whose words are tensors and links. Only folders that have torch may include them.
