@@ -1,0 +1,399 @@
+// Runs in a queue: submitted once, settled by whoever comes along, tried again within their budget.
+// The scheduler is a table that the test fills in; the jobs are run by hand.
+#include "engine/run/jobs.h"
+
+#include "engine/launch/ranks.h"
+#include "engine/run/settle.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <sys/stat.h>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+// What the scheduler of the test knows and was told.
+struct Desk {
+  std::map<std::string, BatchState> jobs;  // by name
+  std::vector<BatchJob> submitted;
+  std::vector<std::string> cancelled, requeued;
+  std::optional<Error> submit_error;  // raised by the next submission
+  bool takes_it_all_the_same = false;
+  std::optional<Allocation> place;
+  int64_t retries = 0, pack = 0;
+};
+Desk* desk = nullptr;
+
+struct PaperQueue final : BatchQueue {
+  std::string problem(const BatchJob&) const override { return ""; }
+  std::string submit(const BatchJob& job) override {
+    if (desk->submit_error) {
+      const Error error = *desk->submit_error;
+      desk->submit_error.reset();
+      if (desk->takes_it_all_the_same) take(job);
+      throw error;
+    }
+    return take(job);
+  }
+  static std::string take(const BatchJob& job) {
+    desk->submitted.push_back(job);
+    BatchState& state = desk->jobs[job.name];
+    state.phase = BatchState::Phase::kPending;
+    state.id = std::to_string(desk->submitted.size());
+    state.state = "PENDING";
+    state.reason = "Priority";
+    return state.id;
+  }
+  std::map<std::string, BatchState> poll(const std::map<std::string, std::string>& jobs) override {
+    std::map<std::string, BatchState> out;
+    for (const auto& [name, id] : jobs) {
+      const auto found = desk->jobs.find(name);
+      if (found != desk->jobs.end()) {
+        out[name] = found->second;
+      } else {
+        out[name].is_absent = true;
+      }
+    }
+    return out;
+  }
+  void cancel(const std::string& id) override { desk->cancelled.push_back(id); }
+  bool requeue(const std::string& id) override {
+    desk->requeued.push_back(id);
+    return true;
+  }
+};
+
+struct Paper final : Launcher {
+  struct Config {
+    void describe(auto&) {}
+  };
+  explicit Paper(const Config&) {}
+  std::unique_ptr<RunningJob> start(const LaunchJob& job) const override { return start_here(job); }
+  std::unique_ptr<BatchQueue> queue() const override { return std::make_unique<PaperQueue>(); }
+  std::optional<Allocation> allocation() const override { return desk->place; }
+  int64_t retries() const override { return desk->retries; }
+  int64_t pack() const override { return desk->pack; }
+};
+XP_REGISTER(Launcher, Paper, "paper", "for tests");
+
+constexpr const char* kDone = R"(echo '{"schema":1,"state":"done","attempt":1,"started_s":1,)"
+                              R"("ended_s":2,"cause":"","summary":{}}' > "$2/status.json")";
+
+// Two trainings, "a" with two evaluations and "b" with one.
+struct Scene {
+  Scene() {
+    desk = &own;
+    engine(kDone);
+    add("a", std::nullopt);
+    add("a1", 0);
+    add("a2", 0);
+    add("b", std::nullopt);
+    add("b1", 3);
+  }
+  ~Scene() { desk = nullptr; }
+  Scene(const Scene&) = delete;
+  Scene& operator=(const Scene&) = delete;
+
+  void add(const std::string& name, std::optional<size_t> training) {
+    Work& one = work.emplace_back();
+    one.name = one.title = name;
+    one.unit = "updates";
+    one.folder = training ? workspace().evaluation(name) : workspace().training(name);
+    one.command = {program().string(), training ? "evaluate" : "train", one.folder.string()};
+    one.spec = {{"launch", {{"use", "paper"}}}};
+    one.training = training;
+  }
+  void engine(const std::string& script) const {
+    write_atomic(program(), "#!/bin/sh\n" + script + "\n");
+    ::chmod(program().c_str(), 0755);
+  }
+  fs::path program() const { return folder.path() / "engine"; }
+  Workspace workspace() const { return {folder.path() / "w"}; }
+  SubmitSettings settings() const { return {workspace(), "sweep", "/bin/xp", {"xp", "run"}}; }
+  fs::path run(size_t i) const { return work.at(i).folder; }
+  JobRecord job(const std::string& name) const { return read_job(workspace(), name).value(); }
+
+  // What `xp work` does on the first node of job `name`.
+  Execution node(const std::string& name, int64_t restarts = 0, Wish wish = Wish::kGoOn) const {
+    desk->place = Allocation{job(name).id, restarts, {"n0"}, {}};
+    return work_through(
+        job_folder(workspace(), name), "/bin/xp", [wish] { return wish; },
+        [] { return Outcome::kStopped; });
+  }
+  void ends(const std::string& name, Outcome outcome, const std::string& state,
+            const std::string& reason = "None") {
+    BatchState& job = own.jobs.at(name);
+    job.phase = BatchState::Phase::kEnded;
+    job.outcome = outcome;
+    job.state = state;
+    job.reason = reason;
+  }
+
+  TempFolder folder;
+  Desk own;
+  std::vector<Work> work;
+};
+
+}  // namespace
+
+TEST_CASE("a training and its evaluations go into one job, and into no second one") {
+  Scene scene;
+  CHECK(submit(scene.work, scene.settings()) == 2);
+  REQUIRE(scene.own.submitted.size() == 2);
+  CHECK(scene.own.submitted[0].name == "xp-a-1");
+  CHECK(scene.own.submitted[0].command ==
+        std::vector<std::string>{"/bin/xp", "work", scene.own.submitted[0].folder.string()});
+  CHECK(scene.job("xp-a-1").runs ==
+        std::vector<fs::path>{"trainings/a", "evaluations/a1", "evaluations/a2"});
+  CHECK(scene.job("xp-a-1").phase == "queued");
+  CHECK(scene.job("xp-a-1").id == "1");
+  CHECK(job_of(scene.run(4)) == "xp-b-1");
+
+  CHECK(submit(scene.work, scene.settings()) == 0);
+  CHECK(scene.own.submitted.size() == 2);
+}
+
+TEST_CASE("small runs are packed into one job where the launcher says so") {
+  Scene scene;
+  scene.own.pack = 8;
+  CHECK(submit(scene.work, scene.settings()) == 1);
+  CHECK(scene.job("xp-a-1").runs.size() == 5);
+  CHECK(scene.node("xp-a-1").failures.empty());
+  CHECK(still_open(scene.work).empty());
+}
+
+TEST_CASE("a job does its work and is over without asking the scheduler") {
+  Scene scene;
+  submit(scene.work, scene.settings());
+  const Execution done = scene.node("xp-a-1");
+  CHECK(done.started == 3);
+  CHECK(read_status(scene.run(2)).state == State::kDone);
+  CHECK(scene.job("xp-a-1").phase == "ended");
+  CHECK(job_of(scene.run(0)).empty());
+  CHECK(scene.own.submitted.size() == 2);
+}
+
+TEST_CASE("a submission that seemed to fail but was taken is found by its name") {
+  Scene scene;
+  scene.work.resize(3);
+  scene.own.submit_error = Error(Blame::kMachine, "socket timed out");
+  scene.own.takes_it_all_the_same = true;
+  CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
+  CHECK(scene.job("xp-a-1").phase == "submitting");
+  CHECK(submit(scene.work, scene.settings()) == 0);
+  const auto news = settle(scene.workspace());
+  REQUIRE(news.size() == 1);
+  CHECK(news[0].text == "waiting: PENDING Priority");
+  CHECK(scene.job("xp-a-1").id == "1");
+  CHECK(scene.own.submitted.size() == 1);
+}
+
+TEST_CASE("a submission that never arrived is made again under another name") {
+  Scene scene;
+  scene.work.resize(3);
+  scene.own.submit_error = Error(Blame::kMachine, "socket timed out");
+  CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
+  CHECK(settle(scene.workspace()).empty());  // it may still be on its way
+  JobRecord old = scene.job("xp-a-1");
+  old.submitted_s -= 100;
+  write_job(scene.workspace(), old);
+  CHECK(settle(scene.workspace()).at(0).text == "never came into the queue");
+  CHECK(submit(scene.work, scene.settings()) == 1);
+  CHECK(scene.own.submitted.at(0).name == "xp-a-2");
+}
+
+TEST_CASE("a job that the scheduler refuses holds nothing") {
+  Scene scene;
+  scene.own.submit_error = Error(Blame::kUser, "invalid partition");
+  CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
+  CHECK(scene.job("xp-a-1").phase == "ended");
+  CHECK(job_of(scene.run(0)).empty());
+}
+
+TEST_CASE("a scheduler that does not answer says nothing about its jobs") {
+  Scene scene;
+  submit(scene.work, scene.settings());
+  for (auto& [name, job] : scene.own.jobs)
+    job = BatchState{};  // unknown, not absent
+  JobRecord old = scene.job("xp-a-1");
+  old.seen_s = old.submitted_s = 1;
+  write_job(scene.workspace(), old);
+  CHECK(settle(scene.workspace()).empty());
+  CHECK(scene.job("xp-a-1").phase == "queued");
+}
+
+TEST_CASE("a job that the scheduler forgot and that does not beat is lost, one that beats is not") {
+  Scene scene;
+  submit(scene.work, scene.settings());
+  scene.own.jobs.erase("xp-a-1");
+  for (const auto& name : {"xp-a-1", "xp-b-1"}) {
+    JobRecord old = scene.job(name);
+    old.seen_s = 1;
+    write_job(scene.workspace(), old);
+  }
+  const fs::path attempt = next_attempt(scene.run(0));
+  write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
+  beat(attempt);
+  CHECK(settle(scene.workspace()).size() == 1);  // job b's waiting
+  CHECK(scene.job("xp-a-1").phase == "queued");
+  fs::remove(attempt / "heartbeat");
+  settle(scene.workspace());
+  CHECK(scene.job("xp-a-1").phase == "ended");
+  CHECK(read_end(attempt)->outcome == Outcome::kLost);
+  CHECK(read_status(scene.run(0)).state == State::kFailed);
+}
+
+TEST_CASE("a node's death is tried again elsewhere as often as the budget says") {
+  Scene scene;
+  scene.own.retries = 1;
+  scene.work.resize(1);
+  const fs::path run = scene.run(0);
+  for (const int round : {1, 2}) {
+    REQUIRE(submit(scene.work, scene.settings()) == 1);
+    const std::string name = scene.own.submitted.back().name;
+    write_atomic(next_attempt(run) / "rank-0.log", "");
+    write_atomic(run / "spec.toml", "[launch]\nuse = \"paper\"\n");
+    write_status(run, {State::kRunning, round, 0, 0, "", Value::object()});
+    scene.own.jobs.at(name).hosts = {"n7"};
+    scene.ends(name, Outcome::kMachine, "NODE_FAIL", "NodeDown");
+    CHECK(settle(scene.workspace()).at(0).text == "ended: NODE_FAIL NodeDown");
+    const auto end = read_end(attempt_folder(run, round));
+    CHECK(end->outcome == Outcome::kMachine);
+    CHECK(end->host == "n7");
+    CHECK(end->job_state == "NODE_FAIL");
+  }
+  CHECK(scene.own.submitted.at(1).exclude == std::vector<std::string>{"n7"});
+  CHECK(read_status(run).state == State::kFailed);
+  CHECK(read_status(run).cause == "job 2 ended: NODE_FAIL NodeDown");
+  CHECK(submit(still_open(scene.work), scene.settings()) == 0);
+}
+
+TEST_CASE("preemptions and time limits cost no retry") {
+  Scene scene;
+  scene.work.resize(1);
+  const fs::path run = scene.run(0);
+  for (const Outcome outcome : {Outcome::kPreempted, Outcome::kTimeLimit, Outcome::kPreempted}) {
+    REQUIRE(submit(scene.work, scene.settings()) == 1);
+    const std::string name = scene.own.submitted.back().name;
+    next_attempt(run);
+    write_atomic(run / "spec.toml", "[launch]\nuse = \"paper\"\n");
+    write_status(run, {State::kRunning, last_attempt(run), 0, 0, "", Value::object()});
+    scene.ends(name, outcome, "ENDED");
+    settle(scene.workspace());
+    CHECK(read_end(attempt_folder(run, last_attempt(run)))->outcome == outcome);
+    CHECK(read_status(run).state == State::kRunning);
+  }
+  CHECK(counted_failures(run) == 0);
+}
+
+TEST_CASE("a job that ended before its run began says why") {
+  Scene scene;
+  scene.work.resize(1);
+  submit(scene.work, scene.settings());
+  scene.ends("xp-a-1", Outcome::kMachine, "FAILED", "JobLaunchFailure");
+  settle(scene.workspace());
+  CHECK(read_status(scene.run(0)).state == State::kFailed);
+  CHECK(read_status(scene.run(0)).cause ==
+        "job 1 ended before the run began: FAILED JobLaunchFailure");
+}
+
+TEST_CASE("a job that was cancelled from outside leaves its runs cancelled") {
+  Scene scene;
+  submit(scene.work, scene.settings());
+  scene.ends("xp-b-1", Outcome::kCancelled, "CANCELLED");
+  settle(scene.workspace());
+  CHECK(read_status(scene.run(3)).cause == "cancelled");
+  CHECK(read_end(attempt_folder(scene.run(3), 1))->outcome == Outcome::kCancelled);
+}
+
+TEST_CASE("a job that is preempted stops, and goes on when the scheduler starts it again") {
+  Scene scene;
+  scene.work.resize(1);
+  submit(scene.work, scene.settings());
+  scene.engine("trap 'exit 143' TERM; while :; do sleep 0.05; done");
+  CHECK(scene.node("xp-a-1", 0, Wish::kEnd).started == 0);  // asked before anything began
+  const auto end_of = [&](int64_t number) {
+    return read_end(attempt_folder(scene.run(0), number));
+  };
+  // Killed without a word: the scheduler's requeue is all that is known.
+  next_attempt(scene.run(0));
+  write_atomic(scene.run(0) / "spec.toml", "[launch]\nuse = \"paper\"\n");
+  write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
+  scene.own.retries = 1;
+  scene.engine(kDone);
+  CHECK(scene.node("xp-a-1", 1).started == 1);
+  CHECK(end_of(1)->outcome == Outcome::kMachine);
+  CHECK(end_of(1)->cause == "the node it ran on was lost");
+  CHECK(end_of(2)->outcome == Outcome::kDone);
+}
+
+TEST_CASE("an attempt that saved before its job began again was preempted") {
+  Scene scene;
+  scene.work.resize(1);
+  submit(scene.work, scene.settings());
+  write_atomic(scene.run(0) / "spec.toml", "[launch]\nuse = \"paper\"\n");
+  AttemptEnd saved;
+  saved.outcome = Outcome::kStopped;
+  write_end(next_attempt(scene.run(0)), saved);
+  write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
+  scene.node("xp-a-1", 1);
+  CHECK(read_end(attempt_folder(scene.run(0), 1))->outcome == Outcome::kPreempted);
+  CHECK(read_status(scene.run(0)).state == State::kDone);
+}
+
+TEST_CASE(
+    "what fails on a node with retries left is submitted again from there, without that node") {
+  Scene scene;
+  scene.own.retries = 1;
+  scene.work.resize(3);
+  submit(scene.work, scene.settings());
+  scene.engine("echo 'connection reset'; exit 1");
+  const Execution result = scene.node("xp-a-1");
+  CHECK(result.failures.empty());
+  REQUIRE(scene.own.submitted.size() == 2);
+  CHECK(scene.own.submitted[1].name == "xp-a-2");
+  CHECK(scene.own.submitted[1].exclude == std::vector<std::string>{"n0"});
+  CHECK(job_of(scene.run(0)) == "xp-a-2");
+  const Execution again = scene.node("xp-a-2");
+  CHECK(again.failures.at(0).cause == "rank 0 ended with exit code 1: connection reset");
+  CHECK(scene.own.submitted.size() == 2);
+}
+
+TEST_CASE("two jobs that have the same run do it once") {
+  Scene scene;
+  scene.work.resize(1);
+  submit(scene.work, scene.settings());
+  const auto lease = take_lease(scene.run(0));
+  CHECK(submit(scene.work, scene.settings()) == 0);
+  fs::remove(scene.run(0) / "job");
+  CHECK(submit(scene.work, scene.settings()) == 0);  // held by somebody
+}
+
+TEST_CASE("a job is cancelled when all that is left of it is, and not before") {
+  Scene scene;
+  submit(scene.work, scene.settings());
+  CHECK(cancel_jobs(scene.workspace(), {scene.run(0)}) == 0);
+  CHECK(cancel_jobs(scene.workspace(), {scene.run(0), scene.run(1), scene.run(2)}) == 1);
+  CHECK(scene.own.cancelled == std::vector<std::string>{"1"});
+}
+
+TEST_CASE("a job whose time is up asks to be started again while work is left") {
+  Scene scene;
+  submit(scene.work, scene.settings());
+  scene.own.place = Allocation{"1", 0, {"n0"}, {}};
+  requeue(job_folder(scene.workspace(), "xp-a-1"));
+  CHECK(scene.own.requeued == std::vector<std::string>{"1"});
+  scene.node("xp-a-1");
+  requeue(job_folder(scene.workspace(), "xp-a-1"));
+  CHECK(scene.own.requeued.size() == 1);
+}
+
+TEST_CASE("work that is written down comes back the same") {
+  const Scene scene;
+  const auto back = work_from(to_json(scene.work));
+  REQUIRE(back.size() == 5);
+  CHECK(back[1].training == 0);
+  CHECK(back[4].command == scene.work[4].command);
+  CHECK_THROWS_AS(work_from(Value::parse(R"([{"title": "x"}])")), Error);
+}
