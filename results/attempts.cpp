@@ -132,6 +132,17 @@ std::optional<AttemptEnd> read_end(const fs::path& attempt_folder) {
   return read_record(attempt_folder / "end.json", end_from);
 }
 
+void note_asked(const fs::path& attempt_folder, Outcome meaning) {
+  std::ofstream(attempt_folder / "asked") << outcome_name(meaning) << '\n';
+}
+
+std::optional<Outcome> asked(const fs::path& attempt_folder) {
+  std::string name;
+  std::ifstream file(attempt_folder / "asked");
+  if (!std::getline(file, name)) return std::nullopt;
+  return outcome_from(name);
+}
+
 int64_t counted_failures(const fs::path& run_folder) {
   int64_t first = 1, out = 0;
   std::ifstream(run_folder / "retry") >> first;

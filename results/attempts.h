@@ -2,6 +2,7 @@
 //
 //   RUN/attempts/K/launcher.json   who started the ranks, where (AttemptStart)
 //   RUN/attempts/K/heartbeat       touched every few seconds by whoever watches over the ranks
+//   RUN/attempts/K/asked           why it was asked to end: an outcome
 //   RUN/attempts/K/end.json        how it ended; absent while it runs and where nobody saw the end
 //   RUN/retry                      the first attempt that counts against retries
 //   RUN/job                        the name of the job that has the run in its queue
@@ -48,6 +49,10 @@ struct AttemptEnd {
 };
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end);
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder);
+
+/// Says that the attempt was asked to end, and why: it may be killed before it has written an end.
+void note_asked(const fs::path& attempt_folder, Outcome meaning);
+std::optional<Outcome> asked(const fs::path& attempt_folder);
 
 /// Failures that count against a run's retries: ends that may_retry() of the attempts since
 /// `forgive`.

@@ -55,6 +55,21 @@ void add_failures(const ReportInput& input, const std::vector<const ReportPoint*
   if (more > 0) notes.push_back(fmt::format("failed: {} more", more));
 }
 
+// Runs that went on with less memory than they asked for.
+void add_split(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+               std::vector<std::string>& notes) {
+  std::set<std::string> told;
+  for (const ReportPoint* point : points) {
+    const ReportRun* run = find_run(input, point->training);
+    if (run == nullptr || !run->summary.contains("micro_batch_split")) continue;
+    if (!told.insert(point->training).second || told.size() > kMostCauses) continue;
+    notes.push_back(fmt::format(
+        "not comparable: {} ran out of memory and went on with micro-batches in {:.0f} parts, "
+        "which expert capacity is counted by",
+        point_name(*point), run->summary["micro_batch_split"].get<double>()));
+  }
+}
+
 // What the figures of the cells are.
 struct Seen {
   int64_t most = 0;
@@ -178,6 +193,7 @@ std::vector<std::string> report_notes(const NotedReport& report) {
         fmt::format("'baseline' in [report] is no row: {}; no differences", section.baseline));
   }
   add_failures(input, rows.points, notes);
+  add_split(input, rows.points, notes);
   add_reading(report, notes);
   add_other_columns(section, input, rows.points, notes);
   add_next(input, rows.points, notes);

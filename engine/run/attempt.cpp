@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/toml.h"
+#include "engine/run/micro_batch.h"
 #include "results/provenance.h"
 
 #include <fmt/format.h>
@@ -52,8 +53,11 @@ Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptS
       started_s_(now_s()),
       launcher_(make_part<Launcher>(work.launch())) {
   settle_earlier(work.folder, number_ - 1);
-  write_atomic(work.folder / "spec.toml", to_toml(work.spec));
-  write_atomic(work.folder / "provenance.json", provenance(settings.command_line).dump(2) + "\n");
+  Value spec = work.spec, origin = provenance(settings.command_line);
+  if (const int64_t parts = micro_batch_split(work.folder); parts > 1)
+    spec["micro_batch_split"] = origin["micro_batch_split"] = parts;
+  write_atomic(work.folder / "spec.toml", to_toml(spec));
+  write_atomic(work.folder / "provenance.json", origin.dump(2) + "\n");
   write_status(work.folder, {State::kRunning, number_, started_s_, 0, "", Value::object()});
   beat(folder_);
   try {
@@ -102,7 +106,10 @@ void Attempt::start_work() {
 }
 
 void Attempt::stop(Outcome meaning) {
-  if (!stop_meaning_) stop_meaning_ = meaning;
+  if (!stop_meaning_) {
+    stop_meaning_ = meaning;
+    note_asked(folder_, meaning);  // who kills us before the end has at least said why
+  }
   if (running_) running_->stop();
 }
 

@@ -41,7 +41,7 @@ struct Scene {
     point.name = fmt::format("seed={} beam={}", seed, beam);
     point.resolved = settings(seed, beam);
   }
-  static Settings settings(int seed, int beam) {
+  static Settings settings(int seed, int beam, const Value& launch = {{"use", "here"}}) {
     const auto section = [](Value table) {
       Section out;
       out.table = std::move(table);
@@ -50,7 +50,7 @@ struct Scene {
     std::map<std::string, Section> all = {{"corpus", section({{"use", "dummy"}})},
                                           {"train", section({{"seed", seed}})},
                                           {"eval", section({{"beam", beam}})},
-                                          {"launch", section({{"use", "here"}})}};
+                                          {"launch", section(launch)}};
     all["train"].training = {{"train.seed", seed}};
     all["eval"].evaluation = {{"eval.beam", beam}};
     return Settings(all);
@@ -233,6 +233,33 @@ TEST_CASE("a rank that runs out of memory has failed for that") {
   CHECK(result.failures.at(0).outcome == Outcome::kMemory);
   const fs::path training = scene.workspace().training(scene.point(0).training_id);
   CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kMemory);
+}
+
+TEST_CASE("with on_oom = halve it goes on in smaller parts, as often as it takes") {
+  Scene scene;
+  scene.plan.points.resize(1);
+  scene.plan.points[0].resolved = Scene::settings(1, 1, {{"use", "here"}, {"on_oom", "halve"}});
+  identify(scene.plan, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
+  scene.engine(
+      "grep -q 'micro_batch_split = 4' \"$2/spec.toml\" || test $1 = evaluate || "
+      "{ echo 'not enough memory'; exit 1; }");
+  const DispatchResult result = scene.run();
+  CHECK(result.failures.empty());
+  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  CHECK(last_attempt(training) == 3);
+  CHECK(Value::parse(read_file(training / "provenance.json"))["micro_batch_split"] == 4);
+}
+
+TEST_CASE("an attempt says why it was asked to end before it has ended") {
+  Scene scene;
+  const fs::path started = scene.folder.path() / "started";
+  scene.engine(
+      fmt::format("trap 'cp \"$2/attempts/1/asked\" \"{0}-asked\"; exit 143' TERM; "
+                  "touch '{0}'; while :; do sleep 0.05; done",
+                  started.string()));
+  scene.wish = [started] { return fs::exists(started) ? Wish::kEnd : Wish::kGoOn; };
+  scene.run();
+  CHECK(read_file(started.string() + "-asked") == "stopped\n");
 }
 
 TEST_CASE("an attempt that nobody saw the end of is told so once the run goes on") {

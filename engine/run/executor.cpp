@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/run/micro_batch.h"
 
 #include <fmt/format.h>
 
@@ -166,6 +167,10 @@ class Executor {
     const State state = read_status(work_[index].folder).state;
     if (state == State::kDone) {
       phases_[index] = Phase::kDone;
+    } else if (state == State::kFailed && goes_on_smaller(work_[index], end)) {
+      phases_[index] = Phase::kWaiting;
+      fmt::print(stderr, "{}: out of memory; trying again with micro-batches in {} parts\n",
+                 work_[index].title, micro_batch_split(work_[index].folder));
     } else if (state == State::kFailed) {
       phases_[index] = Phase::kFailed;
       if (end.outcome != Outcome::kCancelled)
@@ -176,6 +181,11 @@ class Executor {
       phases_[index] = Phase::kWaiting;
       fmt::print(stderr, "{}: {}; trying again\n", work_[index].title, end.cause);
     }
+  }
+
+  static bool goes_on_smaller(const Work& work, const AttemptEnd& end) {
+    return end.outcome == Outcome::kMemory && work.launch().value("on_oom", "") == "halve" &&
+           split_micro_batch(work.folder);
   }
 
   void fail(FailedRun run) {

@@ -360,6 +360,21 @@ TEST_CASE(
   CHECK(scene.own.submitted.size() == 2);
 }
 
+TEST_CASE("an attempt that was asked to end and killed before it had saved was no node's death") {
+  for (const auto& [asked_for, meaning] : {std::pair(Outcome::kStopped, Outcome::kPreempted),
+                                           std::pair(Outcome::kTimeLimit, Outcome::kTimeLimit)}) {
+    Scene scene;
+    scene.work.resize(1);
+    submit(scene.work, scene.settings());
+    write_atomic(scene.run(0) / "spec.toml", "[launch]\nuse = \"paper\"\n");
+    note_asked(next_attempt(scene.run(0)), asked_for);
+    write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
+    scene.node("xp-a-1", 1);
+    CHECK(read_end(attempt_folder(scene.run(0), 1))->outcome == meaning);
+    CHECK(counted_failures(scene.run(0)) == 0);
+  }
+}
+
 TEST_CASE("two jobs that have the same run do it once") {
   Scene scene;
   scene.work.resize(1);

@@ -109,13 +109,16 @@ void note_start(const Workspace& workspace, const std::string& job, const Alloca
       if (number == 0 || is_held(folder)) continue;
       auto end = read_end(attempt_folder(folder, number));
       if (end && end->outcome != Outcome::kStopped) continue;
-      const Outcome meaning = end ? Outcome::kPreempted : Outcome::kMachine;
+      const auto wish = asked(attempt_folder(folder, number));
+      const bool was_asked = end.has_value() || wish.has_value();
       if (!end) {
         end.emplace();
         end->ended_s = now_s();
-        end->cause = "the node it ran on was lost";
+        end->cause = was_asked ? "it was ended before it had saved" : "the node it ran on was lost";
       }
-      end->outcome = meaning;
+      const bool is_stop = !wish || *wish == Outcome::kStopped;
+      const Outcome meaning = is_stop ? Outcome::kPreempted : *wish;
+      end->outcome = was_asked ? meaning : Outcome::kMachine;
       settle_attempt(folder, number, *end, retries_of(folder));
     }
   }

@@ -3,6 +3,11 @@
 #include "engine/testing/user.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <thread>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
 
@@ -116,4 +121,62 @@ TEST_CASE("mistakes end with their exit code before anything is written", "[slow
   CHECK(user.xp({"run", "no/such.toml"}).exit_code == 3);
   CHECK(user.xp({"runn", kSmoke}).exit_code == 2);
   CHECK_FALSE(fs::exists(user.workspace));
+}
+
+TEST_CASE("a run that is worked through in parts trains a dense model all the same", "[slow]") {
+  const User user;
+  const std::vector<std::string> run = {"run", kSmoke, "--set", "exchange=dense"};
+  REQUIRE(user.xp(run).exit_code == 0);
+  const Value whole = user.figures();
+  const std::string id = fs::directory_iterator(user.workspace / "trainings")->path().filename();
+  const fs::path training = user.workspace / "trainings" / id;
+  for (const char* gone : {"status.json", "checkpoints", "attempts"})
+    fs::remove_all(training / gone);
+  fs::remove_all(user.workspace / "evaluations");
+  write_atomic(training / "micro_batch.json", R"({"split": 2})");
+  REQUIRE(user.xp(run).exit_code == 0);
+  const Value parts = user.figures();
+  CHECK(parts[id]["micro_batch_split"] == 2);
+  CHECK(parts[id]["updates"] == whole[id]["updates"]);
+  // Other dropout masks, the same sentences.
+  const double before = whole[id]["valid_loss"], now = parts[id]["valid_loss"];
+  CHECK(std::abs(now - before) < 0.3);
+  CHECK(now != before);
+  CHECK(user.xp({"report", kSmoke, "--set", "exchange=dense"})
+            .output.find("went on with micro-batches in 2 parts") != std::string::npos);
+}
+
+TEST_CASE("ranks that a loaded program forks are like any other", "[slow]") {
+  const User user;
+  const Finished both = user.xp({"run", kSmoke, "-j", "2"});  // several runs: forked
+  INFO(both.errors);
+  REQUIRE(both.exit_code == 0);
+  const Value forked = user.figures();
+  for (const auto& entry : fs::directory_iterator(user.workspace / "trainings")) {
+    const Value start = Value::parse(read_file(entry.path() / "attempts/1/launcher.json"));
+    CHECK(start["shared_with"] == 1);
+    fs::remove_all(entry.path());
+  }
+  fs::remove_all(user.workspace / "evaluations");
+  write_atomic(user.workspace / "engine", fmt::format("#!/bin/sh\nexec '{}' \"$@\"\n",
+                                                      (build_folder() / "xp-engine").string()));
+  fs::permissions(user.workspace / "engine", fs::perms::owner_all);
+  ::setenv("XP_ENGINE", (user.workspace / "engine").c_str(), 1);  // by exec, one rank at a time
+  const Finished alone = user.xp({"run", kSmoke});
+  ::unsetenv("XP_ENGINE");
+  REQUIRE(alone.exit_code == 0);
+  CHECK(user.figures() == forked);
+}
+
+TEST_CASE("a detached run goes on alone and is done later", "[slow]") {
+  const User user;
+  const std::vector<std::string> dense = {"--set", "exchange=dense"};
+  const Finished begun = user.xp({"run", kSmoke, dense[0], dense[1], "--detach"});
+  INFO(begun.errors);
+  CHECK(begun.exit_code == 5);
+  CHECK(begun.errors.find("going on as process ") != std::string::npos);
+  const std::vector<std::string> ask = {"plan", kSmoke, dense[0], dense[1], "--exit-code"};
+  for (int i = 0; i < 600 && user.xp(ask).exit_code != 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(user.xp(ask).exit_code == 0);
 }

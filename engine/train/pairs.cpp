@@ -85,6 +85,19 @@ Batch Pairs::batch(const std::vector<PairId>& pairs) const {
   return out;
 }
 
+Batch part_of(const Batch& batch, int64_t part, int64_t parts) {
+  if (parts == 1) return batch;
+  const int64_t begin = batch.num_sentences * part / parts;
+  Batch out;
+  out.num_sentences = batch.num_sentences * (part + 1) / parts - begin;
+  if (out.empty()) return out;
+  out.source_BS = batch.source_BS.narrow(0, begin, out.num_sentences);
+  out.target_in_BL = batch.target_in_BL.narrow(0, begin, out.num_sentences);
+  out.target_out_BL = batch.target_out_BL.narrow(0, begin, out.num_sentences);
+  out.num_tokens = out.target_out_BL.ne(Special::kPad).sum().item<int64_t>();
+  return out;
+}
+
 BatchStream::BatchStream(const Pairs& pairs, const BatchRule& rule, const SamplingSection& sampling,
                          int64_t rank, DataPosition start, Agree agree)
     : pairs_(pairs),

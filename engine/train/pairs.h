@@ -42,6 +42,9 @@ class Pairs {
   LengthOf length_of_;
 };
 
+/// Sentences [B part / parts, B (part + 1) / parts) of a batch; may be empty.
+Batch part_of(const Batch& batch, int64_t part, int64_t parts);
+
 /// Where training stands in its data; saved with a checkpoint. With another number of ranks the
 /// steps so far are kept as used, and what is left of the window is dealt anew.
 struct DataPosition {

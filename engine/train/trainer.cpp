@@ -93,6 +93,7 @@ class Run {
   }
   void start_event() const;
   void micro_batch();
+  void add_gradients(const Batch& batch);
   void update();
   void take_figures();
   void scale_and_clip();
@@ -145,6 +146,11 @@ void Run::start_event() const {
 
 void Run::micro_batch() {
   const Batch batch = stream_->next();
+  for (int64_t part = 0; part < job_.micro_batch_split; ++part)
+    add_gradients(part_of(batch, part, job_.micro_batch_split));
+}
+
+void Run::add_gradients(const Batch& batch) {
   if (batch.empty()) {
     const auto zero = model_.idle_forward();
     if (zero.requires_grad()) zero.backward();

@@ -27,6 +27,7 @@ struct TrainJob {
   SamplingSection sampling;
   fs::path checkpoints;                  ///< the folder of the training's checkpoints
   std::function<Validation()> validate;  ///< collective; the model is in evaluation mode meanwhile
+  int64_t micro_batch_split = 1;         ///< parts that each micro-batch is worked through in
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal: save and stop at the next update
 };
 

@@ -90,8 +90,10 @@ int evaluate_command(const WorkerArguments& arguments) {
   const bool is_first = world.rank() == 0;
   std::optional<EventLog> events;
   if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
-  const DecodeRule rule{
-      {eval.beam, eval.length_penalty, eval.max_length_a, eval.max_length_b}, eval.max_tokens, 0};
+  const int64_t parts = settings.value("micro_batch_split", int64_t{1});
+  const DecodeRule rule{{eval.beam, eval.length_penalty, eval.max_length_a, eval.max_length_b},
+                        std::max(eval.max_tokens / parts, int64_t{1}),
+                        0};
   std::vector<SubsetScore> scores;
   for (const auto& subset : eval.subsets) {
     for (const auto& direction : corpus.directions()) {

@@ -82,6 +82,7 @@ int train_command(const WorkerArguments& arguments) {
   TrainJob job;
   job.settings = bind_settings<TrainSection>(settings.at("train"));
   job.sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
+  job.micro_batch_split = settings.value("micro_batch_split", int64_t{1});
   job.checkpoints = arguments.folder / "checkpoints";
   job.validate = Validator(corpus, job.settings, *model, groups);
   job.stop = &stop_requested;
@@ -91,9 +92,11 @@ int train_command(const WorkerArguments& arguments) {
   const TrainEnd end = train(*model, pairs, groups, job, is_first ? &*events : nullptr);
   if (end.stopped) return 128 + SIGTERM;
   if (!is_first) return 0;
-  events->write("end", end.summary.at("updates").get<int64_t>(), end.summary);
+  Value summary = end.summary;
+  if (job.micro_batch_split > 1) summary["micro_batch_split"] = job.micro_batch_split;
+  events->write("end", end.summary.at("updates").get<int64_t>(), summary);
   write_status(arguments.folder,
-               {State::kDone, arguments.attempt, started_s, now_s(), "", end.summary});
+               {State::kDone, arguments.attempt, started_s, now_s(), "", summary});
   return 0;
 }
 

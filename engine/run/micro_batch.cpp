@@ -1,0 +1,34 @@
+// One number in one file.
+#include "engine/run/micro_batch.h"
+
+#include "engine/base/value.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+constexpr int64_t kMostParts = 64;
+
+fs::path file_of(const fs::path& run_folder) {
+  return run_folder / "micro_batch.json";
+}
+
+}  // namespace
+
+int64_t micro_batch_split(const fs::path& run_folder) {
+  if (!fs::exists(file_of(run_folder))) return 1;
+  const Value value = Value::parse(read_file(file_of(run_folder)), nullptr, false);
+  if (!value.is_object() || !value.contains("split") || !value["split"].is_number_integer())
+    return 1;
+  return std::clamp(value["split"].get<int64_t>(), int64_t{1}, kMostParts);
+}
+
+bool split_micro_batch(const fs::path& run_folder) {
+  const int64_t parts = 2 * micro_batch_split(run_folder);
+  if (parts > kMostParts) return false;
+  write_atomic(file_of(run_folder), Value{{"split", parts}}.dump() + "\n");
+  return true;
+}
+
+}  // namespace xp
