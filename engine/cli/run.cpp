@@ -22,6 +22,8 @@
 namespace xp {
 namespace {
 
+constexpr size_t kMostShown = 1000;  // points whose report is printed without being asked for
+
 std::filesystem::path engine_program(const Options& options) {
   const std::filesystem::path engine =
       options.engine.empty() ? program_folder() / "xp-engine" : fs::path(options.engine);
@@ -155,7 +157,9 @@ int run_command(const Options& options) {
     if (options.prune) cancel_removed(options, *experiment);
     if (options.prune) record(options, *experiment);
     fmt::print(stderr, "nothing to do: {}\n", counts_line(plan));
-    return report_command(options);
+    if (plan.points.size() <= kMostShown) return report_command(options);
+    fmt::print(stderr, "next: {}\n", next_command(options, "report"));
+    return Exit::kDone;
   }
   if (const std::string missing = missing_space(plan, Workspace{options.workspace});
       !missing.empty()) {
