@@ -2,20 +2,63 @@
 #include "engine/base/text.h"
 #include "engine/cli/options.h"
 #include "engine/cli/sweep_fixture.h"
+#include "registry/launcher.h"
 #include "results/standing.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <thread>
 
 namespace xp {
 namespace {
 
+// What the scheduler of the jobs says, and what it was told.
+struct Scheduler {
+  static inline std::map<std::string, BatchState> states;  ///< by the job's name
+  static inline std::vector<std::string> cancelled;
+
+  static void says(const std::string& job, BatchState::Phase phase, const std::string& words,
+                   Outcome outcome = Outcome::kDone) {
+    BatchState& state = states[job];
+    state.phase = phase;
+    state.id = job.substr(3);
+    state.state = words;
+    state.outcome = outcome;
+    state.hosts = {"node7"};
+  }
+};
+
+struct TestQueue final : BatchQueue {
+  std::string problem(const BatchJob&) const override { return ""; }
+  std::string submit(const BatchJob&) override { return "1"; }
+  std::map<std::string, BatchState> poll(const std::map<std::string, std::string>&) override {
+    return Scheduler::states;
+  }
+  void cancel(const std::string& id) override {
+    Scheduler::cancelled.push_back(id);
+    Scheduler::says("xp-" + id, BatchState::Phase::kEnded, "CANCELLED", Outcome::kCancelled);
+  }
+  bool requeue(const std::string&) override { return false; }
+};
+
+struct TestLauncher final : Launcher {
+  struct Config {
+    void describe(auto&) {}
+  };
+  explicit TestLauncher(const Config&) {}
+  std::unique_ptr<RunningJob> start(const LaunchJob&) const override { return nullptr; }
+  std::unique_ptr<BatchQueue> queue() const override { return std::make_unique<TestQueue>(); }
+};
+XP_REGISTER(Launcher, TestLauncher, "test-queue", "for tests");
+
 // With the lease of the second run held.
 struct Scene : HalfDone {
   Scene() {
+    Scheduler::states.clear();
+    Scheduler::cancelled.clear();
     // The process that holds the lease must not hold our output.
     holder = std::make_unique<LeaseHolder>(workspace.training(training(2)));
   }
@@ -208,6 +251,22 @@ TEST_CASE("cancel asks runs to end, and not to begin") {
   CHECK(scene.said({"status", "state:cancelled"}).find("1  seed=5  stopped") != std::string::npos);
   CHECK(scene.said({"cancel", "seed=1", "--yes"}) ==
         "nothing to cancel: 5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n");
+}
+
+TEST_CASE("any command takes in what the scheduler says of open jobs") {
+  const Scene scene;
+  Scheduler::says("xp-4711", BatchState::Phase::kRunning, "RUNNING");
+  CHECK(scene.said({"status", "seed=3"}).find("seed=3  starting") != std::string::npos);
+  Scheduler::says("xp-4711", BatchState::Phase::kEnded, "NODE_FAIL", Outcome::kMachine);
+  CHECK(scene.said({"why", "seed=3"}).find("NODE_FAIL") != std::string::npos);
+}
+
+TEST_CASE("cancelling a queued run takes its job out of the queue, and no other") {
+  const Scene scene;
+  CHECK(scene.xp({"cancel", "seed=3", "--yes"}).exit_code == Exit::kDone);
+  CHECK(Scheduler::cancelled == std::vector<std::string>{"4711"});
+  CHECK(open_jobs(scene.workspace).size() == 1);  // that of the run under way
+  CHECK(scene.said({"status", "class:cancelled"}).find("seed=3  failed") != std::string::npos);
 }
 
 TEST_CASE("retry is about what failed or was cancelled, and needs the experiment's file") {

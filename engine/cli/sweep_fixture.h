@@ -61,7 +61,7 @@ struct HalfDone : FilledWorkspace {
   void begin(int seed, State state, Value summary = Value::object()) {
     const fs::path run = workspace.training(training(seed));
     put("trainings/" + training(seed) + "/spec.toml",
-        "[train]\nmax_tokens = 4096\naccumulate = 1\n[launch]\nuse = \"slurm\"\n");
+        "[train]\nmax_tokens = 4096\naccumulate = 1\n[launch]\nuse = \"test-queue\"\n");
     write_start(next_attempt(run),
                 made_start({"node1", "node2"}, seed == 2 ? "9" : "8", 1760000000));
     write_status(run, {state, 1, 1760000000.0 + seed, 0,

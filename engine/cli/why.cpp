@@ -11,6 +11,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -161,11 +162,17 @@ void print_facts(const Screen& screen) {
   fmt::print("{}", text_table(rows));
 }
 
+// Several nodes of a topology may be on one machine.
+std::vector<std::string> distinct(std::vector<std::string> hosts) {
+  hosts.erase(std::unique(hosts.begin(), hosts.end()), hosts.end());
+  return hosts;
+}
+
 void print_attempts(const Screen& screen) {
   if (screen.tries.empty()) return;
   Rows rows = {{"attempt", "began", "took", "where", "ended"}};
   for (const auto& one : screen.tries) {
-    std::string where = one.start ? join(one.start->hosts, ", ") : "";
+    std::string where = one.start ? join(distinct(one.start->hosts), ", ") : "";
     if (one.start && !one.start->job.empty()) where += " (job " + one.start->job + ")";
     rows.push_back({std::to_string(one.number), clock_text(one.start ? one.start->started_s : 0),
                     one.seconds > 0 ? human_duration(one.seconds) : "-",
@@ -202,7 +209,11 @@ std::string next_words(const Options& options, const Screen& screen) {
   const std::string where = workspace_words(options);
   const RunState state = screen.run.standing.state;
   const std::string& id = screen.run.id;
-  const std::string file = options.spec.empty() ? "FILE" : options.spec;
+  std::string file = options.spec;
+  if (file.empty()) {
+    const auto recorded = recorded_options(options, screen.run.experiment);
+    file = recorded ? recorded->spec : "FILE";
+  }
   if (state == RunState::kDone) return "xp show " + id + where;
   if (screen.advice.may_help) return "xp retry " + id + where;
   if (state == RunState::kQueued || state == RunState::kSilent)
