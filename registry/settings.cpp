@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <regex>
 
 namespace xp {
 namespace {
@@ -57,6 +58,10 @@ std::string unit_of(const Limit& limit, double bound) {
   return unit;
 }
 
+bool matches(const Limit& limit, const std::string& text) {
+  return limit.pattern.empty() || std::regex_match(text, std::regex(limit.pattern));
+}
+
 std::string out_of_range(const Limit& limit, double number, const Value& value) {
   if (std::isnan(number)) return "is nan; must be a number";
   const auto bound = [&](const char* side, double at) {
@@ -95,6 +100,9 @@ Limit fraction() {
 Limit one_of(std::vector<std::string> choices) {
   return {.choices = std::move(choices), .unit = ""};
 }
+Limit matching(std::string pattern, std::string form) {
+  return {.choices = {}, .unit = "", .pattern = std::move(pattern), .form = std::move(form)};
+}
 
 Value to_json(const Setting& s) {
   Value limit = Value::object();
@@ -102,6 +110,8 @@ Value to_json(const Setting& s) {
   if (std::isfinite(s.limit.high)) limit["high"] = s.limit.high;
   if (!s.limit.choices.empty()) limit["choices"] = s.limit.choices;
   if (!s.limit.unit.empty()) limit["unit"] = s.limit.unit;
+  if (!s.limit.pattern.empty()) limit["pattern"] = s.limit.pattern;
+  if (!s.limit.form.empty()) limit["form"] = s.limit.form;
   Value out = {{"name", s.name},         {"type", kTypes.at(static_cast<size_t>(s.type))},
                {"default", s.fallback},  {"limit", limit},
                {"sentence", s.sentence}, {"scope", scope_name(s.scope)}};
@@ -123,6 +133,8 @@ Setting setting_from_json(const Value& v) {
   out.limit.high = limit.value("high", out.limit.high);
   out.limit.choices = limit.value("choices", std::vector<std::string>{});
   out.limit.unit = limit.value("unit", "");
+  out.limit.pattern = limit.value("pattern", "");
+  out.limit.form = limit.value("form", "");
   return out;
 }
 
@@ -139,6 +151,8 @@ std::string objection(const Setting& setting, const Value& value) {
     if (item.is_string() && !allowed(item)) {
       return fmt::format("is {}; must be one of {}", show(item), join(choices, ", "));
     }
+    if (item.is_string() && !matches(setting.limit, item.get_ref<const std::string&>()))
+      return fmt::format("is {}; must be {}", show(item), setting.limit.form);
     if (!item.is_number()) continue;
     const std::string wrong = out_of_range(setting.limit, item.get<double>(), item);
     if (!wrong.empty()) return wrong;

@@ -30,13 +30,16 @@ std::string_view scope_name(Scope scope);
 std::string_view type_name(
     Type type);  ///< "true or false", "an integer", "a number", "a string", "a list of strings" ...
 
-/// What a value may be: a range, or one of `choices`; and its unit.
+/// What a value may be: a range, one of `choices`, or what matches `pattern` as a whole; and its
+/// unit.
 struct Limit {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   bool low_open = false;  ///< the bound itself is out
   std::vector<std::string> choices;
   std::string unit;
+  std::string pattern = {};  ///< a regular expression of ECMAScript
+  std::string form = {};     ///< what it stands for, in words
 };
 
 Limit any(std::string unit = "");
@@ -45,6 +48,8 @@ Limit above(double low, std::string unit = "");
 Limit between(double low, double high, std::string unit = "");
 Limit fraction();  ///< 0 .. 1
 Limit one_of(std::vector<std::string> choices);
+/// Texts that a regular expression describes; `form` says it in words: "must be FORM".
+Limit matching(std::string pattern, std::string form);
 
 /// One declared setting; `name` may be dotted ("moe.experts"): a table below its section.
 struct Setting {

@@ -108,3 +108,12 @@ TEST_CASE("a registered part is found by name, an unknown one with what is near"
           "no schedule named 'test-flatt', did you mean 'test-flat'? known: test-flat");
   }
 }
+
+TEST_CASE("a text of a given form is described in words, in JSON too") {
+  Setting setting;
+  setting.name = "time";
+  setting.limit = matching("[0-9]+:[0-5][0-9]", "HH:MM");
+  CHECK(objection(setting, "12:30") == "");
+  CHECK(objection(setting, "12:30 ") == "is \"12:30 \"; must be HH:MM");
+  CHECK(objection(setting_from_json(to_json(setting)), "noon") == "is \"noon\"; must be HH:MM");
+}

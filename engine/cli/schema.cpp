@@ -31,6 +31,7 @@ Value type_schema(const Setting& setting) {
       return {{"type", "object"}};
   }
   if (!limit.choices.empty()) item["enum"] = limit.choices;
+  if (!limit.pattern.empty()) item["pattern"] = "^(" + limit.pattern + ")$";
   if (std::isfinite(limit.low)) item[limit.low_open ? "exclusiveMinimum" : "minimum"] = limit.low;
   if (std::isfinite(limit.high)) item["maximum"] = limit.high;
   const bool is_list = setting.type == Type::kTexts || setting.type == Type::kNumbers;
