@@ -42,8 +42,9 @@ int64_t node_number() {
 int ranks(const fs::path& node_job) {
   const SignalWatch signals({SIGTERM, SIGUSR1, SIGINT});
   const char* host = std::getenv("SLURMD_NODENAME");
-  return run_node(node_job, node_number(), host == nullptr ? "" : host,
-                  [] { return SignalWatch::count() > 0; });
+  run_node(node_job, node_number(), host == nullptr ? "" : host,
+           [] { return SignalWatch::count() > 0; });
+  return Exit::kDone;
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <csignal>
 #include <cstring>
 #include <ifaddrs.h>
 #include <memory>
@@ -24,7 +23,6 @@ namespace xp {
 namespace {
 
 constexpr int kTick_ms = 200;
-constexpr int kStoppedCode = 128 + SIGTERM;
 
 fs::path record_of(const fs::path& folder, int64_t node) {
   return folder / fmt::format("node-{}.json", node);
@@ -76,11 +74,6 @@ LaunchJob job_from(const Value& value, const fs::path& folder) {
   return job;
 }
 
-int code_of(const LaunchEnd& end) {
-  if (end.outcome == Outcome::kDone) return 0;
-  return end.outcome == Outcome::kStopped ? kStoppedCode : 1;
-}
-
 // An address of `host` that a packet could be sent to; the socket is not used to send any.
 std::string address_towards(const std::string& host, sockaddr_storage& own) {
   addrinfo hints{};
@@ -114,7 +107,7 @@ bool is_same_address(const sockaddr* a, const sockaddr_storage& b) {
 
 }  // namespace
 
-fs::path write_node_job(const LaunchJob& job, const std::string& host, int port) {
+fs::path write_node_job(const LaunchJob& job, const std::vector<std::string>& hosts, int port) {
   const Value value = {{"name", job.name},
                        {"command", job.command},
                        {"nodes", job.nodes},
@@ -124,24 +117,26 @@ fs::path write_node_job(const LaunchJob& job, const std::string& host, int port)
                        {"interface", job.interface},
                        {"cores", job.cores},
                        {"gpus", job.gpus},
-                       {"host", host},
+                       {"hosts", hosts},
                        {"port", port}};
   const fs::path path = job.log_folder / "node-job.json";
   write_atomic(path, value.dump(2) + "\n");
   return path;
 }
 
-int run_node(const fs::path& node_job, int64_t node, const std::string& host,
-             const std::function<bool()>& is_stopped) {
+void run_node(const fs::path& node_job, int64_t node, const std::string& host,
+              const std::function<bool()>& is_stopped) {
   const fs::path folder = node_job.parent_path();
   LaunchEnd end;
   try {
     const Value value = Value::parse(read_file(node_job));
     LaunchJob job = job_from(value, folder);
-    const std::string first = value.at("host");
+    const auto hosts = value.at("hosts").get<std::vector<std::string>>();
     job.host = host;
-    if (job.interface.empty()) job.interface = interface_to(first);
-    Ranks ranks(job, {node, 1, fmt::format("{}:{}", first, value.at("port").get<int>())},
+    // The first node may know itself by a name that leads nowhere else; the last one comes to it
+    // the way it goes there.
+    if (job.interface.empty()) job.interface = interface_to(node == 0 ? hosts.back() : hosts[0]);
+    Ranks ranks(job, {node, 1, fmt::format("{}:{}", hosts.at(0), value.at("port").get<int>())},
                 make_exec_starter());
     for (auto found = ranks.look();; found = ranks.look()) {
       if (found) {
@@ -153,15 +148,15 @@ int run_node(const fs::path& node_job, int64_t node, const std::string& host,
       ::poll(&news, 1, kTick_ms);
     }
   } catch (const std::exception& error) {
+    const std::string name = host.empty() ? host_name() : host;
     end = {Outcome::kMachine,
            -1,
            1,
-           host_name(),
-           fmt::format("node {} ({}): {}", node, host_name(), error.what()),
+           name,
+           fmt::format("node {} ({}): {}", node, name, error.what()),
            0};
   }
   write_record(folder, node, end);
-  return code_of(end);
 }
 
 std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job) {

@@ -10,19 +10,21 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace xp {
 
-/// Writes node-job.json into the job's log folder; its path. `host` and `port`: where rank 0
-/// listens, as the other nodes can reach it.
-std::filesystem::path write_node_job(const LaunchJob& job, const std::string& host, int port);
+/// Writes node-job.json into the job's log folder; its path. `hosts`: in the order of the nodes;
+/// rank 0 listens on the first one at `port`.
+std::filesystem::path write_node_job(const LaunchJob& job, const std::vector<std::string>& hosts,
+                                     int port);
 
 /// The agent of node `node`, which the scheduler calls `host` ("": its own name): returns when its
-/// ranks have ended, with 0 where they are done, 143 where they saved and stopped, else 1.
-/// `is_stopped` is asked all the time. Raises kMachine where nothing could be started, with a
-/// record too.
-int run_node(const std::filesystem::path& node_job, int64_t node, const std::string& host,
-             const std::function<bool()>& is_stopped);
+/// ranks have ended, however, and the record says so. Schedulers end the other nodes at once when
+/// an agent fails, which it therefore does only without a record. `is_stopped` is asked all the
+/// time. Raises kMachine where the record cannot be written.
+void run_node(const std::filesystem::path& node_job, int64_t node, const std::string& host,
+              const std::function<bool()>& is_stopped);
 
 /// How a job ended by the records of its nodes: the end that says most of what went wrong; kDone
 /// only where every node has a record. Nothing where none has.

@@ -168,14 +168,11 @@ TEST_CASE("each node starts its own ranks, and the first real cause is told for 
       "echo $XP_RANK $XP_RENDEZVOUS; test $XP_RANK = 2 && { echo bad settings; exit 3; }; "
       "sleep 0.5; exit 1");
   job.interface = "lo";
-  const fs::path file = write_node_job(job, "localhost", 4711);
-  int codes[2] = {-1, -1};
+  const fs::path file = write_node_job(job, {"localhost", "localhost"}, 4711);
   {
-    std::jthread first([&] { codes[0] = run_node(file, 0, "", [] { return false; }); });
-    std::jthread second([&] { codes[1] = run_node(file, 1, "n1", [] { return false; }); });
+    std::jthread first([&] { run_node(file, 0, "", [] { return false; }); });
+    std::jthread second([&] { run_node(file, 1, "n1", [] { return false; }); });
   }
-  CHECK(codes[0] == 1);
-  CHECK(codes[1] == 1);
   CHECK(scene.log(1) == "1 localhost:4711\n");
   const auto end = end_of_nodes(job);
   REQUIRE(end);
@@ -190,11 +187,12 @@ TEST_CASE("a node without a record is not taken for done") {
   LaunchJob job = scene.job("true");
   job.interface = "lo";
   CHECK_FALSE(end_of_nodes(job));
-  CHECK(run_node(write_node_job(job, "localhost", 4711), 0, "", [] { return false; }) == 0);
+  const fs::path file = write_node_job(job, {"localhost", "localhost"}, 4711);
+  run_node(file, 0, "", [] { return false; });
   CHECK(silent_nodes(job) == std::vector<int64_t>{1});
   CHECK(end_of_nodes(job)->outcome == Outcome::kMachine);
   CHECK(end_of_nodes(job)->cause == "node 1 left no record of its ranks");
-  CHECK(run_node(write_node_job(job, "localhost", 4711), 1, "", [] { return false; }) == 0);
+  run_node(file, 1, "", [] { return false; });
   CHECK(end_of_nodes(job)->outcome == Outcome::kDone);
 }
 
@@ -204,7 +202,7 @@ TEST_CASE("a node that is asked to stop says that its ranks were stopped") {
   job.interface = "lo";
   job.nodes = 1;
   int asked = 0;
-  CHECK(run_node(write_node_job(job, "localhost", 1), 0, "", [&] { return ++asked > 2; }) == 143);
+  run_node(write_node_job(job, {"localhost"}, 1), 0, "", [&] { return ++asked > 2; });
   CHECK(end_of_nodes(job)->outcome == Outcome::kStopped);
 }
 

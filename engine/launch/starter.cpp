@@ -60,6 +60,7 @@ class ExecStarter final : public Starter {
     if (pid < 0) machine_error("starting '{}': {}", job.command[0], std::strerror(errno));
     if (pid == 0) {
       settle_process(job.log.c_str(), parent, job.cores);
+      if (job.hears_usr1) ::signal(SIGUSR1, SIG_DFL);
       become(words.data(), variables.data());
     }
     watch(pid);

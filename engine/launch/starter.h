@@ -18,6 +18,7 @@ struct ProcessJob {
   std::vector<std::string> environment;  ///< "NAME=value", all of it
   fs::path log;                          ///< standard output and error, appended
   std::vector<int> cores;                ///< processors it may use; empty = any
+  bool hears_usr1 = false;  ///< ranks ignore the SIGUSR1 that schedulers send to every process
 };
 
 struct ProcessEnd {
