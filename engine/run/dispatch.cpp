@@ -6,13 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <thread>
 
 namespace xp {
 namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(500);
-constexpr std::chrono::seconds kFirstPoll(2), kSlowestPoll(30);
 
 bool goes_through_queue(const Work& work) {
   return make_part<Launcher>(work.launch())->queue() != nullptr;
@@ -109,8 +109,9 @@ bool Dispatch::begin_queue(const Plan& plan, const std::vector<Work>& work) {
 // One poll for all jobs, more and more seldom while nothing changes. Runs whose job ended without
 // them go into another one.
 void Dispatch::look_at_queue(const std::vector<Work>& work) {
-  const auto now = std::chrono::steady_clock::now();
-  if (work.empty() || now < next_poll_) return;
+  const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+  if (work.empty() || !pace_.is_due(now.count())) return;
+  bool has_changed = false;
   try {
     const auto news = settle(settings_.workspace);
     for (const auto& one : news)
@@ -121,13 +122,11 @@ void Dispatch::look_at_queue(const std::vector<Work>& work) {
                      {settings_.workspace, experiment_, settings_.program, settings_.command_line});
     }
     result_.submitted += again;
-    poll_interval_ =
-        news.empty() && again == 0 ? std::min(2 * poll_interval_, kSlowestPoll) : kFirstPoll;
+    has_changed = !news.empty() || again > 0;
   } catch (const Error& error) {  // the scheduler is away: the jobs are not
     fmt::print(stderr, "{}\n", error.what());
-    poll_interval_ = std::min(2 * poll_interval_, kSlowestPoll);
   }
-  next_poll_ = now + poll_interval_;
+  pace_.polled(now.count(), has_changed);
 }
 
 void Dispatch::wait_for_queue(const std::vector<Work>& work) {

@@ -2,11 +2,11 @@
 // scheduler's queue in jobs of its own.
 #pragma once
 
+#include "engine/launch/poll_pace.h"
 #include "engine/plan/plan.h"
 #include "engine/run/corpora.h"
 #include "engine/run/executor.h"
 
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -61,8 +61,7 @@ class Dispatch {
   Prepare prepare_;
   DispatchResult result_;
   std::string experiment_;
-  std::chrono::steady_clock::time_point next_poll_{};
-  std::chrono::seconds poll_interval_{2};
+  PollPace pace_;
 };
 
 }  // namespace xp

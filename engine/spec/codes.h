@@ -34,6 +34,7 @@ inline constexpr const char* kNoPoints = "E035";
 inline constexpr const char* kTooManyPoints = "E036";
 
 // E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
-// shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths.
+// shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
+// processors, E047 runs that share a job.
 
 }  // namespace xp::code

@@ -1,0 +1,161 @@
+// Asking after jobs, and ending them.
+#include "engine/launch/slurm.h"
+
+#include "engine/base/process.h"
+#include "engine/base/text.h"
+#include "engine/launch/slurm_lookup.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+using Phase = BatchState::Phase;
+
+bool is_unknown_job(std::string_view errors) {
+  return errors.find("Invalid job id") != errors.npos;
+}
+
+bool has_no_accounting(const Finished& answer) {
+  return answer.exit_code == 127 || answer.errors.find("storage is disabled") != std::string::npos;
+}
+
+BatchState silence(std::string_view command, const Finished& answer) {
+  BatchState out;
+  out.reason = no_answer(command, answer);
+  return out;
+}
+
+// A job that squeue shows as ended: scontrol adds its exit code, and the last word, since a job
+// that lost a node may be on its way back into the queue.
+BatchState ended_state(const SlurmJob& listed) {
+  const Finished answer = run_program({"scontrol", "show", "job", "-o", listed.id});
+  const auto shown = parse_scontrol(answer.output);
+  const SlurmJob* found = find_job(shown, listed.name, listed.id);
+  return state_of(answer.exit_code == 0 && found != nullptr ? *found : listed);
+}
+
+// Of accounting only an end is believed: the controller no longer knows the job, so that one which
+// is "RUNNING" here was never taken off the books.
+BatchState booked_state(const SlurmJob& job) {
+  BatchState out = state_of(job);
+  if (out.phase == Phase::kEnded) return out;
+  out.phase = Phase::kUnknown;
+  out.is_stuck = false;
+  out.is_absent = true;
+  return out;
+}
+
+BatchState absent_state() {
+  BatchState out;
+  out.reason = "slurm does not know it";
+  out.is_absent = true;
+  return out;
+}
+
+}  // namespace
+
+Finished ask_queue(const std::string& name) {
+  std::vector<std::string> command = {"squeue", "-h",  "--me", "-a",
+                                      "-t",     "all", "-o",   kQueueFields};
+  // Never -j: one unknown number, and squeue says nothing of the others.
+  if (!name.empty()) command.push_back("--name=" + name);
+  return run_program(command);
+}
+
+Finished ask_accounting(const std::string& selection) {
+  // Without a day to begin with, sacct looks at names of today only.
+  return run_program(
+      {"sacct", "-X", "-n", "-P", "-S", "now-30days", "-o", kAccountingFields, selection});
+}
+
+std::string no_answer(std::string_view command, const Finished& answer) {
+  if (answer.exit_code == 127)
+    return fmt::format("no '{}' on PATH; use a login node of the cluster", command);
+  const std::string words = slurm_words(answer.errors);
+  return fmt::format(
+      "slurm does not answer: {}",
+      words.empty() ? fmt::format("{} ended with exit code {}", command, answer.exit_code) : words);
+}
+
+const SlurmJob* find_job(const std::vector<SlurmJob>& jobs, const std::string& name,
+                         const std::string& id) {
+  const SlurmJob* out = nullptr;
+  for (const auto& job : jobs) {
+    if (job.name != name || (!id.empty() && !is_about(job.id, id))) continue;
+    // Refused by sbatch, and on record all the same.
+    if (id.empty() && job.state == "FAILED" && job.reason == "BadConstraints") continue;
+    const bool is_open = state_of(job).phase != Phase::kEnded;
+    if (out == nullptr || (is_open && state_of(*out).phase == Phase::kEnded)) out = &job;
+  }
+  return out;
+}
+
+std::map<std::string, BatchState> SlurmQueue::poll(const std::map<std::string, std::string>& jobs) {
+  std::map<std::string, BatchState> out;
+  if (jobs.empty()) return out;
+  const Finished answer = ask_queue("");
+  if (answer.exit_code != 0) {
+    for (const auto& [name, id] : jobs)
+      out[name] = silence("squeue", answer);
+    return out;
+  }
+  const auto listed = parse_squeue(answer.output);
+  std::map<std::string, std::string> absent;
+  for (const auto& [name, id] : jobs) {
+    if (const SlurmJob* job = find_job(listed, name, id)) {
+      out[name] = state_of(*job);
+      if (out[name].phase == Phase::kEnded) out[name] = ended_state(*job);
+      continue;
+    }
+    if (id.empty()) {
+      absent.emplace(name, id);
+      continue;
+    }
+    const Finished shown = run_program({"scontrol", "show", "job", "-o", id});
+    const auto known = parse_scontrol(shown.output);
+    const SlurmJob* job = find_job(known, name, id);
+    if (job != nullptr)
+      out[name] = state_of(*job);
+    else if (shown.exit_code == 0 || is_unknown_job(shown.errors))
+      absent.emplace(name, id);  // the number may be another job's by now
+    else
+      out[name] = silence("scontrol", shown);
+  }
+  look_up_absent(absent, out);
+  return out;
+}
+
+void look_up_absent(const std::map<std::string, std::string>& jobs,
+                    std::map<std::string, BatchState>& states) {
+  std::vector<std::string> ids, names;
+  for (const auto& [name, id] : jobs)
+    (id.empty() ? names : ids).push_back(id.empty() ? name : id);
+  const auto look = [&](const std::string& selection, bool by_id) {
+    const Finished answer = ask_accounting(selection);
+    const auto booked = parse_sacct(answer.output);
+    for (const auto& [name, id] : jobs) {
+      if (id.empty() == by_id) continue;
+      if (const SlurmJob* job = find_job(booked, name, id))
+        states[name] = booked_state(*job);
+      else
+        states[name] = answer.exit_code == 0 || has_no_accounting(answer)
+                           ? absent_state()
+                           : silence("sacct", answer);
+    }
+  };
+  if (!ids.empty()) look("--jobs=" + join(ids, ","), true);
+  if (!names.empty()) look("--name=" + join(names, ","), false);
+}
+
+void SlurmQueue::cancel(const std::string& id) {
+  // It says nothing of jobs that are over or never were; what became of this one, `poll` tells.
+  const Finished answer = run_program({"scancel", id});
+  if (answer.exit_code != 0) machine_error("{}", no_answer("scancel", answer));
+}
+
+bool SlurmQueue::requeue(const std::string& id) {
+  return run_program({"scontrol", "requeue", id}).exit_code == 0;
+}
+
+}  // namespace xp

@@ -1,0 +1,34 @@
+// Slurm's commands that only look, as one of its queues uses them.
+#pragma once
+
+#include "engine/base/process.h"
+#include "engine/launch/slurm_state.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xp {
+
+/// squeue's listing of this user's jobs that are known to the controller, those that ended lately
+/// included; only those called `name` unless that is empty.
+Finished ask_queue(const std::string& name);
+
+/// sacct's listing of the last 30 days for a `selection`: "--jobs=1,2", "--name=a,b".
+Finished ask_accounting(const std::string& selection);
+
+/// Why a command has no answer: it is not there, or what it complained of.
+std::string no_answer(std::string_view command, const Finished& answer);
+
+/// The job called `name` among those listed, with that number unless `id` is empty; nullptr where
+/// it is not. Of several, one that has not ended. Numbers come round again, names of ours do not.
+const SlurmJob* find_job(const std::vector<SlurmJob>& jobs, const std::string& name,
+                         const std::string& id);
+
+/// Asks accounting about jobs (name -> number) that the controller does not know, in one call by
+/// number and one by name, and adds what is known to `states`.
+void look_up_absent(const std::map<std::string, std::string>& jobs,
+                    std::map<std::string, BatchState>& states);
+
+}  // namespace xp
