@@ -2,6 +2,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
 #include "engine/cli/listing.h"
+#include "engine/run/jobs.h"
 
 #include <fmt/format.h>
 
@@ -97,6 +98,7 @@ size_t cancel_removed(const Options& options, const Experiment& experiment) {
   }
   size_t cancelled = 0;
   std::vector<fs::path> ending;
+  std::set<fs::path> asked;
   std::set<fs::path> seen;
   for (const auto& point : change.removed) {
     for (const auto& [id, folder] :
@@ -106,12 +108,14 @@ size_t cancel_removed(const Options& options, const Experiment& experiment) {
       if (read_status(folder).state == State::kDone) continue;
       const bool is_running = is_held(folder);
       ask_cancel(folder);  // a driver that has not come to it yet will not start it
+      asked.insert(folder);
       if (!is_running) continue;
       fmt::print(stderr, "cancelling {} ({})\n", point.name, id);
       ending.push_back(folder);
       ++cancelled;
     }
   }
+  if (!open_jobs(workspace).empty()) cancel_jobs(workspace, asked);
   wait_until_free(ending);
   return cancelled;
 }

@@ -169,7 +169,11 @@ void settle_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd
   const Status before = read_status(run_folder);
   if (before.state == State::kDone || goes_on(end.outcome)) return;
   if (may_retry(end.outcome) && counted_failures(run_folder) <= retries) return;
-  const std::string cause = end.outcome == Outcome::kCancelled ? "cancelled" : end.cause;
+  std::string cause = end.cause;
+  if (end.outcome == Outcome::kCancelled) {
+    const std::string reason = cancel_reason(run_folder);
+    cause = reason.empty() ? "cancelled" : "cancelled: " + reason;
+  }
   write_status(run_folder,
                {State::kFailed, number, before.started_s, end.ended_s,
                 cause.empty() ? std::string(outcome_name(end.outcome)) : cause, before.summary});

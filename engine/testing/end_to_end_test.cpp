@@ -180,3 +180,34 @@ TEST_CASE("a detached run goes on alone and is done later", "[slow]") {
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   CHECK(user.xp(ask).exit_code == 0);
 }
+
+TEST_CASE("what left the sweep is cancelled while it trains, and the rest goes on", "[slow]") {
+  const User user;
+  const fs::path log = user.folder.path() / "log";
+  const std::vector<std::string> longer = {"--set", "train.max_updates=2000"};
+  Background run(user.command({"run", kSmoke, longer[0], longer[1]}), log);
+  const auto trains = [&] {
+    for (const auto& folder : user.runs()) {
+      size_t offset = 0;
+      if (!read_events(folder / "attempts/1", offset).empty()) return true;
+    }
+    return false;
+  };
+  while (!trains() && !run.look())
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const Finished pruned =
+      user.xp({"prune", kSmoke, longer[0], longer[1], "--set", "exchange=scomoe-seq"});
+  INFO(pruned.errors << read_file(log));
+  CHECK(pruned.output ==
+        "- exchange=dense\n1 forgotten, 1 of their runs cancelled; finished trainings stay until "
+        "xp gc\n");
+  size_t cancelled = 0;
+  for (const auto& folder : user.runs()) {
+    if (read_status(folder).cause == "cancelled: it left its experiment") ++cancelled;
+  }
+  CHECK(cancelled == 1);
+  while (user.num_files("trainings") == 0 || user.runs().size() < 2)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  CHECK_FALSE(run.look());  // with the other training
+  run.kill(SIGTERM);
+}
