@@ -151,7 +151,9 @@ class Step final : public RunningJob {
       return std::nullopt;
     }
     const StepEnd step{end_->exit_code, tail_of(log_), was_stopped_, was_killed_};
-    if (!was_killed_ && !silent_nodes(job_).empty() && now < deadline_) return std::nullopt;
+    // Of a lost node no record comes, and Slurm gives this process only seconds.
+    const bool is_told = was_killed_ || !lost_host(step.words, place_.hosts).empty();
+    if (!is_told && !silent_nodes(job_).empty() && now < deadline_) return std::nullopt;
     return end_of_step(job_, place_.hosts, step);
   }
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <poll.h>
 #include <thread>
 
 namespace xp {
@@ -190,6 +191,17 @@ TEST_CASE("a step that was refused is the machine's, in srun's words") {
   CHECK(end.cause ==
         "node localhost left no record of its ranks; srun ended with exit code 1: Unable to create "
         "step for job 21: Job/step already completing or completed");
+}
+
+TEST_CASE("the end of a step that lost a node is told at once") {
+  Scene scene;
+  scene.slurm.on("srun", FakeSlurm::fail(143, "srun: error: Node failure on localhost"));
+  const auto running = scene.start();
+  pollfd news{running->handle(), POLLIN, 0};
+  ::poll(&news, 1, -1);
+  const auto end = running->look();  // without waiting for records
+  REQUIRE(end);
+  CHECK(end->cause == "node localhost was lost");
 }
 
 TEST_CASE("that srun has to wait for the step before is no failure") {
