@@ -49,10 +49,9 @@ class List {
   }
 
   Work evaluation(const Point& point) const {
-    Work out;
+    Work out = training(point);
     out.title = title("evaluate", evaluations_, point.evaluation_id, point);
     out.unit = "sentences";
-    out.name = point.name;
     out.folder = workspace_.evaluation(point.evaluation_id);
     out.command = command("evaluate", out.folder, point);
     out.command.insert(out.command.end(),
