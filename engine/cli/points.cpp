@@ -15,16 +15,24 @@ std::string_view PointView::state_word() const {
   return is_plain ? state_name(state) : state_name(run.state);
 }
 
+namespace {
+
+void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs) {
+  PointStanding now = point_standing(workspace.training(point.training),
+                                     workspace.evaluation(point.evaluation), jobs);
+  point.state = now.state();
+  point.cause = now.run.cause();
+  point.evaluates = now.evaluates;
+  point.run = std::move(now.run);
+}
+
+}  // namespace
+
 void look_at(std::vector<PointView>& points, const Workspace& workspace) {
   const OpenJobs jobs(workspace);
   for (auto& point : points) {
     if (point.state == PointState::kDone || point.training == "?") continue;
-    PointStanding now = point_standing(workspace.training(point.training),
-                                       workspace.evaluation(point.evaluation), jobs);
-    point.state = now.state();
-    point.cause = now.run.cause();
-    point.evaluates = now.evaluates;
-    point.run = std::move(now.run);
+    look_at(point, workspace, jobs);
   }
 }
 
@@ -46,12 +54,7 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace) {
     // What is untouched has nothing to read.
     const bool is_new = point.state == PointState::kNew && point.cause.empty();
     if (is_new || point.state == PointState::kDone || point.state == PointState::kBlocked) continue;
-    PointStanding now = point_standing(workspace.training(view.training),
-                                       workspace.evaluation(view.evaluation), jobs);
-    view.state = now.state();
-    view.cause = now.run.cause();
-    view.evaluates = now.evaluates;
-    view.run = std::move(now.run);
+    look_at(view, workspace, jobs);
   }
   return out;
 }
