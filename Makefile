@@ -10,7 +10,9 @@ JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {n = int($$2 / 1500000)}
 	END {n = n < cores ? n : cores; print n < 1 ? 1 : n}' /proc/meminfo)
 LEFT_OUT := fuzz|soak|gpu
 
-.PHONY: help setup build quickstart test test-asan fuzz soak headers clean
+PREFIX ?= /usr/local
+
+.PHONY: help setup build install quickstart test test-asan fuzz soak headers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +26,10 @@ setup: ## install what is missing: packages, Catch2 3, LibTorch (.deps)
 build: setup ## set up and build build/xp and build/xp-engine
 	@cmake --preset release --log-level=WARNING -Wno-dev >/dev/null
 	@ninja -C build -j $(JOBS)
+
+install: build ## install the programs and what plug-ins are built with, below PREFIX
+	@cmake --install build --prefix $(PREFIX) >/dev/null
+	@echo "installed below $(PREFIX); xp-engine uses LibTorch where it lies now (docs/plugins.md)"
 
 test: build test-asan ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free
 	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2

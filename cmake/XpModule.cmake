@@ -130,9 +130,11 @@ function(xp_headers target scope)
   endif()
 endfunction()
 
-# xp_program(PROGRAM [TORCH] [USES a b] [LIBS lib]): the program of this folder's *_main.cpp.
+# xp_program(PROGRAM [TORCH] [USES a b] [LIBS lib] [FOR_PLUGINS a b]): the program of this folder's
+# *_main.cpp. FOR_PLUGINS: the folders whose code plug-ins that it loads may use; all of it is
+# linked and exported, whether or not the program itself uses it.
 function(xp_program program)
-  cmake_parse_arguments(ARG "TORCH" "" "USES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "USES;LIBS;FOR_PLUGINS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *_main.cpp)
   if(NOT sources OR (ARG_TORCH AND NOT XP_ENGINE))
     return()
@@ -142,7 +144,12 @@ function(xp_program program)
   target_link_libraries(${program} PRIVATE xp_options ${uses} ${ARG_LIBS})
   if(ARG_TORCH)
     xp_use_torch(${program})
-    set_target_properties(${program} PROPERTIES ENABLE_EXPORTS ON)
+  endif()
+  if(ARG_FOR_PLUGINS)
+    list(TRANSFORM ARG_FOR_PLUGINS PREPEND ",xp_" OUTPUT_VARIABLE whole)
+    list(JOIN whole "" whole)
+    set_target_properties(${program} PROPERTIES ENABLE_EXPORTS ON
+      LINK_LIBRARY_OVERRIDE "WHOLE_ARCHIVE${whole}")
   endif()
 endfunction()
 

@@ -29,14 +29,20 @@ Scope scope_from(const std::string& name) {
 }  // namespace
 
 AnyEntry::AnyEntry(const char* kind_name, const char* part_name, const char* part_summary,
-                   const char* source_file, Declaration (*describe_part)(const AnyEntry&))
+                   const char* source_file, bool of_plugin,
+                   Declaration (*describe_part)(const AnyEntry&))
     : kind(kind_name),
       name(part_name),
       summary(part_summary),
       file(source_file),
+      is_of_plugin(of_plugin),
       describe(describe_part),
       next(head()) {
   head() = this;
+}
+
+std::string versioned_name(const Declaration& d) {
+  return d.version.empty() ? d.name : d.name + "@" + d.version;
 }
 
 Value to_json(const Declaration& d) {
@@ -48,9 +54,10 @@ Value to_json(const Declaration& d) {
     rules.push_back(to_json(rule));
   for (const auto& figure : d.figures)
     figures.push_back({{"name", figure.name}, {"formula", figure.formula}});
-  return {{"kind", d.kind}, {"name", d.name},       {"summary", d.summary},
-          {"file", d.file}, {"settings", settings}, {"presets", d.presets},
-          {"rules", rules}, {"figures", figures},   {"scope", scope_name(d.scope)}};
+  return {{"kind", d.kind},      {"name", d.name},       {"summary", d.summary},
+          {"file", d.file},      {"settings", settings}, {"presets", d.presets},
+          {"rules", rules},      {"figures", figures},   {"scope", scope_name(d.scope)},
+          {"version", d.version}};
 }
 
 Declaration declaration_from_json(const Value& v) {
@@ -62,14 +69,20 @@ Declaration declaration_from_json(const Value& v) {
     out.rules.push_back(rule_from_json(rule));
   for (const auto& figure : v.at("figures"))
     out.figures.push_back({figure.at("name"), figure.at("formula")});
+  out.version = v.value("version", "");
   return out;
 }
 
-std::vector<const AnyEntry*> entries() {
+std::vector<const AnyEntry*> registered_entries() {
   keep_sections();
   std::vector<const AnyEntry*> out;
   for (const AnyEntry* entry = head(); entry != nullptr; entry = entry->next)
     out.push_back(entry);
+  return out;
+}
+
+std::vector<const AnyEntry*> entries() {
+  std::vector<const AnyEntry*> out = registered_entries();
   const auto order = [](const AnyEntry* a, const AnyEntry* b) {
     const int kinds = std::strcmp(a->kind, b->kind);
     return kinds != 0 ? kinds < 0 : std::strcmp(a->name, b->name) < 0;

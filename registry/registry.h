@@ -12,6 +12,15 @@
 #include <string>
 #include <vector>
 
+// Set by xp_add_plugin: this file is part of a plug-in, which says what it was built with.
+#ifdef XP_PLUGIN
+#include "registry/plugin_stamp.h"
+XP_STAMP_NOTE;
+#define XP_IS_PLUGIN true
+#else
+#define XP_IS_PLUGIN false
+#endif
+
 namespace xp {
 
 /// A part as data: what `xp components` shows and every check reads.
@@ -26,7 +35,14 @@ struct Declaration {
   Scope scope = Scope::kNone;  ///< sections: what their settings change
   std::vector<Rule> rules = {};
   std::vector<Figure> figures = {};
+  /// Of the component's behaviour: `static constexpr const char* kVersion = "2";` in its Config.
+  /// Part of the ids of what it changes, so that runs of another version are other runs. Components
+  /// of this tree have none: their settings say what they do.
+  std::string version = {};
 };
+
+/// The name by which ids know a component: `name`, or `name@version` where it has one.
+std::string versioned_name(const Declaration& declaration);
 
 Value to_json(const Declaration& declaration);
 Declaration declaration_from_json(const Value& value);
@@ -35,11 +51,12 @@ Declaration declaration_from_json(const Value& value);
 /// nothing allocates, nothing throws, and order does not matter.
 struct AnyEntry {
   AnyEntry(const char* kind_name, const char* part_name, const char* part_summary,
-           const char* source_file, Declaration (*describe_part)(const AnyEntry&));
+           const char* source_file, bool of_plugin, Declaration (*describe_part)(const AnyEntry&));
   const char* kind;
   const char* name;
   const char* summary;
   const char* file;
+  bool is_of_plugin;  ///< not of this tree (registry/plugin.h)
   Declaration (*describe)(const AnyEntry&);
   const AnyEntry* next;
 };
@@ -48,12 +65,15 @@ struct AnyEntry {
 template <class Kind>
 struct Entry : AnyEntry {
   using Make = std::unique_ptr<Kind> (*)(const Value& settings);
-  Entry(const char* part_name, const char* part_summary, const char* source_file,
+  Entry(const char* part_name, const char* part_summary, const char* source_file, bool of_plugin,
         Declaration (*describe_part)(const AnyEntry&), Make make_part)
-      : AnyEntry(Kind::kKind, part_name, part_summary, source_file, describe_part),
+      : AnyEntry(Kind::kKind, part_name, part_summary, source_file, of_plugin, describe_part),
         make(make_part) {}
   Make make;
 };
+
+/// What is registered so far, the latest first.
+std::vector<const AnyEntry*> registered_entries();
 
 /// Every registered part and section, by kind and name. Raises kBug naming both files where two
 /// share a name.
@@ -87,13 +107,14 @@ Declaration describe_config(const AnyEntry& entry) {
   if constexpr (requires { Config::kScope; }) out.scope = Config::kScope;
   if constexpr (requires { Config::rules(); }) out.rules = Config::rules();
   if constexpr (requires { Config::figures(); }) out.figures = Config::figures();
+  if constexpr (requires { Config::kVersion; }) out.version = Config::kVersion;
   return out;
 }
 
 /// `Part` has a nested `Config` and a constructor from it.
 #define XP_REGISTER(Kind, Part, name, summary)                                      \
   static const ::xp::Entry<Kind> xp_entry_of_##Part(                                \
-      name, summary, __FILE__, &::xp::describe_config<Part::Config>,                \
+      name, summary, __FILE__, XP_IS_PLUGIN, &::xp::describe_config<Part::Config>,  \
       [](const ::xp::Value& settings) -> std::unique_ptr<Kind> {                    \
         return std::make_unique<Part>(::xp::bind_settings<Part::Config>(settings)); \
       })
@@ -102,6 +123,6 @@ Declaration describe_config(const AnyEntry& entry) {
 /// kScope`.
 #define XP_SECTION(Config, path, summary)                                                \
   static const ::xp::AnyEntry xp_section_of_##Config("section", path, summary, __FILE__, \
-                                                     &::xp::describe_config<Config>)
+                                                     XP_IS_PLUGIN, &::xp::describe_config<Config>)
 
 }  // namespace xp

@@ -316,6 +316,9 @@ int run_command_line(int count, char** words) {
   options.workspace = default_workspace;
   options.mirror = environment("XP_MIRROR", "");
   options.engine = environment("XP_ENGINE", "");
+  for (auto& file : split(environment("XP_PLUGINS", ""), ':')) {
+    if (!file.empty()) options.plugins.push_back(std::move(file));
+  }
   for (const auto& command : kCommands)
     add_options(*app.add_subcommand(command.name, command.sentence), command, options);
   if (count > 1 && words[1] == kComplete) return complete(app, options);

@@ -66,7 +66,7 @@ int check_command(const Options& options) {
 }
 
 int components_command(const Options& options) {
-  const Catalog catalog = build_catalog();
+  const Catalog catalog = build_catalog(options);
   std::vector<const Declaration*> found;
   std::vector<std::string> names;
   for (const auto& [key, part] : catalog.all()) {

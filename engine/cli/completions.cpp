@@ -71,8 +71,18 @@ Names runs(const Options& options) {
   return out;
 }
 
-Names components() {
-  const Catalog catalog = build_catalog();
+// A plug-in that cannot be used is no reason to complete nothing.
+Catalog usable_catalog(Options options) {
+  try {
+    return build_catalog(options);
+  } catch (const Error&) {
+    options.plugins.clear();
+    return build_catalog(options);
+  }
+}
+
+Names components(const Options& options) {
+  const Catalog catalog = usable_catalog(options);
   Names out;
   for (const auto& [key, part] : catalog.all()) {
     out.push_back(part.name);
@@ -82,8 +92,8 @@ Names components() {
 }
 
 // PATH= for --set, or PATH=VALUE where the setting has named values.
-Names settings(const std::string& begun) {
-  const Catalog catalog = build_catalog();
+Names settings(const std::string& begun, const Options& options) {
+  const Catalog catalog = usable_catalog(options);
   const Schema everything = Schema::of_everything(catalog);
   const size_t equals = begun.find('=');
   Names out;
@@ -112,7 +122,7 @@ std::map<std::string, Names> axes(const Names& words, const Options& options) {
   const auto file = std::find_if(words.begin(), words.end(),
                                  [](const std::string& word) { return word.ends_with(".toml"); });
   if (file != words.end() && file + 1 != words.end()) {
-    const Catalog catalog = build_catalog();
+    const Catalog catalog = usable_catalog(options);
     Problems problems;
     const Spec spec = load_spec(*file, {}, catalog, problems);
     for (const auto& axis : spec.sweep.axes) {
@@ -149,14 +159,14 @@ Names candidates(const Names& words, const std::map<std::string, CommandWords>& 
   const auto command = commands.find(words.front());
   if (command == commands.end()) return {};
   const std::string& before = words[words.size() - 2];
-  if (before == "--set") return settings(words.back());
+  if (before == "--set") return settings(words.back(), options);
   if (before == "--workspace" || before == "--mirror") return files(words.back());
   if (words.back().starts_with("-")) return command->second.options;
   switch (command->second.takes) {
     case CommandWords::Takes::kFile:
       return files(words.back());
     case CommandWords::Takes::kComponent:
-      return components();
+      return components(options);
     case CommandWords::Takes::kRun:
       return runs(options);
     case CommandWords::Takes::kPoints:

@@ -3,8 +3,8 @@
 #include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
-#include "engine/cli/experiment.h"
 #include "engine/cli/listing.h"
+#include "engine/cli/programs.h"
 #include "results/provenance.h"
 #include "results/store.h"
 
@@ -67,8 +67,7 @@ Finding workspace_finding(const Options& options) {
 }
 
 Finding engine_finding(const Options& options) {
-  const fs::path engine =
-      options.engine.empty() ? program_folder() / "xp-engine" : fs::path(options.engine);
+  const fs::path engine = engine_file(options);
   if (!fs::exists(engine)) return {"xp-engine", "missing", "build it: make build"};
   const Finished answer = run_program({engine.string(), "--version"});
   if (answer.exit_code != 0) {
@@ -80,12 +79,23 @@ Finding engine_finding(const Options& options) {
 }
 
 Finding components_finding() {
-  const size_t count = build_catalog().all().size();
-  if (!fs::exists(program_folder() / "components.json")) {
+  const size_t count = Catalog::of_build(components_file()).all().size();
+  if (!fs::exists(components_file())) {
     return {"components", fmt::format("{} without xp-engine's", count),
             "models and exchanges are unknown: make build"};
   }
   return {"components", fmt::format("{} declared", count), ""};
+}
+
+Finding plugin_finding(const std::string& file, const PluginDescriber& describer) {
+  try {
+    std::vector<std::string> names;
+    for (const auto& part : describe_plugin(file, describer).declarations)
+      names.push_back(part.kind + " " + part.name);
+    return {"plug-in", fmt::format("{}: {}", file, join(names, ", ")), ""};
+  } catch (const Error& error) {
+    return {"plug-in", file, error.what()};
+  }
 }
 
 Finding store_finding() {
@@ -122,6 +132,8 @@ std::vector<Finding> findings(const Options& options) {
   out.push_back({"accelerators", devices.empty() ? "none: runs use the CPU" : devices.dump(), ""});
   out.push_back(engine_finding(options));
   out.push_back(components_finding());
+  for (const auto& file : options.plugins)
+    out.push_back(plugin_finding(file, plugin_describer(options)));
   out.push_back(workspace_finding(options));
   out.push_back(store_finding());
   out.push_back(mirror_finding(options));

@@ -1,39 +1,81 @@
 // Prints problems the same way for every command.
 #include "engine/cli/experiment.h"
 
+#include "engine/cli/programs.h"
 #include "engine/run/corpora.h"
+#include "engine/spec/codes.h"
+#include "registry/plugin.h"
 
 #include <fmt/format.h>
 
 #include <cstdio>
 
 namespace xp {
+namespace {
 
-std::filesystem::path program_folder() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path();
+std::vector<PluginName> environment_plugins(const Options& options) {
+  std::vector<PluginName> out;
+  for (const auto& file : options.plugins)
+    out.push_back({file, {"XP_PLUGINS", 0, 0, 0}});
+  return out;
 }
 
-Catalog build_catalog() {
-  return Catalog::of_build(program_folder() / "components.json");
+Catalog linked_catalog() {
+  return Catalog::of_build(components_file());
+}
+
+// Plug-ins and what they declare. Nothing else can be checked before these are known.
+void take_plugins(Experiment& out, const Source& source, const Options& options,
+                  Problems& problems) {
+  auto names = environment_plugins(options);
+  for (auto& name : plugin_names(source))
+    names.push_back(std::move(name));
+  out.plugins = describe_plugins(names, plugin_describer(options), problems);
+  if (!problems.empty()) return;
+  const Place place = names.empty() ? Place{} : names.back().place;
+  try {
+    out.catalog = std::make_unique<Catalog>(with_plugins(linked_catalog(), out.plugins));
+    for (const auto& plugin : out.plugins) {
+      if (plugin.is_of_xp) load_plugin(plugin.file);
+    }
+  } catch (const Error& error) {
+    if (error.blame() != Blame::kUser) throw;
+    problems.add(place, code::kPlugin, error.what());
+  }
+}
+
+void print_problems(const Problems& problems, const Options& options) {
+  if (options.json) {
+    const Value found = {{"schema_version", 1}, {"problems", problems.json()}};
+    fmt::print("{}\n", found.dump(2));
+  } else {
+    fmt::print(stderr, "{}\n", problems.text());
+  }
+}
+
+}  // namespace
+
+Catalog build_catalog(const Options& options) {
+  Problems problems;
+  const auto plugins =
+      describe_plugins(environment_plugins(options), plugin_describer(options), problems);
+  problems.raise();
+  return with_plugins(linked_catalog(), plugins);
 }
 
 std::optional<Experiment> load_experiment(const Options& options) {
   Experiment out;
-  out.catalog = std::make_unique<Catalog>(build_catalog());
   Problems problems;
-  out.spec = load_spec(options.spec, options.sets, *out.catalog, problems);
+  Source source = read_source(options.spec, problems);
+  if (problems.empty()) take_plugins(out, source, options, problems);
+  if (problems.empty())
+    out.spec = load_spec(options.spec, std::move(source), options.sets, *out.catalog, problems);
   if (problems.empty()) out.plan = make_plan(out.spec, *out.catalog, problems);
-  if (options.json && options.command == "check") {
-    const Value found = {{"schema_version", 1}, {"problems", problems.json()}};
-    fmt::print("{}\n", found.dump(2));
-  }
-  if (problems.empty()) return out;
-  if (options.json && options.command != "check") {
-    const Value found = {{"schema_version", 1}, {"problems", problems.json()}};
-    fmt::print("{}\n", found.dump(2));
-  }
-  if (!options.json) fmt::print(stderr, "{}\n", problems.text());
-  return std::nullopt;
+  out.plan.plugins = plugin_table(out.plugins);
+  const bool lists_none = options.json && options.command == "check";
+  if (!problems.empty() || lists_none) print_problems(problems, options);
+  if (!problems.empty()) return std::nullopt;
+  return out;
 }
 
 std::optional<Experiment> identify_experiment(const Options& options) {

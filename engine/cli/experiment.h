@@ -3,21 +3,21 @@
 
 #include "engine/cli/options.h"
 #include "engine/plan/plan.h"
+#include "engine/spec/plugins.h"
 
 #include <optional>
 #include <string>
 
 namespace xp {
 
-/// Beside the running program.
-std::filesystem::path program_folder();
-
-/// The components of this build.
-Catalog build_catalog();
+/// The components of this build and of the plug-ins that XP_PLUGINS names. Raises kUser with all
+/// that is wrong with those.
+Catalog build_catalog(const Options& options);
 
 /// An experiment whose points are known. The catalog lives as long as the spec that points into it.
 struct Experiment {
   std::unique_ptr<Catalog> catalog;
+  std::vector<Plugin> plugins;  ///< of XP_PLUGINS and [plugins]; those of `xp` are loaded
   Spec spec;
   Plan plan;
 };

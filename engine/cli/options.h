@@ -26,8 +26,9 @@ struct ReportWords {
 
 struct Options {
   std::string command;
-  std::string spec;               ///< the experiment file
-  std::vector<std::string> sets;  ///< --set PATH=VALUE
+  std::string spec;                  ///< the experiment file
+  std::vector<std::string> sets;     ///< --set PATH=VALUE
+  std::vector<std::string> plugins;  ///< the files of XP_PLUGINS
   std::filesystem::path workspace, mirror;
   bool names_workspace = false;  ///< by --workspace, so that what to type next needs it too
   bool json = false;

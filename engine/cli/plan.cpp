@@ -52,6 +52,8 @@ int plan_command(const Options& options) {
   std::vector<std::string> notes = plan.notes;
   for (const auto& note : machine_notes(plan, workspace))
     notes.push_back(note);
+  for (const auto& note : plugin_notes(plan, experiment->plugins, workspace))
+    notes.push_back(note);
   if (options.json) {
     Value more = {{"notes", notes}};
     if (options.diff) more["change"] = change_json(change);

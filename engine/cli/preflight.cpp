@@ -1,4 +1,4 @@
-// Adds up the figures of trainings that are not done.
+// Adds up the figures of trainings that are not done, and reads the specs of those that are.
 #include "engine/cli/preflight.h"
 
 #include "engine/base/text.h"
@@ -80,6 +80,30 @@ std::string missing_space(const Plan& plan, const Workspace& workspace) {
       "the checkpoints of one training take about {}, but only {} are free in '{}'; "
       "make room or use another --workspace",
       human_bytes(need), human_bytes(room), workspace.root.string());
+}
+
+std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin>& plugins,
+                                      const Workspace& workspace) {
+  std::vector<size_t> counts(plugins.size());
+  std::set<std::string> seen;
+  for (const auto& point : plan.points) {
+    if (plugins.empty() || point.training != State::kDone) continue;
+    if (!seen.insert(point.training_id).second) continue;
+    const std::string spec = read_file(workspace.training(point.training_id) / "spec.toml");
+    for (size_t i = 0; i < plugins.size(); ++i) {
+      const bool names_it = spec.find(plugins[i].file.string()) != std::string::npos;
+      if (names_it && spec.find(plugins[i].sha256) == std::string::npos) ++counts[i];
+    }
+  }
+  std::vector<std::string> out;
+  for (size_t i = 0; i < plugins.size(); ++i) {
+    if (counts[i] == 0) continue;
+    out.push_back(fmt::format(
+        "{} of the finished trainings used another build of '{}'; where the new one computes "
+        "something else, count its kVersion up to train again",
+        counts[i], plugins[i].file.string()));
+  }
+  return out;
 }
 
 }  // namespace xp

@@ -4,6 +4,7 @@
 #include "engine/cli/listing.h"
 #include "engine/cli/notify.h"
 #include "engine/cli/preflight.h"
+#include "engine/cli/programs.h"
 #include "engine/cli/selection.h"
 #include "engine/cli/signals.h"
 #include "engine/run/dispatch.h"
@@ -25,8 +26,7 @@ namespace {
 constexpr size_t kMostShown = 1000;  // points whose report is printed without being asked for
 
 std::filesystem::path engine_program(const Options& options) {
-  const std::filesystem::path engine =
-      options.engine.empty() ? program_folder() / "xp-engine" : fs::path(options.engine);
+  const std::filesystem::path engine = engine_file(options);
   if (!std::filesystem::exists(engine))
     machine_error("'{}' is missing; build it with `make build`", engine.string());
   return std::filesystem::absolute(engine);
@@ -153,6 +153,8 @@ int run_command(const Options& options) {
   auto experiment = open_experiment(options);
   if (!experiment) return Exit::kSpec;
   Plan& plan = experiment->plan;
+  for (const auto& note : plugin_notes(plan, experiment->plugins, Workspace{options.workspace}))
+    fmt::print(stderr, "note: {}\n", note);
   if (plan.count(PointState::kDone) == plan.points.size()) {
     if (options.prune) cancel_removed(options, *experiment);
     if (options.prune) record(options, *experiment);

@@ -96,8 +96,8 @@ Value schema_of(const Catalog& catalog) {
 
 }  // namespace
 
-int schema_command(const Options&) {
-  fmt::print("{}\n", schema_of(build_catalog()).dump(2));
+int schema_command(const Options& options) {
+  fmt::print("{}\n", schema_of(build_catalog(options)).dump(2));
   return Exit::kDone;
 }
 

@@ -94,7 +94,7 @@ void print_differences(const char* title, const Value& list) {
 int show_command(const Options& options) {
   const Workspace workspace{options.workspace};
   const RunFolder run = find_run(workspace, options.names.at(0));
-  const Catalog catalog = build_catalog();
+  const Catalog catalog = build_catalog(options);
   const auto written = written_origins(workspace, run.id);
   Value list = Value::array();
   std::vector<std::vector<std::string>> rows;

@@ -14,8 +14,9 @@ constexpr int kRecipe = 2;
 // The settings of a component table that change what it does, defaults filled in.
 Value content_settings(const std::string& kind, const Value& table) {
   const AnyEntry& entry = find_entry(kind, table.value("use", ""));
-  Value out = {{"use", entry.name}};
-  for (const auto& setting : entry.describe(entry).settings) {
+  const Declaration declaration = entry.describe(entry);
+  Value out = {{"use", versioned_name(declaration)}};
+  for (const auto& setting : declaration.settings) {
     if (setting.scope == Scope::kNone || setting.scope == Scope::kSpeed) continue;
     const Value* given = find_path(table, setting.name);
     Value value = given != nullptr ? *given : setting.fallback;

@@ -42,6 +42,7 @@ struct Plan {
   size_t merged = 0;               ///< combinations left out, because they equal a point
   size_t excluded = 0;             ///< ... because of `where` and `exclude`
   std::vector<std::string> notes;  ///< what is legal but worth saying, once with its points
+  Value plugins{};  ///< [plugins] of every run's spec, see plugin_table; null where there are none
 
   size_t count(PointState state) const;
 };

@@ -10,9 +10,11 @@
 namespace xp {
 namespace {
 
-// What a run's worker reads: the sections that its id depends on, and where those came from.
-Value run_spec(const Point& point, bool evaluates) {
+// What a run's worker reads: the sections that its id depends on, where those came from, and the
+// plug-ins to load.
+Value run_spec(const Point& point, const Value& plugins, bool evaluates) {
   Value spec = point.settings().whole();
+  if (plugins.is_object()) spec["plugins"] = plugins;
   if (!evaluates) spec.erase("eval");
   spec["corpus_id"] = point.corpus_id;
   spec["training_id"] = point.training_id;
@@ -34,6 +36,7 @@ class List {
   List(const Plan& plan, const Workspace& workspace, const fs::path& engine)
       : workspace_(workspace),
         engine_(engine),
+        plugins_(plan.plugins),
         trainings_(positions(plan, &Point::training_id)),
         evaluations_(positions(plan, &Point::evaluation_id)) {}
 
@@ -44,7 +47,7 @@ class List {
     out.name = point.name;
     out.folder = workspace_.training(point.training_id);
     out.command = command("train", out.folder, point);
-    out.spec = run_spec(point, false);
+    out.spec = run_spec(point, plugins_, false);
     return out;
   }
 
@@ -56,7 +59,7 @@ class List {
     out.command = command("evaluate", out.folder, point);
     out.command.insert(out.command.end(),
                        {"--training", workspace_.training(point.training_id).string()});
-    out.spec = run_spec(point, true);
+    out.spec = run_spec(point, plugins_, true);
     return out;
   }
 
@@ -78,6 +81,7 @@ class List {
 
   const Workspace& workspace_;
   const fs::path& engine_;
+  const Value& plugins_;
   std::map<std::string, size_t> trainings_, evaluations_;
 };
 

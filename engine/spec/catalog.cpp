@@ -8,8 +8,9 @@ namespace {
 
 std::vector<Declaration> registered() {
   std::vector<Declaration> out;
-  for (const AnyEntry* entry : entries())
-    out.push_back(entry->describe(*entry));
+  for (const AnyEntry* entry : entries()) {
+    if (!entry->is_of_plugin) out.push_back(entry->describe(*entry));
+  }
   return out;
 }
 

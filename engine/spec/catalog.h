@@ -30,15 +30,22 @@ inline constexpr SectionRule kSections[] = {
     {"report", "", "", Scope::kNone},
 };
 
+/// Settings whose texts name components, although those have no tables of their own.
+struct NamesOf {
+  const char* path;
+  const char* kind;
+};
+inline constexpr NamesOf kNamesOf[] = {{"eval.metrics", "metric"}, {"report.format", "renderer"}};
+
 class Catalog {
  public:
   /// Later declarations replace earlier ones of the same kind and name.
   explicit Catalog(std::vector<Declaration> declarations);
 
-  /// What is registered in this program.
+  /// What is linked into this program; not what plug-ins have registered.
   static Catalog of_this_program();
 
-  /// What the build wrote down (`components.json`), with what is registered in this program on top.
+  /// What the build wrote down (`components.json`), with what is linked into this program on top.
   /// Raises kMachine where the file is damaged; where it is missing this program's own remain.
   static Catalog of_build(const std::filesystem::path& components);
 

@@ -10,6 +10,7 @@ inline constexpr const char* kEmpty = "E003";
 inline constexpr const char* kNotUtf8 = "E004";
 inline constexpr const char* kExtends = "E005";
 inline constexpr const char* kExtendsCycle = "E006";
+inline constexpr const char* kPlugin = "E007";  // a plug-in that cannot be used
 
 // Keys and values.
 inline constexpr const char* kUnknownKey = "E010";

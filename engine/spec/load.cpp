@@ -38,8 +38,6 @@ class Loader {
       : catalog_(catalog), spec_(spec), problems_(problems) {}
 
   void load(const std::vector<std::string>& sets) {
-    spec_.source = read_source(spec_.file, problems_);
-    if (!problems_.empty()) return;
     const Schema everything = Schema::of_everything(catalog_);
     Keys keys(everything, spec_.source, problems_);
     for (const auto& set : sets)
@@ -99,7 +97,7 @@ class Loader {
             fmt::format("'description' must be a string, not {}", show(root["description"])));
       }
     }
-    take_plugins();
+    check_plugins();
   }
 
   void check_top_key(const std::string& key, const Value& value) {
@@ -147,7 +145,8 @@ class Loader {
                               show(root["name"])));
   }
 
-  void take_plugins() {
+  // The files themselves are wanted before the catalog: see plugin_files.
+  void check_plugins() {
     const Value* load = find_path(spec_.source.value, "plugins.load");
     const Value* table = find_path(spec_.source.value, "plugins");
     if (table != nullptr && table->is_object()) {
@@ -161,13 +160,10 @@ class Loader {
     if (load == nullptr) return;
     const bool texts = load->is_array() && std::all_of(load->begin(), load->end(),
                                                        [](auto& v) { return v.is_string(); });
-    if (texts) {
-      spec_.plugins = load->get<std::vector<std::string>>();
-    } else {
-      problems_.add(
-          spec_.source.value_place("plugins.load"), code::kWrongType,
-          fmt::format("'load' in [plugins] must be a list of strings, not {}", show(*load)));
-    }
+    if (texts) return;
+    problems_.add(
+        spec_.source.value_place("plugins.load"), code::kWrongType,
+        fmt::format("'load' in [plugins] must be a list of strings, not {}", show(*load)));
   }
 
   // Rows and pivot name settings; columns name metrics, which the results know.
@@ -205,11 +201,21 @@ class Loader {
 
 }  // namespace
 
-Spec load_spec(const std::string& file, const std::vector<std::string>& sets,
+Spec load_spec(const std::string& file, Source source, const std::vector<std::string>& sets,
                const Catalog& catalog, Problems& problems) {
   Spec spec;
   spec.file = file;
+  spec.source = std::move(source);
   Loader(catalog, spec, problems).load(sets);
+  return spec;
+}
+
+Spec load_spec(const std::string& file, const std::vector<std::string>& sets,
+               const Catalog& catalog, Problems& problems) {
+  Source source = read_source(file, problems);
+  if (problems.empty()) return load_spec(file, std::move(source), sets, catalog, problems);
+  Spec spec;
+  spec.file = file;
   return spec;
 }
 

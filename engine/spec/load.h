@@ -17,7 +17,6 @@ namespace xp {
 struct Spec {
   std::string file;  ///< as it was named
   std::string name, description;
-  std::vector<std::string> plugins;  ///< [plugins] load
   Value settings = Value::object();  ///< the sections' tables, merged, with --set
   Sweep sweep;
   Value report;  ///< [report] with its defaults; keys as they were written
@@ -29,6 +28,10 @@ struct Spec {
   /// Where relative paths of the file start.
   std::filesystem::path folder() const { return std::filesystem::path(file).parent_path(); }
 };
+
+/// As below, of a file that has been read: `source` is what read_source made of it.
+Spec load_spec(const std::string& file, Source source, const std::vector<std::string>& sets,
+               const Catalog& catalog, Problems& problems);
 
 /// Reads `file`, and whatever it extends, and applies `sets` ("path=value", value in TOML or a bare
 /// text). All findings are added to `problems`; the Spec is of use only where there are none.

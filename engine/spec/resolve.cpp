@@ -47,7 +47,7 @@ class Resolver {
     const Value& use = child(written, "use");
     const std::string name = use.is_string() ? use.get<std::string>() : fallback.get<std::string>();
     at.table["use"] = name;
-    note(at.path + ".use", name, scope_);
+    note(at.path + ".use", versioned(kind, name), scope_);
     if (const Declaration* part = catalog_.find(kind, name)) settings(*part, written, at);
   }
 
@@ -68,9 +68,27 @@ class Resolver {
                                   : setting.fallback;
       const Value value = normal(setting, given.is_null() ? fallback : given);
       if (value.is_null()) continue;
-      note(path, value, setting.scope == Scope::kInherit ? scope_ : setting.scope);
+      note(path, with_versions(path, value),
+           setting.scope == Scope::kInherit ? scope_ : setting.scope);
       set_path(at.table, setting.name, value);
     }
+  }
+
+  // How ids know a component.
+  std::string versioned(const std::string& kind, const std::string& name) const {
+    const Declaration* part = catalog_.find(kind, name);
+    return part == nullptr ? name : versioned_name(*part);
+  }
+
+  Value with_versions(const std::string& path, const Value& value) const {
+    for (const auto& [names, kind] : kNamesOf) {
+      if (path != names || !value.is_array()) continue;
+      Value out = Value::array();
+      for (const auto& name : value)
+        out.push_back(versioned(kind, name));
+      return out;
+    }
+    return value;
   }
 
   // The preset is kept for reports but decides nothing by itself: its values do.

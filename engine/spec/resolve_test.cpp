@@ -98,5 +98,26 @@ TEST_CASE("without MoE layers their settings change nothing") {
              resolved("[model.moe]\nevery = 0\n"));
 }
 
+TEST_CASE("ids know components of a plug-in by name and version") {
+  Declaration router = fixture_part("router", "mine", {}), metric = fixture_part("metric", "m", {});
+  router.version = "2";
+  metric.version = "b";
+  auto all = fixture_catalog().all();
+  all[{"router", "mine"}] = router;
+  all[{"metric", "m"}] = metric;
+  std::vector<Declaration> declarations;
+  for (const auto& [key, declaration] : all)
+    declarations.push_back(declaration);
+  const Catalog catalog(declarations);
+  const Section model =
+      resolve_section(catalog, "model", {{"moe", {{"router", {{"use", "mine"}}}}}}, Value());
+  CHECK(model.training["model.moe.router.use"] == "mine@2");
+  CHECK(model.table["moe"]["router"]["use"] == "mine");
+  const Section eval =
+      resolve_section(catalog, "eval", {{"metrics", Value::array({"bleu", "m"})}}, model.table);
+  CHECK(eval.evaluation["eval.metrics"] == Value::array({"bleu", "m@b"}));
+  CHECK(eval.table["metrics"] == Value::array({"bleu", "m"}));
+}
+
 }  // namespace
 }  // namespace xp

@@ -9,13 +9,6 @@
 namespace xp {
 namespace {
 
-// Lists whose items are components, although they have no tables of their own.
-struct NamesOf {
-  const char* path;
-  const char* kind;
-};
-constexpr NamesOf kNames[] = {{"eval.metrics", "metric"}, {"report.format", "renderer"}};
-
 std::string last_part(const std::string& path) {
   return path.substr(path.rfind('.') + 1);
 }
@@ -70,7 +63,7 @@ class Walk {
   }
 
   void check_items(const std::string& at, const Value& value) {
-    for (const auto& [path, kind] : kNames) {
+    for (const auto& [path, kind] : kNamesOf) {
       if (at != path) continue;
       const Value list = value.is_array() ? value : Value::array({value});
       for (size_t i = 0; i < list.size(); ++i) {

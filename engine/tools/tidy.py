@@ -33,20 +33,23 @@ MAY_INCLUDE = {
     "engine/run": "engine/plan engine/data engine/spec engine/launch results registry engine/base",
     "engine/testing": "engine/run engine/launch engine/plan engine/data engine/spec results"
     " registry engine/base",
+    "engine/laws": "engine/testing engine/nn engine/data engine/comm engine/spec registry"
+    " engine/base",
     "engine/cli": "engine/run engine/launch engine/plan engine/data engine/spec results"
     " registry engine/base",
     "engine/conformance": "engine/train engine/nn engine/comm registry engine/base",
-    "engine/worker": "engine/train engine/eval engine/launch engine/run engine/plan engine/nn"
-    " engine/data engine/comm engine/spec results registry engine/base",
+    "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
+    " engine/nn engine/data engine/comm engine/spec results registry engine/base",
     "bench": "engine/nn engine/launch engine/comm results registry engine/base",
     "plugins": "engine/nn engine/data engine/launch engine/comm registry engine/base",
+    "docs": "engine/nn engine/data engine/launch engine/comm registry engine/base",
 }
 # Headers whose words are tensors and links. Only folders that have torch may include them.
 TORCH_INTERFACES = {"engine/testing/ranks.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
-TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/worker",
-                 "engine/conformance", "bench"} | {
+TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/train", "engine/eval", "engine/laws",
+                 "engine/worker", "engine/conformance", "bench", "docs"} | {
     f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
 }
 TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")

@@ -1,7 +1,8 @@
 // What a rank of `xp-engine` can be asked to do. The front end starts one process per rank.
 //
 // A run folder holds spec.toml: the resolved settings ([corpus], [model], [train], [launch], for
-// evaluations [eval]).
+// evaluations [eval]) and, where the experiment has plug-ins, [plugins]: `load`, their files, and
+// `sha256`, what those held when the run was planned.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,20 @@ struct WorkerArguments {
 
 /// Every component's declaration as JSON, for `xp`.
 std::string describe_components();
+
+/// The same of a plug-in's components alone, which is loaded for it. What the plug-in itself prints
+/// goes to standard error, and the process ends after a minute (SIGALRM) if it has not answered by
+/// then. Raises kUser (see load_plugin).
+std::string describe_plugin(const std::filesystem::path& plugin);
+
+struct LawArguments {
+  std::filesystem::path plugin;  ///< empty: the components of this program
+  std::string settings = "{}";   ///< of the components, as JSON
+};
+
+/// Tries the laws of every kind (engine/laws/laws.h) on components and prints what holds. Returns
+/// the exit code: 1 where a component breaks one. Raises kUser (see load_plugin).
+int laws_command(const LawArguments& arguments);
 
 /// Trains; rank 0 writes status.json at the end. Returns the exit code: 0 done, 143 stopped by a
 /// signal with a checkpoint written. Raises kUser, kMachine.

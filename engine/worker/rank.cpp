@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/toml.h"
+#include "registry/plugin.h"
 
 #include <ATen/Parallel.h>
 
@@ -20,6 +21,19 @@ int64_t number_from(const char* name, int64_t fallback) {
   const auto [end, code] = std::from_chars(text, text + std::strlen(text), out);
   if (code != std::errc() || *end != '\0') user_error("{} is '{}'; must be a number", name, text);
   return out;
+}
+
+void load_plugins(const Value& plugins) {
+  const Value &files = plugins.at("load"), &hashes = plugins.at("sha256");
+  for (size_t i = 0; i < files.size(); ++i) {
+    const auto file = files.at(i).get<std::string>();
+    if (checked_plugin(file) != hashes.at(i))
+      user_error(
+          "the plug-in '{}' was built again since the run was planned; start it again with "
+          "`xp run`",
+          file);
+    load_plugin(file);
+  }
 }
 
 }  // namespace
@@ -46,7 +60,9 @@ Groups join_groups() {
 }
 
 Value load_run_settings(const WorkerArguments& arguments) {
-  return load_toml((arguments.folder / "spec.toml").string());
+  Value settings = load_toml((arguments.folder / "spec.toml").string());
+  if (settings.contains("plugins")) load_plugins(settings.at("plugins"));
+  return settings;
 }
 
 std::shared_ptr<TranslationModel> build_model(const Value& settings, const PreparedCorpus& corpus,

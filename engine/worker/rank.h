@@ -19,7 +19,8 @@ Rendezvous rendezvous_from_environment();
 /// Sets the number of threads and meets the other ranks. Collective.
 Groups join_groups();
 
-/// The resolved settings of a run.
+/// The resolved settings of a run, with its plug-ins loaded. Raises kUser where a plug-in cannot be
+/// loaded or is another one than when the run was planned.
 Value load_run_settings(const WorkerArguments& arguments);
 
 /// The model of these settings for a corpus. `eval` is null while training.

@@ -12,6 +12,8 @@
 #include <filesystem>
 #include <malloc.h>
 #include <string>
+#include <xp_abi.h>
+#include <xp_version.h>
 
 namespace {
 
@@ -35,9 +37,21 @@ int run(int argc, char** argv) {
   keep_memory();
   CLI::App app{"One rank of a run; started by `xp`.", "xp-engine"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("xp-engine {} ({}), LibTorch {}", XP_VERSION,
+                                                XP_REVISION, XP_ABI_LIBTORCH));
   xp::WorkerArguments arguments;
-  app.add_subcommand("describe", "print every component's declaration as JSON")->callback([] {
-    fmt::print("{}", xp::describe_components());
+  std::string plugin;
+  auto* describe = app.add_subcommand("describe", "print every component's declaration as JSON");
+  describe->add_option("--plugin", plugin, "those of this shared object alone");
+  describe->callback([&plugin] {
+    fmt::print("{}", plugin.empty() ? xp::describe_components() : xp::describe_plugin(plugin));
+  });
+  xp::LawArguments laws;
+  auto* trials = app.add_subcommand("laws", "try what every component of a kind promises");
+  trials->add_option("--plugin", laws.plugin, "on the components of this shared object");
+  trials->add_option("--settings", laws.settings, "of the components, as a JSON object");
+  trials->callback([&laws] {
+    if (const int code = xp::laws_command(laws); code != 0) throw CLI::RuntimeError(code);
   });
   const auto add = [&](const char* name, const char* help,
                        int (*command)(const xp::WorkerArguments&)) {
