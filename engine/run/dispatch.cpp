@@ -22,6 +22,7 @@ bool goes_through_queue(const Work& work) {
 
 DispatchResult Dispatch::run(Plan& plan) {
   result_ = {};
+  told_.clear();
   experiment_ = plan.name;
   read_states(plan, settings_.workspace);
   prepare_corpora(plan);
@@ -140,6 +141,7 @@ void Dispatch::wait_for_queue(const std::vector<Work>& work) {
     }
     if (wish != Wish::kGoOn) break;
     look_at_queue(work);
+    take_failures(work);
     std::this_thread::sleep_for(kLook);
   }
   result_.is_queued = !still_open(work).empty();
@@ -149,11 +151,12 @@ void Dispatch::wait_for_queue(const std::vector<Work>& work) {
 void Dispatch::take_failures(const std::vector<Work>& work) {
   for (const auto& one : work) {
     const Status status = read_status(one.folder);
-    if (status.state != State::kFailed) continue;
+    if (status.state != State::kFailed || !told_.insert(one.folder).second) continue;
     const fs::path folder = attempt_folder(one.folder, last_attempt(one.folder));
     const auto end = read_end(folder);
     result_.failures.push_back(
         {one.name, status.cause, folder, end ? end->outcome : Outcome::kLost});
+    settings_.failed(result_.failures.back());
   }
 }
 

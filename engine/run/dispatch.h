@@ -61,6 +61,7 @@ class Dispatch {
   Prepare prepare_;
   DispatchResult result_;
   std::string experiment_;
+  std::set<fs::path> told_;  ///< run folders whose failure was told
   PollPace pace_;
 };
 
