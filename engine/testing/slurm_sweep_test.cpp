@@ -1,0 +1,377 @@
+// A sweep through Slurm ends with the figures of the same sweep on this machine, whatever happens
+// to the cluster, the disk and the xp that watches.
+#include "engine/testing/cluster.h"
+#include "engine/testing/user.h"
+#include "results/attempts.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <set>
+#include <sys/mount.h>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+// Six trainings with an evaluation each. Jobs are in the lower partition, so that others can take
+// their place.
+constexpr const char* kSpec = R"(# Claim: what happens to a cluster changes no figure.
+schema = 1
+name = "six"
+description = "dense against SCoMoE-seq, 2 nodes x 2 ranks"
+extends = ["{}/experiments/smoke.toml"]
+[model.moe]
+experts = 4
+[train]
+max_updates = 40
+validate_every = 20
+save_every = 5
+[launch]
+use = "{}"
+nodes = 2
+ranks_per_node = 2
+timeout_s = 20
+{}
+[sweep]
+"model.moe.exchange.use" = ["dense", "scomoe-seq"]
+"train.seed" = {{ repeat = 3, base = 1 }}
+[report]
+columns = ["bleu", "inter_node_bytes", "parameters"]
+)";
+constexpr const char* kSlurm = R"([launch.slurm]
+partition = "low"
+time = "00:10:00"
+retries = 3)";
+
+struct Six : User {
+  explicit Six(const std::string& launcher) {
+    write_atomic(spec(), fmt::format(kSpec, fs::current_path().string(), launcher,
+                                     launcher == "slurm" ? kSlurm : ""));
+  }
+  fs::path spec() const { return folder.path() / "six.toml"; }
+  Finished run() const { return xp({"run", spec().string()}); }
+  std::string report() const { return xp({"report", spec().string(), "--format", "csv"}).output; }
+};
+
+// What the cluster must not change, once per test program.
+struct Expected {
+  Value figures;
+  std::string report;
+};
+const Expected& expected() {
+  static const Expected out = [] {
+    const Six calm("local");
+    const Finished finished = calm.run();
+    INFO(finished.errors);
+    REQUIRE(finished.exit_code == 0);
+    return Expected{calm.figures(), calm.report()};
+  }();
+  return out;
+}
+
+// One attempt, by its folder's run and number.
+struct AttemptName {
+  fs::path run;
+  int64_t number = 0;
+  auto operator<=>(const AttemptName&) const = default;
+  fs::path folder() const { return attempt_folder(run, number); }
+};
+
+enum class Fault {
+  kKillNode,
+  kUnplug,
+  kDrain,
+  kCancelJob,
+  kTimeLimit,
+  kPreempt,
+  kStall,
+  kFullDisk,
+  kKillXp
+};
+constexpr std::array<const char*, 9> kFaultNames = {
+    "kill-node",       "unplug",           "drain",  "cancel a job", "time limit", "preempt",
+    "stall slurmctld", "fill up the disk", "kill xp"};
+
+// How an attempt may end that was under way when the fault came, besides being done. A full disk
+// keeps a record of the end from being written, too.
+std::set<Outcome> consequences(Fault fault) {
+  switch (fault) {
+    case Fault::kKillNode:
+    case Fault::kUnplug:
+      return {Outcome::kMachine};
+    case Fault::kCancelJob:
+      return {Outcome::kCancelled};
+    case Fault::kTimeLimit:
+      return {Outcome::kTimeLimit};
+    case Fault::kPreempt:
+      return {Outcome::kPreempted};
+    case Fault::kFullDisk:
+      return {Outcome::kMachine, Outcome::kLost};
+    case Fault::kDrain:
+    case Fault::kStall:
+    case Fault::kKillXp:
+      return {};
+  }
+  return {};
+}
+
+void pause(double seconds) {
+  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+}
+
+// `xp run` on a cluster whose shared disk is a small one, started again whenever it ends early.
+class HarriedSweep {
+ public:
+  explicit HarriedSweep(uint64_t seed) : random_(seed) {
+    fs::create_directories(six_.workspace);
+    if (::mount("tmpfs", six_.workspace.c_str(), "tmpfs", 0, "size=256m") != 0)
+      SKIP("a small file system cannot be mounted here");
+    cluster_.emplace(Cluster::Words{"--cpus", "4"});
+    xp_.emplace(command(), log());
+  }
+  ~HarriedSweep() {
+    xp_.reset();
+    cluster_.reset();
+    ::umount2(six_.workspace.c_str(), MNT_DETACH);
+  }
+
+  /// Waits until something runs, does it, and lets things settle. False where the sweep was over.
+  bool suffer(Fault fault) {
+    pause(static_cast<double>(random_() % 3000) / 1000);
+    if (!goes_on_until([&] { return !under_way().empty(); })) return false;
+    const auto victims = under_way();
+    if (victims.empty()) return false;
+    fmt::print(stderr, "fault: {} while {} runs are under way\n",
+               kFaultNames[static_cast<size_t>(fault)], victims.size());
+    const auto hit = inflict(fault, victims);
+    for (const auto& one : hit)
+      allowed_[one].merge(consequences(fault));
+    return true;
+  }
+
+  /// Nothing is lost, nothing was done twice, all ends are known and right, all figures the same.
+  void finish() {
+    REQUIRE(goes_on_until([] { return false; }) == false);
+    INFO("see " << keep_log());
+    CHECK(six_.figures() == expected().figures);
+    CHECK(six_.report() == expected().report);
+    CHECK(six_.num_half_written() == 0);
+    CHECK(Cluster::await(20, [&] { return cluster_->ask({"squeue", "-h", "-o", "%j"}).empty(); }));
+    for (const auto& run : six_.runs())
+      check_attempts(run);
+    auto names = split(cluster_->ask({"squeue", "-h", "-t", "all", "-o", "%j"}), '\n');
+    std::sort(names.begin(), names.end());
+    std::erase(names, "other");
+    CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
+  }
+
+ private:
+  std::vector<std::string> command() const { return six_.command({"run", six_.spec().string()}); }
+  fs::path log() const { return six_.folder.path() / "xp.log"; }
+  fs::path keep_log() const {
+    const fs::path kept = fs::temp_directory_path() / "xp-slurm-sweep.log";
+    fs::copy_file(log(), kept, fs::copy_options::overwrite_existing);
+    return kept;
+  }
+
+  // Attempts whose ranks were started and whose end nobody has written.
+  std::vector<AttemptName> under_way() const {
+    std::vector<AttemptName> out;
+    for (const auto& run : six_.runs()) {
+      const AttemptName last{run, last_attempt(run)};
+      if (last.number > 0 && read_start(last.folder()) && !read_end(last.folder()))
+        out.push_back(last);
+    }
+    return out;
+  }
+
+  // Keeps `xp run` going until `holds`; false where the sweep was done before that.
+  bool goes_on_until(const std::function<bool()>& holds) {
+    constexpr int kMostStarts = 40;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(10);
+    while (!holds()) {
+      if (const auto code = xp_->look()) {
+        if (*code == 0) return false;
+        INFO("xp run ended with " << *code << "; see " << keep_log());
+        REQUIRE(++starts_ < kMostStarts);
+        pause(1);
+        xp_.emplace(command(), log());
+      }
+      INFO("nothing happens; see " << keep_log());
+      REQUIRE(std::chrono::steady_clock::now() < end);
+      pause(0.05);
+    }
+    return true;
+  }
+
+  // Does it, waits for its effect, and mends what a person would have to mend. A job may be over
+  // by then: scancel then fails. The attempts that may end because of it.
+  std::vector<AttemptName> inflict(Fault fault, const std::vector<AttemptName>& victims) {
+    const auto start = read_start(victims.front().folder());
+    REQUIRE(start);
+    const std::string job = start->job;
+    const int node = static_cast<int>(random_() % 2);
+    switch (fault) {
+      case Fault::kKillNode:
+        cluster_->kill_node(node);
+        pause(2);
+        cluster_->restart_node(node);
+        return victims;
+      case Fault::kUnplug:
+        cluster_->unplug(node);
+        pause(static_cast<double>(random_() % 40));  // Slurm notices after half a minute
+        cluster_->restart_node(node);
+        return victims;
+      case Fault::kDrain:
+        cluster_->drain(node);
+        pause(10);
+        cluster_->resume(node);
+        return victims;
+      case Fault::kCancelJob: {
+        auto hit = of_job(victims, job);
+        for (const auto& run : runs_of_job(job)) {  // what it had not come to is cancelled, too
+          if (read_status(run).state != State::kRunning)
+            hit.push_back({run, last_attempt(run) + 1});
+        }
+        cluster_->run({"scancel", job});
+        return hit;
+      }
+      case Fault::kTimeLimit:  // what Slurm sends before the time is up
+        cluster_->run({"scancel", "--signal=USR1", "--batch", job});
+        return of_job(victims, job);
+      case Fault::kPreempt:
+        cluster_->ask({"sbatch", "--wait", "--output=/dev/null", "--job-name=other", "-p", "main",
+                       "-N2", "--exclusive", "--wrap", "sleep 1"});
+        return victims;
+      case Fault::kStall:
+        cluster_->stall();
+        pause(20);
+        cluster_->unstall();
+        return victims;
+      case Fault::kFullDisk:
+        fill_disk();
+        pause(5);
+        fs::remove(six_.workspace / "ballast");
+        return victims;
+      case Fault::kKillXp:
+        xp_->kill(SIGKILL);
+        return victims;
+    }
+    return {};
+  }
+
+  static std::vector<AttemptName> of_job(std::vector<AttemptName> victims, const std::string& job) {
+    std::erase_if(victims, [&](const AttemptName& one) {
+      const auto start = read_start(one.folder());
+      return !start || start->job != job;
+    });
+    return victims;
+  }
+
+  std::vector<fs::path> runs_of_job(const std::string& id) const {
+    std::vector<fs::path> out;
+    for (const auto& job : open_jobs({six_.workspace})) {
+      if (job.id != id) continue;
+      for (const auto& run : job.runs)
+        out.push_back(six_.workspace / run);
+    }
+    return out;
+  }
+
+  void fill_disk() const {
+    Finished full;
+    while (full.exit_code == 0)
+      full = run_program({"dd", "if=/dev/zero", "of=" + (six_.workspace / "ballast").string(),
+                          "bs=64k", "oflag=append", "conv=notrunc"});
+  }
+
+  // Exactly one attempt did it, the last one; no two at the same time; every end is what the fault
+  // at that time explains.
+  void check_attempts(const fs::path& run) const {
+    const int64_t last = last_attempt(run);
+    double free_from_s = 0;
+    for (int64_t number = 1; number <= last; ++number) {
+      const AttemptName name{run, number};
+      INFO(name.folder());
+      const auto end = read_end(name.folder());
+      REQUIRE(end);
+      CHECK((end->outcome == Outcome::kDone) == (number == last));
+      if (const auto begun = begun_s(name)) CHECK(*begun >= free_from_s);
+      free_from_s = end->ended_s;
+      if (number == last) continue;
+      INFO(outcome_name(end->outcome) << ": " << end->cause);
+      const auto known = allowed_.find(name);
+      // Started while a fault was being mended: its victim all the same.
+      const bool fits = known == allowed_.end() ? end->outcome == Outcome::kMachine
+                                                : known->second.contains(end->outcome);
+      CHECK(fits);
+    }
+  }
+  // When its ranks were started, if they were.
+  static std::optional<double> begun_s(const AttemptName& name) {
+    const fs::path record = name.folder() / "launcher.json";
+    if (!fs::exists(record)) return std::nullopt;
+    const auto age = fs::file_time_type::clock::now() - fs::last_write_time(record);
+    return now_s() - std::chrono::duration<double>(age).count() + 0.05;
+  }
+
+  std::mt19937_64 random_;
+  Six six_{"slurm"};
+  std::optional<Cluster> cluster_;
+  std::optional<Background> xp_;
+  std::map<AttemptName, std::set<Outcome>> allowed_;
+  int starts_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a sweep through Slurm ends with the figures of this machine", "[cluster]") {
+  const Cluster cluster({"--cpus", "4"});
+  const Six slurm("slurm");
+  const Finished finished = slurm.run();
+  INFO(finished.errors);
+  REQUIRE(finished.exit_code == 0);
+  CHECK(slurm.figures() == expected().figures);
+  CHECK(slurm.report() == expected().report);
+  CHECK(slurm.runs().size() == 12);
+  for (const auto& run : slurm.runs()) {
+    CHECK(last_attempt(run) == 1);
+    const auto start = read_start(attempt_folder(run, 1));
+    REQUIRE(start);
+    CHECK(start->launcher == "slurm");
+    CHECK(start->hosts.size() == 2);
+    CHECK(start->interface == "eth0");
+  }
+  const Finished again = slurm.run();
+  CHECK(again.exit_code == 0);
+  CHECK(again.errors.find("nothing to do") != std::string::npos);
+}
+
+TEST_CASE("five things that happen to a cluster change no figure", "[cluster]") {
+  HarriedSweep sweep(1);
+  for (const Fault fault :
+       {Fault::kKillXp, Fault::kTimeLimit, Fault::kKillNode, Fault::kPreempt, Fault::kCancelJob})
+    CHECK(sweep.suffer(fault));
+  sweep.finish();
+}
+
+TEST_CASE("thirty things that happen to a cluster change no figure", "[.][soak]") {
+  const char* given = std::getenv("XP_SOAK_SEED");
+  const uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : ::time(nullptr);
+  fmt::print(stderr, "XP_SOAK_SEED={}\n", seed);
+  std::mt19937_64 random(seed);
+  std::vector<Fault> faults;
+  for (int i = 0; i < 36; ++i)
+    faults.push_back(static_cast<Fault>(i % kFaultNames.size()));
+  std::shuffle(faults.begin(), faults.end(), random);
+  while (!faults.empty()) {
+    HarriedSweep sweep(random());
+    while (!faults.empty() && sweep.suffer(faults.back()))
+      faults.pop_back();
+    sweep.finish();
+  }
+}
