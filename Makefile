@@ -31,8 +31,11 @@ install: build ## install the programs and what plug-ins are built with, below P
 	@cmake --install build --prefix $(PREFIX) >/dev/null
 	@echo "installed below $(PREFIX); xp-engine uses LibTorch where it lies now (docs/plugins.md)"
 
-test: build test-asan ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free
-	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2
+test: build ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free
+	@status=0; \
+	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2 || status=1; \
+	$(MAKE) test-asan || status=1; \
+	exit $$status
 
 test-asan: setup
 	@cmake --preset asan --log-level=WARNING -Wno-dev >/dev/null

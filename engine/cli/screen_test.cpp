@@ -3,6 +3,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdio>
 #include <pty.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ std::string read_until(int descriptor, const std::string& end) {
 TEST_CASE("a screen draws over what it drew, no more than fits, and q is heard without Enter") {
   const winsize size{.ws_row = 4, .ws_col = 5, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
+  std::fflush(stdout);  // or the child writes it too
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
   if (child == 0) {
     Screen screen;
