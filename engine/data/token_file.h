@@ -46,8 +46,8 @@ class TokenFileWriter {
 /// A token file, mapped. Immutable; may be used by several threads.
 class TokenFile {
  public:
-  /// Opens a file: header, sizes and ends are checked, and the whole content where it is below
-  /// 64 MiB (`verify` does so for any). Raises kMachine where it is damaged or truncated.
+  /// Opens a file: header, sizes and ends are checked, and the whole content where it is at most
+  /// 1 MiB (`verify` does so for any). Raises kMachine where it is damaged or truncated.
   explicit TokenFile(const fs::path& path);
 
   int64_t size() const { return num_sentences_; }  ///< sentences

@@ -10,6 +10,8 @@
 namespace xp {
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::MessageMatches;
 using Sentences = std::vector<std::vector<int32_t>>;
 
 struct TokenFileTest {
@@ -78,6 +80,16 @@ TEST_CASE_METHOD(TokenFileTest, "any changed byte is noticed") {
     changed[at] = static_cast<char>(changed[at] ^ 0x10);
     CHECK(opening(changed) != "opened");
   }
+}
+
+TEST_CASE_METHOD(TokenFileTest, "a large file is not read when it is opened, only to verify it") {
+  const std::vector<int32_t> ids(1 << 19, 4);
+  written(10, {ids, {5}});
+  std::string changed = read_file(path);
+  changed[64] = 7;
+  CHECK(opening(changed) == "opened");
+  CHECK_THROWS_MATCHES(TokenFile(path).verify(), Error,
+                       MessageMatches(ContainsSubstring("' is damaged: ")));
 }
 
 TEST_CASE_METHOD(TokenFileTest, "damage is named with what to do") {
