@@ -7,6 +7,7 @@
 #include "engine/base/text.h"
 #include "engine/data/fetch.h"
 #include "engine/data/growth.h"
+#include "engine/data/made_once.h"
 
 #include <algorithm>
 
@@ -212,10 +213,7 @@ fs::path unpacked_catalogs(const CorpusPlace& place, const fs::path& deb, const 
                            const std::string& language) {
   const fs::path folder = place.downloads / "unpacked" /
                           fmt::format("{}-{}.{}", file.name, file.sha256.substr(0, 16), language);
-  if (fs::exists(folder)) return folder;
-  const auto lock = FileLock::wait(folder.string() + ".lock");
-  if (fs::exists(folder)) return folder;
-  make_folder_atomic(folder, [&](const fs::path& fresh) {
+  make_once(folder, folder, folder.string() + ".lock", [&](const fs::path& fresh) {
     // Through a pipe, because a package may hold a hundred times more than its catalogs.
     const TempFolder whole(fresh.parent_path());
     const Finished done =

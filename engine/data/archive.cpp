@@ -7,6 +7,7 @@
 #include "engine/base/text.h"
 #include "engine/data/archive_reader.h"
 #include "engine/data/fetch.h"
+#include "engine/data/made_once.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -133,10 +134,7 @@ fs::path made_once(const CorpusPlace& place, const fs::path& file, const std::st
   const std::string sum = local_sha256(place, file);
   const fs::path folder = place.downloads / "unpacked" /
                           fmt::format("{}-{}{}", file.filename().string(), sum.substr(0, 16), what);
-  if (!fs::exists(folder)) {
-    const auto lock = FileLock::wait(folder.string() + ".lock");
-    if (!fs::exists(folder)) make_folder_atomic(folder, fill);
-  }
+  make_once(folder, folder, folder.string() + ".lock", fill);
   return folder;
 }
 

@@ -202,6 +202,16 @@ TEST_CASE_METHOD(ArchiveTest, "a disk that fills up while unpacking is the machi
   CHECK(is_nothing_left());
 }
 
+TEST_CASE_METHOD(ArchiveTest, "what a killed unpacking left goes with the next one") {
+  const fs::path archive = pack("a.tar.gz", {{"a.en", "one\n"}, {"b.en", "two\n"}});
+  const fs::path made = unpacked_archive(place, archive);
+  fs::remove_all(made);
+  const fs::path left = made.parent_path() / ("." + made.filename().string() + ".99.new");
+  write_atomic(left / "a.en", "on");
+  CHECK(read_file(unpacked_archive(place, archive) / "a.en") == "one\n");
+  CHECK_FALSE(fs::exists(left));
+}
+
 TEST_CASE_METHOD(ArchiveTest, "single members are unpacked by themselves, all must be there") {
   const fs::path archive = pack("a.tar.xz", {{"./a.en", "one\n"}, {"b/c.en", "two\n"}});
   const fs::path top = unpacked_archive(place, archive, {"a.en"});

@@ -2,8 +2,11 @@
 #include "engine/data/prepare.h"
 
 #include "engine/base/hash.h"
+#include "engine/data/made_once.h"
 #include "engine/data/preparation.h"
 #include "registry/sections.h"
+
+#include <algorithm>
 
 namespace xp {
 namespace {
@@ -36,12 +39,12 @@ Value content_of(Config config) {
   return out;
 }
 
-// What a killed preparation left beside `folder`; only the holder of the lock may call this.
-void remove_leftovers(const fs::path& folder) {
-  const std::string start = "." + folder.filename().string() + ".";
-  for (const auto& entry : fs::directory_iterator(folder.parent_path())) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(start) && name.ends_with(".new")) fs::remove_all(entry.path());
+void require_distinct(const std::vector<std::string>& pairs,
+                      const std::vector<Direction>& directions) {
+  if (pairs.empty()) user_error("'pairs' in [corpus] is empty; it should be as [\"en-fr\"]");
+  for (auto at = directions.begin(); at != directions.end(); ++at) {
+    if (std::find(directions.begin(), at, *at) != at)
+      user_error("'pairs' in [corpus] names '{}' twice; name it once", at->name());
   }
 }
 
@@ -50,7 +53,9 @@ void remove_leftovers(const fs::path& folder) {
 CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& place) {
   const auto section = bind_settings<CorpusSection>(corpus_settings);
   const auto corpus = make_part<Corpus>(corpus_settings);
-  CorpusInputs out = corpus->inputs(place, corpus->directions(place, section.pairs));
+  const auto directions = corpus->directions(place, section.pairs);
+  require_distinct(section.pairs, directions);
+  CorpusInputs out = corpus->inputs(place, directions);
   const Value model = make_part<Tokenizer>(section.vocabulary)->inputs(place.spec_folder);
   out.identity = {{"corpus", out.identity}, {"tokenizer", model}};
   return out;
@@ -70,16 +75,14 @@ std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs) 
 
 void prepare_corpus(const Value& corpus_settings, const CorpusPlace& place,
                     const fs::path& folder) {
-  if (fs::exists(folder / "corpus.json")) return;
-  const fs::path lock_file = folder.parent_path() / ("." + folder.filename().string() + ".lock");
-  const auto lock = FileLock::wait(lock_file, [&] {
-    fmt::print(stderr, "waiting for another process that prepares corpus {}\n",
-               folder.filename().string());
-  });
-  if (fs::exists(folder / "corpus.json")) return;
-  remove_leftovers(folder);
-  make_folder_atomic(folder,
-                     [&](const fs::path& fresh) { fill_corpus(corpus_settings, place, fresh); });
+  const fs::path lock = folder.parent_path() / ("." + folder.filename().string() + ".lock");
+  make_once(
+      folder, folder / "corpus.json", lock,
+      [&](const fs::path& fresh) { fill_corpus(corpus_settings, place, fresh); },
+      [&] {
+        fmt::print(stderr, "waiting for another process that prepares corpus {}\n",
+                   folder.filename().string());
+      });
 }
 
 }  // namespace xp

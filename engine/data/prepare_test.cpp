@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "engine/testing/file_size_limit.h"
+#include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -292,6 +293,16 @@ TEST_CASE_METHOD(PrepareTest, "an id covers settings and contents, not where fil
   CHECK(id(other) != first);
   lines.pop_back();
   CHECK(id(settings) != first);
+}
+
+TEST_CASE_METHOD(PrepareTest, "every direction is named once, and one at least") {
+  const auto wrong = [&](const std::vector<std::string>& pairs) {
+    settings["pairs"] = pairs;
+    return message_of([&] { corpus_inputs(settings, {}); });
+  };
+  CHECK(wrong({"en-fr", "fr-en", "en-fr"}) ==
+        "'pairs' in [corpus] names 'en-fr' twice; name it once");
+  CHECK(wrong({}) == "'pairs' in [corpus] is empty; it should be as [\"en-fr\"]");
 }
 
 TEST_CASE_METHOD(PrepareTest, "a damaged corpus is an error of the machine") {
