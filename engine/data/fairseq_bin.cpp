@@ -229,7 +229,11 @@ FairseqDictionary FairseqDictionary::load(const fs::path& path) {
 FairseqDictionary FairseqDictionary::of_counts(const std::map<std::string, int64_t>& counts,
                                                int64_t threshold, int64_t max_symbols,
                                                int64_t padding) {
-  std::vector<std::pair<std::string, int64_t>> sorted(counts.begin(), counts.end());
+  std::vector<std::pair<std::string, int64_t>> sorted;
+  for (const auto& [symbol, count] : counts) {
+    if (std::find(std::begin(kSpecial), std::end(kSpecial), symbol) == std::end(kSpecial))
+      sorted.emplace_back(symbol, count);
+  }
   // The map's order, by bytes, is that of code points, and a stable sort keeps it.
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });

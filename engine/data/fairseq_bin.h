@@ -1,5 +1,6 @@
 // The files of fairseq-preprocess: NAME.idx and NAME.bin with sentences as ids, and dict.txt.
-// Source: the files that fairseq 0.10 and 1.0 write.
+// Source: the files that fairseq 1.0 writes (0.10 differs above 65499 entries only, where its ids
+// are i32).
 //
 // NAME.idx, little-endian, packed:
 //   0   9  "MMIDIDX\0\0"
@@ -81,8 +82,9 @@ class FairseqDictionary {
   static FairseqDictionary load(const fs::path& path);
 
   /// The dictionary of counted symbols as fairseq makes it: by count downwards, then by code point;
-  /// those below `threshold` left out, at most `max_symbols` (0 = all); filled up to a multiple of
-  /// `padding` entries, the four special ones included, with symbols of count 0.
+  /// the special ones (a text may have "<unk>" in it) and those below `threshold` left out, at most
+  /// `max_symbols` (0 = all); filled up to a multiple of `padding` entries, the four special ones
+  /// included, with symbols of count 0.
   static FairseqDictionary of_counts(const std::map<std::string, int64_t>& counts,
                                      int64_t threshold, int64_t max_symbols, int64_t padding);
 

@@ -1,5 +1,5 @@
-// fairseq's files, byte for byte. The bytes below follow from its format; files that fairseq itself
-// wrote were compared with when this was made.
+// fairseq's files, byte for byte. The bytes below follow from its format; what fairseq itself wrote
+// is compared with in plugins/corpus/fairseq_bin_test.cpp.
 #include "engine/data/fairseq_bin.h"
 
 #include "engine/testing/message.h"
@@ -101,7 +101,7 @@ TEST_CASE_METHOD(FairseqTest, "damaged files are named and never read over their
 
 TEST_CASE("a dictionary is sorted by count, then by code point, and filled up") {
   const auto made = FairseqDictionary::of_counts(
-      {{"a", 2}, {"\xc3\xa9", 5}, {"b", 5}, {"z", 1}, {".", 9}}, 2, 0, 8);
+      {{"a", 2}, {"\xc3\xa9", 5}, {"b", 5}, {"z", 1}, {".", 9}, {"<unk>", 7}}, 2, 0, 8);
   CHECK(made.text() == ". 9\nb 5\n\xc3\xa9 5\na 2\n");
   CHECK(made.size() == 8);
   CHECK(made.id("b") == 5);

@@ -45,7 +45,21 @@ struct FairseqCorpusTest {
     return prepared({{"use", "fairseq-bin"}, {"path", "binary"}}, "again");
   }
   std::string file(const std::string& name) const { return read_file(binary / name); }
+  // Names of the files in one of two folders that the other has not, or has with other bytes.
+  static std::vector<std::string> differing(const fs::path& first, const fs::path& second) {
+    std::vector<std::string> out;
+    for (const auto& [here, there] : {std::pair(first, second), std::pair(second, first)}) {
+      for (const auto& entry : fs::directory_iterator(here)) {
+        const fs::path name = entry.path().filename();
+        if (!fs::exists(there / name) || read_file(here / name) != read_file(there / name))
+          out.push_back(name);
+      }
+    }
+    return out;
+  }
 };
+
+const fs::path kWrittenByFairseq = "engine/data/fairseq";
 
 TEST_CASE_METHOD(FairseqCorpusTest, "a corpus of words is written with fairseq's dictionaries") {
   export_fairseq(words(false), binary);
@@ -75,6 +89,33 @@ TEST_CASE_METHOD(FairseqCorpusTest, "binarised data is used as it is and written
   export_fairseq(corpus, folder.path() / "back");
   for (const auto& entry : fs::directory_iterator(binary))
     CHECK(read_file(folder.path() / "back" / entry.path().filename()) == read_file(entry.path()));
+}
+
+TEST_CASE_METHOD(FairseqCorpusTest,
+                 "of fairseq's own text come fairseq's own files, byte for byte") {
+  place.spec_folder = fs::current_path();
+  Value settings = {{"use", "moses"},
+                    {"path", kWrittenByFairseq.string()},
+                    {"test", ""},
+                    {"cleaning", {{"held_out", false}, {"repeated", false}}},
+                    {"vocabulary", {{"use", "dictionary"}}}};
+  export_fairseq(prepared(settings, "one"), binary / "joined");
+  CHECK(differing(binary / "joined", kWrittenByFairseq / "joined").empty());
+  settings["vocabulary"].update({{"joint", false}, {"threshold", 2}});
+  export_fairseq(prepared(settings, "two"), binary / "separate");
+  CHECK(differing(binary / "separate", kWrittenByFairseq / "separate").empty());
+}
+
+TEST_CASE_METHOD(FairseqCorpusTest, "fairseq's own files are read, and written back the same") {
+  place.spec_folder = fs::current_path();
+  for (const char* name : {"joined", "separate"}) {
+    const auto corpus = prepared(
+        {{"use", "fairseq-bin"}, {"path", (kWrittenByFairseq / name).string()}, {"joins", "none"}},
+        name);
+    CHECK(corpus.text("valid", {"en", "fr"}, Side::kSource)[2] == "the train is old");
+    export_fairseq(corpus, binary / name);
+    CHECK(differing(binary / name, kWrittenByFairseq / name).empty());
+  }
 }
 
 TEST_CASE_METHOD(FairseqCorpusTest,

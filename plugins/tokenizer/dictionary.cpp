@@ -5,18 +5,39 @@
 #include "engine/data/fairseq_bin.h"
 #include "registry/tokenizer.h"
 
+#include <algorithm>
+
 namespace xp {
 namespace {
 
 constexpr const char* kFileName = "dict.txt";
 
+// Bytes of the white space at `at`, 0 where there is none: what fairseq's \s+ takes, the spaces of
+// Unicode included.
+size_t space_at(std::string_view text, size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte == ' ' || (byte >= 0x09 && byte <= 0x0D) || (byte >= 0x1C && byte <= 0x1F)) return 1;
+  if (byte < 0xC2 || byte > 0xE3) return 0;
+  const std::string_view two = text.substr(at, 2), three = text.substr(at, 3);
+  if (two == "\xc2\x85" || two == "\xc2\xa0") return 2;
+  if (three >= "\xe2\x80\x80" && three <= "\xe2\x80\x8a") return 3;  // U+2000 to U+200A
+  for (const char* space : {"\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
+                            "\xe2\x81\x9f", "\xe3\x80\x80"}) {
+    if (three == space) return 3;
+  }
+  return 0;
+}
+
 template <class Each>
 void for_each_word(std::string_view text, Each&& each) {
-  for (size_t at = 0; (at = text.find_first_not_of(" \t\r\f\v", at)) != std::string_view::npos;) {
-    const size_t end = std::min(text.find_first_of(" \t\r\f\v", at), text.size());
-    each(text.substr(at, end - at));
-    at = end;
+  size_t begin = 0;
+  for (size_t at = 0; at < text.size();) {
+    const size_t space = space_at(text, at);
+    if (space > 0 && at > begin) each(text.substr(begin, at - begin));
+    at += std::max<size_t>(space, 1);
+    if (space > 0) begin = at;
   }
+  if (begin < text.size()) each(text.substr(begin));
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
