@@ -18,6 +18,7 @@ class Lines {
   Lines(const fs::path& path, bool may_be_blank)
       : path_(readable(path)), file_(path), may_be_blank_(may_be_blank) {
     text_ = {reinterpret_cast<const char*>(file_.bytes().data()), file_.bytes().size()};
+    if (text_.starts_with("\xef\xbb\xbf")) text_.remove_prefix(3);  // a byte order mark
     if (text_.empty())
       user_error("'{}' is empty; it should have one sentence a line", path.string());
   }

@@ -10,7 +10,7 @@ namespace xp {
 
 /// Hands every pair of lines of `source` and `target` to `sink` as `subset`. Raises kUser with file
 /// and line for: an empty or missing file, different numbers of lines, CR LF line ends, NUL, what
-/// is not UTF-8, and, except in "train", a blank line.
+/// is not UTF-8, and, except in "train", a blank line. A byte order mark is skipped.
 void read_aligned(const std::filesystem::path& source, const std::filesystem::path& target,
                   std::string_view subset, const PairSink& sink);
 

@@ -23,6 +23,7 @@ namespace {
 constexpr Side kSides[] = {Side::kSource, Side::kTarget};
 constexpr size_t kLengthBuckets = 32;     // of ten pieces each; the last takes the rest
 constexpr size_t kMostPieceBytes = 1024;  // no piece has more; encoding takes 120 times the bytes
+constexpr size_t kMostScoredBytes = size_t{1} << 18;  // what is longer is no sentence
 constexpr const char* kTooLong = "longer than max_length";
 
 // One direction of one subset while it is being prepared: its text on disk, what of it is kept.
@@ -30,9 +31,9 @@ struct Part {
   std::string subset;
   Direction direction;
   RawText text;
-  std::vector<bool> is_kept;
+  std::vector<bool> is_kept{};
   int64_t num_read = 0;
-  std::map<std::string, int64_t> dropped;
+  std::map<std::string, int64_t> dropped{};
   std::array<int64_t, 2> num_tokens{}, num_unknown{};
   std::array<std::array<int64_t, kLengthBuckets>, 2> lengths{};
 
@@ -91,16 +92,9 @@ class Preparation {
     }
     const std::string name(subset);
     const auto text = [&](Side side) { return stem(name, direction, side).string() + ".txt"; };
-    parts_.push_back({name,
-                      direction,
-                      RawText(text(Side::kSource), text(Side::kTarget)),
-                      {},
-                      0,
-                      {},
-                      {},
-                      {},
-                      {}});
-    return parts_.back();
+    return parts_.emplace_back(Part{.subset = name,
+                                    .direction = direction,
+                                    .text = {text(Side::kSource), text(Side::kTarget)}});
   }
 
   void read(const Direction& direction) {
@@ -127,6 +121,10 @@ class Preparation {
     for (const auto text : {source, target}) {
       check(text.find('\n') == std::string_view::npos && is_valid_utf8(text),
             "a corpus hands over lines of UTF-8");
+      if (!part.is_train() && text.size() > kMostScoredBytes)
+        user_error(
+            "pair {} of subset '{}' has a side of {}, which is no sentence; split or remove it",
+            part.num_read + 1, part.subset, human_bytes(static_cast<double>(text.size())));
     }
     if (section_.cleaning.unicode && !has_own_pieces_) {
       const auto source_composed = composed(source, source_room_);

@@ -83,6 +83,11 @@ TEST_CASE_METHOD(MosesTest, "what is wrong with a file is named with file and li
       Message(path("test.fr") + ":2: the line has a NUL byte; this is no text file"));
 }
 
+TEST_CASE_METHOD(MosesTest, "a byte order mark is no text") {
+  put("train.en", "\xef\xbb\xbfone\ntwo\n");
+  CHECK(read().starts_with("train:one=un train:two=deux "));
+}
+
 TEST_CASE_METHOD(MosesTest, "training text may have blank lines") {
   put("train.fr", "\ndeux\n");
   CHECK(read().starts_with("train:one= train:two=deux "));
@@ -173,6 +178,14 @@ TEST_CASE_METHOD(MosesTest, "lines of 10 MB, of words or without any, are left o
   const auto corpus = open_corpus(made);
   CHECK(corpus.tokens("train", {"en", "fr"}, Side::kTarget).size() == 300);
   CHECK(corpus.stats()["train"]["en-fr"]["dropped"]["longer than max_length"] == 3);
+}
+
+TEST_CASE_METHOD(MosesTest, "a line of 10 MB that is to be scored is refused with its number") {
+  put("test.en", "one\n" + std::string(10'000'000, 'x') + "\n");
+  CHECK_THROWS_MATCHES(
+      prepare_corpus(settings, place, folder.path() / "corpora" / "c"), Error,
+      Message("pair 2 of subset 'test' has a side of 10.0 MB, which is no sentence; split or "
+              "remove it"));
 }
 
 TEST_CASE_METHOD(MosesTest, "a corpus is prepared from files to tokens and back") {

@@ -66,6 +66,7 @@ struct Tsv final : Corpus {
     const MappedFile mapped(file);
     std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()),
                           mapped.bytes().size());
+    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
     if (text.empty()) user_error("'{}' is empty; it should have one pair a line", file.string());
     for (int64_t number = 1; !text.empty(); ++number) {
       const size_t end = std::min(text.find('\n'), text.size());

@@ -34,7 +34,7 @@ struct TsvTest {
 
 TEST_CASE_METHOD(TsvTest, "columns of a table are sides of pairs") {
   settings["columns"] = {"en", "", "fr"};
-  write_atomic(file, "one\t0.7\tun\r\ntwo\t0.6\tdeux\tmore");
+  write_atomic(file, "\xef\xbb\xbfone\t0.7\tun\r\ntwo\t0.6\tdeux\tmore");
   CHECK(read() == "train:one=un train:two=deux ");
   CHECK(read({"fr", "en"}) == "train:un=one train:deux=two ");
   CHECK(make_part<Corpus>(settings)->directions(place, {"all"}).size() == 2);
