@@ -153,8 +153,8 @@ class PieceVocabulary final : public Vocabulary {
 // Sentences for the trainer: all of them, or a sample in which each is as likely as any other.
 class Sample final : public sentencepiece::SentenceIterator {
  public:
-  Sample(const Tokenizer::Sentences& sentences, size_t limit) {
-    std::mt19937_64 random(seed_for(1, "vocabulary sample"));
+  Sample(const Tokenizer::Sentences& sentences, size_t limit, uint64_t seed) {
+    std::mt19937_64 random(seed_for(seed, "vocabulary sample"));
     size_t seen = 0;
     sentences([&](std::string_view text) {
       ++seen;
@@ -201,7 +201,7 @@ struct SentencePiece final : Tokenizer {
     bool joint = true;
     std::string model;
     bool byte_fallback = false;
-    int64_t sample = 0;
+    int64_t sample = 0, sample_seed = 1;
 
     void describe(auto& field) {
       field("type", type, "how pieces are found", one_of({"bpe", "unigram"}));
@@ -212,6 +212,7 @@ struct SentencePiece final : Tokenizer {
             Scope::kNone);
       field("byte_fallback", byte_fallback, "unknown characters become bytes");
       field("sample", sample, "sentences to train on; 0 = all", at_least(0, "sentences"));
+      field("sample_seed", sample_seed, "picks these sentences", at_least(0));
     }
   };
 
@@ -236,7 +237,8 @@ struct SentencePiece final : Tokenizer {
       }
       return write_atomic(folder / kModelName, model);
     }
-    Sample text(sentences, static_cast<size_t>(config.sample));
+    Sample text(sentences, static_cast<size_t>(config.sample),
+                static_cast<uint64_t>(config.sample_seed));
     if (text.size() == 0) user_error("there is no training text to learn a vocabulary from");
     const std::unordered_map<std::string, std::string> options = {
         {"model_type", config.type},

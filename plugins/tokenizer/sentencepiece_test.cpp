@@ -8,6 +8,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <sentencepiece_trainer.h>
 
+#include <set>
 #include <sstream>
 
 namespace xp {
@@ -99,6 +100,18 @@ TEST_CASE_METHOD(SentencePieceTest, "training twice gives the same bytes") {
     trained();
     CHECK(model_hash() == first);
   }
+}
+
+TEST_CASE_METHOD(SentencePieceTest, "another seed picks other sentences to learn from") {
+  settings["size"] = 36;
+  settings["sample"] = 2;
+  std::set<std::string> models;
+  for (int seed = 1; seed <= 6; ++seed) {
+    settings["sample_seed"] = seed;
+    trained();
+    models.insert(model_hash());
+  }
+  CHECK(models.size() > 1);
 }
 
 TEST_CASE_METHOD(SentencePieceTest, "a size the text does not carry is answered with the largest") {
