@@ -84,7 +84,7 @@ struct Histogram {
 struct CorpusCard {
   std::string name;
   std::vector<Histogram> histograms;
-  HeatMap sentences;  ///< kept of each direction and subset
+  std::vector<HeatMap> tables;  ///< sentences kept of each subset; training pairs left out, and why
 };
 
 /// One run and where its figures come from.

@@ -82,16 +82,43 @@ HeatMap kept_sentences(const Value& stats) {
   return out;
 }
 
+// What became of the training pairs of each direction, and how many pieces they have.
+HeatMap training_pairs(const Value& train) {
+  HeatMap out{"Training pairs", "direction", "count", {}, {"read"}, {}, 0, true};
+  std::set<std::string> reasons;
+  for (const auto& counts : train) {
+    const auto dropped = counts.find("dropped");
+    if (dropped == counts.end() || !dropped->is_object()) continue;
+    for (const auto& [reason, _] : dropped->items())
+      reasons.insert(reason);
+  }
+  out.columns.insert(out.columns.end(), reasons.begin(), reasons.end());
+  out.columns.insert(out.columns.end(), {"kept", "source pieces", "target pieces"});
+  for (const auto& [direction, counts] : train.items()) {
+    if (!counts.is_object()) continue;
+    out.rows.push_back(direction);
+    auto& line = out.values.emplace_back();
+    line.push_back(count_in(counts, "read"));
+    const Value dropped = counts.value("dropped", Value::object());
+    for (const auto& reason : reasons)
+      line.push_back(count_in(dropped, reason.c_str()));
+    for (const char* key : {"kept", "source_tokens", "target_tokens"})
+      line.push_back(count_in(counts, key));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<CorpusCard> corpus_cards(const std::vector<ReportCorpus>& corpora) {
   std::vector<CorpusCard> out;
   for (const auto& [id, stats] : corpora) {
-    CorpusCard card{"Corpus " + id, {}, kept_sentences(stats)};
+    CorpusCard card{"Corpus " + id, {}, {kept_sentences(stats)}};
     const auto train = stats.find("train");
     if (train != stats.end() && train->is_object()) {
       card.histograms.push_back(length_histogram(*train));
       if (train->size() > 1) card.histograms.push_back(direction_histogram(*train));
+      card.tables.push_back(training_pairs(*train));
     }
     out.push_back(std::move(card));
   }

@@ -25,9 +25,20 @@ TEST_CASE("lengths are summed over directions, directions are sorted by size") {
   CHECK(lengths.series[1].second == std::vector<double>{8, 3, 3});
   CHECK(cards[0].histograms[1].classes == std::vector<std::string>{"en-fr", "en-de"});
   CHECK(cards[0].histograms[1].series[0].second == std::vector<double>{9, 5});
-  CHECK(cards[0].sentences.columns == std::vector<std::string>{"train", "test"});
-  CHECK(cards[0].sentences.rows == std::vector<std::string>{"en-de", "en-fr"});
-  CHECK(cards[0].sentences.values[1] == std::vector<double>{9, 2});
+  CHECK(cards[0].tables[0].columns == std::vector<std::string>{"train", "test"});
+  CHECK(cards[0].tables[0].rows == std::vector<std::string>{"en-de", "en-fr"});
+  CHECK(cards[0].tables[0].values[1] == std::vector<double>{9, 2});
+}
+
+TEST_CASE("why training pairs were left out is told by direction") {
+  const auto cards = corpus_cards({{"a", Value::parse(R"({"train": {
+    "en-de": {"read": 9, "kept": 6, "dropped": {"blank": 2, "repeated": 1}, "source_tokens": 30},
+    "en-fr": {"read": 8, "kept": 4, "dropped": {"repeated": 4}, "target_tokens": 20}}})")}});
+  const HeatMap& pairs = cards[0].tables[1];
+  CHECK(pairs.columns == std::vector<std::string>{"read", "blank", "repeated", "kept",
+                                                  "source pieces", "target pieces"});
+  CHECK(pairs.rows == std::vector<std::string>{"en-de", "en-fr"});
+  CHECK(pairs.values == std::vector<std::vector<double>>{{9, 2, 1, 6, 30, 0}, {8, 0, 4, 4, 0, 20}});
 }
 
 TEST_CASE("statistics that are damaged leave gaps, not errors") {

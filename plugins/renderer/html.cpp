@@ -81,7 +81,10 @@ std::string html_of(const CorpusCard& corpus) {
   std::string out = "<h3>" + html_escaped(corpus.name) + "</h3><div class=\"figures\">";
   for (const Histogram& histogram : corpus.histograms)
     out += svg_of(histogram);
-  return out + "</div>\n" + html_of(corpus.sentences);
+  out += "</div>\n";
+  for (const HeatMap& table : corpus.tables)
+    out += html_of(table);
+  return out;
 }
 
 // JSON inside a script element ends only at "</", which it must therefore not contain.

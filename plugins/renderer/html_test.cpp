@@ -49,7 +49,7 @@ Table page_table(int rows) {
                     "sentences",
                     {"0", "10"},
                     {{"source", {200, 100}}, {"target", {150, 150}}}};
-  out.details.corpora = {{"Corpus <c0ffee>", {lengths}, kept}};
+  out.details.corpora = {{"Corpus <c0ffee>", {lengths}, {kept}}};
   out.details.runs = {{"run </script>", "done", {{"command", "xp run q.toml"}, {"host", "box"}}}};
   return out;
 }
