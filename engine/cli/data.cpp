@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 namespace xp {
@@ -42,7 +43,7 @@ std::vector<Prepared> prepared_corpora(const Options& options, const Experiment&
       user_error("the corpus is not prepared; next: {}", next_command(options, "data prepare"));
     if (std::find(seen.begin(), seen.end(), identity.id) != seen.end()) continue;
     seen.push_back(identity.id);
-    out.push_back({identity.id, open_corpus(folder)});
+    out.push_back({identity.id, open_corpus(folder, table)});
   }
   return out;
 }
@@ -139,30 +140,54 @@ std::string pieces(const Vocabulary& vocabulary, const std::vector<int32_t>& ids
   return join(out, " ");
 }
 
-// The first pairs of each subset, as the model sees them.
-int show(const Options& options, const std::vector<Prepared>& all) {
+// The tag of a side's sentences where [corpus.language_tokens] of the first point gives one.
+std::string tag_name(const PreparedCorpus& corpus, const Direction& direction, Side side) {
+  const auto id = corpus.tag(direction, side);
+  if (!id) return "";
+  return corpus.tags().names()[static_cast<size_t>(*id - corpus.vocabulary(side).size())];
+}
+
+// One sentence as the model sees it: a source's tag may stand at its end, a target's never does.
+Value shown_sentence(const PreparedCorpus& corpus, const Direction& direction, Side side,
+                     const std::vector<int32_t>& ids) {
+  const std::string tag = tag_name(corpus, direction, side);
+  std::string text = pieces(corpus.vocabulary(side), ids);
+  if (!tag.empty())
+    text = side == Side::kSource && corpus.tags().replaces_ends() ? text + " " + tag
+                                                                  : tag + " " + text;
+  Value out = {{"side", side_name(side)}, {"ids", ids}, {"pieces", text}};
+  if (!tag.empty()) out["tag"] = tag;
+  return out;
+}
+
+// The first pairs of a subset in one direction.
+void show_pairs(const Options& options, const Prepared& prepared, const std::string& subset,
+                const Direction& direction, Value& list) {
   constexpr int64_t kMostPairs = 3;
+  const auto& [id, corpus] = prepared;
+  if (!options.json) fmt::print("{} {} {}\n", id, subset, direction.name());
+  const std::array sides = {
+      std::pair(Side::kSource, corpus.tokens(subset, direction, Side::kSource)),
+      std::pair(Side::kTarget, corpus.tokens(subset, direction, Side::kTarget))};
+  for (int64_t i = 0; i < std::min(sides[0].second.size(), kMostPairs); ++i) {
+    for (const auto& [side, tokens] : sides) {
+      Value sentence = shown_sentence(corpus, direction, side, tokens.sentence(i));
+      if (!options.json)
+        fmt::print("  {} {}: {}\n", side_name(side), i, sentence["pieces"].get<std::string>());
+      sentence.update(
+          {{"corpus", id}, {"subset", subset}, {"direction", direction.name()}, {"index", i}});
+      list.push_back(std::move(sentence));
+    }
+  }
+}
+
+int show(const Options& options, const std::vector<Prepared>& all) {
   Value list = Value::array();
-  for (const auto& [id, corpus] : all) {
-    for (const auto& subset : corpus.subsets()) {
-      for (const auto& direction : corpus.directions()) {
-        if (!corpus.has(subset, direction)) continue;
-        if (!options.json) fmt::print("{} {} {}\n", id, subset, direction.name());
-        for (const Side side : {Side::kSource, Side::kTarget}) {
-          const TokenSet tokens = corpus.tokens(subset, direction, side);
-          for (int64_t i = 0; i < std::min(tokens.size(), kMostPairs); ++i) {
-            const auto ids = tokens.sentence(i);
-            const std::string text = pieces(corpus.vocabulary(side), ids);
-            if (!options.json) fmt::print("  {} {}: {}\n", side_name(side), i, text);
-            list.push_back({{"corpus", id},
-                            {"subset", subset},
-                            {"direction", direction.name()},
-                            {"side", side_name(side)},
-                            {"index", i},
-                            {"ids", ids},
-                            {"pieces", text}});
-          }
-        }
+  for (const auto& prepared : all) {
+    for (const auto& subset : prepared.corpus.subsets()) {
+      for (const auto& direction : prepared.corpus.directions()) {
+        if (prepared.corpus.has(subset, direction))
+          show_pairs(options, prepared, subset, direction, list);
       }
     }
   }

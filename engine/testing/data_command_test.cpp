@@ -49,6 +49,24 @@ TEST_CASE_METHOD(DataUser, "a corpus is prepared, looked at, verified and export
   CHECK_THAT(data("export", {"--output", out}).errors, ContainsSubstring("is not empty"));
 }
 
+TEST_CASE_METHOD(DataUser, "sentences are shown with the tags that the model sees") {
+  const auto shown = [&](const char* placement) {
+    write_atomic(spec,
+                 "schema = 1\nname = \"a\"\n[corpus]\nuse = \"dummy\"\ntrain = 300\nvalid = 9\n"
+                 "test = 9\nwords = 50\npairs = [\"en-fr\", \"fr-en\"]\n[corpus.vocabulary]\n"
+                 "size = 120\n[corpus.language_tokens]\nsource = \"pair\"\nplacement = \"" +
+                     std::string(placement) + "\"\n");
+    REQUIRE(data("prepare").exit_code == 0);
+    return data("show").output;
+  };
+  const std::string before = shown("prefix");
+  CHECK_THAT(before, ContainsSubstring("test en-fr\n  source 0: <en-fr> \xe2\x96\x81"));
+  CHECK_THAT(before, ContainsSubstring("\n  target 0: <fr> \xe2\x96\x81"));
+  const std::string behind = shown("replace-eos-bos");
+  CHECK_THAT(behind, ContainsSubstring("test en-fr\n  source 0: \xe2\x96\x81"));
+  CHECK_THAT(behind, ContainsSubstring(" <en-fr>\n  target 0: <fr> \xe2\x96\x81"));
+}
+
 TEST_CASE_METHOD(DataUser, "an update takes packages that came after those that are pinned") {
   if (!PackageArchive::is_possible()) SKIP("no apt-get and dpkg-deb on this machine");
   write_atomic(spec,
