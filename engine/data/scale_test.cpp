@@ -68,6 +68,7 @@ TEST_CASE_METHOD(ScaleTest, "a set of 10^9 sentences is opened without being rea
   fmt::print("{} sentences opened in {:.4f} s, {:.1f} MB resident\n", set.size(), taken_s,
              static_cast<double>(grown) / 1e6);
   CHECK(set.size() == 120 * kPartSentences);
+  CHECK(taken_s < 1);
   CHECK(grown < int64_t{200'000'000});
 }
 
@@ -95,8 +96,10 @@ TEST_CASE_METHOD(ScaleTest,
       for (int64_t step = 0; step < window.num_steps(); ++step)
         num_pairs += static_cast<int64_t>(window.batch(step).size());
     }
+    const double taken_s = cpu_seconds() - begin;
     fmt::print("{} ranks: {} pairs of rank 0 in {} batches, {:.1f} CPU-seconds, {:.1f} MB\n", ranks,
-               num_pairs, num_batches, cpu_seconds() - begin, static_cast<double>(most) / 1e6);
+               num_pairs, num_batches, taken_s, static_cast<double>(most) / 1e6);
+    CHECK(taken_s < 60);
     CHECK(num_pairs >= set.size() / ranks - Sampler::kBlock * Window::count(sampler, rule));
     if (ranks == 1) {
       memory_of_one = most;

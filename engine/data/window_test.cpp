@@ -1,9 +1,12 @@
 // Batches of an epoch that is cut into windows and dealt to ranks.
 #include "engine/data/window.h"
 
+#include "engine/base/split_mix.h"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace xp {
@@ -108,6 +111,43 @@ TEST_CASE_METHOD(WindowTest, "equal steps have neighbours in length on all ranks
     const auto a = length_of(first.batch(step).front()).longest();
     const auto b = length_of(second.batch(step).front()).longest();
     CHECK(std::max(a, b) - std::min(a, b) <= 6);
+  }
+}
+
+// Lengths of text: log-normal with a mean of 15, the target's up to a third off the source's.
+PairLength text_length(int64_t index) {
+  SplitMix draws(static_cast<uint64_t>(index) + 1);
+  double normal = -6;
+  for (int i = 0; i < 12; ++i)
+    normal += draws.uniform();
+  const double source = std::exp(2.5 + 0.65 * normal),
+               target = source * (0.9 + draws.uniform() / 2);
+  return {static_cast<uint32_t>(std::clamp(source, 1.0, 100.0)) + 1,
+          static_cast<uint32_t>(std::clamp(target, 1.0, 100.0)) + 1};
+}
+
+TEST_CASE_METHOD(WindowTest, "lengths like those of text leave at most 5 % of padding") {
+  sizes = {60000};
+  length_of = [](PairId pair) { return text_length(pair.index); };
+  const Sampler order = sampler();
+  for (const int64_t ranks : {1, 4}) {
+    rule = {{2048, ranks, 1}};
+    double filled = 0, room = 0;
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      Window window(order, length_of, rule, rank, 0, 0);
+      window.agree(window.num_needed());
+      for (int64_t step = 0; step < window.num_steps(); ++step) {
+        const auto batch = window.batch(step);
+        PairLength most;
+        for (const auto& pair : batch) {
+          const PairLength length = length_of(pair);
+          filled += length.source + length.target;
+          most = {std::max(most.source, length.source), std::max(most.target, length.target)};
+        }
+        room += static_cast<double>(batch.size()) * (most.source + most.target);
+      }
+    }
+    CHECK(1 - filled / room <= 0.05);
   }
 }
 
