@@ -23,7 +23,17 @@ class Validator {
       : corpus_(corpus), settings_(settings), model_(model), world_(*groups.world) {
     const Pairs pairs(corpus, "valid");
     const BatchRule rule{settings.max_tokens, world_.size(), 0};
-    const Epoch epoch = plan_epoch(pairs.lengths(), rule, 0);
+    const auto lengths = pairs.lengths();
+    const Epoch epoch = plan_epoch(lengths, rule, 0);
+    if (!epoch.too_long.empty()) {
+      uint32_t longest = 0;
+      for (const uint32_t i : epoch.too_long)
+        longest = std::max(longest, lengths[i].longest());
+      user_error(
+          "pairs of subset 'valid' that do not fit into 'max_tokens' = {} of [train]: {}; raise it "
+          "to {}, the length of the longest",
+          settings.max_tokens, epoch.too_long.size(), longest);
+    }
     for (int64_t step = 0; step < epoch.num_steps(); ++step) {
       batches_.push_back(pairs.batch(epoch.batch(step, world_.rank())));
     }
@@ -31,8 +41,7 @@ class Validator {
 
   Validation operator()() const {
     Validation out;
-    if (batches_.empty())
-      user_error("no pair of subset 'valid' fits into 'max_tokens' = {}", settings_.max_tokens);
+    if (batches_.empty()) user_error("subset 'valid' has no pair");
     const SubsetLoss loss = loss_of(model_, batches_, world_);
     out["valid_loss"] = loss.nll / loss.tokens;
     out["perplexity"] = std::exp(std::min(loss.nll / loss.tokens, 700.0));
