@@ -1,5 +1,7 @@
-// Looks at sizes ten times a second.
+// Looks at it ten times a second.
 #include "engine/data/growth.h"
+
+#include "engine/base/text.h"
 
 #include <chrono>
 
@@ -28,24 +30,39 @@ uint64_t size_of(const fs::path& path) {
 Growth::Growth(const std::string& title, fs::path watched, uint64_t bytes)
     : progress_(title, static_cast<int64_t>(bytes), "bytes"),
       thread_([this, path = std::move(watched)] {
-        while (!stop_) {
-          progress_.update(static_cast<int64_t>(size_of(path)));
-          std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        }
+        watch([&] { return static_cast<int64_t>(size_of(path)); }, /*tells_time=*/false);
       }) {}
+
+Growth::Growth(const std::string& title, const std::string& unit, std::function<int64_t()> amount)
+    : progress_(title, 0, unit),
+      thread_([this, amount = std::move(amount)] { watch(amount, /*tells_time=*/true); }) {}
+
+void Growth::watch(const std::function<int64_t()>& amount, bool tells_time) {
+  using Clock = std::chrono::steady_clock;
+  const auto begin = Clock::now();
+  std::unique_lock lock(mutex_);
+  while (!changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return stop_; })) {
+    const std::chrono::duration<double> taken = Clock::now() - begin;
+    progress_.update(amount(), tells_time ? human_duration(taken.count()) + " so far" : "");
+  }
+}
 
 Growth::~Growth() {
   end();
 }
 
-void Growth::finish(uint64_t bytes) {
+void Growth::finish(uint64_t amount, const std::string& note) {
   end();
-  progress_.update(static_cast<int64_t>(bytes));
-  progress_.finish();
+  progress_.update(static_cast<int64_t>(amount));
+  progress_.finish(note);
 }
 
 void Growth::end() {
-  stop_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 

@@ -4,6 +4,7 @@
 #include "engine/base/progress.h"
 #include "engine/base/text.h"
 #include "engine/data/cleaning.h"
+#include "engine/data/growth.h"
 #include "engine/data/leakage.h"
 #include "engine/data/parallel.h"
 #include "engine/data/prepared_corpus.h"
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <list>
@@ -215,8 +217,8 @@ class Preparation {
   }
 
   void learn() {
-    int64_t count = 0;
-    Progress progress("learning the vocabulary", 0, "sentences");
+    std::atomic<int64_t> count = 0;
+    Growth progress("learning the vocabulary", "sentences", [&count] { return count.load(); });
     const auto sentences = [&](Side side, const std::function<void(std::string_view)>& each) {
       for (const auto& part : parts_) {
         for (size_t chunk = 0; part.is_train() && chunk < part.text.num_chunks(); ++chunk) {
@@ -246,8 +248,8 @@ class Preparation {
         vocabularies_.push_back(tokenizer_->open(folder / side_name(side)));
       }
     }
-    progress.update(count);
-    progress.finish(fmt::format("{} pieces", vocabularies_.front()->size()));
+    progress.finish(static_cast<uint64_t>(count),
+                    fmt::format("{} pieces", vocabularies_.front()->size()));
   }
 
   void encode() {
