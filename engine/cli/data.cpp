@@ -198,17 +198,12 @@ int show(const Options& options, const std::vector<Prepared>& all) {
 int verify(const Options& options, const std::vector<Prepared>& all) {
   Value list = Value::array();
   for (const auto& [id, corpus] : all) {
+    corpus.verify();
     int64_t tokens = 0;
-    for (const auto& subset : corpus.subsets()) {
-      for (const auto& direction : corpus.directions()) {
-        if (!corpus.has(subset, direction)) continue;
-        for (const Side side : {Side::kSource, Side::kTarget}) {
-          const TokenSet set = corpus.tokens(subset, direction, side);
-          set.verify();
-          tokens += set.num_tokens();
-        }
-        if (subset != "train") corpus.references(subset, direction);
-      }
+    for (const auto& [subset, directions] : corpus.stats().items()) {
+      for (const auto& [direction, counts] : directions.items())
+        tokens +=
+            counts.at("source_tokens").get<int64_t>() + counts.at("target_tokens").get<int64_t>();
     }
     list.push_back({{"id", id}, {"tokens", tokens}});
     if (!options.json) fmt::print("corpus {}: whole, {} pieces read\n", id, grouped(tokens));

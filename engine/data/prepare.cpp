@@ -12,7 +12,7 @@ namespace xp {
 namespace {
 
 // Part of every id: raise it when the same input comes to mean other token files.
-constexpr int kRecipe = 2;
+constexpr int kRecipe = 3;
 
 // The settings of a component table that change what it does, defaults filled in.
 Value content_settings(const std::string& kind, const Value& table) {
@@ -78,7 +78,10 @@ void prepare_corpus(const Value& corpus_settings, const CorpusPlace& place,
   const fs::path lock = folder.parent_path() / ("." + folder.filename().string() + ".lock");
   make_once(
       folder, folder / "corpus.json", lock,
-      [&](const fs::path& fresh) { fill_corpus(corpus_settings, place, fresh); },
+      [&](const fs::path& fresh) {
+        fill_corpus(corpus_settings, place, fresh);
+        note_checksums(fresh);
+      },
       [&] {
         fmt::print(stderr, "waiting for another process that prepares corpus {}\n",
                    folder.filename().string());

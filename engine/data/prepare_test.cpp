@@ -295,6 +295,23 @@ TEST_CASE_METHOD(PrepareTest, "an id covers settings and contents, not where fil
   CHECK(id(settings) != first);
 }
 
+TEST_CASE_METHOD(PrepareTest, "a changed byte of any file is found by verifying") {
+  prepared().verify();
+  int num_files = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(corpus)) {
+    if (!entry.is_regular_file() || entry.path().extension() == ".json") continue;
+    const std::string bytes = read_file(entry.path());
+    std::string changed = bytes;
+    changed[changed.size() / 2] ^= 1;
+    write_atomic(entry.path(), changed);
+    INFO(entry.path());
+    CHECK_THAT(message_of([&] { open_corpus(corpus).verify(); }), EndsWith("prepare it again"));
+    write_atomic(entry.path(), bytes);
+    ++num_files;
+  }
+  CHECK(num_files == 7);  // four of tokens, two of text, the vocabulary
+}
+
 TEST_CASE_METHOD(PrepareTest, "every direction is named once, and one at least") {
   const auto wrong = [&](const std::vector<std::string>& pairs) {
     settings["pairs"] = pairs;

@@ -1,12 +1,15 @@
 // Opens the folder of a prepared corpus.
 #include "engine/data/prepared_corpus.h"
 
+#include "engine/base/hash.h"
 #include "engine/base/text.h"
 
 #include <algorithm>
 
 namespace xp {
 namespace {
+
+constexpr const char* kChecksums = "sha256.json";
 
 Value parsed(const fs::path& path) {
   Value value;
@@ -70,6 +73,32 @@ std::vector<std::string> PreparedCorpus::text(const std::string& subset, const D
                   subset, folder_.string());
   }
   return lines;
+}
+
+void PreparedCorpus::verify() const {
+  for (const auto& subset : subsets_) {
+    for (const auto& direction : directions_) {
+      if (!has(subset, direction)) continue;
+      for (const Side side : {Side::kSource, Side::kTarget})
+        tokens(subset, direction, side).verify();
+    }
+  }
+  const Value sums = parsed(folder_ / kChecksums);
+  for (const auto& [name, noted] : sums.items()) {
+    if (sha256_file((folder_ / name).string()) == noted) continue;
+    machine_error(
+        "'{}' is damaged: it does not match its checksum; delete '{}' and prepare it again",
+        (folder_ / name).string(), folder_.string());
+  }
+}
+
+void note_checksums(const fs::path& folder) {
+  Value sums = Value::object();
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && entry.path().extension() != ".tokens")
+      sums[entry.path().lexically_relative(folder).string()] = sha256_file(entry.path().string());
+  }
+  write_atomic(folder / kChecksums, sums.dump(1) + "\n");
 }
 
 PreparedCorpus open_corpus(const fs::path& folder) {

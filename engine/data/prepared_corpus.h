@@ -6,6 +6,7 @@
 //   SUBSET.DIRECTION.SIDE.txt       raw text of every subset but train, for scoring
 //   vocabulary/                     the tokenizer's files (or vocabulary/source, .../target)
 //   stats.json                      pairs read, kept and dropped with reasons; tokens
+//   sha256.json                     the SHA-256 of every file but token files, which have their own
 #pragma once
 
 #include "engine/data/language_tokens.h"
@@ -53,6 +54,9 @@ class PreparedCorpus {
     return text(subset, direction, Side::kTarget);
   }
 
+  /// Compares every file with its checksum. Raises kMachine naming the one that is damaged.
+  void verify() const;
+
   /// The content of stats.json: "SUBSET" -> "DIRECTION" -> {"read", "kept", "source_tokens",
   /// "target_tokens", "source_unknown", "target_unknown", "source_lengths", "target_lengths",
   /// "dropped": {reason: count}}. Lengths are the numbers of sentences with 0 to 9, 10 to 19, ...
@@ -71,6 +75,9 @@ class PreparedCorpus {
   Value stats_;
   LanguageTags tags_;
 };
+
+/// Writes sha256.json: the last file of a corpus.
+void note_checksums(const fs::path& folder);
 
 /// Opens what `prepare_corpus` made. Raises kMachine where it is missing or damaged.
 PreparedCorpus open_corpus(const fs::path& folder);
