@@ -12,7 +12,7 @@ LEFT_OUT := fuzz|soak|gpu
 
 PREFIX ?= /usr/local
 
-.PHONY: help setup build install quickstart test test-asan fuzz soak headers clean
+.PHONY: help setup build install quickstart test test-asan test-fuzz build-fuzz fuzz soak headers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,10 +31,11 @@ install: build ## install the programs and what plug-ins are built with, below P
 	@cmake --install build --prefix $(PREFIX) >/dev/null
 	@echo "installed below $(PREFIX); xp-engine uses LibTorch where it lies now (docs/plugins.md)"
 
-test: build ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free
+test: build ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free; fuzz a little
 	@status=0; \
 	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2 || status=1; \
 	$(MAKE) test-asan || status=1; \
+	$(MAKE) test-fuzz || status=1; \
 	exit $$status
 
 test-asan: setup
@@ -42,10 +43,16 @@ test-asan: setup
 	@ninja -C build-asan -j $(JOBS)
 	ctest --preset asan -j 2
 
-fuzz: setup ## run the tests labelled fuzz under the sanitizers
-	@cmake --preset asan --log-level=WARNING -Wno-dev >/dev/null
-	@ninja -C build-asan -j $(JOBS)
-	ctest --test-dir build-asan -L fuzz --output-on-failure
+build-fuzz: setup
+	@scripts/setup.sh fuzz
+	@cmake --preset fuzz --log-level=WARNING -Wno-dev >/dev/null
+	@cmake --build --preset fuzz -j $(JOBS)
+
+test-fuzz: build-fuzz
+	ctest --preset fuzz -j 2
+
+fuzz: build-fuzz ## ten minutes of texts made by libFuzzer for each reader of foreign files
+	ctest --test-dir build-fuzz -L fuzz --output-on-failure -j 2
 
 soak: build ## run the tests labelled soak: long, on a quiet machine
 	ctest --test-dir build -L soak --output-on-failure
@@ -54,4 +61,4 @@ headers: build ## compile every header alone
 	@ninja -C build -j $(JOBS) all_verify_interface_header_sets
 
 clean: ## remove the build folders; .deps and workspaces stay
-	rm -rf build build-asan build-dev
+	rm -rf build build-asan build-dev build-fuzz

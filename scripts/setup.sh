@@ -2,6 +2,7 @@
 # Puts in place everything the build needs: system packages, Catch2 3 and LibTorch. Safe to repeat.
 #
 # usage: scripts/setup.sh [cpu|cuda]    default: cuda where an NVIDIA driver answers, else cpu
+#        scripts/setup.sh fuzz          what fuzzing needs besides: Clang with libFuzzer
 #
 # Installs as root or through sudo. Where neither works it prints what is missing and stops.
 # Tried on Debian 12; written for Debian 13 and Ubuntu 24.04 as well.
@@ -16,6 +17,10 @@ packages=(
 )
 
 main() {
+  if [ "${1:-}" = fuzz ]; then
+    has_libfuzzer || install_libfuzzer
+    return
+  fi
   local kind=${1:-$(accelerator)}
   local missing
   mapfile -t missing < <(missing_packages)
@@ -45,6 +50,18 @@ has_catch2() {
     /usr/lib/*/cmake/Catch2/Catch2ConfigVersion.cmake \
     /usr/share/cmake/Catch2/Catch2ConfigVersion.cmake \
     /usr/local/lib/cmake/Catch2/Catch2ConfigVersion.cmake
+}
+
+has_libfuzzer() {
+  local resources
+  resources=$(clang++ -print-resource-dir 2>/dev/null) || return
+  compgen -G "$resources/lib/*/libclang_rt.fuzzer_no_main*" >/dev/null
+}
+
+# libFuzzer's package has the version of Clang in its name.
+install_libfuzzer() {
+  command -v clang++ >/dev/null || install_packages clang
+  has_libfuzzer || install_packages "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
 }
 
 install_packages() {
