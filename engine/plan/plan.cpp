@@ -70,13 +70,14 @@ class Planner {
     }
     for (size_t i = 0; i < plan_.axes.size(); ++i) {
       const Value* value = point.settings().find(plan_.axes[i]);
-      if (value == nullptr) continue;
+      if (value == nullptr || point.settings().is_unused(plan_.axes[i])) continue;
       point.axes[plan_.axes[i]] = *value;
       if (!point.name.empty()) point.name += ' ';
       point.name += short_names_[i] + '=';
       point.name += value->is_string() ? value->get<std::string>() : show(*value);
     }
     if (point.name.empty()) point.name = plan_.name;
+    if (combination.rows.empty() && !spec_.sweep.points.empty()) point.further = combination.point;
     plan_.points.push_back(std::move(point));
   }
 

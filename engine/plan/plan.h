@@ -7,6 +7,7 @@
 #include "results/workspace.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +26,9 @@ using IdentifyCorpus = std::function<CorpusIdentity(const Value& corpus)>;
 struct Point {
   Settings resolved;
   std::shared_ptr<const Assessment> assessment;
-  Assignment axes;   ///< the axes' values, without keys that its components lack
-  std::string name;  ///< "exchange=gshard seed=2", or the experiment's name
+  Assignment axes;                ///< the axes' values, without keys that its components lack
+  std::string name;               ///< "exchange=gshard seed=2", or the experiment's name
+  std::optional<size_t> further;  ///< which of the sweep's `points` it is, if it is one
   std::string corpus_id = "?", training_id = "?", evaluation_id = "?";
   State training = State::kNew, evaluation = State::kNew;
   PointState state = PointState::kNew;
@@ -48,7 +50,8 @@ struct Plan {
 };
 
 /// All points, without ids. Settings that do not fit together are added to `problems`, once for
-/// each place with the number of points concerned.
+/// each place with the number of points concerned. Of a spec with mistakes the plan is of no use,
+/// but what is certain in spite of them is found.
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
 
 /// Fills in the ids; `identify` is called once for each distinct corpus.

@@ -51,6 +51,35 @@ TEST_CASE("points that become equal when keys are dropped are merged and counted
   CHECK(planned.plan.merged == 1);
 }
 
+TEST_CASE("a dense point is one, however often what experts have varies") {
+  Planned planned(
+      "[sweep]\nexchange = [\"dense\", \"gshard\"]\n\"model.moe.capacity_factor\" = [1.0, 2.0]\n"
+      "\"eval.capacity_fraction\" = [0.5, 1.0]\n");
+  CHECK(names(planned) ==
+        std::vector<std::string>{"exchange=dense",
+                                 "exchange=gshard capacity_factor=1.0 capacity_fraction=0.5",
+                                 "exchange=gshard capacity_factor=1.0 capacity_fraction=1.0",
+                                 "exchange=gshard capacity_factor=2.0 capacity_fraction=0.5",
+                                 "exchange=gshard capacity_factor=2.0 capacity_fraction=1.0"});
+  CHECK(planned.plan.merged == 3);
+}
+
+TEST_CASE("a point has the same ids alone as beside others") {
+  const char* const kAxes[] = {"every = [0, 2]", "every = [2, 0]",
+                               "exchange = [\"dense\", \"gshard\"]"};
+  std::map<std::string, std::string> evaluations;
+  for (const char* axis : kAxes) {
+    Planned planned(std::string("[sweep]\n") + axis + "\n");
+    for (const auto& point : planned.identified().plan.points) {
+      const auto [at, is_new] = evaluations.try_emplace(point.training_id, point.evaluation_id);
+      CHECK(at->second == point.evaluation_id);
+    }
+  }
+  CHECK(evaluations.size() == 2);
+  CHECK(Planned("").identified().plan.points[0].evaluation_id ==
+        evaluations.at(Planned("").identified().plan.points[0].training_id));
+}
+
 TEST_CASE("where keeps and exclude removes points") {
   const Planned planned(std::string(kShares) +
                         "where = \"alpha + beta <= 0.75\"\nexclude = \"exchange == 'gshard'\"\n");

@@ -36,7 +36,8 @@ SharedSection::SharedSection(Section section)
     : table(std::move(section.table)),
       corpus(inside_braces(section.corpus)),
       training(inside_braces(section.training)),
-      evaluation(inside_braces(section.evaluation)) {}
+      evaluation(inside_braces(section.evaluation)),
+      unused(std::move(section.unused)) {}
 
 Settings::Settings(const std::map<std::string, Section>& sections) {
   for (const auto& [name, section] : sections)
@@ -53,6 +54,12 @@ const Value* Settings::find(std::string_view path) const {
   const std::string_view section = section_of(path);
   if (index_of(section) == kPointSections.size() || section.size() == path.size()) return nullptr;
   return find_path(at(section), path.substr(section.size() + 1));
+}
+
+bool Settings::is_unused(const std::string& path) const {
+  const size_t index = index_of(section_of(path));
+  return index < sections_.size() && sections_[index] != nullptr &&
+         sections_[index]->unused.contains(path);
 }
 
 Value Settings::whole() const {
@@ -98,12 +105,14 @@ SectionPool::Pooled SectionPool::resolved(size_t index, const Assignment& values
   const auto given = written.find(name);
   Section section =
       resolve_section(catalog_, name, given == written.end() ? Value() : *given, model);
-  const std::string content = section.table.dump();
+  // The table alone is not enough: what of [eval] decides ids depends on [model], too.
+  const std::string content =
+      section.table.dump() + section.training.dump() + section.evaluation.dump();
   const auto known = by_content_[index].find(content);
   if (known != by_content_[index].end()) return known->second;
   Pooled out;
   if (index == kModel) {
-    const std::string view = seen_by_eval(section.table).dump();
+    const std::string view = seen_by_eval(catalog_, section.table).dump();
     out.eval_view = eval_views_.emplace(view, eval_views_.size()).first->second;
   }
   out.section = std::make_shared<const SharedSection>(std::move(section));

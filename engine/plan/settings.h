@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,7 @@ struct SharedSection {
   Value table;
   /// Pieces of the canonical texts that ids are hashes of: `"path":value` joined by commas.
   std::string corpus, training, evaluation;
+  std::set<std::string> unused;  ///< as in Section
 };
 
 /// The sections of one point.
@@ -34,6 +36,8 @@ class Settings {
   const Value& at(std::string_view section) const;
   /// The value at a full path, or nullptr.
   const Value* find(std::string_view path) const;
+  /// Whether the setting at a full path changes nothing at this point, whatever its value.
+  bool is_unused(const std::string& path) const;
   /// All tables in one value.
   Value whole() const;
 

@@ -139,16 +139,36 @@ void fill_shares(Section& out, const Value& model) {
   }
 }
 
-// Without MoE layers nothing about them can matter.
-bool is_dense(const Value& model) {
-  return child(model, "moe.every") == 0;
+bool has_moe_layers(const Value& model) {
+  return child(model, "moe.every") != 0;
 }
 
+// Whether there are no experts: no MoE layer, or an exchange that says it has none.
+bool is_dense(const Catalog& catalog, const Value& model) {
+  if (!has_moe_layers(model)) return true;
+  const Value& use = child(model, "moe.exchange.use");
+  const Declaration* exchange = use.is_string() ? catalog.find("exchange", use) : nullptr;
+  if (exchange == nullptr) return false;
+  return std::any_of(exchange->figures.begin(), exchange->figures.end(), [](const Figure& figure) {
+    return figure.name == "has_experts" && figure.formula == "0";
+  });
+}
+
+// Without experts nothing about them can matter. What makes a model dense is no difference either:
+// all dense models are one. The predecessor's decisions are also about layers without experts.
 void drop_unused_moe(Section& model) {
+  const char* reason = has_moe_layers(model.table) ? "model.moe.exchange.use" : "model.moe.every";
   for (auto at = model.training.begin(); at != model.training.end();) {
-    const bool unused = at.key().starts_with("model.moe.") && at.key() != "model.moe.every";
-    at = unused ? model.training.erase(at) : std::next(at);
+    const std::string& path = at.key();
+    const bool decides = !path.starts_with("model.moe.") || path == "model.moe.compatibility";
+    if (!decides && path != reason) model.unused.insert(path);
+    at = decides ? std::next(at) : model.training.erase(at);
   }
+}
+
+void drop(Section& eval, const std::string& path) {
+  eval.evaluation.erase(path);
+  eval.unused.insert(path);
 }
 
 }  // namespace
@@ -160,19 +180,19 @@ Section resolve_section(const Catalog& catalog, const std::string& name, const V
   check(rule != std::end(kSections), "a section of a point is known");
   Section out;
   Resolver(catalog, out).section(*rule, written);
-  if (name == "model" && is_dense(out.table)) drop_unused_moe(out);
+  if (name == "model" && is_dense(catalog, out.table)) drop_unused_moe(out);
   if (name != "eval") return out;
   fill_shares(out, model);
-  if (is_dense(model)) {
+  if (is_dense(catalog, model)) {
     for (const char* path : {"eval.alpha", "eval.beta", "eval.capacity_fraction"})
-      out.evaluation.erase(path);
+      drop(out, path);
   }
   return out;
 }
 
-Value seen_by_eval(const Value& model) {
+Value seen_by_eval(const Catalog& catalog, const Value& model) {
   const Value& exchange = child(model, "moe.exchange");
-  return {is_dense(model), child(exchange, "use"), child(exchange, "alpha"),
+  return {is_dense(catalog, model), child(exchange, "use"), child(exchange, "alpha"),
           child(exchange, "beta")};
 }
 

@@ -4,6 +4,8 @@
 #include "engine/spec/catalog.h"
 
 #include <array>
+#include <set>
+#include <string>
 
 namespace xp {
 
@@ -18,6 +20,7 @@ struct Section {
   Value corpus = Value::object();      ///< path -> value, flat: what the corpus id depends on
   Value training = Value::object();    ///< ... the training id beside the corpus id
   Value evaluation = Value::object();  ///< ... the evaluation id beside the training id
+  std::set<std::string> unused;        ///< paths that change nothing: experts of a dense model
 };
 
 /// `written` is the section's table of one point; `model` the resolved table of [model], which the
@@ -27,6 +30,6 @@ Section resolve_section(const Catalog& catalog, const std::string& name, const V
                         const Value& model);
 
 /// What of a resolved [model] the section [eval] depends on.
-Value seen_by_eval(const Value& model);
+Value seen_by_eval(const Catalog& catalog, const Value& model);
 
 }  // namespace xp

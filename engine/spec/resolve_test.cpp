@@ -93,9 +93,26 @@ TEST_CASE("evaluation shares follow the exchange") {
   CHECK_FALSE(resolved("").settings["eval"].contains("alpha"));
 }
 
-TEST_CASE("without MoE layers their settings change nothing") {
-  check_same(resolved("[model.moe]\nevery = 0\nexperts = 4\n"),
-             resolved("[model.moe]\nevery = 0\n"));
+TEST_CASE("without experts their settings change nothing, whatever makes the model dense") {
+  const Resolved dense = resolved("[model.moe]\nevery = 0\n");
+  check_same(resolved("[model.moe]\nevery = 0\nexperts = 4\nexchange.use = \"scomoe-seq\"\n"),
+             dense);
+  check_same(resolved("[model.moe]\nexperts = 4\nexchange.use = \"dense\"\n"
+                      "[eval]\ncapacity_fraction = 1\n"),
+             dense);
+  CHECK(resolved("").training != dense.training);
+}
+
+TEST_CASE("the predecessor's decisions are told apart in dense models, too") {
+  Declaration model = fixture_model();
+  model.settings.push_back(
+      fixture_setting("moe.compatibility", Type::kText, "none", one_of({"none", "seed"})));
+  const Catalog catalog({model});
+  const auto training = [&](const char* whose) {
+    const Value moe = {{"every", 0}, {"compatibility", whose}};
+    return resolve_section(catalog, "model", {{"moe", moe}}, Value()).training;
+  };
+  CHECK(training("seed") != training("none"));
 }
 
 TEST_CASE("ids know components of a plug-in by name and version") {
