@@ -70,7 +70,7 @@ std::optional<Experiment> load_experiment(const Options& options) {
   if (problems.empty()) take_plugins(out, source, options, problems);
   if (problems.empty())
     out.spec = load_spec(options.spec, std::move(source), options.sets, *out.catalog, problems);
-  if (problems.empty()) out.plan = make_plan(out.spec, *out.catalog, problems);
+  if (out.spec.is_plannable) out.plan = make_plan(out.spec, *out.catalog, problems);
   out.plan.plugins = plugin_table(out.plugins);
   const bool lists_none = options.json && options.command == "check";
   if (!problems.empty() || lists_none) print_problems(problems, options);

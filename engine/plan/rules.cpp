@@ -19,6 +19,10 @@ Place Findings::place_of(const std::vector<std::string>& paths) const {
 
 void Findings::take(const Assessment& assessment, const std::string& name, size_t number) {
   for (const auto& breach : assessment.breaches) {
+    const bool is_certain =
+        std::none_of(breach.paths.begin(), breach.paths.end(),
+                     [this](const std::string& path) { return spec_.is_doubtful(path); });
+    if (!is_certain) continue;
     const Place place = place_of(breach.paths);
     const auto same = [&](const Finding& f) {
       return f.code == breach.code && f.place.file == place.file && f.place.line == place.line &&

@@ -115,7 +115,10 @@ class ExpressionParser {
       if (!take("in")) fail("expected 'in' after 'not'");
       return single("not", offset, joined("in", offset, std::move(left), sum()));
     }
-    if (take("=")) fail("'=' does not compare; use '=='");
+    if (take("=")) {
+      at_ = offset;
+      fail("'=' does not compare; use '=='");
+    }
     return left;
   }
 

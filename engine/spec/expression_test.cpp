@@ -75,7 +75,7 @@ TEST_CASE("mistakes are named with their byte") {
   CHECK(mistake_in("1 +") == "3: expected a value, but the expression ends here");
   CHECK(mistake_in("(1") == "2: expected ')'");
   CHECK(mistake_in("[1") == "2: expected ',' or ']'");
-  CHECK(mistake_in("alpha = 1") == "7: '=' does not compare; use '=='");
+  CHECK(mistake_in("alpha = 1") == "6: '=' does not compare; use '=='");
   CHECK(mistake_in("1 2") == "2: did not expect '2' here");
   CHECK(mistake_in("'a") == "0: this text has no end");
   CHECK(mistake_in("1 not 2") == "6: expected 'in' after 'not'");

@@ -49,6 +49,7 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
                   fmt::format("'{}' may be {}; write more of the path", key, quoted_list(found)));
     return "";
   }
+  if (schema_.is_incomplete()) return "";
   // A tail is near to a tail: compare as many parts as the person wrote.
   std::vector<std::string> names;
   const size_t length = path_parts(key).size();

@@ -1,7 +1,7 @@
 // A key as a person writes it, to the full path of a setting; and conditions over such keys.
 #pragma once
 
-#include "engine/spec/source.h"
+#include "engine/spec/schema.h"
 #include "engine/spec/sweep.h"
 
 #include <optional>
@@ -13,11 +13,11 @@ namespace xp {
 /// Looks key tails up: among the axes of the sweep first, then in the schema.
 class Keys {
  public:
-  Keys(const Schema& schema, const Source& source, Problems& problems,
-       std::vector<std::string> axes = {})
-      : schema_(schema), source_(source), problems_(problems), axes_(std::move(axes)) {}
+  Keys(const Schema& schema, Problems& problems, std::vector<std::string> axes = {})
+      : schema_(schema), problems_(problems), axes_(std::move(axes)) {}
 
-  /// The full path; where it is unknown or ambiguous a problem is added and "" comes back.
+  /// The full path; where it is unknown or ambiguous a problem is added and "" comes back. Nothing
+  /// is added where it may be a key of an unknown component, which is a problem already.
   std::string resolve(const std::string& key, const Place& place) const;
 
   /// The same without a word.
@@ -26,7 +26,6 @@ class Keys {
  private:
   Matches match(const std::string& key) const;
   const Schema& schema_;
-  const Source& source_;
   Problems& problems_;
   std::vector<std::string> axes_;
 };

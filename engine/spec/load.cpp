@@ -18,6 +18,16 @@ const std::vector<std::string>& plain_keys() {
   return keys;
 }
 
+void erase_path(Value& root, const std::string& path) {
+  const size_t dot = path.rfind('.');
+  if (dot == std::string::npos) {
+    root.erase(path);
+  } else if (find_path(root, path) != nullptr) {
+    const std::string table = path.substr(0, dot);
+    root.at(Value::json_pointer("/" + join(path_parts(table), "/"))).erase(path.substr(dot + 1));
+  }
+}
+
 std::vector<std::string> section_names() {
   std::vector<std::string> names = {"plugins", "sweep"};
   for (const auto& section : kSections)
@@ -39,7 +49,7 @@ class Loader {
 
   void load(const std::vector<std::string>& sets) {
     const Schema everything = Schema::of_everything(catalog_);
-    Keys keys(everything, spec_.source, problems_);
+    Keys keys(everything, problems_);
     for (const auto& set : sets)
       apply(set, keys);
     check_top();
@@ -47,13 +57,22 @@ class Loader {
     sweep.read();
     const Uses uses = sweep.uses();
     spec_.schema = std::make_shared<const Schema>(catalog_, uses);
-    check_settings({catalog_, everything, *spec_.schema, spec_.source, sweep.swept()}, problems_);
+    spec_.doubtful.merge(check_settings(
+        {catalog_, everything, *spec_.schema, spec_.source, sweep.swept()}, problems_));
     spec_.sweep = sweep.take(*spec_.schema);
+    spec_.doubtful.insert(sweep.doubtful().begin(), sweep.doubtful().end());
     for (const auto& section : kSections) {
       const Value* table = find_path(spec_.source.value, section.name);
       if (table != nullptr && table->is_object()) spec_.settings[section.name] = *table;
     }
+    for (const auto& path : spec_.doubtful)
+      erase_path(spec_.settings, path);
     take_report();
+    // With another component than is meant, other rules hold.
+    const bool knows_components =
+        std::none_of(spec_.doubtful.begin(), spec_.doubtful.end(),
+                     [](const std::string& path) { return path.ends_with(".use"); });
+    spec_.is_plannable = knows_components && sweep.has_points();
   }
 
  private:
@@ -73,7 +92,10 @@ class Loader {
       return;
     }
     const std::string path = keys.resolve(key, place);
-    if (path.empty()) return;
+    if (path.empty()) {
+      spec_.doubtful.insert(keys.resolve_quietly(problems_.all().back().suggestion));
+      return;
+    }
     spec_.source.assign(path, value, place);
     spec_.source.fixed.insert(path);
   }
@@ -109,11 +131,13 @@ class Loader {
     if (has(plain_keys())) return;
     if (has(sections)) {
       if (value.is_object()) return;
+      spec_.doubtful.insert(key);
       problems_.add(place, code::kWrongType,
                     fmt::format("'{}' must be a table, not {}", key, show(value)));
     } else if (value.is_object()) {
-      problems_.add(place, code::kUnknownSection, fmt::format("unknown section [{}]", key),
-                    nearest(key, sections));
+      const std::string near = nearest(key, sections);
+      if (!near.empty()) spec_.doubtful.insert(near);
+      problems_.add(place, code::kUnknownSection, fmt::format("unknown section [{}]", key), near);
     } else {
       problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}'", key),
                     nearest(key, plain_keys()));
@@ -175,8 +199,7 @@ class Loader {
     }
     const auto written = spec_.settings.find("report");
     if (written != spec_.settings.end()) report.update(*written);
-    if (!problems_.empty()) return;
-    Keys keys(*spec_.schema, spec_.source, problems_, spec_.sweep.keys());
+    Keys keys(*spec_.schema, problems_, spec_.sweep.keys());
     for (size_t i = 0; i < report["rows"].size(); ++i)
       take_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
     if (report["pivot"] != "") take_report_key(report["pivot"], "report.pivot", keys);
@@ -200,6 +223,12 @@ class Loader {
 };
 
 }  // namespace
+
+bool Spec::is_doubtful(const std::string& path) const {
+  return std::any_of(doubtful.begin(), doubtful.end(), [&path](const std::string& at) {
+    return path == at || path.starts_with(at + ".");
+  });
+}
 
 Spec load_spec(const std::string& file, Source source, const std::vector<std::string>& sets,
                const Catalog& catalog, Problems& problems) {

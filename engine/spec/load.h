@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,13 @@ struct Spec {
   std::optional<Condition> report_where, report_baseline;
   Source source;                         ///< for the places of keys
   std::shared_ptr<const Schema> schema;  ///< the keys that this experiment may use
+  /// Whether it can be planned, were it only to find what else is wrong: there is no mistake but in
+  /// single settings and axes, which are left out.
+  bool is_plannable = false;
+  std::set<std::string> doubtful;  ///< settings, or tables of them, that mistakes are about
+
+  /// Whether nothing certain is known of the setting at a path.
+  bool is_doubtful(const std::string& path) const;
 
   /// Where relative paths of the file start.
   std::filesystem::path folder() const { return std::filesystem::path(file).parent_path(); }
@@ -34,8 +42,8 @@ Spec load_spec(const std::string& file, Source source, const std::vector<std::st
                const Catalog& catalog, Problems& problems);
 
 /// Reads `file`, and whatever it extends, and applies `sets` ("path=value", value in TOML or a bare
-/// text). All findings are added to `problems`; the Spec is of use only where there are none.
-/// `catalog` must outlive the Spec.
+/// text). All findings are added to `problems`; the Spec is of use only where there are none (but
+/// see is_plannable). `catalog` must outlive the Spec.
 Spec load_spec(const std::string& file, const std::vector<std::string>& sets,
                const Catalog& catalog, Problems& problems);
 

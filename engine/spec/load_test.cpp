@@ -86,7 +86,8 @@ TEST_CASE("an unknown key has a place and a name that was probably meant") {
         "  ^^^^^\n"
         "  did you mean 'width'?");
   CHECK(problems("[model.moe]\nbeta = 3\n") ==
-        "x.toml:5:1: unknown key 'beta' in [model.moe] (code E010)\n"
+        "x.toml:5:1: unknown key 'beta' in [model.moe]; it is one of [eval] and "
+        "[model.moe.exchange] (code E010)\n"
         "  beta = 3\n"
         "  ^^^^");
   CHECK(problems("[modle]\n") ==
@@ -248,6 +249,49 @@ TEST_CASE("the option --set takes tails, texts without quotes and fixes an axis"
         "--set seed: --set takes path=value, such as train.seed=2 (code E020)\n"
         "--set seed=x: 'seed' in [train] must be an integer, not \"x\" (code E011)\n"
         "3 errors; nothing was run or written");
+}
+
+TEST_CASE("the option --set takes its key out of an axis of several and out of points") {
+  Files files;
+  files.write("x.toml",
+              std::string(kHead) +
+                  "[sweep]\n\"lr, warmup_updates\" = { zip = [[1e-3, 1], [1e-4, 1], [1e-4, 2]] }\n"
+                  "points = [{ lr = 0.5, seed = 3 }]\n");
+  const Spec spec = files.spec({"lr=1e-2"});
+  REQUIRE(spec.sweep.axes.size() == 1);
+  CHECK(spec.sweep.axes[0].keys == std::vector<std::string>{"train.schedule.warmup_updates"});
+  CHECK(Value(spec.sweep.axes[0].values) == Value::parse("[[1], [2]]"));
+  CHECK(spec.sweep.points == std::vector<Assignment>{{{"train.seed", 3}}});
+  CHECK(files.problems({"lr=1e-2", "warmup_updates=-1"}) ==
+        "--set warmup_updates=-1: 'warmup_updates' in [train.schedule] is -1; must be at least 1 "
+        "(code E012)\n"
+        "1 error; nothing was run or written");
+}
+
+TEST_CASE("forms with whole ends make whole numbers for settings that are") {
+  Files files;
+  files.write("x.toml",
+              std::string(kHead) +
+                  "[sweep]\nwarmup_updates = { log = [1, 8, 4] }\n"
+                  "seed = { random = [1, 3], samples = 20 }\nlr = { log = [1, 10, 3] }\n");
+  const auto& axes = files.spec().sweep.axes;
+  CHECK(Value(axes[0].values) == Value::parse("[[1], [2], [4], [8]]"));
+  CHECK(axes[1].values.size() == 3);  // each once
+  CHECK(axes[2].values[1][0] == 3.16227766017);
+  CHECK(files.write("x.toml", std::string(kHead) + "[sweep]\nseed = { log = [0.5, 2, 2] }\n")
+            .problems()
+            .starts_with("x.toml:5:8: 'seed' in [train] must be an integer, not 0.5 (code E011)"));
+}
+
+TEST_CASE("a file replaces axes that it extends one by one, however they are written") {
+  Files files;
+  files.write("base.toml", "[sweep]\ntrain.seed = { repeat = 2 }\ntrain.optimizer.lr = [1e-3]\n");
+  files.write("x.toml",
+              std::string("extends = \"base.toml\"\n") + kHead + "[sweep]\ntrain.seed = [7]\n");
+  const auto& axes = files.spec().sweep.axes;
+  REQUIRE(axes.size() == 2);
+  CHECK(axes[0].keys == std::vector<std::string>{"train.optimizer.lr"});
+  CHECK(Value(axes[1].values) == Value::parse("[[7]]"));
 }
 
 TEST_CASE("axes keep the order of the file") {

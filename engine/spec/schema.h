@@ -39,6 +39,9 @@ class Schema {
   /// Whether the keys below the table `path` are unknown, because it picks an unknown component.
   bool is_open(const std::string& path) const { return open_.contains(path); }
 
+  /// Whether there is any such table.
+  bool is_incomplete() const { return !open_.empty(); }
+
   /// The kind of component that the table `path` picks, or "".
   std::string kind_of(const std::string& path) const;
 

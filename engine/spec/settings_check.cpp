@@ -29,11 +29,15 @@ class Walk {
  public:
   Walk(const SettingsCheck& in, Problems& problems) : in_(in), problems_(problems) {}
 
+  std::set<std::string> doubtful;
+
   void table(const Value& value, const std::string& path) {
     for (const auto& [key, child] : value.items()) {
       const std::string at = path + "." + place_key({key});
       if (in_.picked.find(at) != nullptr) {
-        check_value(in_.catalog, in_.picked, at, child, in_.source.value_place(at), problems_);
+        const bool fits =
+            check_value(in_.catalog, in_.picked, at, child, in_.source.value_place(at), problems_);
+        if (!fits) doubtful.insert(at);
         check_items(at, child);
       } else if (in_.picked.is_table(at)) {
         nested(child, at);
@@ -56,6 +60,7 @@ class Walk {
  private:
   void nested(const Value& value, const std::string& at) {
     if (value.is_object()) return table(value, at);
+    doubtful.insert(at);
     const std::string kind = in_.picked.kind_of(at);
     problems_.add(in_.source.value_place(at), code::kWrongType,
                   fmt::format("'{}' in [{}] must be a table{}, not {}", last_part(at), table_of(at),
@@ -84,8 +89,25 @@ class Walk {
                       in_.picked.kind_of(owner), join(in_.picked.picked_names(owner), ", ")));
       return;
     }
-    problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}' in [{}]", key, path),
-                  nearest(key, in_.picked.names_below(path)));
+    const std::string near = nearest(key, in_.picked.names_below(path));
+    if (!near.empty()) doubtful.insert(path + "." + near);
+    problems_.add(
+        place, code::kUnknownKey,
+        fmt::format("unknown key '{}' in [{}]{}", key, path, near.empty() ? owners(key) : ""),
+        near);
+  }
+
+  // "; it is one of [train]": where the key would be right.
+  std::string owners(const std::string& key) {
+    constexpr size_t kMost = 2;
+    std::vector<std::string> tables;
+    for (const auto& path : in_.everything.paths()) {
+      if (last_part(path) != key || key == "use") continue;
+      tables.push_back("[" + table_of(path) + "]");
+      doubtful.insert(path);
+    }
+    const bool helps = !tables.empty() && tables.size() <= kMost;
+    return helps ? "; it is one of " + join(tables, " and ") : "";
   }
 
   std::string component_table(std::string path) const {
@@ -100,15 +122,15 @@ class Walk {
 
 }  // namespace
 
-void check_value(const Catalog& catalog, const Schema& schema, const std::string& path,
+bool check_value(const Catalog& catalog, const Schema& schema, const std::string& path,
                  const Value& value, const Place& place, Problems& problems) {
   const auto* settings = schema.find(path);
   check(settings != nullptr, "a checked path is known");
   const std::string kind = settings->front()->component;
   if (!kind.empty() && value.is_string()) {
-    if (catalog.find(kind, value) == nullptr)
-      unknown_component(catalog, kind, value, place, problems);
-    return;
+    const bool is_known = catalog.find(kind, value) != nullptr;
+    if (!is_known) unknown_component(catalog, kind, value, place, problems);
+    return is_known;
   }
   for (const Setting* setting : *settings) {
     const std::string wrong = objection(*setting, value);
@@ -119,17 +141,19 @@ void check_value(const Catalog& catalog, const Schema& schema, const std::string
                           : "";
     problems.add(place, found,
                  fmt::format("'{}' in [{}] {}", last_part(path), table_of(path), wrong), near);
-    return;
+    return false;
   }
+  return true;
 }
 
-void check_settings(const SettingsCheck& in, Problems& problems) {
+std::set<std::string> check_settings(const SettingsCheck& in, Problems& problems) {
   Walk walk(in, problems);
   for (const auto& section : kSections) {
     const Value* table = find_path(in.source.value, section.name);
     if (table != nullptr && table->is_object()) walk.table(*table, section.name);
     walk.missing(section);
   }
+  return std::move(walk.doubtful);
 }
 
 }  // namespace xp

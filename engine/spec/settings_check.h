@@ -16,11 +16,12 @@ struct SettingsCheck {
   const std::set<std::string>& swept;  ///< full paths of the axes
 };
 
-/// Unknown and undeclared keys, wrong types and limits, unknown and missing components.
-void check_settings(const SettingsCheck& in, Problems& problems);
+/// Unknown and undeclared keys, wrong types and limits, unknown and missing components. The paths
+/// of the settings, or of whole tables, that are wrong or that an unknown key may have meant.
+std::set<std::string> check_settings(const SettingsCheck& in, Problems& problems);
 
-/// Adds a problem where `value` cannot be the setting at `path`, known to `schema`.
-void check_value(const Catalog& catalog, const Schema& schema, const std::string& path,
+/// Adds a problem where `value` cannot be the setting at `path`, known to `schema`; whether it can.
+bool check_value(const Catalog& catalog, const Schema& schema, const std::string& path,
                  const Value& value, const Place& place, Problems& problems);
 
 }  // namespace xp

@@ -4,6 +4,7 @@
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/spec/codes.h"
+#include "engine/spec/sweep.h"
 
 #include <algorithm>
 #include <tuple>
@@ -96,13 +97,18 @@ class Reader {
       if (key == "use" && into.contains(key) && into[key].is_string() && into[key] != value)
         out_.replaced[path].insert(into[key].get<std::string>());
       // An axis is replaced as a whole: { repeat = 3 } is not merged into { range = [...] }.
-      const bool whole = path.starts_with("sweep");
+      const bool whole =
+          path.starts_with("sweep") && (is_axis_form(value) || is_form_in(into, key));
       if (value.is_object() && into.contains(key) && into[key].is_object() && !whole) {
         merge_value(into[key], value, at);
       } else {
         into[key] = value;
       }
     }
+  }
+
+  static bool is_form_in(const Value& table, const std::string& key) {
+    return table.contains(key) && is_axis_form(table[key]);
   }
 
   Source& out_;

@@ -101,10 +101,17 @@ Rows random_rows(const Value& form, size_t) {
   if (samples < 1) user_error("'random' needs 'samples', an integer of at least 1");
   expect_size(static_cast<double>(samples));
   const double from = v[0], to = v[1];
+  const Value scale = form.value("scale", Value("linear"));
+  if (scale != "linear" && scale != "log")
+    user_error("'scale' is {}; must be one of linear, log", show(scale));
+  if (scale == "log" && (!(from > 0) || !(to > 0)))
+    user_error("the ends of 'random' must be above 0 on a log scale");
   std::vector<Value> out;
   for (int64_t i = 0; i < samples; ++i) {
     const auto draw = seed_for(static_cast<uint64_t>(seed), "sweep.random", i) >> 10;
-    out.emplace_back(from + (to - from) * (static_cast<double>(draw) * 0x1p-53));
+    const double share = static_cast<double>(draw) * 0x1p-53;
+    out.emplace_back(scale == "log" ? from * std::pow(to / from, share)
+                                    : from + (to - from) * share);
   }
   return one_wide(std::move(out));
 }
@@ -165,12 +172,13 @@ struct Form {
 };
 
 const std::vector<Form>& forms() {
-  static const std::vector<Form> all = {{"range", range_rows, false, {}},
-                                        {"log", log_rows, false, {}},
-                                        {"random", random_rows, false, {"samples", "seed"}},
-                                        {"zip", zip_rows, true, {}},
-                                        {"simplex", simplex_rows, true, {}},
-                                        {"repeat", repeat_rows, false, {"base"}}};
+  static const std::vector<Form> all = {
+      {"range", range_rows, false, {}},
+      {"log", log_rows, false, {}},
+      {"random", random_rows, false, {"samples", "seed", "scale"}},
+      {"zip", zip_rows, true, {}},
+      {"simplex", simplex_rows, true, {}},
+      {"repeat", repeat_rows, false, {"base"}}};
   return all;
 }
 

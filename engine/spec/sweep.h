@@ -33,6 +33,7 @@ struct Condition {
 struct Sweep {
   std::vector<Axis> axes;  ///< in the order of the file: the first changes slowest
   std::vector<Assignment> points;
+  std::vector<std::map<std::string, Place>> point_places;  ///< where each point has its keys
   std::optional<Condition> where, exclude;
   bool seed_last = false;
 

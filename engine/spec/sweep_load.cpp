@@ -6,6 +6,7 @@
 #include "engine/spec/settings_check.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace xp {
 namespace {
@@ -16,6 +17,29 @@ constexpr size_t kMostPoints = 100'000;
 bool is_word(const std::vector<std::string>& parts) {
   return parts.size() == 2 &&
          std::find(std::begin(kWords), std::end(kWords), parts[1]) != std::end(kWords);
+}
+
+using Rows = std::vector<std::vector<Value>>;
+
+Rows without_repetitions(const Rows& rows) {
+  Rows out;
+  std::set<std::vector<Value>> seen;
+  for (const auto& row : rows) {
+    if (seen.insert(row).second) out.push_back(row);
+  }
+  return out;
+}
+
+// { log = [16, 256, 5] } and { random = [1000, 8000], ... } are about whole numbers where their
+// ends are and the setting is.
+bool has_whole_ends(const Value& written) {
+  for (const char* form : {"log", "random"}) {
+    if (!written.is_object() || !written.contains(form)) continue;
+    const Value& ends = written[form];
+    return ends.is_array() && ends.size() >= 2 && ends[0].is_number_integer() &&
+           ends[1].is_number_integer();
+  }
+  return false;
 }
 
 }  // namespace
@@ -46,7 +70,7 @@ void SweepLoader::find_axes(const Value& table, const std::vector<std::string>& 
 // `seed = { from = 1 }` is an axis of no known form, not a table of axes.
 bool SweepLoader::is_setting(const std::vector<std::string>& parts) const {
   const std::string name = join({parts.begin() + 1, parts.end()}, ".");
-  const std::string path = Keys(everything_, source_, problems_).resolve_quietly(name);
+  const std::string path = Keys(everything_, problems_).resolve_quietly(name);
   return !path.empty() && !path.ends_with(".use");
 }
 
@@ -57,8 +81,8 @@ void SweepLoader::add_axis(const Value& written, const std::vector<std::string>&
   const std::string name = join({parts.begin() + 1, parts.end()}, ".");
   for (const auto& key : split(name, ','))
     axis.keys.emplace_back(trim(key));
-  Keys quiet(everything_, source_, problems_);
-  const std::string path = quiet.resolve_quietly(axis.keys.front());
+  Keys quiet(everything_, problems_);
+  axis.may_round = has_whole_ends(written);
   try {
     axis.rows = axis_rows(written, axis.keys.size());
     if (axis.rows.empty()) {
@@ -69,13 +93,28 @@ void SweepLoader::add_axis(const Value& written, const std::vector<std::string>&
     problems_.add(source_.value_place(axis.at), code::kAxisForm,
                   fmt::format("the axis '{}': {}", name, error.what()));
   }
-  if (axis.keys.size() == 1 && source_.fixed.contains(path)) {
-    fixed_.push_back(std::move(axis));
-    return;
-  }
+  cut_fixed(axis, quiet);
+  if (axis.keys.empty()) return;
   for (const auto& key : axis.keys)
     swept_.insert(quiet.resolve_quietly(key));
   raw_.push_back(std::move(axis));
+}
+
+// Takes out the keys that --set has set; the others go on varying.
+void SweepLoader::cut_fixed(RawAxis& axis, const Keys& quiet) {
+  for (size_t i = axis.keys.size(); i-- > 0;) {
+    if (!source_.fixed.contains(quiet.resolve_quietly(axis.keys[i]))) continue;
+    const auto at = static_cast<std::ptrdiff_t>(i);
+    RawAxis& fixed = fixed_.emplace_back();
+    fixed.keys = {axis.keys[i]};
+    for (auto& row : axis.rows) {
+      fixed.rows.push_back({row[i]});
+      row.erase(row.begin() + at);
+    }
+    axis.keys.erase(axis.keys.begin() + at);
+    axis.is_cut = true;
+  }
+  if (axis.is_cut) axis.rows = without_repetitions(axis.rows);
 }
 
 Uses SweepLoader::uses() const {
@@ -87,7 +126,7 @@ Uses SweepLoader::uses() const {
   for (const auto& [path, value] : leaves(source_.value)) {
     if (!path.starts_with("sweep.") && !swept_.contains(path)) add(path, value);
   }
-  Keys quiet(everything_, source_, problems_);
+  Keys quiet(everything_, problems_);
   const auto add_axes = [&](const std::vector<RawAxis>& axes) {
     for (const auto& axis : axes) {
       for (size_t i = 0; i < axis.keys.size(); ++i) {
@@ -111,16 +150,17 @@ Uses SweepLoader::uses() const {
 
 Sweep SweepLoader::take(const Schema& schema) {
   Sweep sweep;
-  const Keys keys(schema, source_, problems_);
-  for (const auto& raw : raw_) {
-    take_axis(raw, keys, sweep);
-    check_rows(raw, sweep.axes.back(), schema);
-  }
-  const Keys with_axes(schema, source_, problems_, sweep.keys());
+  const Keys keys(schema, problems_);
+  for (const auto& raw : raw_)
+    take_axis(raw, keys, schema, sweep);
+  const Keys with_axes(schema, problems_, sweep.keys());
   take_points(with_axes, schema, sweep);
+  const size_t num_problems = problems_.all().size();
   sweep.where = condition("where", with_axes);
   sweep.exclude = condition("exclude", with_axes);
+  const bool has_conditions = problems_.all().size() == num_problems;
   take_order(sweep);
+  has_points_ = has_conditions && combination_count(sweep) <= kMostPoints;
   if (combination_count(sweep) > kMostPoints) {
     problems_.add(source_.place_of("sweep"), code::kTooManyPoints,
                   fmt::format("the sweep has more than {} points", kMostPoints));
@@ -128,12 +168,16 @@ Sweep SweepLoader::take(const Schema& schema) {
   return sweep;
 }
 
-void SweepLoader::take_axis(const RawAxis& raw, const Keys& keys, Sweep& sweep) {
+void SweepLoader::take_axis(const RawAxis& raw, const Keys& keys, const Schema& schema,
+                            Sweep& sweep) {
   Axis axis;
   axis.at = raw.at;
   axis.place = source_.place_of(raw.at);
+  const size_t num_problems = problems_.all().size();
   for (const auto& key : raw.keys) {
     const std::string path = keys.resolve(key, axis.place);
+    if (path.empty() && !problems_.empty())
+      doubtful_.insert(keys.resolve_quietly(problems_.all().back().suggestion));
     const auto earlier = sweep.keys();
     const bool twice = std::find(earlier.begin(), earlier.end(), path) != earlier.end() ||
                        std::find(axis.keys.begin(), axis.keys.end(), path) != axis.keys.end();
@@ -144,28 +188,53 @@ void SweepLoader::take_axis(const RawAxis& raw, const Keys& keys, Sweep& sweep) 
     axis.keys.push_back(path);
   }
   axis.values = raw.rows;
-  sweep.axes.push_back(std::move(axis));
+  const auto* settings = axis.keys.empty() ? nullptr : schema.find(axis.keys.front());
+  if (raw.may_round && settings != nullptr && settings->front()->type == Type::kInteger) {
+    for (auto& row : axis.values)
+      row.front() = std::llround(row.front().get<double>());
+    axis.values = without_repetitions(axis.values);
+  }
+  const bool is_known = std::none_of(axis.keys.begin(), axis.keys.end(),
+                                     [](const std::string& path) { return path.empty(); });
+  const bool is_sound = is_known && problems_.all().size() == num_problems;
+  if (is_sound) keep_good_rows(raw, axis, schema);
+  if (is_sound && !axis.values.empty()) {
+    sweep.axes.push_back(std::move(axis));
+  } else {
+    doubtful_.insert(axis.keys.begin(), axis.keys.end());
+  }
 }
 
 Place SweepLoader::item_place(const RawAxis& raw, size_t row) const {
+  if (raw.is_cut || raw.may_round) return source_.value_place(raw.at);
   const std::string zip = fmt::format("{}.zip[{}]", raw.at, row);
   if (raw.is_list) return source_.value_place(fmt::format("{}[{}]", raw.at, row));
   return source_.values.contains(zip) ? source_.value_place(zip) : source_.value_place(raw.at);
 }
 
-void SweepLoader::check_rows(const RawAxis& raw, const Axis& axis, const Schema& schema) {
+void SweepLoader::keep_good_rows(const RawAxis& raw, Axis& axis, const Schema& schema) {
+  std::vector<std::vector<Value>> good;
+  std::set<std::vector<Value>> seen;
+  Place told;  // the rows of a form share a place: what is wrong there is said once
   for (size_t row = 0; row < axis.values.size(); ++row) {
-    for (size_t i = 0; i < axis.keys.size(); ++i) {
-      if (axis.keys[i].empty()) continue;
-      check_value(catalog_, schema, axis.keys[i], axis.values[row][i], item_place(raw, row),
-                  problems_);
+    const auto& values = axis.values[row];
+    const Place place = item_place(raw, row);
+    const bool is_told = place.column == told.column && place.line == told.line;
+    Problems ignored;
+    Problems& problems = is_told ? ignored : problems_;
+    bool is_good = true;
+    for (size_t i = 0; i < axis.keys.size(); ++i)
+      is_good &= check_value(catalog_, schema, axis.keys[i], values[i], place, problems);
+    if (!seen.insert(values).second) {
+      const Value shown = values.size() == 1 ? values.front() : Value(values);
+      problems.add(place, code::kValueTwice,
+                   fmt::format("the axis '{}' has {} twice", join(raw.keys, ", "), show(shown)));
+      is_good = false;
     }
-    const auto begin = axis.values.begin(), here = begin + static_cast<std::ptrdiff_t>(row);
-    if (std::find(begin, here, *here) == here) continue;
-    const Value shown = here->size() == 1 ? here->front() : Value(*here);
-    problems_.add(item_place(raw, row), code::kValueTwice,
-                  fmt::format("the axis '{}' has {} twice", join(raw.keys, ", "), show(shown)));
+    if (is_good) good.push_back(values);
+    if (!is_good) told = place;
   }
+  axis.values = std::move(good);
 }
 
 void SweepLoader::take_points(const Keys& keys, const Schema& schema, Sweep& sweep) {
@@ -180,14 +249,19 @@ void SweepLoader::take_points(const Keys& keys, const Schema& schema, Sweep& swe
   }
   for (size_t i = 0; i < points->size(); ++i) {
     Assignment point;
+    std::map<std::string, Place> places;
+    const size_t num_problems = problems_.all().size();
     for (const auto& [key, value] : (*points)[i].items()) {
       const std::string at = fmt::format("sweep.points[{}].{}", i, place_key({key}));
       const std::string path = keys.resolve(key, source_.place_of(at));
-      if (path.empty()) continue;
+      if (path.empty() || source_.fixed.contains(path)) continue;
       check_value(catalog_, schema, path, value, source_.value_place(at), problems_);
       point[path] = value;
+      places[path] = source_.place_of(at);
     }
+    if (problems_.all().size() > num_problems) continue;
     sweep.points.push_back(std::move(point));
+    sweep.point_places.push_back(std::move(places));
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/spec/keys.h"
+#include "engine/spec/source.h"
 
 #include <set>
 #include <string>
@@ -24,8 +25,15 @@ class SweepLoader {
   /// The full paths of the axes that were found; valid after `read`.
   const std::set<std::string>& swept() const { return swept_; }
 
-  /// The checked sweep.
+  /// The checked sweep, without the axes, rows and points in which something is wrong.
   Sweep take(const Schema& schema);
+
+  /// The settings that left-out axes are about, and those that their unknown keys may have meant.
+  const std::set<std::string>& doubtful() const { return doubtful_; }
+
+  /// Whether it is certain which points are meant: `where` and `exclude` could be read, and there
+  /// are not too many.
+  bool has_points() const { return has_points_; }
 
  private:
   /// An axis before its keys are looked up.
@@ -34,12 +42,15 @@ class SweepLoader {
     std::vector<std::vector<Value>> rows;
     std::string at;
     bool is_list = false;
+    bool is_cut = false;     // by --set: its rows are not those of the file
+    bool may_round = false;  // its form makes fractions where the file has whole ends
   };
   void find_axes(const Value& table, const std::vector<std::string>& parts);
   void add_axis(const Value& written, const std::vector<std::string>& parts);
+  void cut_fixed(RawAxis& axis, const Keys& quiet);
   bool is_setting(const std::vector<std::string>& parts) const;
-  void take_axis(const RawAxis& raw, const Keys& keys, Sweep& sweep);
-  void check_rows(const RawAxis& raw, const Axis& axis, const Schema& schema);
+  void take_axis(const RawAxis& raw, const Keys& keys, const Schema& schema, Sweep& sweep);
+  void keep_good_rows(const RawAxis& raw, Axis& axis, const Schema& schema);
   void take_points(const Keys& keys, const Schema& schema, Sweep& sweep);
   void take_order(Sweep& sweep);
   std::optional<Condition> condition(const char* name, const Keys& keys);
@@ -50,8 +61,9 @@ class SweepLoader {
   const Source& source_;
   Problems& problems_;
   std::vector<RawAxis> raw_;
-  std::vector<RawAxis> fixed_;  // by --set: no axes any more, but their components' keys stay legal
-  std::set<std::string> swept_;
+  std::vector<RawAxis> fixed_;  // by --set: vary no more, but their components' keys stay legal
+  std::set<std::string> swept_, doubtful_;
+  bool has_points_ = false;
 };
 
 }  // namespace xp

@@ -42,6 +42,16 @@ TEST_CASE("a random axis is the same for the same seed and inside its ends") {
     CHECK((row[0] >= 2.0 && row[0] < 3.0));
 }
 
+TEST_CASE("a random axis on a log scale has as much between 1 and 10 as between 10 and 100") {
+  const Value form = {{"random", {1, 100}}, {"samples", 1000}, {"scale", "log"}};
+  int64_t below_ten = 0;
+  for (const auto& row : axis_rows(form, 1)) {
+    REQUIRE((row[0] >= 1.0 && row[0] < 100.0));
+    below_ten += row[0] < 10.0 ? 1 : 0;
+  }
+  CHECK((below_ten > 450 && below_ten < 550));
+}
+
 TEST_CASE("an axis that is none of the forms says which there are") {
   CHECK(rows("3") ==
         "an axis must be a list or one of the forms range, log, random, zip, simplex, "
@@ -58,6 +68,10 @@ TEST_CASE("mistakes in the forms are named") {
   CHECK(rows(R"({"log": [1, 2, 1]})") ==
         "the count of 'log' is 1; must be an integer of at least 2");
   CHECK(rows(R"({"random": [0, 1]})") == "'random' needs 'samples', an integer of at least 1");
+  CHECK(rows(R"({"random": [0, 1], "samples": 2, "scale": "log"})") ==
+        "the ends of 'random' must be above 0 on a log scale");
+  CHECK(rows(R"({"random": [1, 2], "samples": 2, "scale": "lin"})") ==
+        "'scale' is \"lin\"; must be one of linear, log");
   CHECK(rows(R"({"zip": 3})", 2) == "'zip' must be a list of lists, not 3");
   CHECK(rows(R"({"zip": [[1]]})", 2) == "each row of 'zip' must be a list of 2 values, not [1]");
   CHECK(rows(R"({"simplex": 0})", 2) == "'simplex' is 0; must be above 0, at most 1");
