@@ -42,6 +42,12 @@ TEST_CASE("runs are named by the beginning of their id") {
         "evaluation bbbb000000000000 has not been started yet; `xp run` starts it");
 }
 
+TEST_CASE("a run that is not there is a mistake of the command line") {
+  const Runs runs;
+  CHECK(type({"show", "cccc", "--workspace", runs.folder.path().string()}).exit_code ==
+        Exit::kUsage);
+}
+
 TEST_CASE("diff shows settings and results that differ") {
   const Runs runs;
   const Typed diff = type({"diff", "aaaa0", "aaaa1", "--workspace", runs.folder.path().string()});
@@ -66,6 +72,11 @@ TEST_CASE("show names the place of each value that a plan remembers") {
             "/trainings/aaaa000000000000\n"
             "model.use   \"m\"  default\n"
             "train.seed  1    x.toml:3\n");
+  write_atomic(runs.workspace.experiment("t") / "plan.json",
+               R"({"points": [{"training": "aaaa000000000000", "evaluation": "", "further": 1}],
+                   "origins": {"train.seed": "x.toml:3"},
+                   "further_origins": [{}, {"train.seed": "x.toml:9"}]})");
+  CHECK(type({"show", "aaaa0", "--workspace", where}).output.ends_with("1    x.toml:9\n"));
 }
 
 TEST_CASE("init writes an experiment once and never over another") {
@@ -74,7 +85,7 @@ TEST_CASE("init writes an experiment once and never over another") {
   CHECK(type({"init", file}).output == "wrote " + file + "\nnext: xp plan " + file + "\n");
   CHECK(type({"init"}).output == read_file(file));
   write_atomic(file, "mine");
-  CHECK(type({"init", file}).exit_code == 3);
+  CHECK(type({"init", file}).exit_code == Exit::kUsage);
   CHECK(read_file(file) == "mine");
 }
 
@@ -107,7 +118,7 @@ TEST_CASE("completion offers commands, options, settings, files and runs") {
 
 TEST_CASE("shells have their script") {
   for (const char* shell : {"bash", "zsh", "fish"})
-    CHECK(type({"completions", shell}).output.find("xp complete --") != std::string::npos);
+    CHECK(type({"completions", shell}).output.find(" complete -- ") != std::string::npos);
   CHECK(type({"completions", "basch"}).exit_code == Exit::kUsage);
 }
 

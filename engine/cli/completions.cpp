@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
+#include "engine/cli/programs.h"
 #include "engine/cli/selection.h"
 
 #include <fmt/format.h>
@@ -16,27 +17,45 @@
 namespace xp {
 namespace {
 
+// Each asks the very program whose command line it is, so that build/xp completes, too.
+
+// Bash has cut the words at = and : and replaces only what is after these.
 constexpr const char* kBash = R"(_xp() {
-  local IFS=$'\n'
-  COMPREPLY=($(xp complete -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-  [[ ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace
+  local line=${COMP_LINE:0:COMP_POINT} program=${COMP_WORDS[0]/#~\//$HOME/}
+  local words begun cut= breaks=${COMP_WORDBREAKS//[^=:]/}
+  IFS=$' \t\n' read -ra words <<<"$line"
+  [[ $line == *[[:blank:]] ]] && words+=('')
+  begun=${words[${#words[@]} - 1]}
+  if [[ $begun == [\"\']* ]]; then
+    begun=${begun:1}
+  elif [[ -n $breaks && $begun == *[$breaks]* ]]; then
+    cut=${begun%"${begun##*[$breaks]}"}
+  fi
+  words[${#words[@]} - 1]=$begun
+  mapfile -t COMPREPLY < <("$program" complete -- "${words[@]:1}" 2>/dev/null)
+  COMPREPLY=("${COMPREPLY[@]#"$cut"}")
+  [[ ${COMPREPLY[0]} == *[=/] ]] && compopt -o nospace 2>/dev/null
+  return 0
 }
-COMP_WORDBREAKS=${COMP_WORDBREAKS//=/}
 complete -F _xp xp
 )";
 
 constexpr const char* kZsh = R"(#compdef xp
 _xp() {
-  local -a found
-  found=("${(@f)$(xp complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  [[ -n $found[1] ]] && compadd -Q -S '' -- $found
+  local -a found whole begun
+  found=("${(@f)$("${words[1]/#\~\//$HOME/}" complete -- "${(@Q)words[2,CURRENT]}" 2>/dev/null)}")
+  begun=("${(@M)found:#*[=/]}")
+  whole=("${(@)found:#*[=/]}")
+  [[ -n $begun[1] ]] && compadd -S '' -- $begun
+  [[ -n $whole[1] ]] && compadd -- $whole
 }
-compdef _xp xp
+if [[ $funcstack[1] == _xp ]]; then _xp "$@"; else compdef _xp xp; fi
 )";
 
 constexpr const char* kFish = R"(function __xp_complete
   set -l words (commandline -opc) (commandline -ct)
-  xp complete -- $words[2..-1] 2>/dev/null
+  set -l program (string replace -r '^~/' "$HOME/" -- $words[1])
+  $program complete -- $words[2..-1] 2>/dev/null
 end
 complete -c xp -f -a '(__xp_complete)'
 )";
@@ -91,9 +110,30 @@ Names components(const Options& options) {
   return out;
 }
 
+// The experiment file among the words before the last, or "".
+std::string file_among(const Names& words) {
+  const auto file = std::find_if(words.begin(), words.end() - 1,
+                                 [](const std::string& word) { return word.ends_with(".toml"); });
+  return file == words.end() - 1 ? "" : *file;
+}
+
+// The components that the file among the words may use: also those of its own plug-ins.
+Catalog catalog_for(const Names& words, const Options& options) {
+  Catalog catalog = usable_catalog(options);
+  if (file_among(words).empty()) return catalog;
+  Problems problems;
+  const auto names = plugin_names(read_source(file_among(words), problems));
+  try {
+    return with_plugins(catalog, describe_plugins(names, plugin_describer(options), problems));
+  } catch (const Error&) {
+    return catalog;
+  }
+}
+
 // PATH= for --set, or PATH=VALUE where the setting has named values.
-Names settings(const std::string& begun, const Options& options) {
-  const Catalog catalog = usable_catalog(options);
+Names settings(const Names& words, const Options& options) {
+  const std::string& begun = words.back();
+  const Catalog catalog = catalog_for(words, options);
   const Schema everything = Schema::of_everything(catalog);
   const size_t equals = begun.find('=');
   Names out;
@@ -119,12 +159,10 @@ Names settings(const std::string& begun, const Options& options) {
 // The axes of the file among the words, else those that the index knows: full path -> values.
 std::map<std::string, Names> axes(const Names& words, const Options& options) {
   std::map<std::string, std::set<std::string>> found;
-  const auto file = std::find_if(words.begin(), words.end(),
-                                 [](const std::string& word) { return word.ends_with(".toml"); });
-  if (file != words.end() && file + 1 != words.end()) {
-    const Catalog catalog = usable_catalog(options);
+  if (const std::string file = file_among(words); !file.empty()) {
+    const Catalog catalog = catalog_for(words, options);
     Problems problems;
-    const Spec spec = load_spec(*file, {}, catalog, problems);
+    const Spec spec = load_spec(file, {}, catalog, problems);
     for (const auto& axis : spec.sweep.axes) {
       for (const auto& row : axis.values) {
         for (size_t i = 0; i < std::min(row.size(), axis.keys.size()); ++i)
@@ -159,7 +197,8 @@ Names candidates(const Names& words, const std::map<std::string, CommandWords>& 
   const auto command = commands.find(words.front());
   if (command == commands.end()) return {};
   const std::string& before = words[words.size() - 2];
-  if (before == "--set") return settings(words.back(), options);
+  if (before == "--set") return settings(words, options);
+  if (before == "--only") return selectors(words, options);
   if (before == "--workspace" || before == "--mirror") return files(words.back());
   if (words.back().starts_with("-")) return command->second.options;
   switch (command->second.takes) {
@@ -185,8 +224,12 @@ std::vector<std::string> completed(const std::vector<std::string>& words,
                                    const std::map<std::string, CommandWords>& commands,
                                    const Options& options) {
   if (words.empty()) return {};
+  Options told = options;
+  for (size_t i = 1; i + 1 < words.size(); ++i) {
+    if (words[i - 1] == "--workspace") told.workspace = words[i];
+  }
   Names out;
-  for (auto& name : candidates(words, commands, options)) {
+  for (auto& name : candidates(words, commands, told)) {
     if (name.starts_with(words.back())) out.push_back(std::move(name));
   }
   std::sort(out.begin(), out.end());

@@ -2,6 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/cli/commands.h"
+#include "engine/cli/selection.h"
 
 #include <fmt/format.h>
 
@@ -72,7 +73,9 @@ int init_command(const Options& options) {
   }
   const fs::path file = options.names.front();
   if (fs::exists(file))
-    user_error("'{}' exists and is left as it is; name another file", file.string());
+    throw Error(Blame::kUser,
+                fmt::format("'{}' exists and is left as it is; name another file", file.string()),
+                kUsageError);
   write_atomic(file, kStarter);
   fmt::print("wrote {}\nnext: xp plan {}\n", file.string(), file.string());
   return Exit::kDone;

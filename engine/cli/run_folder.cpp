@@ -4,15 +4,24 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
+#include "engine/cli/selection.h"
 
 #include <algorithm>
 
 namespace xp {
+namespace {
+
+template <class... Args>
+[[noreturn]] void usage_error(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(Blame::kUser, fmt::format(format, std::forward<Args>(args)...), kUsageError);
+}
+
+}  // namespace
 
 RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
   constexpr size_t kFewest = 4;
   if (prefix.size() < kFewest)
-    user_error("'{}' is too short for a run; give at least {} digits of its id", prefix, kFewest);
+    usage_error("'{}' is too short for a run; give at least {} digits of its id", prefix, kFewest);
   std::vector<RunFolder> found;
   for (const char* kind : {"training", "evaluation"}) {
     std::error_code none;
@@ -23,18 +32,18 @@ RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
     }
   }
   if (found.empty())
-    user_error("no run of '{}' begins with '{}'; `xp status FILE` and `xp plan FILE` list ids",
-               workspace.root.string(), prefix);
+    usage_error("no run of '{}' begins with '{}'; `xp status FILE` and `xp plan FILE` list ids",
+                workspace.root.string(), prefix);
   if (found.size() > 1) {
     std::vector<std::string> names;
     for (const auto& run : found)
       names.push_back(run.kind + " " + run.id);
     std::sort(names.begin(), names.end());
-    user_error("'{}' may be {}; give more digits", prefix, join(names, " or "));
+    usage_error("'{}' may be {}; give more digits", prefix, join(names, " or "));
   }
   RunFolder run = std::move(found.front());
   if (!fs::exists(run.folder / "spec.toml"))
-    user_error("{} {} has not been started yet; `xp run` starts it", run.kind, run.id);
+    usage_error("{} {} has not been started yet; `xp run` starts it", run.kind, run.id);
   run.spec = load_toml((run.folder / "spec.toml").string());
   return run;
 }
