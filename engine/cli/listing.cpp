@@ -39,7 +39,9 @@ void add_figures(const Point& point, const PointOutlook& ahead, std::vector<std:
       row.push_back(column.is_bytes ? human_bytes(found->second) : human_count(found->second));
     }
   }
-  row.push_back(ahead.seconds ? human_duration(*ahead.seconds) : "-");
+  const bool is_judged = ahead.seconds || ahead.evaluation_seconds;
+  const double seconds = ahead.seconds.value_or(0) + ahead.evaluation_seconds.value_or(0);
+  row.push_back(is_judged ? human_duration(seconds) : "-");
 }
 
 Value head_json(const Plan& plan) {
@@ -61,12 +63,15 @@ Value point_json(const Point& point) {
   return {{"name", point.name},
           {"axes", point.axes},
           {"seed", seed == nullptr ? Value(0) : *seed},
+          {"further", point.further ? Value(*point.further) : Value()},
           {"state", state_name(point.state)},
           {"cause", point.cause.empty() ? Value() : Value(point.cause)},
           {"figures", point.assessment == nullptr ? Figures{} : point.assessment->figures},
           {"corpus", point.corpus_id},
           {"training", point.training_id},
-          {"evaluation", point.evaluation_id}};
+          {"training_state", state_name(point.training)},
+          {"evaluation", point.evaluation_id},
+          {"evaluation_state", state_name(point.evaluation)}};
 }
 
 }  // namespace
@@ -146,6 +151,7 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
   head.update(more);
   head["work"] = {{"trainings", outlook.trainings},
                   {"trainings_left", outlook.trainings_left},
+                  {"evaluations_left", outlook.evaluations_left},
                   {"judged", outlook.judged},
                   {"finished_runs_of_the_same_shape", outlook.witnesses},
                   {"seconds", outlook.judged > 0 ? Value(outlook.seconds) : Value()},
@@ -159,7 +165,12 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
     Value point = point_json(plan.points[i]);
     point["shape"] = ahead.shape;
     point["also_in"] = ahead.also_in;
-    point["seconds"] = ahead.seconds ? Value(*ahead.seconds) : Value();
+    point["evaluation_shape"] = ahead.evaluation_shape;
+    const auto number = [](const std::optional<double>& one) {
+      return one ? Value(*one) : Value();
+    };
+    point["seconds"] = number(ahead.seconds);
+    point["evaluation_seconds"] = number(ahead.evaluation_seconds);
     write((i == 0 ? "\n  " : ",\n  ") + point.dump());
   }
   write("\n ]\n}\n");

@@ -49,11 +49,7 @@ int plan_command(const Options& options) {
   const bool work = plan.count(PointState::kDone) < plan.points.size();
   PlanChange change;
   if (options.diff) change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
-  std::vector<std::string> notes = plan.notes;
-  for (const auto& note : machine_notes(plan, workspace))
-    notes.push_back(note);
-  for (const auto& note : plugin_notes(plan, experiment->plugins, workspace))
-    notes.push_back(note);
+  const auto notes = notes_of(plan, experiment->plugins, workspace);
   if (options.json) {
     Value more = {{"notes", notes}};
     if (options.diff) more["change"] = change_json(change);
@@ -66,7 +62,7 @@ int plan_command(const Options& options) {
   } else {
     fmt::print("{}", points_table(plan, &ahead));
   }
-  fmt::print("{}\n", ahead.sentence(plan));
+  fmt::print("{}\n", ahead.sentence());
   for (const auto& note : notes)
     fmt::print("note: {}\n", note);
   if (options.diff && !change.removed.empty())

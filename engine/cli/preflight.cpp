@@ -42,8 +42,7 @@ double free_space(const Workspace& workspace) {
   return static_cast<double>(free_bytes(workspace.root));
 }
 
-}  // namespace
-
+// What may not fit, one sentence each.
 std::vector<std::string> machine_notes(const Plan& plan, const Workspace& workspace) {
   std::vector<std::string> out;
   const double room = free_space(workspace), need = disk_need(plan).all;
@@ -58,6 +57,7 @@ std::vector<std::string> machine_notes(const Plan& plan, const Workspace& worksp
   const Point* largest = nullptr;
   double most = memory;
   for (const auto& point : plan.points) {
+    if (point.training == State::kDone) continue;
     const Value& launch = point.settings().at("launch");
     if (launch.value("use", "") != "local" || launch.value("device", "") == "cuda") continue;
     const double bytes = figure(point, "memory_bytes") * launch.value("nodes", 1.0) *
@@ -73,15 +73,7 @@ std::vector<std::string> machine_notes(const Plan& plan, const Workspace& worksp
   return out;
 }
 
-std::string missing_space(const Plan& plan, const Workspace& workspace) {
-  const double room = free_space(workspace), need = disk_need(plan).largest;
-  if (need <= room) return "";
-  return fmt::format(
-      "the checkpoints of one training take about {}, but only {} are free in '{}'; "
-      "make room or use another --workspace",
-      human_bytes(need), human_bytes(room), workspace.root.string());
-}
-
+// A sentence for each plug-in that finished trainings used another build of.
 std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin>& plugins,
                                       const Workspace& workspace) {
   std::vector<size_t> counts(plugins.size());
@@ -104,6 +96,25 @@ std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin
         counts[i], plugins[i].file.string()));
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
+                                  const Workspace& workspace) {
+  std::vector<std::string> out = plan.notes;
+  for (const auto& more : {machine_notes(plan, workspace), plugin_notes(plan, plugins, workspace)})
+    out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+std::string missing_space(const Plan& plan, const Workspace& workspace) {
+  const double room = free_space(workspace), need = disk_need(plan).largest;
+  if (need <= room) return "";
+  return fmt::format(
+      "the checkpoints of one training take about {}, but only {} are free in '{}'; "
+      "make room or use another --workspace",
+      human_bytes(need), human_bytes(room), workspace.root.string());
 }
 
 }  // namespace xp

@@ -10,15 +10,13 @@
 
 namespace xp {
 
-/// What may not fit, one sentence each.
-std::vector<std::string> machine_notes(const Plan& plan, const Workspace& workspace);
+/// What is worth saying though nothing forbids it, one sentence each: the plan's notes; disk and
+/// memory of this machine that may not suffice; plug-ins that finished trainings used another build
+/// of, which changes no id. Cost: with plug-ins, reads the spec of every finished training.
+std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
+                                  const Workspace& workspace);
 
 /// What is missing where not even one training's checkpoints fit on the disk, or "".
 std::string missing_space(const Plan& plan, const Workspace& workspace);
-
-/// A sentence for each plug-in that finished trainings used another build of: that changes no id.
-/// Cost: reads the spec of every finished training, where there are plug-ins.
-std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin>& plugins,
-                                      const Workspace& workspace);
 
 }  // namespace xp

@@ -31,6 +31,18 @@ Value origins(const Spec& spec) {
   return out;
 }
 
+// The same of what each of the sweep's further points sets.
+Value further_origins(const Sweep& sweep) {
+  Value out = Value::array();
+  for (const auto& places : sweep.point_places) {
+    Value one = Value::object();
+    for (const auto& [path, place] : places)
+      one[path] = place_text(place);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 // The runs that any other experiment of the workspace has.
 std::set<std::string> wanted_elsewhere(const Workspace& workspace, const std::string& own) {
   std::set<std::string> out;
@@ -69,6 +81,7 @@ void record(const Options& options, const Experiment& experiment) {
   std::string text;
   write_plan_json(known, outlook(experiment.plan, workspace),
                   {{"origins", origins(experiment.spec)},
+                   {"further_origins", further_origins(experiment.spec.sweep)},
                    {"file", fs::absolute(options.spec).string()},
                    {"sets", options.sets}},
                   [&text](std::string_view piece) { text += piece; });

@@ -153,7 +153,7 @@ int run_command(const Options& options) {
   auto experiment = open_experiment(options);
   if (!experiment) return Exit::kSpec;
   Plan& plan = experiment->plan;
-  for (const auto& note : plugin_notes(plan, experiment->plugins, Workspace{options.workspace}))
+  for (const auto& note : notes_of(plan, experiment->plugins, Workspace{options.workspace}))
     fmt::print(stderr, "note: {}\n", note);
   if (plan.count(PointState::kDone) == plan.points.size()) {
     if (options.prune) cancel_removed(options, *experiment);

@@ -23,7 +23,10 @@ std::map<std::string, std::string> written_origins(const Workspace& workspace,
       if (point.training != id && point.evaluation != id) continue;
       const Value plan = Value::parse(read_file(entry.path() / "plan.json"));
       if (!plan.contains("origins")) break;
-      for (const auto& [path, place] : plan["origins"].items())
+      Value places = plan["origins"];
+      const Value further = point.further ? plan["further_origins"].at(*point.further) : Value();
+      if (further.is_object()) places.update(further);
+      for (const auto& [path, place] : places.items())
         out[path] = place.get<std::string>();
       return out;
     }

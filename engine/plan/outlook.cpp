@@ -11,7 +11,7 @@
 namespace xp {
 namespace {
 
-// What decides how long one update takes, beside the machine itself.
+// What decides how long one update, or an evaluation, takes, beside the machine itself.
 class Shapes {
  public:
   const std::string& of(const Point& point) {
@@ -20,6 +20,19 @@ class Shapes {
     auto found = known_.find(key);
     if (found == known_.end()) found = known_.emplace(key, shape(point)).first;
     return found->second;
+  }
+
+  // "" where the corpus is not known.
+  std::string of_evaluation(const Point& point) {
+    const std::string& training = of(point);
+    if (training.empty() || point.corpus_id == "?") return "";
+    const auto* section = point.settings().sections()[1].get();
+    auto& known = evaluations_[{section, training + point.corpus_id}];
+    if (known.empty())
+      known = content_id({{"model", training},
+                          {"corpus", point.corpus_id},
+                          {"eval", point.settings().at("eval")}});
+    return known;
   }
 
  private:
@@ -34,11 +47,14 @@ class Shapes {
   }
 
   std::map<Key, std::string> known_;
+  std::map<std::pair<const SharedSection*, std::string>, std::string> evaluations_;
 };
+
+using RunsOfShape = std::map<std::string, std::set<std::string>>;  // shape -> ids
 
 struct Elsewhere {
   std::map<std::string, std::vector<std::string>> experiments;  // training -> names
-  std::map<std::string, std::set<std::string>> trainings;       // shape -> ids
+  RunsOfShape trainings, evaluations;
 };
 
 Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
@@ -53,6 +69,8 @@ Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
     for (const auto& point : recorded_points(workspace.experiment(name))) {
       if (point.training.empty()) continue;
       if (!point.shape.empty()) out.trainings[point.shape].insert(point.training);
+      if (!point.evaluation_shape.empty())
+        out.evaluations[point.evaluation_shape].insert(point.evaluation);
       auto& experiments = out.experiments[point.training];
       if (experiments.empty() || experiments.back() != name) experiments.push_back(name);
     }
@@ -60,19 +78,21 @@ Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
   return out;
 }
 
-// Seconds per update of the finished trainings among `ids`.
-std::vector<double> paces(const Workspace& workspace, const std::set<std::string>& ids) {
-  constexpr size_t kEnough = 20;
-  std::vector<double> out;
-  for (const auto& id : ids) {
-    const Status status = read_status(workspace.training(id));
-    if (status.state != State::kDone || !status.summary.is_object()) continue;
-    const double seconds = status.summary.value("train_seconds", 0.0);
-    const double updates = status.summary.value("updates", 0.0);
-    if (seconds > 0 && updates > 0) out.push_back(seconds / updates);
-    if (out.size() == kEnough) break;
-  }
-  return out;
+// Seconds per update of a finished training, seconds of a finished evaluation.
+std::optional<double> training_pace(const Workspace& workspace, const std::string& id) {
+  const Status status = read_status(workspace.training(id));
+  if (status.state != State::kDone || !status.summary.is_object()) return std::nullopt;
+  const double seconds = status.summary.value("train_seconds", 0.0);
+  const double updates = status.summary.value("updates", 0.0);
+  if (seconds <= 0 || updates <= 0) return std::nullopt;
+  return seconds / updates;
+}
+std::optional<double> evaluation_pace(const Workspace& workspace, const std::string& id) {
+  const Status status = read_status(workspace.evaluation(id));
+  if (status.state != State::kDone || !status.summary.is_object()) return std::nullopt;
+  const double seconds = status.summary.value("eval_seconds", 0.0);
+  if (seconds <= 0) return std::nullopt;
+  return seconds;
 }
 
 double median(std::vector<double> values) {
@@ -80,6 +100,38 @@ double median(std::vector<double> values) {
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
 }
+
+// The median pace of the finished runs of each shape, looked up when it is asked for.
+class Witnesses {
+ public:
+  using PaceOf = std::optional<double> (*)(const Workspace& workspace, const std::string& id);
+
+  Witnesses(const Workspace& workspace, const RunsOfShape& runs, PaceOf pace_of)
+      : workspace_(workspace), runs_(runs), pace_of_(pace_of) {}
+
+  std::optional<double> pace(const std::string& shape) {
+    const auto [at, is_new] = known_.try_emplace(shape);
+    const auto runs = runs_.find(shape);
+    if (!is_new || runs == runs_.end()) return at->second;
+    constexpr size_t kEnough = 20;
+    std::vector<double> paces;
+    for (const auto& id : runs->second) {
+      if (const auto pace = pace_of_(workspace_, id)) paces.push_back(*pace);
+      if (paces.size() == kEnough) break;
+    }
+    count_ += paces.size();
+    if (!paces.empty()) at->second = median(paces);
+    return at->second;
+  }
+  size_t count() const { return count_; }
+
+ private:
+  const Workspace& workspace_;
+  const RunsOfShape& runs_;
+  PaceOf pace_of_;
+  std::map<std::string, std::optional<double>> known_;
+  size_t count_ = 0;
+};
 
 // Nothing where it is not known how many updates it will be.
 std::optional<double> training_seconds(const Point& point, double pace) {
@@ -123,8 +175,10 @@ std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder) {
   try {
     const Value plan = Value::parse(read_file(file));
     for (const auto& point : plan.at("points")) {
+      const Value further = point.value("further", Value());
       out.push_back({point.value("name", ""), point.at("training"), point.at("evaluation"),
-                     point.value("shape", "")});
+                     point.value("shape", ""), point.value("evaluation_shape", ""),
+                     further.is_null() ? std::nullopt : std::optional<size_t>(further)});
     }
   } catch (const Value::exception&) {
     machine_error("'{}' is damaged; delete it and run the experiment again", file.string());
@@ -139,35 +193,45 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
   out.points.resize(plan.points.size());
   for (size_t i = 0; i < plan.points.size(); ++i) {
     const Point& point = plan.points[i];
-    out.points[i].shape = shapes.of(point);
+    PointOutlook& ahead = out.points[i];
+    ahead.shape = shapes.of(point);
+    ahead.evaluation_shape = shapes.of_evaluation(point);
     const auto others = elsewhere.experiments.find(point.training_id);
-    if (others != elsewhere.experiments.end()) out.points[i].also_in = others->second;
-    if (point.training == State::kDone && !out.points[i].shape.empty())
-      elsewhere.trainings[out.points[i].shape].insert(point.training_id);
+    if (others != elsewhere.experiments.end()) ahead.also_in = others->second;
+    if (ahead.shape.empty()) continue;
+    if (point.training == State::kDone) elsewhere.trainings[ahead.shape].insert(point.training_id);
+    if (point.evaluation == State::kDone)
+      elsewhere.evaluations[ahead.evaluation_shape].insert(point.evaluation_id);
   }
-  std::map<std::string, std::vector<double>> paces_of;
+  Witnesses trainings(workspace, elsewhere.trainings, training_pace);
+  Witnesses evaluations(workspace, elsewhere.evaluations, evaluation_pace);
   std::set<std::string> seen;
   for (size_t i = 0; i < plan.points.size(); ++i) {
     const Point& point = plan.points[i];
-    const std::string id = point.training_id == "?" ? point.name : point.training_id;
-    const bool is_first = seen.insert(id).second;
+    PointOutlook& ahead = out.points[i];
+    const bool is_known = point.training_id != "?";
+    const auto add = [&](size_t& left, const std::optional<double>& seconds) {
+      ++left;
+      if (!seconds) return;
+      ++out.judged;
+      out.seconds += *seconds;
+      const Value& launch = point.settings().at("launch");
+      out.device_hours +=
+          *seconds / 3600 * launch.value("nodes", 1.0) * launch.value("ranks_per_node", 1.0);
+    };
+    const bool is_first = seen.insert(is_known ? point.training_id : point.name).second;
     if (is_first) ++out.trainings;
-    if (point.training == State::kDone) continue;
-    if (is_first) ++out.trainings_left;
-    const auto same = elsewhere.trainings.find(out.points[i].shape);
-    if (same == elsewhere.trainings.end()) continue;
-    const auto [pace, is_new] = paces_of.try_emplace(same->first);
-    if (is_new) pace->second = paces(workspace, same->second);
-    if (is_new) out.witnesses += pace->second.size();
-    if (pace->second.empty()) continue;
-    out.points[i].seconds = training_seconds(point, median(pace->second));
-    if (!is_first || !out.points[i].seconds) continue;
-    ++out.judged;
-    out.seconds += *out.points[i].seconds;
-    const Value& launch = point.settings().at("launch");
-    out.device_hours += *out.points[i].seconds / 3600 * launch.value("nodes", 1.0) *
-                        launch.value("ranks_per_node", 1.0);
+    if (point.training != State::kDone) {
+      if (const auto pace = trainings.pace(ahead.shape))
+        ahead.seconds = training_seconds(point, *pace);
+      if (is_first) add(out.trainings_left, ahead.seconds);
+    }
+    const bool is_left = point.evaluation != State::kDone;
+    if (is_left) ahead.evaluation_seconds = evaluations.pace(ahead.evaluation_shape);
+    if (is_left && (!is_known || seen.insert(point.evaluation_id).second))
+      add(out.evaluations_left, ahead.evaluation_seconds);
   }
+  out.witnesses = trainings.count() + evaluations.count();
   return out;
 }
 
@@ -212,16 +276,16 @@ std::vector<std::optional<double>> step_forecast(
   return out;
 }
 
-std::string Outlook::sentence(const Plan& plan) const {
-  std::string out = fmt::format(
-      "{} of {} left, {}", trainings_left, plural(trainings, "training"),
-      plural(plan.points.size() - plan.count(PointState::kDone), "evaluation") + " left");
-  if (trainings_left == 0) return out;
+std::string Outlook::sentence() const {
+  const size_t left = trainings_left + evaluations_left;
+  std::string out =
+      fmt::format("{} of {} left, {} left", trainings_left, plural(trainings, "training"),
+                  plural(evaluations_left, "evaluation"));
+  if (left == 0) return out;
   if (judged == 0) return out + "; no finished run of the same shape tells how long they take";
   out += fmt::format("; about {}, {:.2f} device-hours, by {} of the same shape",
                      human_duration(seconds), device_hours, plural(witnesses, "finished run"));
-  if (judged < trainings_left)
-    out += fmt::format(" ({} more cannot be judged)", trainings_left - judged);
+  if (judged < left) out += fmt::format(" ({} of these {} cannot be judged)", left - judged, left);
   return out;
 }
 

@@ -15,26 +15,31 @@ namespace xp {
 /// What is to come of one point.
 struct PointOutlook {
   std::string shape;  ///< equal for points whose updates cost the same on the same devices
+  std::string evaluation_shape;      ///< equal for points whose evaluations cost the same there
   std::vector<std::string> also_in;  ///< other experiments that have this training
   std::optional<double> seconds;     ///< of the training where it is not done, if it can be judged
+  std::optional<double> evaluation_seconds;  ///< the same of the evaluation
 };
 
 struct Outlook {
   std::vector<PointOutlook> points;      ///< as in the plan
   size_t trainings = 0;                  ///< distinct ones
   size_t trainings_left = 0;             ///< of those not done
-  size_t judged = 0;                     ///< of those left, with an estimate
+  size_t evaluations_left = 0;           ///< distinct ones that are not done
+  size_t judged = 0;                     ///< of all that are left, with an estimate
   size_t witnesses = 0;                  ///< finished runs that estimates come from
   double seconds = 0, device_hours = 0;  ///< of all that are judged, one after the other
 
-  /// "2 trainings left of 3, 4 evaluations; about 2 h 10 min, 8.7 device-hours, by 3 finished runs
-  /// of the same shape".
-  std::string sentence(const Plan& plan) const;
+  /// "2 of 3 trainings left, 4 evaluations left; about 2 h 10 min, 8.7 device-hours, by 3 finished
+  /// runs of the same shape".
+  std::string sentence() const;
 };
 
 /// A point of a plan.json.
 struct RecordedPoint {
-  std::string name, training, evaluation, shape;  ///< ids empty where they were not known
+  std::string name, training, evaluation;  ///< ids empty where they were not known
+  std::string shape, evaluation_shape;     ///< as in PointOutlook
+  std::optional<size_t> further;           ///< as in Point
 };
 
 /// The points of the plan that an experiment's folder keeps; empty where there is none. Raises

@@ -54,7 +54,7 @@ TEST_CASE("without finished runs no time is claimed") {
   const Planned planned;
   const Outlook ahead = outlook(planned.plan, planned.workspace);
   CHECK_FALSE(ahead.points[0].seconds.has_value());
-  CHECK(ahead.sentence(planned.plan) ==
+  CHECK(ahead.sentence() ==
         "2 of 2 trainings left, 2 evaluations left; no finished run of the same shape tells how "
         "long they take");
 }
@@ -64,9 +64,25 @@ TEST_CASE("a finished run of the same shape tells how long the others take") {
   planned.finish(0);
   const Outlook ahead = outlook(planned.plan, planned.workspace);
   CHECK(ahead.points[1].seconds == 200.0);  // 2 s an update
-  CHECK(ahead.sentence(planned.plan) ==
+  CHECK(ahead.sentence() ==
         "1 of 2 trainings left, 2 evaluations left; about 3 min 20 s, 0.11 device-hours, by 1 "
-        "finished run of the same shape");
+        "finished run of the same shape (2 of these 3 cannot be judged)");
+}
+
+TEST_CASE("a finished evaluation tells how long those like it take") {
+  Planned planned;
+  planned.finish(0);
+  planned.finish(1);
+  Status status{State::kDone, 1, 0, 0, "", {{"eval_seconds", 9.0}}};
+  fs::create_directories(planned.workspace.evaluation(planned.plan.points[0].evaluation_id));
+  write_status(planned.workspace.evaluation(planned.plan.points[0].evaluation_id), status);
+  read_states(planned.plan, planned.workspace);
+  const Outlook ahead = outlook(planned.plan, planned.workspace);
+  CHECK_FALSE(ahead.points[0].evaluation_seconds.has_value());
+  CHECK(ahead.points[1].evaluation_seconds == 9.0);
+  CHECK(ahead.sentence() ==
+        "0 of 2 trainings left, 1 evaluation left; about 9.0 s, 0.01 device-hours, by 1 finished "
+        "run of the same shape");
 }
 
 TEST_CASE("another experiment's run of the same shape counts") {
