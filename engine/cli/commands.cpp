@@ -17,6 +17,7 @@ std::string limits_of(const Setting& setting) {
   const Limit& limit = setting.limit;
   std::string out;
   if (!limit.choices.empty()) return join(limit.choices, " | ");
+  if (!limit.form.empty()) return limit.form;
   if (limit.low_open) {
     out = fmt::format("> {}", limit.low);
   } else if (std::isfinite(limit.low)) {
@@ -27,8 +28,27 @@ std::string limits_of(const Setting& setting) {
   return out;
 }
 
-void print_component(const Declaration& part) {
+// What the settings of components of this kind change: as the section that they are used in.
+Scope scope_of_kind(const Catalog& catalog, const std::string& kind) {
+  for (const auto& section : kSections) {
+    if (kind == section.kind) return section.scope;
+    for (const auto& names : kNamesOf) {
+      if (kind == names.kind && std::string_view(names.path).starts_with(section.name))
+        return section.scope;
+    }
+  }
+  for (const auto& [key, part] : catalog.all()) {
+    for (const auto& setting : part.settings) {
+      if (setting.component != kind || part.kind == kind) continue;
+      return part.kind == "section" ? part.scope : scope_of_kind(catalog, part.kind);
+    }
+  }
+  return Scope::kNone;
+}
+
+void print_component(const Catalog& catalog, const Declaration& part) {
   fmt::print("{} {}: {}\n", part.kind, part.name, part.summary);
+  const Scope inherited = part.kind == "section" ? part.scope : scope_of_kind(catalog, part.kind);
   std::vector<std::vector<std::string>> rows;
   for (const auto& setting : part.settings) {
     const bool table = setting.type == Type::kComponent;
@@ -36,10 +56,12 @@ void print_component(const Declaration& part) {
     rows.push_back(
         {"  " + setting.name + (table ? ".use" : ""), fallback,
          table ? "a component of kind " + setting.component : std::string(type_name(setting.type)),
-         limits_of(setting), setting.sentence});
+         limits_of(setting),
+         std::string(scope_name(setting.scope == Scope::kInherit ? inherited : setting.scope)),
+         setting.sentence});
   }
   if (!rows.empty())
-    rows.insert(rows.begin(), {"  setting", "default", "type", "limits", "meaning"});
+    rows.insert(rows.begin(), {"  setting", "default", "type", "limits", "scope", "meaning"});
   fmt::print("{}", text_table(rows));
   for (const auto& [preset, values] : part.presets.items()) {
     fmt::print("  preset \"{}\": {}\n", preset, show(values));
@@ -92,7 +114,7 @@ int components_command(const Options& options) {
     print_kinds(catalog);
   } else {
     for (const auto* part : found)
-      print_component(*part);
+      print_component(catalog, *part);
     fmt::print("next: put its keys into an experiment file, then xp check FILE\n");
   }
   return Exit::kDone;

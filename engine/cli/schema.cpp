@@ -57,6 +57,56 @@ Value setting_schema(const Catalog& catalog, const std::vector<const Setting*>& 
   return out;
 }
 
+Value closed(Value properties, std::vector<std::string> required) {
+  return {{"type", "object"},
+          {"additionalProperties", false},
+          {"properties", std::move(properties)},
+          {"required", std::move(required)}};
+}
+
+// An axis: a list, or one of the forms of engine/spec/sweep.h; or a table of axes.
+Value axis_schema() {
+  const Value number = {{"type", "number"}}, integer = {{"type", "integer"}};
+  const auto numbers = [&number](int count) {
+    return Value{{"type", "array"}, {"items", number}, {"minItems", count}, {"maxItems", count}};
+  };
+  const Value axis = {{"$ref", "#/definitions/axis"}};
+  const Value forms = {"range", "log", "random", "zip", "simplex", "repeat"};
+  const Value tables = {{"type", "object"},
+                        {"propertyNames", {{"not", {{"enum", forms}}}}},
+                        {"additionalProperties", axis}};
+  return {{"anyOf",
+           {{{"type", "array"}, {"minItems", 1}},
+            closed({{"range", numbers(3)}}, {"range"}),
+            closed({{"log", numbers(3)}}, {"log"}),
+            closed({{"random", numbers(2)},
+                    {"samples", integer},
+                    {"seed", integer},
+                    {"scale", {{"enum", {"linear", "log"}}}}},
+                   {"random", "samples"}),
+            closed({{"zip", {{"type", "array"}, {"items", {{"type", "array"}}}}}}, {"zip"}),
+            closed({{"simplex", number}}, {"simplex"}),
+            closed({{"repeat", integer}, {"base", integer}}, {"repeat"}),
+            tables}}};
+}
+
+Value sweep_schema(const Schema& everything) {
+  const Value text = {{"type", "string"}}, axis = {{"$ref", "#/definitions/axis"}};
+  Value properties = {{"where", text},
+                      {"exclude", text},
+                      {"order", {{"enum", {"seed-last", ""}}}},
+                      {"points", {{"type", "array"}, {"items", {{"type", "object"}}}}}};
+  for (const auto& path : everything.paths()) {
+    if (path.starts_with("report.")) continue;
+    properties[path] = {{"description", everything.find(path)->front()->sentence},
+                        {"allOf", Value::array({axis})}};
+  }
+  return {{"type", "object"},
+          {"description", "axes: a setting's path, or several by comma, and its values"},
+          {"properties", properties},
+          {"additionalProperties", axis}};
+}
+
 Value schema_of(const Catalog& catalog) {
   const Schema everything = Schema::of_everything(catalog);
   const Value text = {{"type", "string"}};
@@ -65,6 +115,7 @@ Value schema_of(const Catalog& catalog) {
                 {"title", "xp experiment"},
                 {"type", "object"},
                 {"additionalProperties", false},
+                {"definitions", {{"axis", axis_schema()}}},
                 {"required", {"name"}}};
   Value& top = root["properties"];
   top = {{"schema", {{"const", 1}, {"description", "version of this format"}}},
@@ -73,14 +124,7 @@ Value schema_of(const Catalog& catalog) {
          {"extends", {{"anyOf", {text, texts}}, {"description", "files to start from"}}},
          {"plugins",
           {{"type", "object"}, {"additionalProperties", false}, {"properties", {{"load", texts}}}}},
-         {"sweep",
-          {{"type", "object"},
-           {"description", "axes: a setting's path and its values"},
-           {"properties",
-            {{"where", text},
-             {"exclude", text},
-             {"order", {{"enum", {"seed-last"}}}},
-             {"points", {{"type", "array"}, {"items", {{"type", "object"}}}}}}}}}};
+         {"sweep", sweep_schema(everything)}};
   for (const auto& path : everything.paths()) {
     Value* at = &root;
     const auto parts = path_parts(path);
