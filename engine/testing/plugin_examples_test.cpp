@@ -149,6 +149,25 @@ TEST_CASE("a metric outside of the tree scores and is resampled in reports", "[s
   CHECK(without.errors.find("no metric named 'rouge-l'; known: ") != std::string::npos);
 }
 
+TEST_CASE("the component that README shows is one, and works outside of the tree as it is",
+          "[slow]") {
+  const Author author;
+  const std::string readme = read_file("README.md"), begin = "```cpp\n";
+  const size_t at = readme.find(begin) + begin.size();
+  const fs::path source = author.folder.path() / "warm";
+  write_atomic(source / "warm.cpp", readme.substr(at, readme.find("```", at) - at));
+  write_atomic(source / "CMakeLists.txt",
+               "cmake_minimum_required(VERSION 3.25)\nproject(warm LANGUAGES CXX)\n"
+               "find_package(xp REQUIRED)\nxp_add_plugin(warm warm.cpp)\n");
+  const fs::path plugin = author.build(source, "warm");
+  CHECK(author.laws(plugin) == "schedule warm: keeps its laws\n");
+  ::setenv("XP_PLUGINS", plugin.c_str(), /*overwrite=*/1);
+  const std::string listed =
+      Author::succeeds({(author.prefix / "bin" / "xp").string(), "components", "warm"});
+  ::unsetenv("XP_PLUGINS");
+  CHECK(listed.find("warmup_updates") != std::string::npos);
+}
+
 namespace {
 
 constexpr const char* kFlat = R"(#include "registry/schedule.h"

@@ -1,0 +1,80 @@
+// What people's files and the documents rely on: the names of the experiment file, the experiments
+// of this tree and of its documents, the starter of `xp init`.
+#include "engine/testing/user.h"
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include <set>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+// What `xp check` says of a file: nothing where it is well.
+std::string mistakes(const User& user, const fs::path& file) {
+  const Finished end = user.xp({"check", file.string()});
+  return end.exit_code == 0 ? "" : end.output + end.errors;
+}
+
+// The blocks of a document that are whole experiments.
+std::vector<std::string> experiments_in(const fs::path& document) {
+  std::vector<std::string> out;
+  const std::string text = read_file(document), begin = "```toml\nschema = 1", end = "```";
+  for (size_t at = text.find(begin); at != std::string::npos; at = text.find(begin, at + 1)) {
+    const size_t first = text.find('\n', at) + 1;
+    out.push_back(text.substr(first, text.find(end, first) - first));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every name of the experiment file is known") {
+  const User user;
+  const char* const kFile = "engine/testing/contract/every_key.toml";
+  CHECK(mistakes(user, kFile) == "");
+  const Value plan = Value::parse(user.xp({"plan", kFile, "--json"}).output);
+  CHECK(plan["points"].size() > 100);
+}
+
+TEST_CASE("the experiments of this tree, of the documents and of `xp init` have no mistakes") {
+  const User user;
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator("experiments")) {
+    if (entry.path().extension() == ".toml") files.push_back(entry.path());
+  }
+  for (const char* document : {"README.md", "docs/experiments.md"}) {
+    for (const auto& text : experiments_in(document)) {
+      files.push_back(user.folder.path() / fmt::format("doc{}.toml", files.size()));
+      write_atomic(files.back(), text);
+    }
+  }
+  write_atomic(user.folder.path() / "quickstart.toml", read_file("experiments/quickstart.toml"));
+  const fs::path starter = user.folder.path() / "init.toml";
+  REQUIRE(run_program({(build_folder() / "xp").string(), "init", starter.string()}).exit_code == 0);
+  files.push_back(starter);
+  CHECK(files.size() >= 9);
+  for (const auto& file : files) {
+    INFO(file);
+    CHECK(mistakes(user, file) == "");
+  }
+}
+
+TEST_CASE("the sweep over alpha, beta and capacity on WMT is planned without any data") {
+  const User user;
+  const Finished plan = user.xp({"plan", "experiments/wmt_scomoe_sweep.toml", "--json"});
+  INFO(plan.errors);
+  REQUIRE(plan.exit_code == 0);
+  const Value points = Value::parse(plan.output)["points"];
+  std::set<std::string> exchanges, presets;
+  for (const auto& point : points) {
+    exchanges.insert(point["axes"]["model.moe.exchange.use"]);
+    presets.insert(point["axes"]["model.preset"]);
+    CHECK(point["figures"]["inter_node_bytes"] >= 0);
+  }
+  CHECK(points.size() == 176);
+  CHECK(exchanges == std::set<std::string>{"gshard", "scomoe-feat", "scomoe-seq"});
+  CHECK(presets == std::set<std::string>{"base", "large"});
+  CHECK_FALSE(fs::exists(user.workspace));
+}
