@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace xp {
 namespace {
@@ -23,12 +24,12 @@ class Shapes {
   }
 
   // "" where the corpus is not known.
-  std::string of_evaluation(const Point& point) {
+  const std::string& of_evaluation(const Point& point) {
     const std::string& training = of(point);
-    if (training.empty() || point.corpus_id == "?") return "";
-    const auto* section = point.settings().sections()[1].get();
-    auto& known = evaluations_[{section, training + point.corpus_id}];
-    if (known.empty())
+    const auto& sections = point.settings().sections();
+    auto& known = evaluations_[{point.assessment.get(), sections[0].get(), sections[1].get(),
+                                sections[2].get()}];
+    if (known.empty() && !training.empty() && point.corpus_id != "?")
       known = content_id({{"model", training},
                           {"corpus", point.corpus_id},
                           {"eval", point.settings().at("eval")}});
@@ -47,7 +48,9 @@ class Shapes {
   }
 
   std::map<Key, std::string> known_;
-  std::map<std::pair<const SharedSection*, std::string>, std::string> evaluations_;
+  using EvaluationKey = std::tuple<const Assessment*, const SharedSection*, const SharedSection*,
+                                   const SharedSection*>;
+  std::map<EvaluationKey, std::string> evaluations_;
 };
 
 using RunsOfShape = std::map<std::string, std::set<std::string>>;  // shape -> ids
@@ -226,10 +229,9 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
         ahead.seconds = training_seconds(point, *pace);
       if (is_first) add(out.trainings_left, ahead.seconds);
     }
-    const bool is_left = point.evaluation != State::kDone;
-    if (is_left) ahead.evaluation_seconds = evaluations.pace(ahead.evaluation_shape);
-    if (is_left && (!is_known || seen.insert(point.evaluation_id).second))
-      add(out.evaluations_left, ahead.evaluation_seconds);
+    if (point.evaluation == State::kDone) continue;
+    ahead.evaluation_seconds = evaluations.pace(ahead.evaluation_shape);
+    add(out.evaluations_left, ahead.evaluation_seconds);  // no two points have the same one
   }
   out.witnesses = trainings.count() + evaluations.count();
   return out;

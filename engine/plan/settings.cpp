@@ -103,21 +103,19 @@ SectionPool::Pooled SectionPool::resolved(size_t index, const Assignment& values
     if (section_of(path) == name) set_path(written, path, value);
   }
   const auto given = written.find(name);
-  Section section =
-      resolve_section(catalog_, name, given == written.end() ? Value() : *given, model);
+  Pooled out;
+  out.section = std::make_shared<const SharedSection>(
+      resolve_section(catalog_, name, given == written.end() ? Value() : *given, model));
+  const SharedSection& made = *out.section;
+  const std::string id_text = made.corpus + "\n" + made.training + "\n" + made.evaluation;
   // The table alone is not enough: what of [eval] decides ids depends on [model], too.
-  const std::string content =
-      section.table.dump() + section.training.dump() + section.evaluation.dump();
+  const std::string content = made.table.dump() + id_text;
   const auto known = by_content_[index].find(content);
   if (known != by_content_[index].end()) return known->second;
-  Pooled out;
   if (index == kModel) {
-    const std::string view = seen_by_eval(catalog_, section.table).dump();
+    const std::string view = seen_by_eval(catalog_, made.table).dump();
     out.eval_view = eval_views_.emplace(view, eval_views_.size()).first->second;
   }
-  out.section = std::make_shared<const SharedSection>(std::move(section));
-  const auto& text = *out.section;
-  const std::string id_text = text.corpus + "\n" + text.training + "\n" + text.evaluation;
   identities_[out.section.get()] = texts_.emplace(id_text, texts_.size()).first->second;
   return by_content_[index].emplace(content, out).first->second;
 }
