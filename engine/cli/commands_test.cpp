@@ -74,9 +74,12 @@ TEST_CASE("show names the place of each value that a plan remembers") {
             "train.seed  1    x.toml:3\n");
   write_atomic(runs.workspace.experiment("t") / "plan.json",
                R"({"points": [{"training": "aaaa000000000000", "evaluation": "", "further": 1}],
+                   "axis_origins": {"model.use": "x.toml:5"},
                    "origins": {"train.seed": "x.toml:3"},
                    "further_origins": [{}, {"train.seed": "x.toml:9"}]})");
-  CHECK(type({"show", "aaaa0", "--workspace", where}).output.ends_with("1    x.toml:9\n"));
+  CHECK(type({"show", "aaaa0", "--workspace", where})
+            .output.ends_with("model.use   \"m\"  default\n"
+                              "train.seed  1    x.toml:9\n"));
 }
 
 TEST_CASE("init writes an experiment once and never over another") {

@@ -17,21 +17,27 @@ std::string place_text(const Place& place) {
   return place.line > 0 ? fmt::format("{}:{}", place.file, place.line) : place.file;
 }
 
-// Setting -> where it was written. Axes win over tables.
+// Setting -> where it was written, axes aside.
 Value origins(const Spec& spec) {
   Value out = Value::object();
   for (const auto& [path, place] : spec.source.keys) {
     const Value* value = find_path(spec.settings, path);
     if (value != nullptr && !value->is_object()) out[path] = place_text(place);
   }
-  for (const auto& axis : spec.sweep.axes) {
+  return out;
+}
+
+// The same of the axes, which win over tables,
+Value axis_origins(const Sweep& sweep) {
+  Value out = Value::object();
+  for (const auto& axis : sweep.axes) {
     for (const auto& key : axis.keys)
       out[key] = place_text(axis.place);
   }
   return out;
 }
 
-// The same of what each of the sweep's further points sets.
+// and of what each of the sweep's further points sets instead.
 Value further_origins(const Sweep& sweep) {
   Value out = Value::array();
   for (const auto& places : sweep.point_places) {
@@ -81,6 +87,7 @@ void record(const Options& options, const Experiment& experiment) {
   std::string text;
   write_plan_json(known, outlook(experiment.plan, workspace),
                   {{"origins", origins(experiment.spec)},
+                   {"axis_origins", axis_origins(experiment.spec.sweep)},
                    {"further_origins", further_origins(experiment.spec.sweep)},
                    {"file", fs::absolute(options.spec).string()},
                    {"sets", options.sets}},

@@ -24,8 +24,8 @@ std::map<std::string, std::string> written_origins(const Workspace& workspace,
       const Value plan = Value::parse(read_file(entry.path() / "plan.json"));
       if (!plan.contains("origins")) break;
       Value places = plan["origins"];
-      const Value further = point.further ? plan["further_origins"].at(*point.further) : Value();
-      if (further.is_object()) places.update(further);
+      const Value axes = plan.value("axis_origins", Value::object());
+      places.update(point.further ? plan.at("further_origins").at(*point.further) : axes);
       for (const auto& [path, place] : places.items())
         out[path] = place.get<std::string>();
       return out;

@@ -60,6 +60,13 @@ struct Elsewhere {
   RunsOfShape trainings, evaluations;
 };
 
+void add_shapes(const RecordedPoint& point, Elsewhere& out) {
+  if (point.training.empty()) return;
+  if (!point.shape.empty()) out.trainings[point.shape].insert(point.training);
+  if (!point.evaluation_shape.empty())
+    out.evaluations[point.evaluation_shape].insert(point.evaluation);
+}
+
 Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
   Elsewhere out;
   std::vector<std::string> names;
@@ -71,9 +78,7 @@ Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
     if (name == own) continue;  // the plan itself has those
     for (const auto& point : recorded_points(workspace.experiment(name))) {
       if (point.training.empty()) continue;
-      if (!point.shape.empty()) out.trainings[point.shape].insert(point.training);
-      if (!point.evaluation_shape.empty())
-        out.evaluations[point.evaluation_shape].insert(point.evaluation);
+      add_shapes(point, out);
       auto& experiments = out.experiments[point.training];
       if (experiments.empty() || experiments.back() != name) experiments.push_back(name);
     }
@@ -205,6 +210,11 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
     if (point.training == State::kDone) elsewhere.trainings[ahead.shape].insert(point.training_id);
     if (point.evaluation == State::kDone)
       elsewhere.evaluations[ahead.evaluation_shape].insert(point.evaluation_id);
+  }
+  // Its own runs of before an edit tell, too, if anything is left to be told.
+  if (plan.count(PointState::kDone) < plan.points.size()) {
+    for (const auto& point : recorded_points(workspace.experiment(plan.name)))
+      add_shapes(point, elsewhere);
   }
   Witnesses trainings(workspace, elsewhere.trainings, training_pace);
   Witnesses evaluations(workspace, elsewhere.evaluations, evaluation_pace);

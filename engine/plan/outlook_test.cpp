@@ -85,15 +85,17 @@ TEST_CASE("a finished evaluation tells how long those like it take") {
         "run of the same shape");
 }
 
-TEST_CASE("another experiment's run of the same shape counts") {
-  Planned planned;
-  planned.finish(0);
-  const std::string shape = outlook(planned.plan, planned.workspace).points[0].shape;
-  Value point = planned.recorded(0);
-  point["shape"] = shape;
-  planned.record("other", Value::array({point}));
-  planned.plan = planned.planned("[3]");
-  CHECK(outlook(planned.plan, planned.workspace).seconds == 200.0);
+TEST_CASE("a run of the same shape counts that another experiment has, or this one had before") {
+  for (const char* whose : {"other", "t"}) {
+    Planned planned;
+    planned.finish(0);
+    const std::string shape = outlook(planned.plan, planned.workspace).points[0].shape;
+    Value point = planned.recorded(0);
+    point["shape"] = shape;
+    planned.record(whose, Value::array({point}));
+    planned.plan = planned.planned("[3]");
+    CHECK(outlook(planned.plan, planned.workspace).seconds == 200.0);
+  }
 }
 
 TEST_CASE("the step time of a run is foretold by the others of its shape on its machine") {
