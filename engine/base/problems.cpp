@@ -20,6 +20,28 @@ std::string line_of(const std::string& text, int line) {
   return out;
 }
 
+// Where the n-th character of a line begins, or its end.
+size_t begin_of(const std::string& line, size_t n) {
+  size_t at = 0;
+  for (; at < line.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(line[at]) & 0xc0) != 0x80;
+    if (begins && n-- == 0) return at;
+  }
+  return at;
+}
+
+// The source line and the carets below it; of a long line what is around them.
+std::string excerpt(const std::string& line, const Place& at) {
+  constexpr size_t kWidest = 160;
+  const size_t column = static_cast<size_t>(std::max(1, at.column)) - 1;
+  const size_t start = column < kWidest ? 0 : column - kWidest / 2;
+  const size_t from = begin_of(line, start), to = begin_of(line, start + kWidest);
+  const size_t width = static_cast<size_t>(std::max(1, at.end_column - at.column));
+  return fmt::format("  {}\n  {}{}\n", line.substr(from, to - from),
+                     std::string(column - start, ' '),
+                     std::string(std::min(width, start + kWidest - column), '^'));
+}
+
 auto key(const Problem& p) {
   return std::tie(p.place.file, p.place.line, p.place.column, p.code, p.message);
 }
@@ -45,12 +67,7 @@ std::string Problems::text() const {
     out += fmt::format("{}{} (code {})\n", out.empty() || out.back() == '\n' ? "" : " ",
                        problem.message, problem.code);
     const auto known = texts_.find(at.file);
-    if (at.line > 0 && known != texts_.end()) {
-      const int width = std::max(1, at.end_column - at.column);
-      out += fmt::format("  {}\n  {}{}\n", line_of(known->second, at.line),
-                         std::string(static_cast<size_t>(std::max(0, at.column - 1)), ' '),
-                         std::string(static_cast<size_t>(width), '^'));
-    }
+    if (at.line > 0 && known != texts_.end()) out += excerpt(line_of(known->second, at.line), at);
     if (!problem.suggestion.empty())
       out += fmt::format("  did you mean '{}'?\n", problem.suggestion);
   }

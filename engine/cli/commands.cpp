@@ -17,7 +17,6 @@ std::string limits_of(const Setting& setting) {
   const Limit& limit = setting.limit;
   std::string out;
   if (!limit.choices.empty()) return join(limit.choices, " | ");
-  if (!limit.form.empty()) return limit.form;
   if (limit.low_open) {
     out = fmt::format("> {}", limit.low);
   } else if (std::isfinite(limit.low)) {

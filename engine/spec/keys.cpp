@@ -4,16 +4,26 @@
 #include "engine/base/text.h"
 #include "engine/spec/codes.h"
 
+#include <algorithm>
+
 namespace xp {
 namespace {
 
-// Where byte `offset` of a text stands that is written as a string on one line.
-Place inside(const Place& text, size_t offset, size_t length) {
-  if (text.line == 0) return text;
-  Place out = text;
-  out.column = text.column + 1 + static_cast<int>(offset);
+int num_characters(std::string_view text) {
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+// Where byte `offset` of `text` stands, which is written at `whole` as a string on one line; the
+// whole where that is not so, or has characters written as escapes.
+Place inside(const Place& whole, std::string_view text, size_t offset, size_t length) {
+  const bool is_plain = whole.end_column - whole.column == num_characters(text) + 2;
+  if (whole.line == 0 || !is_plain) return whole;
+  Place out = whole;
+  out.column = whole.column + 1 + num_characters(text.substr(0, offset));
   out.end_column = out.column + static_cast<int>(std::max<size_t>(1, length));
-  return out.column < text.end_column ? out : text;
+  return out;
 }
 
 std::string quoted_list(const std::vector<std::string>& names) {
@@ -72,10 +82,11 @@ std::optional<Condition> read_condition(const std::string& text, const Place& pl
   try {
     Condition out{Expression::parse(text), {}, place};
     for (const auto& name : out.expression.names())
-      out.paths.push_back(keys.resolve(name.text, inside(place, name.offset, name.text.size())));
+      out.paths.push_back(
+          keys.resolve(name.text, inside(place, text, name.offset, name.text.size())));
     return out;
   } catch (const ExpressionError& error) {
-    problems.add(inside(place, error.offset, 1), code::kExpression,
+    problems.add(inside(place, text, error.offset, 1), code::kExpression,
                  fmt::format("in the condition: {}", error.what()));
     return std::nullopt;
   }

@@ -71,6 +71,15 @@ TEST_CASE("a file that is not TOML is shown where it breaks") {
   CHECK(problems("a = = 1\n").ends_with("(code E001)\n  a = = 1\n      ^"));
 }
 
+TEST_CASE("of a long line what is around the mistake is shown") {
+  const std::string list =
+      "subsets = [" + std::string(300, ' ') + "3" + std::string(300, ' ') + "]";
+  const std::string found = problems("[train]\nsede = [" + std::string(500, ' ') + "]\n[eval]\n" +
+                                     list + "\n\"a" + std::string(400, 'b') + "\" = 1\n");
+  CHECK(found.find("\n  sede = [" + std::string(152, ' ') + "\n  ^^^^\n") != std::string::npos);
+  CHECK(found.find("\n  " + std::string(160, '^') + "\n") != std::string::npos);
+}
+
 TEST_CASE("name and corpus are required") {
   Files files;
   CHECK(files.write("x.toml", "[model]\n").problems() ==

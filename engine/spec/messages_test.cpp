@@ -44,7 +44,7 @@ TEST_CASE("mistakes in the sweep say what they are") {
 }
 
 TEST_CASE("mistakes in conditions say what they are") {
-  check_all("engine/spec/messages/conditions.txt", 17);
+  check_all("engine/spec/messages/conditions.txt", 19);
 }
 
 }  // namespace
