@@ -1,5 +1,6 @@
 // What people's files and the documents rely on: the names of the experiment file, the experiments
 // of this tree and of its documents, the starter of `xp init`.
+#include "engine/testing/golden.h"
 #include "engine/testing/user.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -58,6 +59,21 @@ TEST_CASE("the experiments of this tree, of the documents and of `xp init` have 
   for (const auto& file : files) {
     INFO(file);
     CHECK(mistakes(user, file) == "");
+  }
+}
+
+TEST_CASE("what does not fit together is told by the components before anything starts") {
+  const User user;
+  const auto cases = golden_cases("engine/testing/contract/rules.txt");
+  CHECK(cases.size() == 9);
+  for (const auto& one : cases) {
+    INFO(one.name);
+    write_atomic(user.folder.path() / "x.toml",
+                 "name = \"t\"\n[corpus]\nuse = \"dummy\"\n" + one.input);
+    const std::string program = (build_folder() / "xp").string();
+    const Finished end = run_program({program, "check", "x.toml"}, user.folder.path());
+    CHECK(end.exit_code == 3);
+    CHECK(end.errors == one.expected);
   }
 }
 

@@ -34,6 +34,13 @@ struct ScomoeFeat final : Exchange {
                      "{global_share} of 'width' {model.width}: not one feature; the nearest that "
                      "fit are 0 and {1 / model.width}",
                      {"alpha", "beta"}});
+      out.push_back(
+          {"E040",
+           "eval.alpha == alpha and eval.beta == beta",
+           "alpha and beta in [eval] are {eval.alpha} and {eval.beta}, but scomoe-feat is "
+           "trained with {alpha} and {beta}, which are its experts' widths; remove them "
+           "from [eval]",
+           {"eval.alpha", "eval.beta"}});
       out.push_back({"E045",
                      "alpha * model.width % 8 == 0 and node_share * model.width % 8 == 0",
                      "scomoe-feat works on slices of {round(alpha * model.width)} and "
