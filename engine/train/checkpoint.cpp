@@ -140,6 +140,29 @@ std::optional<fs::path> Checkpoints::last() const {
   return files.empty() ? std::nullopt : std::optional(files.back());
 }
 
+// The update of the newest checkpoint that is whole, or -1.
+int64_t Checkpoints::whole_update() const {
+  auto files = oldest_first();
+  for (; !files.empty(); files.pop_back()) {
+    try {
+      const Safetensors file(files.back());
+      if (!file.metadata().is_null()) return file.metadata().at("update");
+      fmt::print(stderr, "'{}' is not a checkpoint of xp; passed over\n", files.back().string());
+    } catch (const Error& error) {
+      fmt::print(stderr, "{}; passed over\n", error.what());
+    }
+  }
+  return -1;
+}
+
+std::optional<fs::path> Checkpoints::usable(Group& world) const {
+  auto update = torch::full({1}, int64_t{-1}, torch::kLong);
+  if (world.rank() == 0) update.fill_(whole_update());
+  world.broadcast(update, /*from=*/0);
+  const auto chosen = update.item<int64_t>();
+  return chosen < 0 ? std::nullopt : std::optional(file(chosen));
+}
+
 TrainProgress load_checkpoint(const fs::path& path, FlatParameters& parameters) {
   const torch::NoGradGuard no_grad;
   const Safetensors file(path);

@@ -39,10 +39,14 @@ class Checkpoints {
 
   /// The file of the newest checkpoint, or nothing.
   std::optional<fs::path> last() const;
+  /// The newest one that is whole, for training to go on from, or nothing. Newer ones that are
+  /// damaged are named on standard error. Collective: rank 0 looks, all go on from the same.
+  std::optional<fs::path> usable(Group& world) const;
   fs::path best() const { return folder_ / "best.safetensors"; }
 
  private:
   fs::path file(int64_t update) const;
+  int64_t whole_update() const;
   std::vector<fs::path> oldest_first() const;
   fs::path folder_;
   int64_t keep_;

@@ -129,9 +129,9 @@ class Run {
 };
 
 void Run::resume() {
-  const auto last = checkpoints_.last();
-  if (!last) return;
-  progress_ = load_checkpoint(*last, parameters_);
+  const auto file = checkpoints_.usable(world_);
+  if (!file) return;
+  progress_ = load_checkpoint(*file, parameters_);
   saved_update_ = progress_.update;
 }
 
