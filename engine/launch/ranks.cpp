@@ -64,7 +64,7 @@ std::vector<std::string> rank_environment(const LaunchJob& job, int64_t rank,
 
 // The last bytes of a log.
 std::string log_tail(const fs::path& log) {
-  constexpr std::streamoff kBytes = 4096;
+  constexpr std::streamoff kBytes = 64 * 1024;  // a message with all its stack
   std::ifstream file(log, std::ios::binary | std::ios::ate);
   if (!file) return "";
   const std::streamoff size = file.tellg();
@@ -73,9 +73,12 @@ std::string log_tail(const fs::path& log) {
 }
 
 std::string cause_of(const RankEnd& rank, std::string_view said) {
+  constexpr size_t kMostWords = 500;  // it goes into tables
   const auto lines = split(trim(said), '\n');
   const auto last = trim(lines.back());
-  const std::string words = last.empty() ? "" : fmt::format(": {}", last);
+  const std::string words = last.empty() ? ""
+                                         : fmt::format(": {}{}", last.substr(0, kMostWords),
+                                                       last.size() > kMostWords ? " ..." : "");
   if (rank.exit_code > 128) {
     const int signal = rank.exit_code - 128;
     return fmt::format("rank {} was ended by signal {} ({}){}", rank.rank, signal,

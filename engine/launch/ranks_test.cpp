@@ -73,6 +73,18 @@ TEST_CASE("one rank's failure ends the others and is told with its last line") {
   CHECK(seconds_since(start) < 4);
 }
 
+TEST_CASE("a message with a page of stack frames is understood, and cut for tables") {
+  const Scene scene;
+  const LaunchEnd end = scene.run(
+      "test $XP_RANK = 0 || exec sleep 60; printf \"xp-engine: can't allocate memory: \"; "
+      "head -c 9000 /dev/zero | tr '\\0' f; echo; exit 70");
+  CHECK(end.outcome == Outcome::kMemory);
+  CHECK(end.cause.starts_with(
+      "rank 0 ended with exit code 70: xp-engine: can't allocate memory: fff"));
+  CHECK(end.cause.ends_with("fff ..."));
+  CHECK(end.cause.size() < 600);
+}
+
 TEST_CASE("a rank that a signal ended is told as such") {
   const Scene scene;
   const LaunchEnd end = scene.run("test $XP_RANK = 1 && kill -9 $$; exec sleep 60");

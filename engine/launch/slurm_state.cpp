@@ -131,6 +131,7 @@ Outcome outcome_of_failure(const SlurmJob& job) {
       return Outcome::kLost;
   }
   if (code == 3) return Outcome::kUser;
+  if (code == 1) return Outcome::kMachine;                   // as `xp work` says it
   if (code == 126 || code == 127) return Outcome::kMachine;  // the program is not on that node
   return Outcome::kLost;
 }

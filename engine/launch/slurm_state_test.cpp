@@ -51,8 +51,11 @@ TEST_CASE("the exit code of a wrong experiment is the user's") {
   CHECK(seen("FAILED", "NonZeroExitCode", "3:0") == "ended: user");
   CHECK(booked("FAILED", "3:0") == "ended: user");
 }
+TEST_CASE("the exit code of a disk or a node that failed is the machine's") {
+  CHECK(seen("FAILED", "NonZeroExitCode", "1:0") == "ended: machine");
+}
 TEST_CASE("completed with a code is no success") {
-  CHECK(seen("COMPLETED", "None", "1:0") == "ended: lost");
+  CHECK(seen("COMPLETED", "None", "2:0") == "ended: lost");
 }
 TEST_CASE("ranks that srun killed because of another's exit leave the cause open") {
   CHECK(seen("FAILED", "NonZeroExitCode", "143:0") == "ended: lost");
@@ -103,8 +106,7 @@ TEST_CASE("a batch process over its memory") {
   CHECK(booked("OUT_OF_MEMORY", "0:125") == "ended: memory");
   CHECK(booked("OUT_OF_ME+", "0:125") == "unknown");  // cut short: a word that nobody knows
 }
-TEST_CASE("a step over its memory, as far as the job shows it") {
-  CHECK(seen("FAILED", "NonZeroExitCode", "1:0") == "ended: lost");
+TEST_CASE("a step over its memory, as far as accounting shows it") {
   CHECK(booked("FAILED", "0:125") == "ended: memory");
 }
 TEST_CASE("memory without cgroups is a kill that no state explains") {

@@ -1,9 +1,11 @@
 // xp-engine: one rank of a run. Started by `xp`, not by hand; see engine/worker/commands.h.
 #include "engine/base/error.h"
+#include "engine/base/standard_error.h"
 #include "engine/launch/fork_server.h"
 #include "engine/worker/commands.h"
 
 #include <CLI/CLI.hpp>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,9 +28,8 @@ void keep_memory() {
   ::mallopt(M_TOP_PAD, 64 << 20);
 }
 
-// LibTorch's errors end in a page of stack frames; the launcher shows the last line of a log.
+// The launcher shows the last line of a log.
 std::string one_line(std::string message) {
-  message = message.substr(0, message.find("\nException raised from"));
   std::replace(message.begin(), message.end(), '\n', ' ');
   return message;
 }
@@ -95,6 +96,11 @@ int guarded(int argc, char** argv) {
   } catch (const std::filesystem::filesystem_error& error) {
     fmt::print(stderr, "xp-engine: {}\n", error.what());
     return 1;
+  } catch (const c10::Error& error) {
+    // Its stack first: what comes last is what is told of the run.
+    fmt::print(stderr, "{}\nxp-engine: {}\n", error.what(),
+               one_line(error.what_without_backtrace()));
+    return kBugCode;
   } catch (const std::exception& error) {
     fmt::print(stderr, "xp-engine: {}\n", one_line(error.what()));
     return kBugCode;
@@ -104,6 +110,7 @@ int guarded(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  xp::forgive_standard_error();
   const bool serves = argc == 3 && std::string_view(argv[1]) == xp::kServeWord;
   if (!serves) return guarded(argc, argv);
   try {
