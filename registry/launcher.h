@@ -69,6 +69,9 @@ struct BatchJob {
   std::vector<std::string> command;
   int64_t nodes = 1, ranks_per_node = 1, threads_per_rank = 1;
   std::vector<std::string> exclude;  ///< nodes to avoid
+  /// More than 0: so many jobs in one call. Job K has the name NAME_K, the folder FOLDER_K (in
+  /// `command`, too) and the number of the whole with _K behind it.
+  int64_t count = 0;
 };
 
 /// What a scheduler says of a job. What it does not say is empty.
@@ -82,9 +85,10 @@ struct BatchState {
   std::vector<std::string> hosts;
   std::string exit;  ///< "code:signal" of the job
   int64_t restarts = 0;
-  bool is_stuck = false;             ///< pending for a reason that does not pass by itself
-  Outcome outcome = Outcome::kLost;  ///< of a job that ended, from outside; kDone says only that
-                                     ///< the scheduler saw no failure
+  bool is_stuck = false;  ///< pending for a reason that does not pass by itself
+  /// Of a job that ended, from outside; kDone says only that the scheduler saw no failure. Of an
+  /// absent one kCancelled: if it had not begun, somebody took it out of the queue.
+  Outcome outcome = Outcome::kLost;
 };
 
 /// A scheduler's queue.
@@ -98,6 +102,9 @@ struct BatchQueue {
   /// kMachine where it cannot be reached: the job may have been taken all the same, and calling
   /// again with the same name is safe.
   virtual std::string submit(const BatchJob& job) = 0;
+  /// Whether `submit` knows BatchJob::count. It then raises kUser where it cannot take so many at
+  /// once: alone they may be taken.
+  virtual bool takes_many() const { return false; }
   /// All jobs asked for (name -> number, which is "" where it is not known) in one go.
   virtual std::map<std::string, BatchState> poll(
       const std::map<std::string, std::string>& jobs) = 0;

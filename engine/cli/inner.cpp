@@ -2,6 +2,7 @@
 #include "engine/cli/inner.h"
 
 #include "engine/base/error.h"
+#include "engine/base/own_program.h"
 #include "engine/cli/options.h"
 #include "engine/cli/signals.h"
 #include "engine/launch/node.h"
@@ -15,17 +16,13 @@
 namespace xp {
 namespace {
 
-fs::path this_program() {
-  return fs::read_symlink("/proc/self/exe");
-}
-
 int work(const fs::path& job) {
-  const SignalWatch signals({SIGTERM, SIGUSR1});
-  const auto wish = [] { return SignalWatch::count() > 0 ? Wish::kEnd : Wish::kGoOn; };
+  const SignalWatch signals({SIGTERM, SIGUSR1}, SignalWatch::Many::kAreCounted);
+  const auto wish = [] { return SignalWatch::count() > 0 ? Wish::kEndHere : Wish::kGoOn; };
   const auto meaning = [] {
     return SignalWatch::received() == SIGUSR1 ? Outcome::kTimeLimit : Outcome::kStopped;
   };
-  const Execution result = work_through(job, this_program(), wish, meaning);
+  const Execution result = work_through(job, own_program(), wish, meaning);
   for (const auto& failure : result.failures)
     fmt::print(stderr, "failed: {}: {}\n", failure.name, failure.cause);
   if (SignalWatch::received() == SIGUSR1) requeue(job);
@@ -40,7 +37,7 @@ int64_t node_number() {
 }
 
 int ranks(const fs::path& node_job) {
-  const SignalWatch signals({SIGTERM, SIGUSR1, SIGINT});
+  const SignalWatch signals({SIGTERM, SIGUSR1, SIGINT}, SignalWatch::Many::kAreCounted);
   const char* host = std::getenv("SLURMD_NODENAME");
   run_node(node_job, node_number(), host == nullptr ? "" : host,
            [] { return SignalWatch::count() > 0; });

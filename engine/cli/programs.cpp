@@ -1,6 +1,8 @@
 // Everything is found from the running program's own place.
 #include "engine/cli/programs.h"
 
+#include "engine/base/own_program.h"
+
 #include <cstdlib>
 
 namespace xp {
@@ -9,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path program_folder() {
-  return fs::read_symlink("/proc/self/exe").parent_path();
+  return own_program().parent_path();
 }
 
 fs::path folder_from(const char* variable) {

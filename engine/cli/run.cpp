@@ -1,4 +1,5 @@
 // `xp run`: dispatches what is not done and says what came of it.
+#include "engine/base/own_program.h"
 #include "engine/cli/commands.h"
 #include "engine/cli/experiment.h"
 #include "engine/cli/listing.h"
@@ -32,20 +33,47 @@ std::filesystem::path engine_program(const Options& options) {
   return std::filesystem::absolute(engine);
 }
 
-// Ctrl-C once: nothing more is started. Twice, or a request to end: what runs is ended too.
-Wish wish() {
-  static int told = 0;
-  const int count = SignalWatch::count();
-  if (count == 0) return Wish::kGoOn;
-  const bool ends = count > 1 || SignalWatch::received() == SIGTERM;
-  const int level = ends ? 2 : 1;
-  if (level > told) {
-    fmt::print(stderr, "{}",
-               ends ? "\nending what runs, once it has saved; again: at once\n"
-                    : "\nstarting no more; Ctrl-C again ends what runs\n");
+// Whether runs of the plan go through a scheduler's queue, or start from this process itself.
+bool has_launcher(const Plan& plan, bool with_queue) {
+  return std::any_of(plan.points.begin(), plan.points.end(), [&](const Point& point) {
+    const auto launcher = make_part<Launcher>(point.settings().at("launch"));
+    return (launcher->queue() != nullptr) == with_queue;
+  });
+}
+
+// Ctrl-C once: nothing more is started. Twice: what runs is ended, jobs of a queue are cancelled.
+// What was not meant for the runs (the terminal is gone, the machine goes down) leaves jobs alone.
+Wish wish_of_signals() {
+  if (SignalWatch::count() == 0) return Wish::kGoOn;
+  if (SignalWatch::received() != SIGINT) return Wish::kEndHere;
+  return SignalWatch::count() == 1 ? Wish::kStartNoMore : Wish::kEndAll;
+}
+
+const char* words_of(Wish wish, bool has_queue) {
+  switch (wish) {
+    case Wish::kStartNoMore:
+      return has_queue ? "submitting no more, waiting for the jobs; Ctrl-C again cancels them, "
+                         "Ctrl-\\ leaves them in the queue"
+                       : "starting no more; Ctrl-C again ends what runs";
+    case Wish::kEndHere:
+      return has_queue ? "leaving the jobs in the queue"
+                       : "ending what runs, once it has saved; again: at once";
+    case Wish::kEndAll:
+      return has_queue ? "cancelling the jobs; what runs saves and ends; Ctrl-C again: at once"
+                       : "ending what runs, once it has saved; again: at once";
+    case Wish::kGoOn:
+      break;
   }
-  told = std::max(told, level);
-  return ends ? Wish::kEnd : Wish::kStartNoMore;
+  return "";
+}
+
+// Says once what it leads to.
+Wish told_wish(bool has_queue) {
+  static Wish told = Wish::kGoOn;
+  const Wish wish = wish_of_signals();
+  if (wish != told) fmt::print(stderr, "\n{}\n", words_of(wish, has_queue));
+  told = wish;
+  return wish;
 }
 
 // The evaluations asked for, by id or by selectors; empty: all.
@@ -81,15 +109,15 @@ DispatchResult dispatched(const Options& options, Experiment& experiment, Notifi
   DispatchSettings settings;
   settings.workspace = workspace;
   settings.engine = engine_program(options);
-  settings.program = fs::read_symlink("/proc/self/exe");
+  settings.program = own_program();
   settings.warm = settings.engine.filename() == "xp-engine";
   settings.command_line = options.words;
   settings.jobs = options.jobs;
   settings.waits_for_queue = !options.detach;
   settings.only = wanted(options, experiment.plan);
-  settings.wish = [&notifier] {
+  settings.wish = [&notifier, has_queue = has_launcher(experiment.plan, true)] {
     notifier.look();
-    return wish();
+    return told_wish(has_queue);
   };
   bool has_failed = options.notify.empty();
   settings.failed = [&](const FailedRun& run) {
@@ -109,13 +137,6 @@ DispatchResult dispatched(const Options& options, Experiment& experiment, Notifi
   });
   signals.emplace();
   return dispatch.run(experiment.plan);
-}
-
-// Whether any of the plan's runs is started by this process itself.
-bool runs_here(const Plan& plan) {
-  return std::any_of(plan.points.begin(), plan.points.end(), [](const Point& point) {
-    return make_part<Launcher>(point.settings().at("launch"))->queue() == nullptr;
-  });
 }
 
 // The rest of the command goes on in a process of its own session; true in the process that the
@@ -170,7 +191,8 @@ int run_command(const Options& options) {
   }
   if (options.prune) cancel_removed(options, *experiment);
   record(options, *experiment);
-  if (options.detach && runs_here(plan) && detached(options, plan)) return Exit::kUnfinished;
+  if (options.detach && has_launcher(plan, false) && detached(options, plan))
+    return Exit::kUnfinished;
   Notifier notifier(options.notify);
   const DispatchResult result = dispatched(options, *experiment, notifier);
   record(options, *experiment);

@@ -7,11 +7,15 @@
 
 namespace xp {
 
-/// While it lives, signals are only counted; the third one ends the program at once (and, as they
-/// are tied to it, the ranks it started).
+/// While it lives, signals are only counted, but for those that were ignored before (nohup).
 class SignalWatch {
  public:
-  explicit SignalWatch(std::initializer_list<int> signals = {SIGINT, SIGTERM});
+  /// What the third one does: it ends the program at once (and, as they are tied to it, the ranks
+  /// it started), or is counted like the others, where no impatient person sends them.
+  enum class Many { kEndAtOnce, kAreCounted };
+
+  explicit SignalWatch(std::initializer_list<int> signals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT},
+                       Many many = Many::kEndAtOnce);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;

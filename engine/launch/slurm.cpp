@@ -6,14 +6,27 @@
 #include "engine/launch/slurm_lookup.h"
 
 #include <algorithm>
+#include <set>
 
 namespace xp {
 namespace {
 
 using Phase = BatchState::Phase;
 
-bool is_unknown_job(std::string_view errors) {
-  return errors.find("Invalid job id") != errors.npos;
+// Of an element that is gone from its array, scontrol says "Job 2_3 not found" where it likes.
+bool is_unknown_job(const Finished& answer) {
+  const std::string words = answer.errors + answer.output;
+  return words.find("Invalid job id") != words.npos || words.find(" not found") != words.npos;
+}
+
+// "_3" of "xp-a_3"; "" where there is no number.
+std::string element_of(const std::string& name) {
+  const size_t at = name.rfind('_');
+  if (at == name.npos || at + 1 == name.size()) return "";
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  const bool is_number =
+      std::all_of(name.begin() + static_cast<ptrdiff_t>(at) + 1, name.end(), is_digit);
+  return is_number ? name.substr(at) : "";
 }
 
 bool has_no_accounting(const Finished& answer) {
@@ -46,6 +59,15 @@ BatchState booked_state(const SlurmJob& job) {
   return out;
 }
 
+// Whether other elements of the same array are known.
+bool has_siblings(const std::vector<SlurmJob>& listed, const std::string& name,
+                  const std::string& id) {
+  const std::string array = split(id, '_').front();
+  return id != array && std::any_of(listed.begin(), listed.end(), [&](const SlurmJob& job) {
+           return job.name == listed_name(name) && split(job.id, '_').front() == array;
+         });
+}
+
 BatchState absent_state() {
   BatchState out;
   out.reason = "slurm does not know it";
@@ -56,7 +78,8 @@ BatchState absent_state() {
 }  // namespace
 
 Finished ask_queue(const std::string& name) {
-  std::vector<std::string> command = {"squeue", "-h",  "--me", "-a",
+  // -r: a line for each element of an array, whose list would be cut short.
+  std::vector<std::string> command = {"squeue", "-h",  "--me", "-a",        "-r",
                                       "-t",     "all", "-o",   kQueueFields};
   // Never -j: one unknown number, and squeue says nothing of the others.
   if (!name.empty()) command.push_back("--name=" + name);
@@ -78,11 +101,25 @@ std::string no_answer(std::string_view command, const Finished& answer) {
       words.empty() ? fmt::format("{} ended with exit code {}", command, answer.exit_code) : words);
 }
 
+std::string listed_name(const std::string& name) {
+  return name.substr(0, name.size() - element_of(name).size());
+}
+
+std::string own_id(std::string_view listed, const std::string& name) {
+  const std::string element = element_of(name);
+  const size_t at = listed.find('_');
+  return std::string(listed.substr(0, element.empty() ? listed.npos : at)) +
+         (at == listed.npos ? "" : element);
+}
+
 const SlurmJob* find_job(const std::vector<SlurmJob>& jobs, const std::string& name,
                          const std::string& id) {
+  const std::string array = listed_name(name);
   const SlurmJob* out = nullptr;
   for (const auto& job : jobs) {
-    if (job.name != name || (!id.empty() && !is_about(job.id, id))) continue;
+    const bool is_element = job.name == array && is_about(job.id, own_id(job.id, name));
+    const bool is_ours = job.name == name || (array != name && is_element);
+    if (!is_ours || (!id.empty() && !is_about(job.id, id))) continue;
     // Refused by sbatch, and on record all the same.
     if (id.empty() && job.state == "FAILED" && job.reason == "BadConstraints") continue;
     const bool is_open = state_of(job).phase != Phase::kEnded;
@@ -117,20 +154,29 @@ std::map<std::string, BatchState> SlurmQueue::poll(const std::map<std::string, s
     const SlurmJob* job = find_job(known, name, id);
     if (job != nullptr)
       out[name] = state_of(*job);
-    else if (shown.exit_code == 0 || is_unknown_job(shown.errors))
+    else if (shown.exit_code == 0 || is_unknown_job(shown))
       absent.emplace(name, id);  // the number may be another job's by now
     else
       out[name] = silence("scontrol", shown);
   }
   look_up_absent(absent, out);
+  for (auto& [name, state] : out) {
+    state.id = own_id(state.id, name);
+    // An element that is cancelled while it waits leaves no record of its own.
+    if (state.is_absent && has_siblings(listed, name, jobs.at(name)))
+      state.outcome = Outcome::kCancelled;
+  }
   return out;
 }
 
 void look_up_absent(const std::map<std::string, std::string>& jobs,
                     std::map<std::string, BatchState>& states) {
-  std::vector<std::string> ids, names;
-  for (const auto& [name, id] : jobs)
-    (id.empty() ? names : ids).push_back(id.empty() ? name : id);
+  std::vector<std::string> ids;
+  std::set<std::string> names;
+  for (const auto& [name, id] : jobs) {
+    if (!id.empty()) ids.push_back(id);
+    if (id.empty()) names.insert(listed_name(name));
+  }
   const auto look = [&](const std::string& selection, bool by_id) {
     const Finished answer = ask_accounting(selection);
     const auto booked = parse_sacct(answer.output);
@@ -145,7 +191,8 @@ void look_up_absent(const std::map<std::string, std::string>& jobs,
     }
   };
   if (!ids.empty()) look("--jobs=" + join(ids, ","), true);
-  if (!names.empty()) look("--name=" + join(names, ","), false);
+  if (!names.empty())
+    look("--name=" + join(std::vector<std::string>(names.begin(), names.end()), ","), false);
 }
 
 void SlurmQueue::cancel(const std::string& id) {

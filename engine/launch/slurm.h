@@ -2,7 +2,8 @@
 //
 // One squeue call asks for all jobs. A job that is not listed is looked up with scontrol, then with
 // sacct; one that nobody knows is absent, which is no end. An error of a command says nothing about
-// the jobs. Jobs have unique names, so that a submission whose answer was lost is found again.
+// the jobs. Jobs have unique names, so that a submission whose answer was lost is found again; many
+// jobs in one call are an array, whose elements share its name.
 #pragma once
 
 #include "registry/launcher.h"
@@ -58,6 +59,7 @@ class SlurmQueue final : public BatchQueue {
 
   std::string problem(const BatchJob& job) const override;
   std::string submit(const BatchJob& job) override;
+  bool takes_many() const override { return true; }
   std::map<std::string, BatchState> poll(const std::map<std::string, std::string>& jobs) override;
   void cancel(const std::string& id) override;
   bool requeue(const std::string& id) override;
@@ -73,7 +75,8 @@ class SlurmQueue final : public BatchQueue {
 std::vector<std::string> sbatch_command(const SlurmSettings& settings, const BatchJob& job,
                                         bool shape_only);
 
-/// The job's script: the extra lines, then `job.command` in place of the shell, in `folder`.
+/// The job's script: the extra lines, then `job.command` in place of the shell, in `folder`. An
+/// element of an array puts its number behind the job's folder.
 std::string sbatch_script(const SlurmSettings& settings, const BatchJob& job,
                           const std::filesystem::path& folder);
 

@@ -22,9 +22,16 @@ Finished ask_accounting(const std::string& selection);
 std::string no_answer(std::string_view command, const Finished& answer);
 
 /// The job called `name` among those listed, with that number unless `id` is empty; nullptr where
-/// it is not. Of several, one that has not ended. Numbers come round again, names of ours do not.
+/// it is not. "xp-a_3" is element 3 of an array that is listed as "xp-a", or a job of that name. Of
+/// several, one that has not ended. Numbers come round again, names of ours do not.
 const SlurmJob* find_job(const std::vector<SlurmJob>& jobs, const std::string& name,
                          const std::string& id);
+
+/// The name that Slurm has for a job: that of the array for an element of one.
+std::string listed_name(const std::string& name);
+
+/// The number of job `name`, which is listed as `listed`: "21_3" of "21_[2-5]".
+std::string own_id(std::string_view listed, const std::string& name);
 
 /// Asks accounting about jobs (name -> number) that the controller does not know, in one call by
 /// number and one by name, and adds what is known to `states`.

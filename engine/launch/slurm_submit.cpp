@@ -107,9 +107,21 @@ std::string submitted_id(std::string_view output) {
   return "";
 }
 
+// That of one job, or of element `number` of an array.
+fs::path folder_of(const BatchJob& job, const std::string& number) {
+  return job.count == 0 ? job.folder : fs::path(job.folder.string() + "_" + number);
+}
+
+fs::path script_of(const BatchJob& job) {
+  return folder_of(job, "0") / "script.sh";
+}
+
 // What Slurm does not check, and ends badly: no log at all, a job run in /tmp.
 void check_places(const BatchJob& job, const fs::path& folder) {
-  for (const fs::path& place : {job.folder, folder}) {
+  std::vector<fs::path> places = {folder, folder_of(job, "0")};
+  for (int64_t i = 1; i < job.count; ++i)
+    places.push_back(folder_of(job, std::to_string(i)));
+  for (const fs::path& place : places) {
     if (!fs::is_directory(place)) machine_error("'{}' is no folder", place.string());
   }
   check(!job.command.empty(), "a job has a command");
@@ -137,7 +149,8 @@ Sighting look_for(const std::string& name, bool has_failed) {
   if (find_job(listed, name, "") == nullptr && has_failed)
     listed = parse_sacct(ask_accounting("--name=" + name).output);
   const SlurmJob* found = find_job(listed, name, "");
-  return {true, found == nullptr ? "" : found->id, ""};
+  // Any element stands for its array.
+  return {true, found == nullptr ? "" : split(found->id, '_').front(), ""};
 }
 
 }  // namespace
@@ -171,16 +184,17 @@ std::vector<std::string> sbatch_command(const SlurmSettings& settings, const Bat
   } else {
     out.emplace_back("--parsable");
     option("job-name", job.name);
-    option("chdir", job.folder.string());
-    option("output", (job.folder / "output.log").string());
+    if (job.count > 0) option("array", fmt::format("0-{}", job.count - 1));
+    option("chdir", folder_of(job, "0").string());
+    option("output", (folder_of(job, "%a") / "output.log").string());
     option("open-mode", "append");  // a job that starts again keeps its first words
     out.emplace_back("--requeue");
     option("signal", "B:USR1@90");
     option("kill-on-invalid-dep", "yes");
     // Should a submission be doubled after all, the second one waits for the first and finds its
-    // work done.
+    // work done. Elements of an array would wait for each other.
     const auto is_dependency = [](const auto& line) { return line.starts_with("--dependency"); };
-    if (std::none_of(settings.extra.begin(), settings.extra.end(), is_dependency))
+    if (job.count == 0 && std::none_of(settings.extra.begin(), settings.extra.end(), is_dependency))
       option("dependency", "singleton");
   }
   option("nodes", std::to_string(job.nodes));
@@ -201,12 +215,17 @@ std::string sbatch_script(const SlurmSettings& settings, const BatchJob& job,
   for (const auto& line : settings.extra)
     out += "#SBATCH " + line + "\n";
   auto command = sbatch_command(settings, job, false);
-  command.push_back((job.folder / "script.sh").string());
+  command.push_back(script_of(job).string());
   out += "# " + quoted(command) + "\n";
   // Slurm itself would start it in /tmp where the folder is missing on a node.
   out += "cd " + quoted(folder.string()) + " || exit 127\n";
   // The program takes the shell's place, and so gets the signals that Slurm sends to the script.
-  return out + "exec " + quoted(job.command) + "\n";
+  std::vector<std::string> words;
+  for (const auto& word : job.command) {
+    const bool is_folder = job.count > 0 && word == job.folder.string();
+    words.push_back(quoted(word) + (is_folder ? "_\"$SLURM_ARRAY_TASK_ID\"" : ""));
+  }
+  return out + "exec " + join(words, " ") + "\n";
 }
 
 std::string SlurmQueue::problem(const BatchJob& job) const {
@@ -245,14 +264,14 @@ std::string SlurmQueue::submit(const BatchJob& job) {
     // After a lost answer twice, with a pause between: Slurm may still be reading what we sent.
     if (seen.is_answered && (!is_lost || absent > 1)) {
       absent = 0;
-      write_atomic(job.folder / "script.sh", sbatch_script(settings_, asked, folder));
+      write_atomic(script_of(job), sbatch_script(settings_, asked, folder));
       auto command = sbatch_command(settings_, asked, false);
-      command.push_back((job.folder / "script.sh").string());
+      command.push_back(script_of(job).string());
       const Finished answer = run_program(command);
       const std::string id = answer.exit_code == 0 ? submitted_id(answer.output) : "";
       if (!id.empty()) return id;
       words = slurm_words(answer.errors);
-      if (is_full(words))
+      if (is_full(words) && job.count == 0)
         machine_error(
             "slurm takes no further job of yours now: {}; run this again when some have "
             "ended",

@@ -86,6 +86,41 @@ TEST_CASE("the program takes the place of the script's shell, in the folder of t
         "exec '/opt/xp' 'work' '/w/it'\\''s'\n");
 }
 
+TEST_CASE("many jobs are one array, each element with a folder and a log of its own") {
+  Submission it;
+  BatchJob job = it.job;
+  job.folder = "/w/jobs/xp-a";
+  job.command = {"/opt/xp", "work", "/w/jobs/xp-a"};
+  job.count = 3;
+  CHECK(join(sbatch_command({}, job, false), " ") ==
+        "sbatch --parsable --job-name=xp-a --array=0-2 --chdir=/w/jobs/xp-a_0 "
+        "--output=/w/jobs/xp-a_%a/output.log --open-mode=append --requeue --signal=B:USR1@90 "
+        "--kill-on-invalid-dep=yes --nodes=1 --ntasks-per-node=1 --cpus-per-task=1 "
+        "--time=12:00:00");
+  CHECK(sbatch_script({}, job, "/home/me")
+            .ends_with("exec '/opt/xp' 'work' '/w/jobs/xp-a'_\"$SLURM_ARRAY_TASK_ID\"\n"));
+}
+
+TEST_CASE("an array whose answer was lost is found by any of its elements") {
+  Submission it;
+  it.job.count = 2;
+  CHECK(it.complaint().ends_with("/job_0' is no folder"));
+  fs::create_directories(it.job.folder.string() + "_0");
+  fs::create_directories(it.job.folder.string() + "_1");
+  it.slurm.on("sbatch", FakeSlurm::fail(1, kTimedOut));
+  it.slurm.in_turn("squeue", {"exit 0", "exit 0", FakeSlurm::say("21_1|RUNNING|node0|xp-a|None")});
+  CHECK(it.submit() == "21");
+  CHECK(it.submissions() == 1);
+}
+
+TEST_CASE("an array that would go over a limit is refused, so that its jobs can go in alone") {
+  Submission it;
+  it.job.count = 1;
+  fs::create_directories(it.job.folder.string() + "_0");
+  it.slurm.on("sbatch", FakeSlurm::fail(1, "sbatch: error: AssocMaxSubmitJobLimit"));
+  CHECK(it.complaint().starts_with("slurm refuses job 'xp-a': AssocMaxSubmitJobLimit"));
+}
+
 TEST_CASE("a number with a cluster's name, beside warnings") {
   Submission it;
   it.slurm.on("sbatch", "echo 'sbatch: warning: no --mem given' >&2; echo '21;emulated'");

@@ -36,7 +36,7 @@ TEST_CASE("one call of squeue asks for all jobs") {
                                     "23|PENDING||somebody's|Priority\n"
                                     "24|PENDING||xp-c|QOSMaxNodePerJobLimit"));
   auto states = SlurmQueue({}).poll({{"xp-a", "21"}, {"xp-b", ""}, {"xp-c", "24"}});
-  CHECK(slurm.calls() == std::vector<std::string>{"squeue -h --me -a -t all -o %i|%T|%N|%j|%r"});
+  CHECK(slurm.calls() == std::vector<std::string>{"squeue -h --me -a -r -t all -o %i|%T|%N|%j|%r"});
   CHECK(states["xp-a"].phase == Phase::kRunning);
   CHECK(states["xp-a"].hosts == std::vector<std::string>{"node0", "node1"});
   CHECK(states["xp-b"].phase == Phase::kPending);
@@ -179,8 +179,32 @@ TEST_CASE("the elements of an array have states of their own") {
   FakeSlurm slurm;
   slurm.on("squeue", FakeSlurm::say("21_[2-3%2]|PENDING||xp-a|JobArrayTaskLimit\n"
                                     "21_0|RUNNING|node0|xp-a|None"));
-  CHECK(poll_one("xp-a", "21_0").phase == Phase::kRunning);
-  CHECK(poll_one("xp-a", "21_3").phase == Phase::kPending);
+  CHECK(poll_one("xp-a_0", "21_0").phase == Phase::kRunning);
+  CHECK(poll_one("xp-a_3", "21_3").phase == Phase::kPending);
+  CHECK(poll_one("xp-a_3", "21_3").id == "21_3");
+}
+
+TEST_CASE("an element that was cancelled while it waited leaves no trace but its siblings") {
+  FakeSlurm slurm;
+  slurm.on("squeue", FakeSlurm::say("21_0|RUNNING|node0|xp-a|None"));
+  slurm.on("scontrol", "echo Job 21_3 not found; exit 1");
+  slurm.on("sacct", FakeSlurm::fail(1, kNoAccounting));
+  CHECK(poll_one("xp-a_3", "21_3").is_absent);
+  CHECK(poll_one("xp-a_3", "21_3").outcome == Outcome::kCancelled);
+  CHECK(poll_one("xp-a_3", "22_3").outcome == Outcome::kLost);    // all of its array is gone
+  slurm.on("squeue", FakeSlurm::say("21|CANCELLED||xp-a|None"));  // the last one that waited
+  CHECK(poll_one("xp-a_3", "21_3").outcome == Outcome::kCancelled);
+}
+
+TEST_CASE("an element whose number is not known is found by the array's name") {
+  FakeSlurm slurm;
+  slurm.on("squeue", FakeSlurm::say("21_0|RUNNING|node0|xp-a|None\n21_1|RUNNING|node1|xp-a|None"));
+  CHECK(poll_one("xp-a_1", "").hosts == std::vector<std::string>{"node1"});
+  CHECK(poll_one("xp-a_1", "").id == "21_1");
+  slurm.on("sacct", FakeSlurm::say("21_2|COMPLETED|0:0|node0|xp-a"));
+  CHECK(poll_one("xp-a_2", "").id == "21_2");
+  CHECK(slurm.calls("sacct").at(0).ends_with(" --name=xp-a"));
+  CHECK(poll_one("xp-a_4", "").is_absent);
 }
 
 TEST_CASE("a cancelled job's state is what the next poll says") {

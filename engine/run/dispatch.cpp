@@ -2,17 +2,22 @@
 #include "engine/run/dispatch.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/run/jobs.h"
+#include "results/standing.h"
 
 #include <fmt/format.h>
 
 #include <chrono>
+#include <map>
 #include <thread>
 
 namespace xp {
 namespace {
 
 constexpr auto kLook = std::chrono::milliseconds(500);
+// Ranks that save before they end need some time.
+constexpr auto kCancelPatience = std::chrono::seconds(20);
 
 bool goes_through_queue(const Work& work) {
   return make_part<Launcher>(work.launch())->queue() != nullptr;
@@ -87,7 +92,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
 
 bool Dispatch::begin_queue(const Plan& plan, const std::vector<Work>& work) {
   const SubmitSettings settings{settings_.workspace, plan.name, settings_.program,
-                                settings_.command_line};
+                                settings_.command_line, settings_.wish};
   settle(settings_.workspace);
   result_.problem = queue_problem(work, settings);
   if (!result_.problem.empty()) return false;
@@ -119,27 +124,43 @@ void Dispatch::look_at_queue(const std::vector<Work>& work) {
       fmt::print(stderr, "{}: {}\n", one.job, one.text);
     size_t again = 0;
     if (settings_.wish() == Wish::kGoOn) {
-      again = submit(still_open(work),
-                     {settings_.workspace, experiment_, settings_.program, settings_.command_line});
+      again = submit(still_open(work), {settings_.workspace, experiment_, settings_.program,
+                                        settings_.command_line, settings_.wish});
     }
     result_.submitted += again;
-    has_changed = !news.empty() || again > 0;
+    has_changed = tell_queue(work) || !news.empty() || again > 0;
   } catch (const Error& error) {  // the scheduler is away: the jobs are not
     fmt::print(stderr, "{}\n", error.what());
   }
   pace_.polled(now.count(), has_changed);
 }
 
+// "6 runs: 1 done, 2 running, 3 queued", where that is news.
+bool Dispatch::tell_queue(const std::vector<Work>& work) {
+  const OpenJobs jobs(settings_.workspace);
+  std::map<RunState, size_t> counts;
+  for (const auto& one : work)
+    ++counts[standing_of(one.folder, jobs).state];
+  std::vector<std::string> parts;
+  for (const auto& [state, count] : counts)
+    parts.push_back(fmt::format("{} {}", count, state_name(state)));
+  std::string words = join(parts, ", ");
+  if (words == queue_words_) return false;
+  queue_words_ = std::move(words);
+  if (settings_.style != Progress::Style::kQuiet)
+    fmt::print(stderr, "{} runs: {}\n", work.size(), queue_words_);
+  return true;
+}
+
 void Dispatch::wait_for_queue(const std::vector<Work>& work) {
   while (!still_open(work).empty()) {
     const Wish wish = settings_.wish();
-    if (wish == Wish::kEnd) {
-      std::set<fs::path> folders;
-      for (const auto& one : work)
-        folders.insert(one.folder);
-      cancel_jobs(settings_.workspace, folders);
+    const bool is_over = wish == Wish::kStartNoMore && !has_jobs(settings_.workspace, work);
+    if (wish == Wish::kEndAll) cancel_queue(work);
+    if (is_over || ends_what_runs(wish)) {
+      result_.stopped = true;
+      break;
     }
-    if (wish != Wish::kGoOn) break;
     look_at_queue(work);
     take_failures(work);
     std::this_thread::sleep_for(kLook);
@@ -148,14 +169,33 @@ void Dispatch::wait_for_queue(const std::vector<Work>& work) {
   result_.stopped = result_.stopped || result_.is_queued;
 }
 
+// Waits a little for the scheduler's word on them; the next xp takes in what comes later.
+void Dispatch::cancel_queue(const std::vector<Work>& work) {
+  std::set<fs::path> folders;
+  for (const auto& one : work)
+    folders.insert(one.folder);
+  const auto end = std::chrono::steady_clock::now() + kCancelPatience;
+  try {
+    cancel_jobs(settings_.workspace, folders);
+    settle(settings_.workspace);
+    while (has_jobs(settings_.workspace, work) && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(2 * kLook);
+      settle(settings_.workspace);
+    }
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+  }
+}
+
 void Dispatch::take_failures(const std::vector<Work>& work) {
   for (const auto& one : work) {
     const Status status = read_status(one.folder);
     if (status.state != State::kFailed || !told_.insert(one.folder).second) continue;
     const fs::path folder = attempt_folder(one.folder, last_attempt(one.folder));
     const auto end = read_end(folder);
-    result_.failures.push_back(
-        {one.name, status.cause, folder, end ? end->outcome : Outcome::kLost});
+    const Outcome outcome = end ? end->outcome : Outcome::kLost;
+    if (result_.stopped && outcome == Outcome::kCancelled) continue;  // it was us
+    result_.failures.push_back({one.name, status.cause, folder, outcome});
     settings_.failed(result_.failures.back());
   }
 }

@@ -54,7 +54,9 @@ class Dispatch {
   void prepare_corpora(Plan& plan);
   bool begin_queue(const Plan& plan, const std::vector<Work>& work);
   void look_at_queue(const std::vector<Work>& work);
+  bool tell_queue(const std::vector<Work>& work);
   void wait_for_queue(const std::vector<Work>& work);
+  void cancel_queue(const std::vector<Work>& work);
   void take_failures(const std::vector<Work>& work);
 
   DispatchSettings settings_;
@@ -63,6 +65,7 @@ class Dispatch {
   std::string experiment_;
   std::set<fs::path> told_;  ///< run folders whose failure was told
   PollPace pace_;
+  std::string queue_words_;  ///< as last told
 };
 
 }  // namespace xp

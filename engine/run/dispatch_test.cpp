@@ -174,7 +174,7 @@ TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be con
   const fs::path asked = scene.folder.path() / "asked";
   scene.engine(fmt::format("trap 'exit 143' TERM; touch '{}'; while :; do sleep 0.05; done",
                            asked.string()));
-  scene.wish = [asked] { return fs::exists(asked) ? Wish::kEnd : Wish::kGoOn; };
+  scene.wish = [asked] { return fs::exists(asked) ? Wish::kEndAll : Wish::kGoOn; };
   const DispatchResult result = scene.run();
   CHECK(result.stopped);
   CHECK(result.failures.empty());
@@ -182,6 +182,15 @@ TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be con
   CHECK(scene.point(0).state == PointState::kStopped);
   const fs::path training = scene.workspace().training(scene.point(0).training_id);
   CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kStopped);
+}
+
+TEST_CASE("points that no worker ever got are done by the next run") {
+  Scene scene;
+  scene.wish = [&] { return scene.calls().empty() ? Wish::kGoOn : Wish::kStartNoMore; };
+  CHECK(scene.run().started == 1);
+  scene.wish = [] { return Wish::kGoOn; };
+  CHECK(scene.run().started == 5);
+  CHECK(scene.plan.count(PointState::kDone) == 4);
 }
 
 TEST_CASE("a wish to start no more lets what runs come to its end") {
@@ -257,7 +266,7 @@ TEST_CASE("an attempt says why it was asked to end before it has ended") {
       fmt::format("trap 'cp \"$2/attempts/1/asked\" \"{0}-asked\"; exit 143' TERM; "
                   "touch '{0}'; while :; do sleep 0.05; done",
                   started.string()));
-  scene.wish = [started] { return fs::exists(started) ? Wish::kEnd : Wish::kGoOn; };
+  scene.wish = [started] { return fs::exists(started) ? Wish::kEndAll : Wish::kGoOn; };
   scene.run();
   CHECK(read_file(started.string() + "-asked") == "stopped\n");
 }

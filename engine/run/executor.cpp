@@ -51,6 +51,28 @@ class Stock {
   std::vector<int> all_, free_;
 };
 
+// How many runs like that there is room for at a time, at least 1.
+size_t room_of(const Need& need, size_t num_cores, size_t num_gpus) {
+  size_t out = num_cores / need.cores;
+  if (need.gpus > 0) out = std::min(out, num_gpus / need.gpus);
+  return std::max<size_t>(out, 1);
+}
+
+// More than there is room for would only say that runs shared the machine which did not.
+int64_t most_at_a_time(const std::vector<Work>& work, const ExecutorSettings& settings) {
+  const size_t cores = settings.cores.size(), gpus = settings.gpus.size();
+  if (settings.jobs <= 0) return room_for(work, cores, gpus);
+  size_t room = 1;
+  for (const auto& one : work)
+    room = std::max(room, room_of(need_of(one), cores, gpus));
+  const auto most = static_cast<int64_t>(room);
+  if (settings.jobs > most && work.size() > room) {
+    fmt::print(stderr, "there is room for {} of these runs at a time: {} processors{}\n", room,
+               cores, gpus == 0 ? "" : fmt::format(" and {} accelerators", gpus));
+  }
+  return std::min(settings.jobs, most);
+}
+
 class Executor {
  public:
   Executor(const std::vector<Work>& work, const ExecutorSettings& settings)
@@ -59,8 +81,7 @@ class Executor {
         phases_(work.size(), Phase::kWaiting),
         cores_(settings.cores),
         gpus_(settings.gpus),
-        most_(settings.jobs > 0 ? settings.jobs
-                                : room_for(work, settings.cores.size(), settings.gpus.size())) {
+        most_(most_at_a_time(work, settings)) {
     settings_.attempts.warm = settings.attempts.warm && work.size() > 1;
     settings_.attempts.shared_with = most_ - 1;
     if (most_ > 1 && settings_.attempts.style == Progress::Style::kAuto)
@@ -71,7 +92,7 @@ class Executor {
     while (true) {
       const Wish wish = settings_.wish();
       if (wish == Wish::kGoOn) begin_what_can();
-      if (wish == Wish::kEnd) {
+      if (ends_what_runs(wish)) {
         for (auto& one : under_way_)
           one.attempt->stop(settings_.end_meaning());
       }
@@ -249,9 +270,7 @@ int64_t room_for(const std::vector<Work>& work, size_t num_cores, size_t num_gpu
     const Need need = need_of(one);
     most = {std::max(most.cores, need.cores), std::max(most.gpus, need.gpus)};
   }
-  size_t out = num_cores / most.cores;
-  if (most.gpus > 0) out = std::min(out, num_gpus / most.gpus);
-  return static_cast<int64_t>(std::max<size_t>(out, 1));
+  return static_cast<int64_t>(room_of(most, num_cores, num_gpus));
 }
 
 }  // namespace xp

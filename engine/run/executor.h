@@ -22,8 +22,13 @@ struct FailedRun {
   Outcome outcome = Outcome::kUser;
 };
 
-/// What the outside wants: go on, start nothing more, or end what runs too.
-enum class Wish { kGoOn, kStartNoMore, kEnd };
+/// What the outside wants: go on; start nothing more; end what this process runs, too, and leave a
+/// scheduler's queue alone; end that as well.
+enum class Wish { kGoOn, kStartNoMore, kEndHere, kEndAll };
+
+constexpr bool ends_what_runs(Wish wish) {
+  return wish == Wish::kEndHere || wish == Wish::kEndAll;
+}
 
 struct ExecutorSettings {
   AttemptSettings attempts;

@@ -3,12 +3,14 @@
 #include "engine/run/jobs.h"
 
 #include "engine/base/error.h"
+#include "engine/base/hash.h"
 #include "engine/base/text.h"
 #include "engine/run/settle.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -18,6 +20,11 @@ using Pack = std::vector<const Work*>;
 
 std::string shape_of(const Work& work) {
   return work.launch().dump();
+}
+
+// Null where its launcher has none.
+std::unique_ptr<BatchQueue> queue_of(const Work& work) {
+  return make_part<Launcher>(work.launch())->queue();
 }
 
 // A training and its evaluations stay together; several such go into one job where the launcher
@@ -50,12 +57,30 @@ std::vector<Pack> packs_of(const std::vector<const Work*>& work, const std::vect
   return out;
 }
 
+// Of job `index` of several that are submitted together under one name.
+std::string name_in(const std::string& name, size_t index) {
+  return fmt::format("{}_{}", name, index);
+}
+
+// "-3fb2", for names that no other workspace has, nor an earlier one in the same place: the same
+// run of theirs would be taken for ours in the scheduler's listings.
+std::string mark_of(const Workspace& workspace) {
+  const fs::path file = workspace.root / "jobs" / "mark";
+  if (!fs::exists(file)) write_atomic(file, fmt::format("{:.6f} {}", now_s(), ::getpid()));
+  const std::string made = read_file(file);
+  if (made.empty()) return "";
+  return "-" + sha256(made + fs::absolute(workspace.root).string()).substr(0, 4);
+}
+
 // Names are never used twice, so that a name finds one job for ever.
 std::string fresh_name(const Workspace& workspace, const Work& work) {
-  const std::string stem = "xp-" + work.folder.filename().string().substr(0, 8);
+  const std::string stem =
+      "xp-" + work.folder.filename().string().substr(0, 8) + mark_of(workspace);
   for (int number = 1;; ++number) {
     const std::string name = fmt::format("{}-{}", stem, number);
-    if (!fs::exists(job_folder(workspace, name))) return name;
+    if (!fs::exists(job_folder(workspace, name)) &&
+        !fs::exists(job_folder(workspace, name_in(name, 0))))
+      return name;
   }
 }
 
@@ -112,34 +137,92 @@ bool has_open_job(const Workspace& workspace, const Work& work) {
   return job && job->phase != "ended";
 }
 
-void submit_pack(const Pack& pack, const std::vector<Work>& all, const SubmitSettings& settings) {
+// On disk before the scheduler hears of it.
+JobRecord begin_job(const Pack& pack, const std::string& name, const std::vector<Work>& all,
+                    const SubmitSettings& settings) {
   const Workspace& workspace = settings.workspace;
   JobRecord record;
-  record.name = fresh_name(workspace, *pack.front());
+  record.name = name;
   record.launcher = pack.front()->launch().value("use", "");
   record.experiment = settings.experiment;
   record.submitted_s = now_s();
   for (const Work* work : pack)
     record.runs.push_back(fs::relative(work->folder, workspace.root));
-  const BatchJob job = batch_job(pack, settings, record.name);
-  write_atomic(job.folder / "work.json", work_json(pack, all, settings).dump() + "\n");
+  write_atomic(job_folder(workspace, name) / "work.json",
+               work_json(pack, all, settings).dump() + "\n");
   write_job(workspace, record);
   for (const Work* work : pack)
-    set_job_of(work->folder, record.name);
-  try {
-    record.id = make_part<Launcher>(pack.front()->launch())->queue()->submit(job);
-  } catch (const Error& error) {
-    // Not answered is not refused: the job may be in the queue, and is looked for by its name.
-    if (error.blame() != Blame::kUser) throw;
-    record.phase = "ended";
-    write_job(workspace, record);
-    for (const Work* work : pack)
-      set_job_of(work->folder, "");
-    throw;
-  }
+    set_job_of(work->folder, name);
+  return record;
+}
+
+void note_queued(const Workspace& workspace, JobRecord record, const std::string& id) {
+  record.id = id;
   record.phase = "queued";
   record.seen_s = now_s();
   write_job(workspace, record);
+}
+
+void note_refused(const Workspace& workspace, JobRecord record) {
+  record.phase = "ended";
+  write_job(workspace, record);
+  for (const auto& run : record.runs)
+    set_job_of(workspace.root / run, "");
+}
+
+// One job, or several of one shape in one call; these one by one where the scheduler does not take
+// so many at once.
+void submit_packs(const std::vector<Pack>& packs, const std::vector<Work>& all,
+                  const SubmitSettings& settings) {
+  const Pack& first = packs.front();
+  const bool is_one = packs.size() == 1;
+  const std::string name = fresh_name(settings.workspace, *first.front());
+  std::vector<JobRecord> records;
+  for (size_t i = 0; i < packs.size(); ++i)
+    records.push_back(begin_job(packs[i], is_one ? name : name_in(name, i), all, settings));
+  BatchJob job = batch_job(first, settings, name);
+  job.count = is_one ? 0 : static_cast<int64_t>(packs.size());
+  std::string id;
+  try {
+    id = queue_of(*first.front())->submit(job);
+  } catch (const Error& error) {
+    // Not answered is not refused: the jobs may be in the queue, and are looked for by their names.
+    if (error.blame() != Blame::kUser) throw;
+    for (const auto& record : records)
+      note_refused(settings.workspace, record);
+    if (is_one) throw;
+  }
+  for (size_t i = 0; i < packs.size(); ++i) {
+    if (id.empty())
+      submit_packs({packs[i]}, all, settings);
+    else
+      note_queued(settings.workspace, records[i], is_one ? id : name_in(id, i));
+  }
+}
+
+// What goes into the queue in one call each.
+std::vector<std::vector<Pack>> batches_of(std::vector<Pack> packs) {
+  // Fewer are worth a name each in the scheduler's listings; more than Slurm's default limit on
+  // an array are refused.
+  constexpr size_t kFewest = 4, kMost = 1000;
+  std::map<std::string, std::vector<Pack>> alike;  // by shape and nodes to avoid
+  std::vector<std::string> order;
+  for (auto& pack : packs) {
+    const std::string key = shape_of(*pack.front()) + join(bad_nodes(pack), ",");
+    if (!alike.contains(key)) order.push_back(key);
+    alike[key].push_back(std::move(pack));
+  }
+  std::vector<std::vector<Pack>> out;
+  for (const auto& key : order) {
+    const auto& same = alike[key];
+    const bool is_together = same.size() >= kFewest && queue_of(*same[0].front())->takes_many();
+    const size_t step = is_together ? kMost : 1;
+    for (size_t i = 0; i < same.size(); i += step) {
+      const auto from = same.begin() + static_cast<ptrdiff_t>(i);
+      out.emplace_back(from, from + static_cast<ptrdiff_t>(std::min(step, same.size() - i)));
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -148,12 +231,17 @@ std::string queue_problem(const std::vector<Work>& work, const SubmitSettings& s
   std::set<std::string> shapes;
   for (const auto& one : work) {
     if (!shapes.insert(shape_of(one)).second) continue;
-    const auto queue = make_part<Launcher>(one.launch())->queue();
+    const auto queue = queue_of(one);
     if (!queue) continue;
     const BatchJob job = batch_job({&one}, settings, "xp-trial");
     if (std::string problem = queue->problem(job); !problem.empty()) return problem;
   }
   return "";
+}
+
+bool has_jobs(const Workspace& workspace, const std::vector<Work>& work) {
+  return std::any_of(work.begin(), work.end(),
+                     [&](const Work& one) { return has_open_job(workspace, one); });
 }
 
 std::vector<Work> without(const std::vector<Work>& work,
@@ -194,10 +282,13 @@ size_t submit(const std::vector<Work>& work, const SubmitSettings& settings) {
   std::erase_if(free, [&](const Work* one) {
     return one->training && !mine.contains(&work[*one->training]);
   });
-  const auto packs = packs_of(free, work);
-  for (const auto& pack : packs)
-    submit_pack(pack, work, settings);
-  return packs.size();
+  size_t out = 0;
+  for (const auto& packs : batches_of(packs_of(free, work))) {
+    if (settings.wish() != Wish::kGoOn) break;
+    submit_packs(packs, work, settings);
+    out += packs.size();
+  }
+  return out;
 }
 
 Execution work_through(const fs::path& job_folder, const fs::path& program,
@@ -217,6 +308,10 @@ Execution work_through(const fs::path& job_folder, const fs::path& program,
   }
   note_start(workspace, job_folder.filename().string(), *place);
   if (place->restarts > 0) work = still_open(work);
+  if (work.empty()) {  // its node died after the last word, or too often
+    note_end(workspace, job_folder.filename().string());
+    return {};
+  }
   ExecutorSettings settings;
   settings.attempts.command_line = list.at("command_line").get<std::vector<std::string>>();
   settings.attempts.style = Progress::Style::kLines;
@@ -236,7 +331,7 @@ Execution work_through(const fs::path& job_folder, const fs::path& program,
   // Failed here with retries left: elsewhere, if this node may submit; else the next `xp` does.
   try {
     submit(left, {workspace, list.at("experiment").get<std::string>(), program,
-                  settings.attempts.command_line});
+                  settings.attempts.command_line, wish});
   } catch (const Error& error) {
     fmt::print(stderr, "not submitted again from here: {}\n", error.what());
   }

@@ -3,6 +3,7 @@
 //
 //   jobs/NAME/job.json    what is known of the job (results/attempts.h)
 //   jobs/NAME/work.json   its runs; jobs/NAME/script.sh and output.log
+//   jobs/mark             makes the names of jobs differ from those of other workspaces
 //
 // No process needs to live while jobs wait or run. All that change jobs take turns (jobs/lock).
 #pragma once
@@ -18,9 +19,10 @@ namespace xp {
 
 struct SubmitSettings {
   Workspace workspace;
-  std::string experiment;                 ///< by name, for the records
-  fs::path program;                       ///< this xp, run on the nodes
-  std::vector<std::string> command_line;  ///< for provenance
+  std::string experiment;                                   ///< by name, for the records
+  fs::path program;                                         ///< this xp, run on the nodes
+  std::vector<std::string> command_line;                    ///< for provenance
+  std::function<Wish()> wish = [] { return Wish::kGoOn; };  ///< asked before each call
 };
 
 /// What keeps the first job of this work from being accepted (BatchQueue::problem), or "". Starts
@@ -28,7 +30,8 @@ struct SubmitSettings {
 std::string queue_problem(const std::vector<Work>& work, const SubmitSettings& settings);
 
 /// Puts work into jobs: a training with its evaluations each, or as many of these as the launcher
-/// packs. Runs that are held or have an open job are left alone. How many jobs. Raises kUser
+/// packs; many jobs of one shape in one call where the queue takes many. Runs that are held or have
+/// an open job are left alone. How many jobs. Raises kUser
 /// where the scheduler refuses a job, kMachine where it cannot be reached (what it took all the
 /// same is found by settle); what was submitted before stays.
 size_t submit(const std::vector<Work>& work, const SubmitSettings& settings);
@@ -49,6 +52,9 @@ struct JobNews {
 /// to date, and runs of jobs that ended learn how. A scheduler that does not answer says nothing.
 /// Cost: one stat where no job is open.
 std::vector<JobNews> settle(const Workspace& workspace);
+
+/// Whether any of this work has a job that has not ended, as far as is known.
+bool has_jobs(const Workspace& workspace, const std::vector<Work>& work);
 
 /// Ends the jobs of these runs, if all that is left of a job is among them; how many. The runs
 /// themselves are asked with ask_cancel.

@@ -1,139 +1,14 @@
 // Runs in a queue: submitted once, settled by whoever comes along, tried again within their budget.
-// The scheduler is a table that the test fills in; the jobs are run by hand.
-#include "engine/run/jobs.h"
-
-#include "engine/launch/ranks.h"
-#include "engine/run/settle.h"
+#include "engine/run/paper_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
-
-#include <sys/stat.h>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
 
-// What the scheduler of the test knows and was told.
-struct Desk {
-  std::map<std::string, BatchState> jobs;  // by name
-  std::vector<BatchJob> submitted;
-  std::vector<std::string> cancelled, requeued;
-  std::optional<Error> submit_error;  // raised by the next submission
-  bool takes_it_all_the_same = false;
-  std::optional<Allocation> place;
-  int64_t retries = 0, pack = 0;
-};
-Desk* desk = nullptr;
-
-struct PaperQueue final : BatchQueue {
-  std::string problem(const BatchJob&) const override { return ""; }
-  std::string submit(const BatchJob& job) override {
-    if (desk->submit_error) {
-      const Error error = *desk->submit_error;
-      desk->submit_error.reset();
-      if (desk->takes_it_all_the_same) take(job);
-      throw error;
-    }
-    return take(job);
-  }
-  static std::string take(const BatchJob& job) {
-    desk->submitted.push_back(job);
-    BatchState& state = desk->jobs[job.name];
-    state.phase = BatchState::Phase::kPending;
-    state.id = std::to_string(desk->submitted.size());
-    state.state = "PENDING";
-    state.reason = "Priority";
-    return state.id;
-  }
-  std::map<std::string, BatchState> poll(const std::map<std::string, std::string>& jobs) override {
-    std::map<std::string, BatchState> out;
-    for (const auto& [name, id] : jobs) {
-      const auto found = desk->jobs.find(name);
-      if (found != desk->jobs.end()) {
-        out[name] = found->second;
-      } else {
-        out[name].is_absent = true;
-      }
-    }
-    return out;
-  }
-  void cancel(const std::string& id) override { desk->cancelled.push_back(id); }
-  bool requeue(const std::string& id) override {
-    desk->requeued.push_back(id);
-    return true;
-  }
-};
-
-struct Paper final : Launcher {
-  struct Config {
-    void describe(auto&) {}
-  };
-  explicit Paper(const Config&) {}
-  std::unique_ptr<RunningJob> start(const LaunchJob& job) const override { return start_here(job); }
-  std::unique_ptr<BatchQueue> queue() const override { return std::make_unique<PaperQueue>(); }
-  std::optional<Allocation> allocation() const override { return desk->place; }
-  int64_t retries() const override { return desk->retries; }
-  int64_t pack() const override { return desk->pack; }
-};
+using Scene = PaperScene;
 XP_REGISTER(Launcher, Paper, "paper", "for tests");
-
-constexpr const char* kDone = R"(echo '{"schema":1,"state":"done","attempt":1,"started_s":1,)"
-                              R"("ended_s":2,"cause":"","summary":{}}' > "$2/status.json")";
-
-// Two trainings, "a" with two evaluations and "b" with one.
-struct Scene {
-  Scene() {
-    desk = &own;
-    engine(kDone);
-    add("a", std::nullopt);
-    add("a1", 0);
-    add("a2", 0);
-    add("b", std::nullopt);
-    add("b1", 3);
-  }
-  ~Scene() { desk = nullptr; }
-  Scene(const Scene&) = delete;
-  Scene& operator=(const Scene&) = delete;
-
-  void add(const std::string& name, std::optional<size_t> training) {
-    Work& one = work.emplace_back();
-    one.name = one.title = name;
-    one.unit = "updates";
-    one.folder = training ? workspace().evaluation(name) : workspace().training(name);
-    one.command = {program().string(), training ? "evaluate" : "train", one.folder.string()};
-    one.spec = {{"launch", {{"use", "paper"}}}};
-    one.training = training;
-  }
-  void engine(const std::string& script) const {
-    write_atomic(program(), "#!/bin/sh\n" + script + "\n");
-    ::chmod(program().c_str(), 0755);
-  }
-  fs::path program() const { return folder.path() / "engine"; }
-  Workspace workspace() const { return {folder.path() / "w"}; }
-  SubmitSettings settings() const { return {workspace(), "sweep", "/bin/xp", {"xp", "run"}}; }
-  fs::path run(size_t i) const { return work.at(i).folder; }
-  JobRecord job(const std::string& name) const { return read_job(workspace(), name).value(); }
-
-  // What `xp work` does on the first node of job `name`.
-  Execution node(const std::string& name, int64_t restarts = 0, Wish wish = Wish::kGoOn) const {
-    desk->place = Allocation{job(name).id, restarts, {"n0"}, {}};
-    return work_through(
-        job_folder(workspace(), name), "/bin/xp", [wish] { return wish; },
-        [] { return Outcome::kStopped; });
-  }
-  void ends(const std::string& name, Outcome outcome, const std::string& state,
-            const std::string& reason = "None") {
-    BatchState& job = own.jobs.at(name);
-    job.phase = BatchState::Phase::kEnded;
-    job.outcome = outcome;
-    job.state = state;
-    job.reason = reason;
-  }
-
-  TempFolder folder;
-  Desk own;
-  std::vector<Work> work;
-};
 
 }  // namespace
 
@@ -298,6 +173,19 @@ TEST_CASE("a job that ended before its run began says why") {
         "job 1 ended before the run began: FAILED JobLaunchFailure");
 }
 
+TEST_CASE("a job that its node could not start is tried again as often as the budget says") {
+  Scene scene;
+  scene.own.retries = 1;
+  scene.work.resize(1);
+  for (const int number : {1, 2}) {
+    REQUIRE(submit(still_open(scene.work), scene.settings()) == 1);
+    scene.ends(fmt::format("xp-a-{}", number), Outcome::kMachine, "FAILED", "JobLaunchFailure");
+    settle(scene.workspace());
+  }
+  CHECK(read_status(scene.run(0)).state == State::kFailed);
+  CHECK(last_attempt(scene.run(0)) == 2);
+}
+
 TEST_CASE("a job that was cancelled from outside leaves its runs cancelled") {
   Scene scene;
   submit(scene.work, scene.settings());
@@ -318,7 +206,20 @@ TEST_CASE("a job that was killed without a word goes on when the scheduler start
   CHECK(scene.node("xp-a-1", 1).started == 1);
   CHECK(read_end(attempt)->outcome == Outcome::kMachine);
   CHECK(read_end(attempt)->cause == "the node it ran on was lost");
+  CHECK(counted_failures(scene.run(0)) == 1);  // the scheduler's try and ours are one
   CHECK(read_status(scene.run(0)).state == State::kDone);
+}
+
+TEST_CASE("a job that the scheduler starts again does not go over a run's retries") {
+  Scene scene;
+  scene.work.resize(1);
+  submit(scene.work, scene.settings());
+  next_attempt(scene.run(0));
+  write_atomic(scene.run(0) / "spec.toml", "[launch]\nuse = \"paper\"\n");
+  write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
+  CHECK(scene.node("xp-a-1", 1).started == 0);
+  CHECK(read_status(scene.run(0)).cause == "the node it ran on was lost");
+  CHECK(last_attempt(scene.run(0)) == 1);
 }
 
 TEST_CASE("an attempt that saved before its job began again was preempted") {

@@ -23,6 +23,17 @@ std::string in_words(const BatchState& state) {
   return out.empty() ? "unknown" : out;
 }
 
+// A run that never began has no settings of its own yet: those that its job has for it.
+void ensure_spec(const fs::path& run_folder, const fs::path& job_folder) {
+  const fs::path spec = run_folder / "spec.toml", list = job_folder / "work.json";
+  if (fs::exists(spec) || !fs::exists(list)) return;
+  const Value value = Value::parse(read_file(list), nullptr, /*allow_exceptions=*/false);
+  if (!value.is_object() || !value.contains("work")) return;
+  for (const auto& work : work_from(value["work"])) {
+    if (work.folder.filename() == run_folder.filename()) write_atomic(spec, to_toml(work.spec));
+  }
+}
+
 int64_t retries_of(const fs::path& run_folder) {
   const fs::path spec = run_folder / "spec.toml";
   if (!fs::exists(spec)) return 0;
@@ -64,8 +75,18 @@ std::string phase_name(BatchState::Phase phase) {
   return phase == BatchState::Phase::kPending ? "queued" : "running";
 }
 
+// A job that had not begun and was taken out of the queue without a trace has ended.
+BatchState with_removal(const JobRecord& job, BatchState state) {
+  if (!state.is_absent || state.outcome != Outcome::kCancelled || job.phase != "queued")
+    return state;
+  state.phase = BatchState::Phase::kEnded;
+  state.state = "CANCELLED";
+  return state;
+}
+
 // Brings one record up to date; what changed, or "".
-std::string take_in(const Workspace& workspace, JobRecord& job, const BatchState& state) {
+std::string take_in(const Workspace& workspace, JobRecord& job, const BatchState& answer) {
+  const BatchState state = with_removal(job, answer);
   const bool is_ended = state.phase == BatchState::Phase::kEnded;
   const bool is_unknown = state.phase == BatchState::Phase::kUnknown;
   if (is_unknown && !is_lost(workspace, job, state)) return "";
@@ -79,7 +100,7 @@ std::string take_in(const Workspace& workspace, JobRecord& job, const BatchState
   job.phase = is_ended || is_unknown ? "ended" : phase_name(state.phase);
   if (job.phase == "ended") {
     for (const auto& run : job.runs)
-      settle_run(workspace.root / run, job, state);
+      settle_run(workspace, run, job, state);
   }
   write_job(workspace, job);
   if (job.phase + job.reason == before) return "";
@@ -123,6 +144,7 @@ void note_start(const Workspace& workspace, const std::string& job, const Alloca
     }
   }
   record->phase = "running";
+  record->state = record->reason = "";  // those of a time before
   record->id = place.id;
   record->hosts = place.hosts;
   record->seen_s = now_s();
@@ -137,17 +159,27 @@ void note_end(const Workspace& workspace, const std::string& job) {
     if (job_of(workspace.root / run) == job) set_job_of(workspace.root / run, "");
   }
   record->phase = "ended";
+  record->state = record->reason = "";
   record->seen_s = now_s();
   write_job(workspace, *record);
 }
 
-void settle_run(const fs::path& run_folder, const JobRecord& job, const BatchState& state) {
+void settle_run(const Workspace& workspace, const fs::path& run, const JobRecord& job,
+                const BatchState& state) {
+  const fs::path run_folder = workspace.root / run;
   if (job_of(run_folder) == job.name) set_job_of(run_folder, "");
   const State now = read_status(run_folder).state;
   if (now == State::kDone || now == State::kFailed || is_held(run_folder)) return;
-  if (const int64_t number = last_attempt(run_folder); number > 0) {
-    const auto known = read_end(attempt_folder(run_folder, number));
-    settle_attempt(run_folder, number, told(known, job, state), retries_of(run_folder));
+  ensure_spec(run_folder, job_folder(workspace, job.name));
+  const int64_t retries = retries_of(run_folder);
+  const int64_t number = last_attempt(run_folder);
+  const fs::path attempt = attempt_folder(run_folder, number);
+  const auto known = read_end(attempt);
+  const auto start = read_start(attempt);
+  // The last attempt may be that of an earlier job.
+  const bool has_begun = number > 0 && (!known || (start && start->job == job.id));
+  if (has_begun) {
+    settle_attempt(run_folder, number, told(known, job, state), retries);
     return;
   }
   const bool was_started = state.outcome == Outcome::kDone || goes_on(state.outcome) ||
@@ -156,7 +188,7 @@ void settle_run(const fs::path& run_folder, const JobRecord& job, const BatchSta
   AttemptEnd end = told(std::nullopt, job, state);
   end.cause = fmt::format("job {} ended before the run began: {}", job.id, in_words(state));
   const fs::path folder = next_attempt(run_folder);
-  settle_attempt(run_folder, last_attempt(run_folder), end, retries_of(run_folder));
+  settle_attempt(run_folder, last_attempt(run_folder), end, retries);
 }
 
 std::vector<JobNews> settle(const Workspace& workspace) {

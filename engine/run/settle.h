@@ -21,6 +21,7 @@ void note_end(const Workspace& workspace, const std::string& job);
 /// What an ended job means for a run of it that nobody works on: how its last attempt ended, as far
 /// as the scheduler knows more than the folder, and what comes next (settle_attempt). A run that
 /// the job never came to waits again, unless the job was cancelled or could not start.
-void settle_run(const fs::path& run_folder, const JobRecord& job, const BatchState& state);
+void settle_run(const Workspace& workspace, const fs::path& run, const JobRecord& job,
+                const BatchState& state);
 
 }  // namespace xp

@@ -2,6 +2,7 @@
 // Source: the manual pages of sbatch, squeue, sacct, scontrol and srun, Slurm 22.05 and later.
 #include "engine/launch/slurm.h"
 
+#include "engine/base/own_program.h"
 #include "engine/launch/slurm_step.h"
 #include "registry/launcher.h"
 
@@ -29,7 +30,7 @@ struct Slurm final : Launcher {
       user_error("this is no node of a Slurm job; `xp run FILE` submits one that starts ranks");
     const bool fits_here = job.nodes == 1 || static_cast<int64_t>(place->hosts.size()) < job.nodes;
     if (fits_here) return start_on_host(job, *place);
-    return start_step(settings, job, *place, std::filesystem::canonical("/proc/self/exe"));
+    return start_step(settings, job, *place, own_program());
   }
   std::unique_ptr<BatchQueue> queue() const override {
     return std::make_unique<SlurmQueue>(settings);
