@@ -47,6 +47,7 @@ inline AttemptStart made_start(const std::vector<std::string>& hosts, const std:
   start.launcher = job.empty() ? "local" : "slurm";
   start.job = job;
   start.hosts = hosts;
+  start.interface = "eth0";
   start.started_s = started_s;
   return start;
 }

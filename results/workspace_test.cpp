@@ -9,7 +9,9 @@
 #include <csignal>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sys/wait.h>
+#include <thread>
 #include <unistd.h>
 
 namespace xp {
@@ -127,6 +129,25 @@ TEST_CASE("attempts count upwards from 1 and other names do not count") {
   fs::create_directories(folder.path() / "attempts" / "9");
   CHECK(next_attempt(folder.path()) == folder.path() / "attempts" / "10");
   CHECK(last_attempt(folder.path()) == 10);
+}
+
+TEST_CASE("attempts that begin at the same time have folders of their own") {
+  const TempFolder folder;
+  std::vector<std::vector<fs::path>> made(4);
+  std::vector<std::thread> threads;
+  for (auto& mine : made) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i)
+        mine.push_back(next_attempt(folder.path()));
+    });
+  }
+  for (auto& thread : threads)
+    thread.join();
+  std::set<fs::path> all;
+  for (const auto& mine : made)
+    all.insert(mine.begin(), mine.end());
+  CHECK(all.size() == 100);
+  CHECK(last_attempt(folder.path()) == 100);
 }
 
 TEST_CASE("an attempt that cannot be made names the folder") {

@@ -7,7 +7,8 @@
 #   up [--nodes N] [--inter RATE] [--cpus C] [--gpus G] [--mem MB] [--accounting] [--cgroup]
 #      [--conf 'KEY=VALUE']... [--with PID]
 #                                   start, or start afresh; default: 2 nodes, links without a
-#                                   limit, 4 CPUs, 2 GPUs and 4000 MB each; goes down with PID
+#                                   limit, 4 CPUs, 2 GPUs and 4000 MB each; with PID it goes
+#                                   down, and its folder is removed
 #   down                            stop everything; safe to repeat
 #   exec [--on NODE] COMMAND...     run on the login node, or on NODE
 #   env                             for the commands of Slurm anywhere: eval "$(cluster.sh env)"
@@ -355,6 +356,7 @@ all_idle() { [ "$(on_login sinfo -h -N -p main -t idle -o %N | wc -l)" = "$NODES
 end_with() {
   tail --pid="$1" -f /dev/null
   down
+  rm -rf "${DIR:?}"
 }
 
 # Nodes first (with its init the whole node goes), then daemons, the namespaces of login and switch

@@ -107,7 +107,8 @@ std::string note_of(const PointView& point, const PointFigures& figures) {
       parts.push_back(human_duration(*figures.left_s) + " left");
     if (point.run.is_cancelled) parts.emplace_back("is being cancelled");
   }
-  const std::string name = point.run.class_name();
+  std::string name = point.run.class_name();
+  if (name == point.state_word()) name.clear();
   if (!name.empty() && !point.cause.empty() && !point.cause.starts_with(name)) {
     parts.push_back(name + ": " + point.cause);
   } else if (!name.empty() || !point.cause.empty()) {

@@ -145,8 +145,8 @@ void add_scheduler(const Screen& screen, const AttemptEnd* end, Rows& rows) {
 void print_facts(const Screen& screen) {
   const Standing& now = screen.run.standing;
   const std::string name = now.class_name(), cause = now.cause();
-  fmt::print("{}: {}{}\n", screen.run.title(), state_name(now.state),
-             name.empty() ? "" : ", " + name);
+  const bool says_more = !name.empty() && name != state_name(now.state);
+  fmt::print("{}: {}{}\n", screen.run.title(), state_name(now.state), says_more ? ", " + name : "");
   Rows rows;
   if (!screen.run.name.empty())
     rows.push_back({"  point", screen.run.name + " of " + screen.run.experiment});
@@ -173,6 +173,8 @@ void print_attempts(const Screen& screen) {
   Rows rows = {{"attempt", "began", "took", "where", "ended"}};
   for (const auto& one : screen.tries) {
     std::string where = one.start ? join(distinct(one.start->hosts), ", ") : "";
+    if (where.find(',') != where.npos && !one.start->interface.empty())
+      where += " over " + one.start->interface;
     if (one.start && !one.start->job.empty()) where += " (job " + one.start->job + ")";
     rows.push_back({std::to_string(one.number), clock_text(one.start ? one.start->started_s : 0),
                     one.seconds > 0 ? human_duration(one.seconds) : "-",
@@ -228,6 +230,7 @@ Value try_json(const Try& one, const Screen& screen) {
           {"started_s", one.start ? Value(one.start->started_s) : Value()},
           {"seconds", one.seconds > 0 ? Value(one.seconds) : Value()},
           {"hosts", one.start ? Value(one.start->hosts) : Value::array()},
+          {"interface", one.start ? Value(one.start->interface) : Value()},
           {"job", one.start ? Value(one.start->job) : Value()},
           {"class", one.end ? Value(outcome_name(one.end->outcome)) : Value()},
           {"exit_code", one.end ? Value(one.end->exit_code) : Value()},

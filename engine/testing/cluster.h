@@ -18,6 +18,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -32,10 +33,13 @@ class Cluster {
  public:
   using Words = std::vector<std::string>;
 
-  /// `options` are further words of `scripts/cluster.sh up`. Installs Slurm's packages where they
-  /// are missing. Skips the test where this machine cannot do it, fails it where it should.
+  /// `options` are further words of `scripts/cluster.sh up`. Installs Slurm's packages (for
+  /// --accounting a database, too) where they are missing. Skips the test where this machine cannot
+  /// do it, fails it where it should.
   explicit Cluster(const Words& options = {}) {
-    skip_unless(script({"install"}));
+    const bool is_booked =
+        std::find(options.begin(), options.end(), "--accounting") != options.end();
+    skip_unless(script(is_booked ? Words{"install", "--accounting"} : Words{"install"}));
     Words words = {"up", "--with", std::to_string(::getpid())};
     words.insert(words.end(), options.begin(), options.end());
     skip_unless(script(words));
