@@ -11,6 +11,7 @@ set(headers ${CMAKE_INSTALL_INCLUDEDIR}/xp)
 
 set_target_properties(xp-engine PROPERTIES INSTALL_RPATH ${LibTorch_LIBRARY_DIR})
 install(TARGETS xp xp-engine RUNTIME)
+install(FILES ${CMAKE_BINARY_DIR}/xp-engine.diff DESTINATION ${CMAKE_INSTALL_BINDIR} OPTIONAL)
 install(FILES ${CMAKE_BINARY_DIR}/components.json DESTINATION ${CMAKE_INSTALL_DATADIR}/xp)
 
 install(FILES ${XP_ABI_HEADER} DESTINATION ${headers})

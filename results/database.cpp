@@ -7,9 +7,7 @@
 namespace xp {
 namespace {
 
-constexpr int kApplication = 0x78706462;  // "xpdb": tells our file from any other SQLite database
 constexpr const char* kFull = "cannot grow: no space left on the disk; free some";
-constexpr uint64_t kLeastBytes = 64 << 10;  // with less, no page of the log fits
 constexpr int kBusyTimeoutMs = 10'000;
 
 // Every table is keyed by content ids, never by row numbers, so that a database that grew over
@@ -39,7 +37,13 @@ CREATE TABLE runs(
   started_s REAL NOT NULL,          -- seconds since 1970
   ended_s REAL NOT NULL,
   cause TEXT NOT NULL,              -- why it failed
-  stamp TEXT NOT NULL               -- of status.json when it was read; '' = read it again
+  stamp TEXT NOT NULL,              -- of status.json when it was read; '' = read it again
+  source TEXT NOT NULL              -- sha256 in sources; '' where the code was that of a commit
+) WITHOUT ROWID;
+CREATE INDEX runs_source ON runs(source);
+CREATE TABLE sources(               -- changes that programs were built with
+  sha256 TEXT PRIMARY KEY,
+  diff TEXT NOT NULL                -- a patch to the revision in provenance
 ) WITHOUT ROWID;
 CREATE TABLE unfinished(            -- running when last looked at: read again when it changes
   id TEXT PRIMARY KEY,
@@ -192,6 +196,14 @@ constexpr const char* kMigrations[] = {
     // Points have names.
     "ALTER TABLE points ADD COLUMN name TEXT NOT NULL DEFAULT ''; "
     "UPDATE experiments SET stamp = ''",
+    // Changes of the code became a table.
+    "ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT ''; "
+    "CREATE INDEX runs_source ON runs(source); "
+    "CREATE TABLE sources( "
+    "  sha256 TEXT PRIMARY KEY, "
+    "  diff TEXT NOT NULL "
+    ") WITHOUT ROWID; "
+    "UPDATE runs SET stamp = ''",
 };
 static_assert(std::size(kMigrations) == kDatabaseVersion - 1);
 
@@ -242,6 +254,9 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path) {
       const auto lock = FileLock::wait(lock_path(path));
       migrate(*database);
     }
+    // An index that was copied here from a local disk.
+    if (!log && database->execAndGet("PRAGMA journal_mode").getString() == "wal")
+      database->execAndGet("PRAGMA journal_mode = DELETE");
     // A lost last transaction costs nothing, since the folders are folded in again.
     database->exec(log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
     return database;
@@ -278,10 +293,18 @@ Error database_error(const fs::path& path, const SQLite::Exception& error) {
       return machine("is damaged; delete it: it is made anew from the run folders");
     case SQLITE_IOERR:
       // The log's shared memory that cannot grow is an I/O error to SQLite.
-      if (path.has_parent_path() && free_bytes(path.parent_path()) < kLeastBytes)
+      if (path.has_parent_path() && free_bytes(path.parent_path()) < kLeastFreeBytes)
         return machine(kFull);
       return Error(Blame::kMachine,
                    fmt::format("database '{}': {}; look at the disk", name, error.getErrorStr()));
+    case SQLITE_ERROR:
+      // A statement of ours that a table of ours cannot answer: somebody changed the schema.
+      if (std::string_view(error.what()).starts_with("no such ") ||
+          std::string_view(error.what()).starts_with("duplicate column "))
+        return machine(fmt::format(
+            "is not as xp made it ({}); `xp db rebuild` makes it anew from the run folders",
+            error.what()));
+      [[fallthrough]];
     default:
       return Error(Blame::kBug, fmt::format("database '{}': {}", name, error.what()));
   }

@@ -12,7 +12,13 @@ namespace xp {
 
 /// The version of the schema, kept in PRAGMA user_version. A database of another one is refused:
 /// it is an index that is made anew from the folders.
-constexpr int kDatabaseVersion = 4;
+constexpr int kDatabaseVersion = 5;
+
+/// PRAGMA application_id, "xpdb": tells our file from any other SQLite database.
+constexpr int kApplication = 0x78706462;
+
+/// With less on its disk no page of the log fits.
+constexpr uint64_t kLeastFreeBytes = 64 << 10;
 
 /// Opens `path` for reading and writing; makes it with the schema where it does not exist. Readers
 /// never wait for a writer on a local disk (write-ahead log); on a network file system, where the

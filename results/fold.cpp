@@ -1,117 +1,16 @@
 // Folding run folders into the store.
 #include "engine/base/toml.h"
+#include "results/changes.h"
 #include "results/database.h"
+#include "results/provenance.h"
 #include "results/router_health.h"
 #include "results/store.h"
 
 #include <algorithm>
 #include <cmath>
-#include <dirent.h>
-#include <future>
-#include <iterator>
-#include <sys/stat.h>
 
 namespace xp {
 namespace {
-
-/// What may have to be read: a run folder or an experiment's, and how its key file looks now.
-struct Folder {
-  const char* kind = "";  ///< "training", "evaluation", "experiment"
-  std::string id;         ///< or name
-  std::string stamp;      ///< of status.json or plan.json
-  fs::path path{};        ///< of those that are read
-
-  auto order() const { return std::pair(std::string_view(kind), std::string_view(id)); }
-};
-
-struct Changes {
-  std::vector<Folder> to_read, to_drop;
-  bool empty() const { return to_read.empty() && to_drop.empty(); }
-};
-
-// Time, size and inode: status.json is replaced by renaming, so a new one has a new inode even
-// within one tick of the clock. "" where there is no such file in `folder`, a descriptor.
-std::string stamp_of(int folder, const std::string& file) {
-  struct stat about {};
-  if (::fstatat(folder, file.c_str(), &about, 0) != 0) return "";
-  return fmt::format("{}.{:09}:{}:{}", about.st_mtim.tv_sec, about.st_mtim.tv_nsec, about.st_size,
-                     about.st_ino);
-}
-
-// With plain calls, since this is all the work there is where nothing changed: 10,000 runs take
-// half the time that std::filesystem needs.
-std::vector<Folder> scan(const fs::path& parent, const char* kind, const char* file) {
-  std::vector<Folder> out;
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(parent.c_str()), &::closedir);
-  if (!open) return out;
-  while (const dirent* entry = ::readdir(open.get())) {
-    std::string name = entry->d_name;
-    if (name.starts_with('.')) continue;  // half made by somebody
-    std::string stamp = stamp_of(::dirfd(open.get()), name + "/" + file);
-    if (!stamp.empty()) out.push_back({kind, std::move(name), std::move(stamp)});
-  }
-  std::sort(out.begin(), out.end(),
-            [](const Folder& a, const Folder& b) { return a.order() < b.order(); });
-  return out;
-}
-
-// By kind and id. Half the time is the file system's, which serves two at once.
-std::vector<Folder> scan(const Workspace& workspace) {
-  auto trainings = std::async(std::launch::async, [&] {
-    return scan(workspace.root / "trainings", "training", "status.json");
-  });
-  std::vector<Folder> out = scan(workspace.root / "evaluations", "evaluation", "status.json");
-  for (Folder& folder : scan(workspace.root / "experiments", "experiment", "plan.json"))
-    out.push_back(std::move(folder));
-  for (Folder& folder : trainings.get())
-    out.push_back(std::move(folder));
-  return out;
-}
-
-// The same as they were read, by kind and id.
-std::vector<Folder> stored_folders(SQLite::Database& database) {
-  std::vector<Folder> out;
-  SQLite::Statement rows(database,
-                         "SELECT kind, id, stamp FROM runs UNION ALL "
-                         "SELECT 'experiment', name, stamp FROM experiments UNION ALL "
-                         "SELECT kind, id, stamp FROM unfinished");
-  while (rows.executeStep()) {
-    const std::string_view kind = rows.getColumn(0).getText();
-    const char* name = kind == "training"     ? "training"
-                       : kind == "evaluation" ? "evaluation"
-                                              : "experiment";
-    out.push_back({name, rows.getColumn(1).getText(), rows.getColumn(2).getText()});
-  }
-  std::sort(out.begin(), out.end(),
-            [](const Folder& a, const Folder& b) { return a.order() < b.order(); });
-  return out;
-}
-
-Changes changes_between(std::vector<Folder> stored, std::vector<Folder> found,
-                        const Workspace& workspace) {
-  Changes out;
-  auto known = stored.begin();
-  for (Folder& folder : found) {
-    for (; known != stored.end() && known->order() < folder.order(); ++known)
-      out.to_drop.push_back(std::move(*known));
-    const bool same = known != stored.end() && known->order() == folder.order();
-    const bool fresh = same && known->stamp == folder.stamp;
-    if (same) ++known;
-    if (fresh) continue;
-    folder.path = workspace.root / (std::string(folder.kind) + "s") / folder.id;
-    out.to_read.push_back(std::move(folder));
-  }
-  std::move(known, stored.end(), std::back_inserter(out.to_drop));
-  return out;
-}
-
-bool is_experiment(const Folder& folder) {
-  return std::string_view(folder.kind) == "experiment";
-}
-
-bool is_evaluation(const Folder& folder) {
-  return std::string_view(folder.kind) == "evaluation";
-}
 
 void bind_number(SQLite::Statement& statement, int index, const Value& value) {
   if (value.is_boolean()) {
@@ -153,7 +52,7 @@ class Writer {
 
   void drop(const Folder& folder) {
     const std::string& id = folder.id;
-    if (is_experiment(folder)) {
+    if (folder.is_experiment()) {
       run("DELETE FROM points WHERE experiment = ?", id);
       run("DELETE FROM experiments WHERE name = ?", id);
       return;
@@ -166,10 +65,15 @@ class Writer {
     run("DELETE FROM unfinished WHERE id = ?", id);
   }
 
+  // Those that no run has any more.
+  void drop_unused_sources() {
+    run("DELETE FROM sources WHERE sha256 NOT IN (SELECT source FROM runs)");
+  }
+
   void take(const Folder& folder) {
     drop(folder);
     const size_t problems = result_.problems.size();
-    if (is_experiment(folder)) {
+    if (folder.is_experiment()) {
       attempt_part([&] { take_plan(folder); });
       return;
     }
@@ -182,15 +86,16 @@ class Writer {
       return;
     }
     attempt_part([&] { take_settings(folder); });
-    attempt_part([&] { take_provenance(folder); });
+    std::string source;
+    attempt_part([&] { source = take_provenance(folder); });
     attempt_part([&] { take_scores(folder); });
     take_summary(folder, *status);
     take_metrics(folder);
     take_artefacts(folder);
     const bool whole = result_.problems.size() == problems;
-    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, std::string(folder.kind),
+    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", folder.id, std::string(folder.kind),
         std::string(state_name(status->state)), status->attempt, status->started_s, status->ended_s,
-        status->cause, whole ? folder.stamp : "");
+        status->cause, whole ? folder.stamp : "", source);
     ++result_.taken;
   }
 
@@ -247,18 +152,25 @@ class Writer {
     }
   }
 
-  void take_provenance(const Folder& folder) {
+  // The hash of the changes that its code had, or "".
+  std::string take_provenance(const Folder& folder) {
     const fs::path path = folder.path / "provenance.json";
     std::error_code code;
-    if (!fs::exists(path, code)) return;
+    if (!fs::exists(path, code)) return "";
     const Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
     if (!value.is_object()) machine_error("'{}' is damaged; copy or delete it", path.string());
     for (const auto& [key, leaf] : leaves(value))
       run("INSERT INTO provenance VALUES (?, ?, ?)", folder.id, key, plain_text(leaf));
+    const auto hash = value.find("diff_sha256");
+    if (hash == value.end() || !hash->is_string()) return "";
+    const std::string diff = read_source_diff(folder.path, *hash);
+    if (diff.empty()) return "";
+    run("INSERT OR IGNORE INTO sources VALUES (?, ?)", hash->get<std::string>(), diff);
+    return *hash;
   }
 
   void take_scores(const Folder& folder) {
-    if (!is_evaluation(folder)) return;
+    if (!folder.is_evaluation()) return;
     for (const auto& [subset, direction, score] : read_scores(folder.path)) {
       run("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, subset,
           direction, score.name, Value(score.value), score.unit, score.signature,
@@ -346,7 +258,7 @@ class Writer {
   }
 
   void take_artefacts(const Folder& folder) {
-    if (!is_evaluation(folder)) return;
+    if (!folder.is_evaluation()) return;
     for (const char* part : {"hypotheses", "sentences"}) {
       std::error_code code;
       for (const auto& entry : fs::directory_iterator(folder.path / part, code)) {
@@ -373,20 +285,19 @@ class Writer {
 FoldResult Store::fold_in(const Workspace& workspace) {
   return with_database(path_, [&] {
     FoldResult result;
-    const auto changes = [&] {
-      return changes_between(stored_folders(*database_), scan(workspace), workspace);
-    };
-    if (changes().empty()) return result;
+    if (changes_since(*database_, workspace).empty()) return result;
     const auto only_writer = path_ == ":memory:"
                                  ? std::optional<FileLock>()
                                  : std::optional<FileLock>(FileLock::wait(lock_path(path_)));
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
-    const Changes now = changes();  // whoever held the lock may have done our work
+    // Whoever held the lock may have done our work.
+    const Changes now = changes_since(*database_, workspace);
     Writer writer(*database_, result);
     for (const auto& folder : now.to_drop)
       writer.drop(folder);
     for (const auto& folder : now.to_read)
       writer.take(folder);
+    writer.drop_unused_sources();
     transaction.commit();
     result.dropped = static_cast<int64_t>(now.to_drop.size());
     return result;

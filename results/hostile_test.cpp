@@ -1,7 +1,6 @@
 // Machines and people at their worst: full disks, folders without rights, values that are no
 // numbers, names in any script.
 #include "engine/base/process.h"
-#include "engine/testing/read_only_folder.h"
 #include "results/database.h"
 #include "results/index_file.h"
 #include "results/report.h"
@@ -12,6 +11,9 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <cmath>
+#include <functional>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -35,6 +37,13 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
   CHECK_THROWS_MATCHES(Store::open(path).fold_in(place.workspace), Error,
                        Message("database '" + path.string() +
                                "' cannot grow: no space left on the disk; free some"));
+  FoldResult folded;
+  CHECK(Store::of({disk}, folded).undone().empty());
+  CHECK(folded.problems ==
+        std::vector<std::string>{"no space is left on the disk of '" + disk +
+                                 "'; the index is made in memory, which takes longer"});
+  CHECK_THROWS_AS(rebuild_index({disk}), Error);
+  CHECK_FALSE(fs::exists(path.string() + ".new"));
   fs::remove(filler);
   run_program({"mount", "-o", "remount,size=8m", disk});
   Store store = Store::open(path), anew = Store::in_memory();
@@ -45,16 +54,95 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
   run_program({"umount", disk});
 }
 
+/// Runs `claim` as somebody who may write only what is his, in a workspace that is; root may write
+/// everywhere.
+bool holds_for_another(const FilledWorkspace& place, const std::function<bool()>& claim) {
+  constexpr uid_t kNobody = 65534;
+  if (::geteuid() != 0) return claim();
+  for (const auto& entry : fs::recursive_directory_iterator(place.workspace.root))
+    check(::chown(entry.path().c_str(), kNobody, kNobody) == 0, "root may give files away");
+  check(::chown(place.workspace.root.c_str(), kNobody, kNobody) == 0, "root may give files away");
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(::setuid(kNobody) == 0 && claim() ? 0 : 1);
+  int status = 0;
+  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST_CASE("on a network file system no log is shared, even for an index that had one", "[slow]") {
+  if (find_program("bindfs").empty()) SKIP("no bindfs on this machine to stand for one");
+  FilledWorkspace place;
+  place.fill();
+  Store::open(place.workspace.database());
+  const TempFolder mounted;
+  const std::string net = mounted.path().string();
+  if (run_program({"bindfs", place.folder.path().string(), net}).exit_code != 0)
+    SKIP("FUSE cannot be used here");
+  {
+    const Workspace workspace{net};
+    CHECK(open_database(workspace.database())->execAndGet("PRAGMA journal_mode").getString() ==
+          "delete");
+    Store store = Store::open(workspace.database());
+    CHECK(store.fold_in(workspace).taken == 4);
+    CHECK_FALSE(fs::exists(workspace.database().string() + "-wal"));
+    CHECK(check_index(workspace).empty());
+  }
+  CHECK(run_program({"umount", net}).exit_code == 0);
+}
+
 TEST_CASE("where nothing may be written the store is made in memory") {
   FilledWorkspace place;
   place.fill();
-  {
-    const ReadOnlyFolder no_writing(place.workspace.root);
+  CHECK(holds_for_another(place, [&] {
+    fs::permissions(place.workspace.root, fs::perms::owner_read | fs::perms::owner_exec);
     FoldResult folded;
     const Store store = Store::of(place.workspace, folded);
-    CHECK(store.run("aaaa"));
-  }
-  CHECK_FALSE(fs::exists(place.workspace.database()));
+    fs::permissions(place.workspace.root, fs::perms::owner_all);
+    return store.run("aaaa") && folded.problems.empty() && !fs::exists(place.workspace.database());
+  }));
+}
+
+TEST_CASE("an index that may not be written is left alone, and that is said") {
+  FilledWorkspace place;
+  place.fill();
+  const fs::path path = place.workspace.database();
+  Store::open(path).fold_in(place.workspace);
+  place.status("trainings", "dddd", State::kDone);
+  place.put("trainings/dddd/spec.toml", "");
+  CHECK(holds_for_another(place, [&] {
+    fs::permissions(path, fs::perms::owner_read);
+    FoldResult folded;
+    const Store store = Store::of(place.workspace, folded);
+    return store.run("dddd") &&
+           folded.problems ==
+               std::vector<std::string>{"'" + path.string() +
+                                        "' cannot be written; the index is made in memory, which "
+                                        "takes longer"};
+  }));
+}
+
+TEST_CASE("a rebuild does not replace the database of somebody else") {
+  FilledWorkspace place;
+  place.fill();
+  const fs::path path = place.workspace.database();
+  SQLite::Database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+      .exec("CREATE TABLE photos(name)");
+  CHECK_THROWS_MATCHES(rebuild_index(place.workspace), Error,
+                       Message("'" + path.string() + "' is no database of xp; move it away"));
+  fs::remove(path);
+  CHECK(rebuild_index(place.workspace).taken == 4);
+}
+
+TEST_CASE("a schema that somebody changed is named, with the way out") {
+  FilledWorkspace place;
+  place.fill();
+  const fs::path path = place.workspace.database();
+  Store store = Store::open(path);
+  store.fold_in(place.workspace);
+  open_database(path)->exec("DROP TABLE summary");
+  CHECK_THROWS_MATCHES(store.run("aaaa"), Error,
+                       Message("database '" + path.string() +
+                               "' is not as xp made it (no such table: summary); `xp db rebuild` "
+                               "makes it anew from the run folders"));
 }
 
 TEST_CASE("what is no number in a run's files is kept out of every sum") {

@@ -32,6 +32,20 @@ void need_index(const Workspace& workspace) {
                 workspace.database().string());
 }
 
+// A rebuild replaces whatever is there, but for what somebody else may miss.
+void refuse_foreign(const fs::path& path) {
+  std::error_code code;
+  if (!fs::exists(path, code)) return;
+  try {
+    SQLite::Database database(path.string(), SQLite::OPEN_READONLY);
+    if (database.execAndGet("PRAGMA application_id").getInt() == kApplication) return;
+    if (database.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0) return;
+  } catch (const SQLite::Exception&) {
+    return;  // damaged
+  }
+  machine_error("'{}' is no database of xp; move it away", path.string());
+}
+
 }  // namespace
 
 std::vector<std::string> check_index(const Workspace& workspace) {
@@ -64,11 +78,20 @@ Rebuilt rebuild_index(const Workspace& workspace) {
   if (!fs::is_directory(workspace.root, code))
     machine_error("there is no workspace '{}'", workspace.root.string());
   const auto only_one = FileLock::wait(beside(path, ".rebuild-lock"));
+  refuse_foreign(path);
+  const auto leave_nothing = [&] {
+    remove_with_logs(fresh);
+    fs::remove(lock_path(fresh), code);
+    fs::remove(beside(path, ".rebuild-lock"), code);
+  };
   remove_with_logs(fresh);
   FoldResult folded;
-  {
+  try {
     Store store = Store::open(fresh);
     folded = store.fold_in(workspace);
+  } catch (...) {
+    leave_nothing();
+    throw;
   }
   // Closing wrote the log back; the file alone is the database.
   const auto only_writer = FileLock::wait(lock_path(path));
@@ -76,8 +99,7 @@ Rebuilt rebuild_index(const Workspace& workspace) {
   for (const char* ending : {"-wal", "-shm", "-journal"})
     fs::remove(beside(path, ending), code);
   fs::rename(fresh, path);
-  fs::remove(lock_path(fresh), code);
-  fs::remove(beside(path, ".rebuild-lock"), code);
+  leave_nothing();
   return {folded.taken, folded.problems};
 }
 

@@ -127,6 +127,9 @@ TEST_CASE("SQL can ask everything and change nothing") {
                                "tables and views"));
   CHECK_THROWS_MATCHES(answer(store, ""), Error,
                        Message("no statement is there; write SELECT ... FROM runs_wide, say"));
+  CHECK_THROWS_MATCHES(answer(store, "SELECT 1; DELETE FROM runs"), Error,
+                       Message("one statement at a time; 'DELETE FROM runs' would be left out"));
+  CHECK(answer(store, "SELECT 1 AS n; ") == "n | [1] ");
   CHECK(store.runs({"aaaa"}).size() == 1);
 }
 

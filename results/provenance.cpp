@@ -2,21 +2,25 @@
 #include "results/provenance.h"
 
 #include "engine/base/error.h"
-#include "engine/base/file.h"
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
 
 #include <fmt/chrono.h>
 
 #include <ctime>
+#include <map>
+#include <mutex>
 #include <sched.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <xp_abi.h>
 #include <xp_version.h>
 
 namespace xp {
 namespace {
+
+constexpr const char* kDiffFile = "source.diff";
 
 // The value of the first line `KEY   : VALUE` of a file such as /proc/cpuinfo, or "".
 std::string field_of(const fs::path& path, std::string_view key) {
@@ -73,24 +77,41 @@ void add_machine(Value& out) {
   if (Value found = devices(); !found.empty()) out["devices"] = std::move(found);
 }
 
-// Empty where a build replaced the program while it ran. Of megabytes, so hashed once.
-const std::string& program_hash() {
-  static const std::string hash = [] {
-    try {
-      return sha256_file("/proc/self/exe");
-    } catch (const Error&) {
-      return std::string();
-    }
-  }();
-  return hash;
+/// Of one that the build made.
+struct Program {
+  std::string sha256;  ///< "" where it cannot be read: a build may replace it meanwhile
+  std::string diff;    ///< what cmake/Diff.cmake left beside it
+};
+
+// Programs are megabytes, so each is read once.
+const Program& program_at(const fs::path& file) {
+  static std::map<fs::path, Program> known;
+  static std::mutex busy;
+  const std::lock_guard lock(busy);
+  const auto [place, is_new] = known.try_emplace(file);
+  if (!is_new) return place->second;
+  try {
+    std::error_code code;
+    place->second.sha256 = sha256_file(file);
+    const fs::path diff = file.string() + ".diff";
+    if (fs::exists(diff, code)) place->second.diff = read_file(diff);
+  } catch (const Error&) {
+  }
+  return place->second;
 }
 
-void add_program(Value& out) {
+void add_programs(Value& out, const fs::path& engine) {
   std::error_code code;
-  const fs::path program = fs::read_symlink("/proc/self/exe", code);
-  if (code) return;
-  out["binary"] = program.string();
-  if (!program_hash().empty()) out["binary_sha256"] = program_hash();
+  const auto add = [&](const char* name, const fs::path& file, const fs::path& opened) {
+    out[name] = file.string();
+    if (const auto& hash = program_at(opened).sha256; !hash.empty())
+      out[std::string(name) + "_sha256"] = hash;
+  };
+  const fs::path running = "/proc/self/exe";  // stays what it is where a build replaces the file
+  if (const fs::path self = fs::read_symlink(running, code); !code) add("binary", self, running);
+  if (engine.empty()) return;
+  add("engine", engine, engine);
+  if (const auto& diff = program_at(engine).diff; !diff.empty()) out["diff_sha256"] = sha256(diff);
 }
 
 }  // namespace
@@ -109,7 +130,7 @@ bool is_telling_variable(const std::string& name) {
   return name == "LD_PRELOAD" || name == "LD_LIBRARY_PATH" || name == "MALLOC_ARENA_MAX";
 }
 
-Value provenance(const std::vector<std::string>& command_line) {
+Value provenance(const std::vector<std::string>& command_line, const fs::path& engine) {
   Value out = {{"version", XP_VERSION},
                {"revision", XP_REVISION},
 #ifdef __clang__
@@ -122,9 +143,31 @@ Value provenance(const std::vector<std::string>& command_line) {
                {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))}};
   std::error_code code;
   if (const fs::path folder = fs::current_path(code); !code) out["folder"] = folder.string();
+  if (constexpr std::string_view kLibTorch = XP_ABI_LIBTORCH; !kLibTorch.empty())
+    out["libtorch"] = kLibTorch;
   add_machine(out);
-  add_program(out);
+  add_programs(out, engine);
   return out;
+}
+
+void write_provenance(const fs::path& run_folder, const std::vector<std::string>& command_line,
+                      const fs::path& engine, const Value& more) {
+  Value whole = provenance(command_line, engine);
+  whole.update(more);
+  std::error_code code;
+  fs::remove(run_folder / kDiffFile, code);  // of an earlier attempt
+  const std::string& diff = program_at(engine).diff;
+  if (!diff.empty() && diff.size() <= kMostDiffBytes) write_atomic(run_folder / kDiffFile, diff);
+  write_atomic(run_folder / "provenance.json", whole.dump(2) + "\n");
+}
+
+std::string read_source_diff(const fs::path& run_folder, const std::string& sha256_wanted) {
+  const fs::path file = run_folder / kDiffFile;
+  std::error_code code;
+  if (!fs::exists(file, code)) return "";
+  std::string diff = read_file(file);
+  if (sha256(diff) == sha256_wanted) return diff;
+  machine_error("'{}' is not what provenance.json says it is; copy or delete it", file.string());
 }
 
 }  // namespace xp

@@ -1,6 +1,7 @@
 // Where a number comes from: code, compiler, machine, environment, command line.
 #pragma once
 
+#include "engine/base/file.h"
 #include "engine/base/value.h"
 
 #include <string>
@@ -11,13 +12,26 @@ namespace xp {
 /// A record for provenance.json of a run, with the keys
 ///   version, revision        of the source ("-dirty" where it had changes)
 ///   binary, binary_sha256    the running program
+///   engine, engine_sha256    the program `engine`, whose ranks compute
+///   diff_sha256              of the changes since that commit which the engine was built with
 ///   compiler                 name and version
+///   libtorch                 the version that the build found
 ///   host, kernel, cpu, cores (this process may use), cores_total, memory_bytes
 ///   devices                  names of the accelerators the driver lists
 ///   environment              variables that change results or speed; never secrets
 ///   command, folder, time    the command line, where and when (ISO 8601, UTC)
-/// What cannot be found out is left out. Cost: reads the program's file once.
-Value provenance(const std::vector<std::string>& command_line);
+/// What cannot be found out is left out. Cost: reads each program's file once a process.
+Value provenance(const std::vector<std::string>& command_line, const fs::path& engine = {});
+
+/// The same as RUN/provenance.json, and the changes as a patch in RUN/source.diff, unless they are
+/// more than `kMostDiffBytes`. `more` are further keys.
+void write_provenance(const fs::path& run_folder, const std::vector<std::string>& command_line,
+                      const fs::path& engine, const Value& more);
+constexpr size_t kMostDiffBytes = 1 << 20;
+
+/// The changes that a run records; "" where its code was that of a commit. Raises kMachine where
+/// the file is not the one that `sha256` is of.
+std::string read_source_diff(const fs::path& run_folder, const std::string& sha256);
 
 /// Whether an environment variable belongs into provenance: it steers threads, devices,
 /// communication, the scheduler or xp, and its name does not hint at a secret.

@@ -1,8 +1,10 @@
 // SQL that other people wrote: one statement that can only read.
+#include "engine/base/text.h"
 #include "results/database.h"
 #include "results/store.h"
 
 #include <sqlite3.h>
+#include <string_view>
 
 namespace xp {
 namespace {
@@ -41,12 +43,24 @@ Value value_of(const SQLite::Column& column) {
   user_error("{}; `SELECT sql FROM sqlite_schema` shows tables and views", error.what());
 }
 
+// Whatever follows the first statement would be left out without a word.
+void refuse_more(SQLite::Database& database, const std::string& sql) {
+  sqlite3_stmt* first = nullptr;
+  const char* rest = nullptr;
+  const int code = ::sqlite3_prepare_v2(database.getHandle(), sql.c_str(), -1, &first, &rest);
+  ::sqlite3_finalize(first);
+  if (code != SQLITE_OK) return;  // the statement itself says what is wrong
+  if (std::string_view(rest).find_first_not_of("; \t\r\n") != std::string_view::npos)
+    user_error("one statement at a time; '{}' would be left out", trim(rest));
+}
+
 }  // namespace
 
 void Store::query(const std::string& sql,
                   const std::function<void(const std::vector<std::string>&)>& head,
                   const std::function<void(const std::vector<Value>&)>& row) {
   const ReadOnly guard(*database_);
+  refuse_more(*database_, sql);
   try {
     SQLite::Statement statement(*database_, sql);
     std::vector<std::string> names;

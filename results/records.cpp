@@ -64,6 +64,7 @@ Value to_json(const std::vector<ReportPoint>& points) {
                    {"training", point.training},
                    {"evaluation", point.evaluation},
                    {"seed", point.seed}});
+    if (!point.name.empty()) out.back()["name"] = point.name;
     if (!point.predicted.empty()) out.back()["predicted"] = point.predicted;
   }
   return out;

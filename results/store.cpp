@@ -43,6 +43,24 @@ std::vector<ExperimentPoint> points_where(const fs::path& path, SQLite::Database
   });
 }
 
+// Reading must not make a workspace: one that is not there cannot be written either.
+bool is_writable(const fs::path& path) {
+  return ::access(path.c_str(), W_OK) == 0;
+}
+
+// Why the index on disk is of no use although the workspace can be written; "" where it is.
+std::string obstacle_to_index(const Workspace& workspace) {
+  const std::string slow = "; the index is made in memory, which takes longer";
+  if (!is_writable(workspace.root)) return "";
+  for (const fs::path& file : {workspace.database(), lock_path(workspace.database())}) {
+    std::error_code code;
+    if (fs::exists(file, code) && !is_writable(file))
+      return fmt::format("'{}' cannot be written{}", file.string(), slow);
+  }
+  if (free_bytes(workspace.root) >= kLeastFreeBytes) return "";
+  return fmt::format("no space is left on the disk of '{}'{}", workspace.root.string(), slow);
+}
+
 }  // namespace
 
 Store::Store(fs::path path, std::unique_ptr<SQLite::Database> database)
@@ -60,12 +78,11 @@ Store Store::in_memory() {
 }
 
 Store Store::of(const Workspace& workspace, FoldResult& folded) {
-  std::error_code code;
-  // Reading must not make a workspace.
-  const bool usable =
-      fs::exists(workspace.root, code) && ::access(workspace.root.c_str(), W_OK) == 0;
-  Store out = !usable ? in_memory() : open(workspace.database());
+  const std::string obstacle = obstacle_to_index(workspace);
+  const bool is_usable = is_writable(workspace.root) && obstacle.empty();
+  Store out = is_usable ? open(workspace.database()) : in_memory();
   folded = out.fold_in(workspace);
+  if (!obstacle.empty()) folded.problems.push_back(obstacle);
   return out;
 }
 
@@ -279,7 +296,8 @@ std::string Store::dump() const {
   constexpr const char* kQueries[] = {
       "SELECT name FROM experiments ORDER BY name",
       "SELECT * FROM points ORDER BY experiment, position",
-      "SELECT id, kind, state, attempt, started_s, ended_s, cause FROM runs ORDER BY id",
+      "SELECT id, kind, state, attempt, started_s, ended_s, cause, source FROM runs ORDER BY id",
+      "SELECT * FROM sources ORDER BY sha256",
       "SELECT * FROM settings ORDER BY run, path",
       "SELECT * FROM summary ORDER BY run, name",
       "SELECT * FROM metrics ORDER BY run, name, step",

@@ -58,8 +58,8 @@ class Store {
   /// An empty index in memory.
   static Store in_memory();
   /// The index of `workspace` with everything folded in; in memory where there is no workspace or
-  /// it cannot be written (somebody else's, or a read-only disk). What folding did is left in
-  /// `folded`.
+  /// it cannot be written (somebody else's, or a read-only disk), and with a problem that says so
+  /// where only the index cannot, or the disk is full. What folding did is left in `folded`.
   static Store of(const Workspace& workspace, FoldResult& folded);
 
   Store(Store&&) noexcept;

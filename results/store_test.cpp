@@ -1,6 +1,7 @@
 // The store: folding is idempotent, complete and survives damaged folders and databases.
 #include "results/store.h"
 
+#include "engine/base/hash.h"
 #include "results/database.h"
 #include "results/workspace_fixture.h"
 
@@ -152,7 +153,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   const std::string path = (folder.path() / "xp.db").string();
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
-                                   "' is of a newer xp (schema 9, this one knows 4); use that "
+                                   "' is of a newer xp (schema 9, this one knows 5); use that "
                                    "xp, or `xp db rebuild` to make it anew from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
@@ -163,8 +164,9 @@ TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
   const TempFolder folder;
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
-      "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp');"
+      "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp', '');"
       "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
+      "DROP TABLE sources; DROP INDEX runs_source; ALTER TABLE runs DROP COLUMN source; "
       "PRAGMA user_version = 1");
   const auto upgraded = open_database(path);
   CHECK(upgraded->execAndGet("PRAGMA user_version").getInt() == kDatabaseVersion);
@@ -176,6 +178,7 @@ TEST_CASE("an upgraded database has the tables of a new one") {
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
       "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
+      "DROP TABLE sources; DROP INDEX runs_source; ALTER TABLE runs DROP COLUMN source; "
       "PRAGMA user_version = 2");
   const auto columns = [](SQLite::Database& database) {
     SQLite::Statement rows(database,
@@ -261,6 +264,50 @@ TEST_CASE("attempts and artefacts are in the store") {
   CHECK(dump.find("aaaa\t1\t10\t20\t2.0\t\n"
                   "aaaa\t2\t20\t20\t1.0\t{\"host\":\"box\"}\n") != std::string::npos);
   CHECK(dump.find("bbbb\thypotheses/test.en-fr.txt\t5\n") != std::string::npos);
+}
+
+TEST_CASE("changes of the code are in the store once, as long as a run has them") {
+  FilledWorkspace place;
+  place.fill();
+  const std::string diff = "--- a/x\n+++ b/x\n", hash = sha256(diff);
+  for (const char* run : {"trainings/aaaa", "evaluations/bbbb"}) {
+    place.put(std::string(run) + "/provenance.json", Value{{"diff_sha256", hash}}.dump());
+    place.put(std::string(run) + "/source.diff", diff);
+  }
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  const auto sources = [&] {
+    std::string out;
+    store.query(
+        "SELECT id, diff FROM runs JOIN sources ON sha256 = source ORDER BY id", [](const auto&) {},
+        [&](const std::vector<Value>& row) { out += Value(row).dump(); });
+    return out;
+  };
+  CHECK(sources() == R"(["aaaa","--- a/x\n+++ b/x\n"]["bbbb","--- a/x\n+++ b/x\n"])");
+  fs::remove_all(place.workspace.training("aaaa"));
+  store.fold_in(place.workspace);
+  CHECK(sources() == R"(["bbbb","--- a/x\n+++ b/x\n"])");
+  fs::remove_all(place.workspace.evaluation("bbbb"));
+  store.fold_in(place.workspace);
+  CHECK(store.dump().find("+++") == std::string::npos);
+  place.put("evaluations/cccc/provenance.json", Value{{"diff_sha256", hash}}.dump());
+  place.put("evaluations/cccc/source.diff", "edited");
+  place.status("evaluations", "cccc", State::kDone);
+  CHECK(store.fold_in(place.workspace).problems.size() == 1);
+}
+
+TEST_CASE("a workspace whose folders cannot be listed loses nothing from its index") {
+  FilledWorkspace place;
+  place.fill();
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  const fs::path trainings = place.workspace.root / "trainings";
+  fs::rename(trainings, place.workspace.root / "elsewhere");
+  fs::create_symlink("trainings", trainings);  // leads to itself
+  CHECK_THROWS_MATCHES(
+      store.fold_in(place.workspace), Error,
+      Message("'" + trainings.string() + "' cannot be listed: Too many levels of symbolic links"));
+  CHECK(store.run("aaaa"));
 }
 
 TEST_CASE("a truncated database is damaged, with the way out") {

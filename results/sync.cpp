@@ -6,9 +6,12 @@
 #include "results/records.h"
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace xp {
 namespace {
+
+constexpr const char* kFullCode = "full";  // of the error that ends everything
 
 // Why a finished run's folder is not whole, or "". Copying tools make files in any order, so
 // status.json alone says nothing.
@@ -16,6 +19,10 @@ std::string missing_from(const fs::path& folder, const Status& status, bool is_t
   std::error_code code;
   if (!fs::exists(folder / "spec.toml", code)) return "'spec.toml' is missing";
   if (!is_training && !fs::exists(folder / "scores.json", code)) return "'scores.json' is missing";
+  const fs::path origin = folder / "provenance.json";
+  if (fs::exists(origin, code) &&
+      Value::parse(read_file(origin), nullptr, /*allow_exceptions=*/false).is_discarded())
+    return "'provenance.json' is cut off";
   if (status.state != State::kDone) return "";
   if (!is_training) {
     read_scores(folder);
@@ -40,18 +47,49 @@ std::vector<fs::path> folders_in(const fs::path& parent) {
   return out;
 }
 
+bool is_copied(const fs::path& name, bool checkpoints) {
+  return name != "lease" && (name != "checkpoints" || checkpoints);
+}
+
+// What a copy takes, each file rounded up to whole blocks.
+uintmax_t bytes_of(const fs::path& folder, bool checkpoints) {
+  constexpr uintmax_t kBlock = 4096;
+  uintmax_t out = 0;
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(folder, code)) {
+    if (!is_copied(entry.path().filename(), checkpoints)) continue;
+    out += kBlock;
+    if (entry.is_directory(code)) {
+      out += bytes_of(entry.path(), checkpoints);
+    } else if (const uintmax_t size = entry.file_size(code); !code) {
+      out += size;
+    }
+  }
+  return out;
+}
+
 void copy_run(const fs::path& from, const fs::path& to, bool checkpoints) {
   try {
     make_folder_atomic(to, [&](const fs::path& fresh) {
       for (const auto& entry : fs::directory_iterator(from)) {
         const fs::path name = entry.path().filename();
-        if (name == "lease" || (name == "checkpoints" && !checkpoints)) continue;
+        if (!is_copied(name, checkpoints)) continue;
         fs::copy(entry.path(), fresh / name, fs::copy_options::recursive);
       }
     });
   } catch (const fs::filesystem_error& error) {
     machine_error("'{}' cannot be copied: {}", from.string(), error.code().message());
   }
+}
+
+// Said once and before anything is half written: what follows would not fit either.
+void need_space(const fs::path& from, const fs::path& to, bool checkpoints, const SyncResult& out) {
+  if (bytes_of(from, checkpoints) <= free_bytes(to)) return;
+  throw Error(Blame::kMachine,
+              fmt::format("no space is left on the disk of '{}' for '{}'; {} runs and plans were "
+                          "taken in: free some and sync again",
+                          to.parent_path().parent_path().string(), from.string(), out.taken),
+              kFullCode);
 }
 
 void take_run(const fs::path& from, const fs::path& to, bool checkpoints, SyncResult& out) {
@@ -74,6 +112,7 @@ void take_run(const fs::path& from, const fs::path& to, bool checkpoints, SyncRe
   const auto lease = exists ? take_lease(to) : std::optional<FileLock>();
   if (exists && !lease)
     machine_error("'{}' is left alone: somebody works on that run here", from.string());
+  need_space(from, to, checkpoints, out);
   copy_run(from, to, checkpoints);
   ++out.taken;
 }
@@ -87,8 +126,18 @@ void take_plan(const fs::path& from, const fs::path& to, SyncResult& out) {
   if (!fs::exists(from / "plan.json", code))
     machine_error("'{}' is half copied: no plan.json", from.string());
   read_points(from / "plan.json");
+  need_space(from, to, true, out);
   copy_run(from, to, true);
   ++out.taken;
+}
+
+// Where nothing can be written that is said once, not for every run.
+void make_root(const Workspace& to) {
+  std::error_code code;
+  fs::create_directories(to.root, code);
+  if (code) machine_error("'{}' cannot be made: {}", to.root.string(), code.message());
+  if (::access(to.root.c_str(), W_OK) != 0)
+    machine_error("'{}' cannot be written; give yourself the right to", to.root.string());
 }
 
 }  // namespace
@@ -104,11 +153,13 @@ SyncResult sync_from(const fs::path& from, const Workspace& to, bool checkpoints
   }
   if (fs::equivalent(from, to.root, code))
     user_error("'{}' is this workspace; name the copy to take in", from.string());
+  make_root(to);
   const auto attempt = [&](auto&& take) {
     try {
       take();
     } catch (const Error& error) {
       if (error.blame() == Blame::kBug) throw;
+      if (error.code() == kFullCode) throw;
       out.problems.emplace_back(error.what());
     }
   };

@@ -1,6 +1,7 @@
 // Copies of workspaces: taken once, whole or not at all.
 #include "results/sync.h"
 
+#include "engine/base/process.h"
 #include "results/garbage.h"
 #include "results/store.h"
 #include "results/workspace_fixture.h"
@@ -91,6 +92,31 @@ TEST_CASE("a finished run replaces our unfinished one, never a finished one") {
   CHECK(both.sync().taken == 3);
   CHECK(read_status(both.laptop.workspace.training("aaaa")).state == State::kDone);
   CHECK(read_status(both.laptop.workspace.evaluation("bbbb")).summary.at("bleu") == 1);
+}
+
+TEST_CASE("an origin that is cut off is half copied, too") {
+  Both both;
+  both.cluster.put("trainings/aaaa/provenance.json", "{\"host\": \"bo");
+  CHECK(both.sync().problems == Words{"'" + both.path("trainings/aaaa") +
+                                      "' is half copied: 'provenance.json' is cut off"});
+}
+
+TEST_CASE("a full disk is said once, and with space the rest is taken in", "[slow]") {
+  Both both;
+  const TempFolder folder;
+  const std::string disk = folder.path().string();
+  if (run_program({"mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk}).exit_code != 0)
+    SKIP("a small file system cannot be mounted here");
+  both.cluster.put("evaluations/bbbb/hypotheses/test.en-fr.txt", std::string(300'000, 'x'));
+  CHECK_THROWS_MATCHES(sync_from(both.cluster.folder.path(), {disk}, false), Error,
+                       Message("no space is left on the disk of '" + disk + "' for '" +
+                               both.path("evaluations/bbbb") +
+                               "'; 1 runs and plans were taken in: free some and sync again"));
+  run_program({"mount", "-o", "remount,size=8m", disk});
+  const SyncResult rest = sync_from(both.cluster.folder.path(), {disk}, false);
+  CHECK(rest.problems.empty());
+  CHECK(rest.taken + rest.known == 4);
+  run_program({"umount", disk});
 }
 
 TEST_CASE("what is no workspace, or this one, is refused") {

@@ -12,9 +12,9 @@
 namespace xp {
 namespace {
 
-const std::vector<std::string> kTables = {"runs_wide", "seed_groups", "point_axes", "points",
-                                          "runs",      "settings",    "summary",    "metrics",
-                                          "scores",    "provenance",  "attempts",   "artefacts"};
+const std::vector<std::string> kTables = {
+    "runs_wide", "seed_groups", "point_axes", "points",   "runs",      "settings", "summary",
+    "metrics",   "scores",      "provenance", "attempts", "artefacts", "sources",  "experiments"};
 
 std::string plain(const Value& value) {
   if (value.is_null()) return "";

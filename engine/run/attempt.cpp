@@ -53,11 +53,11 @@ Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptS
       started_s_(now_s()),
       launcher_(make_part<Launcher>(work.launch())) {
   settle_earlier(work.folder, number_ - 1);
-  Value spec = work.spec, origin = provenance(settings.command_line);
+  Value spec = work.spec, more = Value::object();
   if (const int64_t parts = micro_batch_split(work.folder); parts > 1)
-    spec["micro_batch_split"] = origin["micro_batch_split"] = parts;
+    spec["micro_batch_split"] = more["micro_batch_split"] = parts;
   write_atomic(work.folder / "spec.toml", to_toml(spec));
-  write_atomic(work.folder / "provenance.json", origin.dump(2) + "\n");
+  write_provenance(work.folder, settings.command_line, work.command[0], more);
   write_status(work.folder, {State::kRunning, number_, started_s_, 0, "", Value::object()});
   beat(folder_);
   try {
