@@ -19,9 +19,20 @@ constexpr size_t kResamples = 1000;
 /// Sentence numbers, `sentences` of them, drawn with replacement for resample `round`.
 std::vector<uint32_t> resample(size_t round, size_t sentences);
 
-/// The score of `counts` summed over each resample.
-std::vector<double> resampled_scores(const SentenceCounts& counts,
-                                     const std::function<double(std::span<const int64_t>)>& score);
+/// All resamples of texts of so many sentences. Cost: two bytes a sentence and resample.
+class Resamples {
+ public:
+  explicit Resamples(size_t sentences);
+
+  /// The score of `counts`, of so many sentences, summed over each resample. Cost: a few
+  /// milliseconds for thousands of sentences.
+  std::vector<double> scores(const SentenceCounts& counts,
+                             const std::function<double(std::span<const int64_t>)>& score) const;
+
+ private:
+  size_t sentences_;
+  std::vector<int16_t> times_;  ///< [round][sentence, padded]: how often it was drawn
+};
 
 /// One system: a list of resampled scores per seed. Seeds are those of the trainings.
 struct Resampled {

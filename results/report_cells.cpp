@@ -11,22 +11,14 @@
 namespace xp {
 namespace {
 
-// Resampling costs about 20 ms an evaluation and metric; a table of more rows is read by eye
-// anyway.
+// Evaluations of a column. Resampling costs milliseconds for each; a table of more rows is read by
+// eye anyway.
 constexpr size_t kMostResampled = 200;
 
 const ReportRun& run_of(const ReportInput& input, const std::string& id) {
   static const ReportRun kNotRun;
   const auto found = input.runs.find(id);
   return found == input.runs.end() ? kNotRun : found->second;
-}
-
-// Why a point has no value: the state of the stage that should have measured it, or of the one
-// before.
-std::string reason(const ReportInput& input, const ReportPoint& point, const Measure& measure) {
-  const ReportRun& training = run_of(input, point.training);
-  if (training.state != "done") return training.state;
-  return measure.of_evaluation ? run_of(input, point.evaluation).state : "done";
 }
 
 // The worst of the states wins the cell.
@@ -49,14 +41,9 @@ bool beats(double a, double b, Better better) {
 
 }  // namespace
 
-std::optional<double> Comparison::value(const ReportPoint& point, const std::string& run,
-                                        const Measure& measure, std::string& missing) const {
-  const ReportRun& measured = run_of(input_, run);
-  if (input_.at) {
-    const auto found = value_at(*input_.at, input_, point, measure.key);
-    if (!found) missing = measured.state == "done" ? "not reached" : measured.state;
-    return found;
-  }
+std::optional<double> Comparison::value(const ReportPoint& point, const ReportRun& measured,
+                                        const Measure& measure) const {
+  if (input_.at) return value_at(*input_.at, input_, point, measure.key);
   const bool versus = measure.key.ends_with(kVersusPredicted);
   const std::string key =
       measure.key.starts_with(kPredicted) ? measure.key.substr(kPredicted.size())
@@ -73,6 +60,13 @@ std::optional<double> Comparison::value(const ReportPoint& point, const std::str
   return *found / *predicted;
 }
 
+// Why a point has no value: the state of the stage that should have measured it, or of the one
+// before.
+std::string Comparison::reason(const ReportRun& training, const ReportRun& measured) const {
+  const std::string& state = training.state != "done" ? training.state : measured.state;
+  return input_.at && state == "done" ? "not reached" : state;
+}
+
 Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
                           const Measure& measure) const {
   // By seed and run: seeds that share a run count once.
@@ -81,15 +75,15 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
   Sample out;
   for (const ReportPoint* point : points) {
     const std::string& id = measure.of_evaluation ? point->evaluation : point->training;
-    std::string why = reason(input_, *point, measure);
-    const auto number = value(*point, id, measure, why);
+    const ReportRun& training = run_of(input_, point->training);
+    const ReportRun& measured = measure.of_evaluation ? run_of(input_, id) : training;
+    const auto number = value(*point, measured, measure);
     if (!number || !std::isfinite(*number)) {
-      out.missing = worse(out.missing, why);
+      out.missing = worse(out.missing, reason(training, measured));
       continue;
     }
     if (!seen.insert(id).second) continue;
     found.emplace(std::pair(point->seed, id), *number);
-    const ReportRun& training = run_of(input_, point->training);
     if (measure.depends == Depends::kMachine) machines.insert(training.machine);
     if (measure.depends != Depends::kNothing || !pools_layout_) layouts.insert(training.layout);
   }
@@ -113,7 +107,8 @@ const std::vector<double>& Comparison::scores_of(const std::string& run, const M
   const auto directions = input_.sentences(run, measure.key);
   if (!directions.empty()) mean.resize(kResamples);
   for (const SentenceCounts& counts : directions) {
-    const auto scores = resampled_scores(
+    const auto draws = draws_.try_emplace(counts.size(), counts.size()).first;
+    const auto scores = draws->second.scores(
         counts, [&](std::span<const int64_t> sums) { return input_.score(measure.key, sums); });
     for (size_t i = 0; i < mean.size(); ++i)
       mean[i] += scores[i] / static_cast<double>(directions.size());
@@ -122,15 +117,10 @@ const std::vector<double>& Comparison::scores_of(const std::string& run, const M
 }
 
 std::optional<Resampled> Comparison::resampled(const Sample& sample, const Measure& measure) {
-  if (!input_.sentences || !measure.of_evaluation || input_.at) return std::nullopt;
+  if (!resamples_) return std::nullopt;
   Resampled out;
   out.seeds = sample.seeds;
   for (const std::string& run : sample.runs) {
-    const bool known = scores_.contains(measure.key + "/" + run);
-    if (!known && scores_.size() >= kMostResampled) {
-      left_out_bootstrap_ |= has_bootstrap_;
-      return std::nullopt;
-    }
     const auto& scores = scores_of(run, measure);
     if (scores.empty()) return std::nullopt;
     out.scores.push_back(scores);
@@ -213,6 +203,20 @@ void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& me
     cells[tested[k]].is_tied = corrected[k] >= kSignificance;
 }
 
+// All rows of a column are tested the same way.
+bool Comparison::may_resample(const std::vector<Sample>& samples, const Measure& measure) {
+  if (!measure.of_evaluation || !input_.sentences || input_.at) return false;
+  size_t count = 0;
+  const std::string* some = nullptr;
+  for (const Sample& sample : samples) {
+    count += sample.runs.size();
+    if (!sample.runs.empty()) some = &sample.runs.front();
+  }
+  if (count <= kMostResampled) return true;
+  left_out_bootstrap_ |= !scores_of(*some, measure).empty();
+  return false;
+}
+
 std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
                                     const std::vector<Row>& rows, const Measure& measure) {
   std::vector<Cell> out;
@@ -230,6 +234,7 @@ std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
     }
     out.push_back(std::move(cell));
   }
+  resamples_ = may_resample(samples, measure);
   add_differences(samples, rows, measure, out);
   mark_best(samples, measure, out);
   return out;

@@ -55,18 +55,22 @@ class Comparison {
     std::optional<std::pair<double, double>> interval;
   };
   std::optional<Test> test(const Sample& a, const Sample& b, const Measure& measure);
+  bool may_resample(const std::vector<Sample>& samples, const Measure& measure);
   std::optional<Resampled> resampled(const Sample& sample, const Measure& measure);
   const std::vector<double>& scores_of(const std::string& run, const Measure& measure);
   void add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
                        const Measure& measure, std::vector<Cell>& cells);
   void mark_best(const std::vector<Sample>& samples, const Measure& measure,
                  std::vector<Cell>& cells);
-  std::optional<double> value(const ReportPoint& point, const std::string& run,
-                              const Measure& measure, std::string& missing) const;
+  std::optional<double> value(const ReportPoint& point, const ReportRun& measured,
+                              const Measure& measure) const;
+  std::string reason(const ReportRun& training, const ReportRun& measured) const;
 
   const ReportInput& input_;
   bool pools_layout_;
+  std::map<size_t, Resamples> draws_;                  ///< by number of sentences
   std::map<std::string, std::vector<double>> scores_;  ///< metric/run -> resampled
+  bool resamples_ = true;                              ///< in the column at hand
   bool left_out_bootstrap_ = false, left_out_machines_ = false, has_bootstrap_ = false,
        has_seed_test_ = false;
 };

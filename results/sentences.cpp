@@ -8,6 +8,8 @@
 namespace xp {
 namespace {
 
+constexpr int64_t kMost = 1'000'000'000;  // no sentence has more of anything
+
 [[noreturn]] void damaged(const fs::path& file) {
   machine_error("'{}' is damaged; delete it: the report then does without its bootstrap",
                 file.string());
@@ -37,7 +39,7 @@ SentenceCounts read_sentence_counts(const fs::path& file) {
   while (at != end) {
     int64_t number = 0;
     const auto [next, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || next == end) damaged(file);
+    if (error != std::errc() || next == end || number < 0 || number > kMost) damaged(file);
     if (*next != ' ' && *next != '\n') damaged(file);
     out.numbers.push_back(number);
     const size_t count = out.numbers.size();
