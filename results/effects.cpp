@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <span>
 
 namespace xp {
 namespace {
@@ -114,75 +115,109 @@ struct Effects {
 
   void add_main(size_t key);
   void add_interaction(size_t first, size_t second);
+
+ private:
+  // Rows that begin with `heads`, one per combination of the levels of `keys`.
+  void add(std::vector<std::vector<Cell>> heads, const std::vector<size_t>& keys);
 };
 
-void Effects::add_main(size_t key) {
-  const Levels& of = levels[key];
-  const size_t begin = table.size();
-  for (const Value& level : of)
-    table.push_back({text_cell(rows.keys[key].name), text_cell(text_of(level))});
-  for (size_t m = 0; m < measures.size(); ++m) {
-    const auto all = blocks(observed[m], {key}, levels);
-    std::vector<size_t> tested;
-    std::vector<double> p;
-    for (size_t level = 0; level < of.size(); ++level) {
-      Cell cell = mean_cell(all, level);
-      if (level > 0 && cell.is_number) {
-        std::vector<double> differences;
-        double base = 0;
-        for (const auto& block : all) {
-          differences.push_back(block[level] - block[0]);
-          base += block[0] / static_cast<double>(all.size());
-        }
-        cell.has_difference = !measures[m].is_relative || base != 0;
-        cell.difference = moments(differences).mean;
-        if (measures[m].is_relative && base != 0) cell.difference /= std::abs(base);
-        if (const auto found = paired_p(differences)) {
-          tested.push_back(begin + level);
-          p.push_back(*found);
-        }
-      }
-      table[begin + level].push_back(cell);
-    }
+/// Cells of one column that were tested, and the p of each.
+struct Family {
+  std::vector<Cell*> tested;
+  std::vector<double> p;
+
+  void add(Cell& cell, std::span<const double> differences) {
+    const auto found = paired_p(differences);
+    if (!found) return;
+    tested.push_back(&cell);
+    p.push_back(*found);
+  }
+  void correct() const {
     const auto corrected = holm(p);
     for (size_t k = 0; k < tested.size(); ++k) {
-      table[tested[k]].back().p = corrected[k];
-      table[tested[k]].back().is_significant = corrected[k] < kSignificance;
+      tested[k]->p = corrected[k];
+      tested[k]->is_significant = corrected[k] < kSignificance;
     }
   }
+};
+
+// A column of cells whose differences are those of each block to its `bases`, tested as pairs.
+std::vector<Cell> compared(const std::vector<std::vector<double>>& all,
+                           const std::vector<std::vector<double>>& bases, const Measure& measure,
+                           size_t first) {
+  const size_t count = all.empty() ? 0 : all[0].size();
+  std::vector<Cell> out;
+  for (size_t place = 0; place < count; ++place)
+    out.push_back(mean_cell(all, place));
+  Family family;
+  for (size_t place = first; place < count; ++place) {
+    const double base = mean_cell(bases, place).value;
+    if (measure.is_relative && base == 0) continue;
+    std::vector<double> differences;
+    for (size_t block = 0; block < all.size(); ++block)
+      differences.push_back(all[block][place] - bases[block][place]);
+    out[place].has_difference = true;
+    out[place].difference = moments(differences).mean / (measure.is_relative ? std::abs(base) : 1);
+    family.add(out[place], differences);
+  }
+  family.correct();
+  return out;
+}
+
+// What each cell of a block of `across` columns would be if its row and its column did not know of
+// each other.
+std::vector<double> added_up(const std::vector<double>& block, size_t across) {
+  const size_t down = block.size() / across;
+  std::vector<double> rows(down), columns(across), out(block.size());
+  double whole = 0;
+  for (size_t i = 0; i < block.size(); ++i) {
+    rows[i / across] += block[i] / static_cast<double>(across);
+    columns[i % across] += block[i] / static_cast<double>(down);
+    whole += block[i] / static_cast<double>(block.size());
+  }
+  for (size_t i = 0; i < block.size(); ++i)
+    out[i] = rows[i / across] + columns[i % across] - whole;
+  return out;
+}
+
+void Effects::add(std::vector<std::vector<Cell>> heads, const std::vector<size_t>& keys) {
+  for (size_t m = 0; m < measures.size(); ++m) {
+    const auto all = blocks(observed[m], keys, levels);
+    std::vector<std::vector<double>> bases;
+    for (const auto& block : all) {
+      bases.push_back(keys.size() == 1 ? std::vector<double>(block.size(), block[0])
+                                       : added_up(block, levels[keys[1]].size()));
+    }
+    auto cells = compared(all, bases, measures[m], keys.size() == 1 ? 1 : 0);
+    cells.resize(heads.size());
+    for (size_t i = 0; i < heads.size(); ++i)
+      heads[i].push_back(std::move(cells[i]));
+  }
+  for (auto& row : heads) {
+    // A setting whose values were never measured alike has nothing to say.
+    if (std::any_of(row.begin(), row.end(), [](const Cell& cell) { return cell.is_number; }))
+      table.push_back(std::move(row));
+  }
+}
+
+void Effects::add_main(size_t key) {
+  std::vector<std::vector<Cell>> heads;
+  for (const Value& level : levels[key])
+    heads.push_back({text_cell(rows.keys[key].name), text_cell(text_of(level))});
+  add(std::move(heads), {key});
 }
 
 void Effects::add_interaction(size_t first, size_t second) {
   const size_t a = levels[first].size(), b = levels[second].size();
   if (a < 2 || b < 2 || a > kMostLevels || b > kMostLevels) return;
-  std::vector<std::vector<Cell>> added;
+  std::vector<std::vector<Cell>> heads;
   for (const Value& left : levels[first]) {
     for (const Value& right : levels[second]) {
-      added.push_back({text_cell(rows.keys[first].name + " × " + rows.keys[second].name),
+      heads.push_back({text_cell(rows.keys[first].name + " × " + rows.keys[second].name),
                        text_cell(text_of(left) + " × " + text_of(right))});
     }
   }
-  bool any = false;
-  for (const auto& observations : observed) {
-    const auto all = blocks(observations, {first, second}, levels);
-    std::vector<double> mean(a * b), of_first(a), of_second(b);
-    double whole = 0;
-    for (size_t i = 0; i < a * b; ++i) {
-      mean[i] = mean_cell(all, i).value;
-      of_first[i / b] += mean[i] / static_cast<double>(b);
-      of_second[i % b] += mean[i] / static_cast<double>(a);
-      whole += mean[i] / static_cast<double>(a * b);
-    }
-    for (size_t i = 0; i < a * b; ++i) {
-      Cell cell = mean_cell(all, i);
-      cell.value = mean[i] - of_first[i / b] - of_second[i % b] + whole;
-      cell.spread = 0;
-      cell.count = cell.is_number ? 1 : 0;
-      any |= cell.is_number;
-      added[i].push_back(cell);
-    }
-  }
-  if (any) table.insert(table.end(), added.begin(), added.end());
+  add(std::move(heads), {first, second});
 }
 
 }  // namespace
@@ -212,23 +247,18 @@ Table effects_table(const ReportSection& section, const ReportInput& input) {
   for (size_t m = 0; m < effects.measures.size(); ++m) {
     std::vector<double> values;
     for (const auto& row : effects.table) {
-      const bool is_mean = row[2 + m].is_number && row[0].text.find(" × ") == std::string::npos;
-      if (is_mean) values.push_back(row[2 + m].value);
+      if (row[2 + m].is_number) values.push_back(row[2 + m].value);
     }
     out.columns.push_back(column_of(effects.measures[m], values));
   }
-  for (auto& row : effects.table) {
-    // A setting whose values were never measured alike has nothing to say.
-    if (std::any_of(row.begin(), row.end(), [](const Cell& cell) { return cell.is_number; }))
-      out.rows.push_back(std::move(row));
-  }
+  out.rows = std::move(effects.table);
   if (out.rows.empty()) {
     out.notes.emplace_back(
         "no setting has two values that were measured alike; nothing to compare");
   } else {
     out.notes.emplace_back(
         "mean ± standard deviation (runs) over all else that was measured at every value of the "
-        "setting; × rows: what the two effects do not add up to");
+        "setting; differences in × rows are to what the two effects add up to");
   }
   return out;
 }

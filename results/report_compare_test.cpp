@@ -6,6 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_floating_point.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -15,6 +16,7 @@ namespace xp {
 namespace {
 
 using Catch::Matchers::Message;
+using Catch::Matchers::WithinAbs;
 using Words = std::vector<std::string>;
 
 /// A report in the making: a point with its finished runs is one call.
@@ -247,10 +249,36 @@ TEST_CASE("effects are means over all else, and what two of them do not add up t
                            {"alpha", "0.5", "17+6"},
                            {"beta", "0.0", "12"},
                            {"beta", "1.0", "16+4"},
-                           {"alpha × beta", "0.0 × 0.0", "1"},
-                           {"alpha × beta", "0.0 × 1.0", "-1"},
-                           {"alpha × beta", "0.5 × 0.0", "-1"},
-                           {"alpha × beta", "0.5 × 1.0", "1"}});
+                           {"alpha × beta", "0.0 × 0.0", "10+1"},
+                           {"alpha × beta", "0.0 × 1.0", "12-1"},
+                           {"alpha × beta", "0.5 × 0.0", "14-1"},
+                           {"alpha × beta", "0.5 × 1.0", "20+1"}});
+}
+
+TEST_CASE("an interaction is tested over the seeds, as every effect is") {
+  Draft draft;
+  draft.section.columns = {"step_ms"};
+  const double noise[] = {0, 1, -1};
+  for (int64_t seed = 0; seed < 3; ++seed) {
+    for (const auto& [a, b, ms] : std::vector<std::tuple<double, double, double>>{
+             {0, 0, 100}, {0, 1, 120}, {1, 0, 140}, {1, 1, 200}}) {
+      // The seeds differ, and one combination a little more than the rest.
+      const double extra = noise[seed] * (a + b == 2 ? 3 : 2);
+      draft.add({{"model.alpha", a}, {"model.beta", b}, {"train.seed", seed}}, 1, ms + extra);
+    }
+  }
+  const Table table = effects_table(draft.section, draft.input);
+  CHECK(shown(table) == std::vector<Words>{{"alpha", "0.0", "110"},
+                                           {"alpha", "1.0", "170+0.545455!"},
+                                           {"beta", "0.0", "120"},
+                                           {"beta", "1.0", "160+0.333333!"},
+                                           {"alpha × beta", "0.0 × 0.0", "100+0.111111!"},
+                                           {"alpha × beta", "0.0 × 1.0", "120-0.0769231!"},
+                                           {"alpha × beta", "1.0 × 0.0", "140-0.0666667!"},
+                                           {"alpha × beta", "1.0 × 1.0", "200+0.0526316!"}});
+  // scipy.stats.ttest_1samp([10, 10.25, 9.75], 0), four times that by Holm
+  CHECK_THAT(table.rows[4][2].p.value(), WithinAbs(4 * 0.0002082682517640415, 1e-12));
+  CHECK(table.rows[4][2].count == 3);
 }
 
 TEST_CASE("an effect is taken only where every value was measured alike") {
