@@ -71,6 +71,8 @@ struct HeatMap {
   std::vector<std::vector<double>> values;
   int decimals = 2;
   bool is_by_column = false;  ///< the columns are different figures: each has its own scale
+  /// What the scale spans; nothing: from the least to the most value.
+  std::optional<std::pair<double, double>> range{};
 };
 
 /// Counts of classes, side by side for every series.

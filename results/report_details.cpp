@@ -186,6 +186,8 @@ std::optional<HeatMap> load_map(const Store& store, const std::string& training)
   out.row_name = "layer";
   out.column_name = "expert";
   out.decimals = 1;
+  // Half a tint is an even share, so that balanced experts look alike whatever rounding left.
+  out.range = {0, 200 / static_cast<double>(std::max<size_t>(1, experts))};
   for (size_t expert = 0; expert < experts; ++expert)
     out.columns.push_back(std::to_string(expert));
   for (const auto& [layer, loads] : found) {
@@ -213,10 +215,15 @@ void add_router_maps(const Rows& rows, const Store& store, Details& out) {
   }
 }
 
+// One word to a shell, whatever is in it.
+std::string shell_word(const std::string& text) {
+  return "'" + join(split(text, '\''), "'\\''") + "'";
+}
+
 void add_facts(const Store& store, const std::string& id, const ReportRun& run, RunCard& card) {
   if (!run.cause.empty()) card.facts.emplace_back("cause", run.cause);
   for (const auto& [path, value] : store.provenance(id))
-    card.facts.emplace_back(path, value);
+    card.facts.emplace_back(path == "command" ? "was started by" : path, value);
   for (const auto& [name, value] : run.summary.items()) {
     if (value.is_number())
       card.facts.emplace_back(name, fmt::format("{:.6g}", value.get<double>()));
@@ -239,7 +246,7 @@ void add_runs(const ReportInput& input, const Rows& rows, const Store& store, De
       card.state = evaluation->second.state;
     std::string command = "xp run " + input.file;
     for (const auto& [path, value] : point->axes)
-      command += fmt::format(" --set '{}={}'", path, text_of(value));
+      command += " --set " + shell_word(path + "=" + text_of(value));
     card.facts.emplace_back("command", command);
     card.facts.emplace_back("training", point->training);
     card.facts.emplace_back("evaluation", point->evaluation);

@@ -53,6 +53,7 @@ TEST_CASE_METHOD(DetailsTest, "what experts got is a map of layers and experts")
   CHECK(loads.values[0] == std::vector<double>{50, 40, 10});
   CHECK(loads.values[1][1] == 25);
   CHECK(std::isnan(loads.values[1][2]));
+  CHECK(loads.range == std::pair(0.0, 200.0 / 3));
   CHECK(found.maps[1].title == "Routers at the end of training, exchange gshard (seed 3)");
   CHECK(found.maps[1].columns == std::vector<std::string>{"entropy"});
 }

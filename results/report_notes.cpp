@@ -82,7 +82,7 @@ Seen seen_in(const Table& table) {
     for (const Cell& cell : row) {
       out.most = std::max(out.most, cell.count);
       out.differences |= cell.has_difference;
-      out.tested |= cell.p.has_value();
+      out.tested |= cell.p.has_value() || cell.is_tied;
       out.machines |= !cell.is_number && cell.text.ends_with(" machines");
       out.layouts |= !cell.is_number && cell.text.ends_with(" layouts");
     }
@@ -150,8 +150,16 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
       }
     }
   }
-  for (const auto& column : section.columns)
-    found.erase(column);
+  if (found.empty()) return;
+  const std::vector<std::string> known(found.begin(), found.end());
+  for (const auto& column : section.columns) {
+    const bool is_foretold = column.starts_with(kPredicted) || column.ends_with(kVersusPredicted);
+    if (found.erase(column) > 0 || is_foretold) continue;
+    // Without a name near by it may be a figure of runs to come.
+    const std::string near = nearest(column, known);
+    if (!near.empty())
+      notes.push_back(fmt::format("no run has measured '{}', did you mean '{}'?", column, near));
+  }
   if (found.empty()) return;
   std::vector<std::string> names(found.begin(), found.end());
   const bool cut = names.size() > kMostColumns;

@@ -193,17 +193,22 @@ std::optional<size_t> baseline_of(const std::vector<Row>& rows, size_t at) {
 }
 
 std::string baseline_name(const Rows& rows) {
-  std::vector<std::string> names;
+  std::vector<const Row*> baselines;
   for (const Row& row : rows.rows) {
-    if (!row.is_baseline) continue;
-    std::vector<std::string> words;
-    for (size_t k = 0; k < rows.keys.size(); ++k) {
-      if (row.settings[k].is_null()) continue;
-      words.push_back(rows.keys[k].name + " " + text_of(row.settings[k]));
-    }
-    names.push_back(words.empty() ? "the first row" : join(words, ", "));
+    if (row.is_baseline) baselines.push_back(&row);
   }
-  return join(names, " or ");
+  if (baselines.empty()) return "";
+  // Of many rows only what they have in common.
+  std::vector<std::string> words;
+  for (size_t k = 0; k < rows.keys.size(); ++k) {
+    const Value& value = baselines[0]->settings[k];
+    const bool is_shared = std::all_of(baselines.begin(), baselines.end(),
+                                       [&](const Row* row) { return row->settings[k] == value; });
+    if (is_shared && !value.is_null()) words.push_back(rows.keys[k].name + " " + text_of(value));
+  }
+  if (baselines.size() == 1) return words.empty() ? "the first row" : join(words, ", ");
+  if (words.empty()) return fmt::format("the most similar of {} rows", baselines.size());
+  return "the most similar row of " + join(words, ", ");
 }
 
 std::string text_of(const Value& value) {

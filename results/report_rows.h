@@ -45,7 +45,7 @@ bool pools_layout(const ReportSection& section);
 /// The baseline that differs from row `at` in the fewest settings; nothing for a baseline itself.
 std::optional<size_t> baseline_of(const std::vector<Row>& rows, size_t at);
 
-/// "exchange dense" or, where several rows are baselines, all of them.
+/// "exchange dense" or, where several rows are baselines, "the most similar row of exchange dense".
 std::string baseline_name(const Rows& rows);
 
 /// A setting on screen; "" for null.

@@ -173,6 +173,14 @@ TEST_CASE("names that name nothing are refused with what is there") {
                                "'train.schedule.use'; write more of the path"));
 }
 
+TEST_CASE("a metric that no run has is named where another is near") {
+  Draft draft;
+  draft.done("a", 1, 20, 5);
+  draft.section.columns = {"bleuu", "comet"};
+  CHECK(draft.table().notes[0] == "no run has measured 'bleuu', did you mean 'bleu'?");
+  CHECK(draft.table().notes[1] == "more columns for [report]: bleu, step_ms");
+}
+
 TEST_CASE("sorting keeps missing numbers last") {
   Draft draft;
   draft.done("a", 1, 20, 5).point("b", 1).done("c", 1, 25, 7);

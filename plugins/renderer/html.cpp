@@ -13,30 +13,39 @@ std::string number(const Column& column, double value) {
   return fmt::format("{:.{}f}{}", value / column.scale, column.decimals, column.suffix);
 }
 
+// What looks say, for those who do not see them.
+std::string spoken(const char* words) {
+  return fmt::format("<span class=\"spoken\"> ({})</span>", words);
+}
+
 std::string difference(const Column& column, const Cell& cell) {
   const std::string value = column.is_relative
                                 ? fmt::format("{:+.1f}%", 100 * cell.difference)
                                 : fmt::format("{:+.{}f}", cell.difference, column.decimals);
   const std::string p = cell.p ? fmt::format(" title=\"p = {:.3g}\"", *cell.p) : "";
   return fmt::format(" <span class=\"diff\"{}>Δ {}{}</span>", p, value,
-                     cell.is_significant ? "<abbr title=\"more than chance\">†</abbr>" : "");
+                     cell.is_significant ? "†" + spoken("more than chance") : "");
 }
 
-std::string cell_of(const Column& column, const Cell& cell) {
+// A setting in the first column names its row.
+std::string cell_of(const Column& column, const Cell& cell, bool is_first) {
   const char* side = column.is_number ? " class=\"n\"" : "";
   if (!cell.is_number) {
     // A setting that is a number sorts as one.
     const bool state = column.is_measured && !cell.text.empty();
     const bool sorts = !column.is_measured && column.is_number && !cell.text.empty();
-    return fmt::format("<td{}{}>{}{}{}</td>", side,
+    const bool names = is_first && !column.is_measured;
+    return fmt::format("<{}{}{}>{}{}{}</{}>", names ? "th scope=\"row\"" : "td", side,
                        sorts ? fmt::format(" data-v=\"{}\"", html_escaped(cell.text)) : "",
                        state ? "<span class=\"state\">" : "",
-                       cell.text.empty() ? "–" : html_escaped(cell.text), state ? "</span>" : "");
+                       cell.text.empty() ? "–" : html_escaped(cell.text), state ? "</span>" : "",
+                       names ? "th" : "td");
   }
   std::string value = number(column, cell.value);
-  if (cell.is_best) value = "<strong class=\"best\" title=\"best\">" + value + "</strong>";
-  if (cell.is_tied)
-    value = "<span class=\"tied\" title=\"may be as good as the best\">" + value + "</span>";
+  if (cell.is_best) value = "<strong class=\"best\">" + value + spoken("best") + "</strong>";
+  if (cell.is_tied) {
+    value = "<span class=\"tied\">" + value + "</span>" + spoken("may be as good as the best");
+  }
   if (cell.count > 1)
     value += fmt::format(" <span class=\"spread\">± {} ({})</span>", number(column, cell.spread),
                          cell.count);
@@ -48,13 +57,15 @@ std::string table_of(const Table& table) {
   std::string out =
       "<p class=\"tools\" hidden><label>Filter rows <input id=\"filter\" type=\"search\" "
       "placeholder=\"words that a row must have\"></label> <button class=\"page\" id=\"back\" "
-      "type=\"button\">Back</button> <button class=\"page\" id=\"on\" type=\"button\">On</button> "
+      "type=\"button\">Previous page</button> <button class=\"page\" id=\"on\" "
+      "type=\"button\">Next page</button> "
       "<span id=\"told\" role=\"status\"></span></p>\n"
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\"><table "
-      "id=\"report\"><caption><span>Bold: best. Underlined: may be as good as the best.";
+      "<p class=\"caption\" id=\"marks\">Bold: best. Underlined: may be as good as the best.";
   if (!table.baseline.empty())
     out += " Differences are to " + html_escaped(table.baseline) + "; †: more than chance.";
-  out += "</span></caption><thead><tr>";
+  out +=
+      "</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\"><table "
+      "id=\"report\" aria-label=\"Comparison\" aria-describedby=\"marks\"><thead><tr>";
   for (const Column& column : table.columns) {
     const std::string unit = column.unit.empty() ? "" : " " + column.unit;
     out += fmt::format("<th scope=\"col\"{}><button type=\"button\">{}</button></th>",
@@ -64,7 +75,7 @@ std::string table_of(const Table& table) {
   for (const auto& row : table.rows) {
     out += "<tr>";
     for (size_t i = 0; i < row.size(); ++i)
-      out += cell_of(table.columns[i], row[i]);
+      out += cell_of(table.columns[i], row[i], i == 0);
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";
@@ -140,7 +151,7 @@ struct Html final : Renderer {
     }
     if (!more.runs.empty()) {
       section("all-runs", "Runs",
-              "<p class=\"tools\"><label>Find runs <input id=\"find\" type=\"search\" "
+              "<p class=\"tools\" hidden><label>Find runs <input id=\"find\" type=\"search\" "
               "placeholder=\"id, setting, host\"></label> <span id=\"found\" "
               "role=\"status\"></span></p><div id=\"runs\"></div>\n");
       links += "<li><a href=\"#all-runs\">Runs</a></li>";

@@ -47,7 +47,20 @@ constexpr std::array kEscapes = {Escape{"\\", "\\textbackslash{}"},
                                  Escape{"λ", "$\\lambda$"},
                                  Escape{"μ", "$\\mu$"},
                                  Escape{"σ", "$\\sigma$"},
-                                 Escape{"τ", "$\\tau$"}};
+                                 Escape{"τ", "$\\tau$"},
+                                 Escape{"“", "``"},
+                                 Escape{"”", "''"},
+                                 Escape{"‘", "`"},
+                                 Escape{"’", "'"},
+                                 Escape{"…", "\\ldots{}"},
+                                 Escape{"≈", "$\\approx$"},
+                                 Escape{"∞", "$\\infty$"},
+                                 Escape{"η", "$\\eta$"},
+                                 Escape{"θ", "$\\theta$"},
+                                 Escape{"π", "$\\pi$"},
+                                 Escape{"ρ", "$\\rho$"},
+                                 Escape{"φ", "$\\varphi$"},
+                                 Escape{"ω", "$\\omega$"}};
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -67,6 +80,13 @@ std::string comment(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   std::replace(text.begin(), text.end(), '\r', ' ');
   return "% " + text + "\n";
+}
+
+// Whether it has letters that pdflatex refuses: all beyond Latin, once the known ones are escaped.
+bool needs_unicode_fonts(const std::string& latex) {
+  constexpr unsigned char kLastLatin = 0xC5;  // leads U+0140 to U+017F in UTF-8
+  return std::any_of(latex.begin(), latex.end(),
+                     [](const char c) { return static_cast<unsigned char>(c) > kLastLatin; });
 }
 
 std::string number(const Column& column, double value) {
@@ -121,8 +141,7 @@ struct Latex final : Renderer {
       alignment += "r";
       heads.emplace_back("$\\Delta$");
     }
-    std::string out = comment(table.title) + comment("\\usepackage{booktabs}");
-    out +=
+    std::string body =
         "\\begin{tabular}{@{}" + alignment + "@{}}\n\\toprule\n" + line_of(heads) + "\\midrule\n";
     for (const auto& row : table.rows) {
       std::vector<std::string> cells;
@@ -130,9 +149,13 @@ struct Latex final : Renderer {
         cells.push_back(value_text(table.columns[i], row[i]));
         if (has_differences(table, i)) cells.push_back(difference_text(table.columns[i], row[i]));
       }
-      out += line_of(cells);
+      body += line_of(cells);
     }
-    out += "\\bottomrule\n\\end{tabular}\n";
+    body += "\\bottomrule\n\\end{tabular}\n";
+    std::string out = comment(table.title) + comment("\\usepackage{booktabs}");
+    if (needs_unicode_fonts(body))
+      out += comment("needs xelatex or lualatex and a font that has all of its letters");
+    out += body;
     if (!table.baseline.empty()) out += comment("differences to " + table.baseline);
     for (const auto& note : table.notes) {
       if (!note.starts_with("next: ")) out += comment(note);

@@ -74,9 +74,18 @@ a\_b \& c & \textbf{20.50} {\scriptsize$\pm$ 0.25 (3)} &  & 5.0 {\scriptsize$\pm
 )");
 }
 
+TEST_CASE("a table with letters beyond Latin says which LaTeX it needs") {
+  Table table = specials();
+  CHECK(latex(table).find("xelatex") == std::string::npos);
+  table.rows[0][0] = text("模型");
+  CHECK(latex(table).find("% needs xelatex or lualatex and a font that has all of its letters\n"
+                          "\\begin{tabular}") != std::string::npos);
+}
+
 TEST_CASE("pdflatex takes the table", "[slow]") {
   const std::string program = find_program("pdflatex");
   if (program.empty()) SKIP("no pdflatex on this machine");
+  if (run_program({"kpsewhich", "booktabs.sty"}).exit_code != 0) SKIP("pdflatex has no booktabs");
   const TempFolder folder;
   write_atomic(folder.path() / "table.tex", latex(specials()));
   write_atomic(folder.path() / "paper.tex",

@@ -6,10 +6,10 @@ namespace xp {
 
 constexpr const char* kPageStyle = R"css(
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1f24;--soft:#59636e;--line:#d4d9df;
---tint:#f3f5f8;--best:#0b5f2a;--link:#0a58c2;--warm:214 96 18;
+--tint:#f3f5f8;--best:#0b5f2a;--link:#0a58c2;--warm:214 96 18;--warmth:.6;
 --k0:#0b62c4;--k1:#c2410c;--k2:#15803d;--k3:#9333ea;--k4:#0e7490;--k5:#a16207}
 @media (prefers-color-scheme:dark){:root{--paper:#14171b;--ink:#e7eaee;--soft:#a3adb8;
---line:#3a424b;--tint:#1e2329;--best:#6fdc93;--link:#7fb4ff;--warm:240 140 60;
+--line:#3a424b;--tint:#1e2329;--best:#6fdc93;--link:#7fb4ff;--warm:240 140 60;--warmth:.5;
 --k0:#6cb0ff;--k1:#ff9c66;--k2:#5fd38a;--k3:#c99bff;--k4:#5bd0e6;--k5:#e6c04f}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:80rem;padding:1rem 1.25rem 3rem;background:var(--paper);
@@ -18,20 +18,22 @@ h1{font-size:1.5rem;line-height:1.25;margin:.4em 0}h2{font-size:1.15rem;margin:2
 h3{font-size:1rem;margin:1.2em 0 .4em}
 a{color:var(--link)}.note,figcaption small{color:var(--soft)}
 nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;margin:.5em 0}
-.scroll{overflow-x:auto;max-width:100%}
+.scroll{position:relative;overflow-x:auto;max-width:100%}
 .scroll:focus-visible,button:focus-visible,input:focus-visible,summary:focus-visible{
 outline:2px solid var(--link);outline-offset:2px}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-caption{text-align:left;color:var(--soft);padding:.25em 0}
-caption span{display:block;position:sticky;left:0;width:max-content;
-max-width:min(70rem,calc(100vw - 2.75rem))}
+.caption{color:var(--soft);margin:.6em 0 .25em}
 th,td{padding:.3em .65em;border-bottom:1px solid var(--line);white-space:nowrap;text-align:left}
 thead th{border-bottom:2px solid var(--ink);background:var(--paper);vertical-align:bottom}
 .n{text-align:right}tbody tr:hover{background:var(--tint)}
+#report th:first-child{position:sticky;left:0}#report tbody th{background:var(--paper)}
+#report tbody tr:hover th{background:var(--tint)}
 th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;
 padding:0;cursor:pointer}
 th[aria-sort=ascending] button::after{content:" ▲"}
 th[aria-sort=descending] button::after{content:" ▼"}
+tbody th{font-weight:400}
+.spoken{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .best{font-weight:700;color:var(--best)}.tied{text-decoration:underline}
 .spread,.diff{color:var(--soft)}.diff{display:block;font-size:.85em}
 .state{font-style:italic;color:var(--soft)}
@@ -57,8 +59,8 @@ font-size:.875rem}.legend li{display:flex;align-items:center;gap:.4em}
 .frontline{stroke:var(--k0);stroke-dasharray:4 3;stroke-width:1.5}
 .front circle{fill:var(--k0)}.near circle{fill:var(--paper);stroke:var(--k0);stroke-width:1.5}
 .beaten circle{fill:var(--soft)}.front path,.near path,.beaten path{stroke:var(--soft);fill:none}
-.heat td{text-align:right;background:rgb(var(--warm)/calc(var(--heat,0%)*.6))}
-.heat{margin-bottom:1rem}
+.heat td{text-align:right;background:rgb(var(--warm)/calc(var(--heat,0%)*var(--warmth)))}
+.heat{margin-bottom:1rem}.heat thead th+th{text-align:right}
 details{border-bottom:1px solid var(--line)}summary{cursor:pointer;padding:.4em 0}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15em 1em;margin:.2em 0 1em}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
@@ -67,9 +69,9 @@ dd code{font-size:.9em;background:var(--tint);padding:.1em .3em;border-radius:3p
 @media (max-width:40rem){body{padding:.75rem}dl{grid-template-columns:1fr}dt{margin-top:.4em}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#999;--tint:#fff;--best:#000;
 --k0:#0b62c4;--k1:#c2410c;--k2:#15803d;--k3:#9333ea;--k4:#0e7490;--k5:#a16207}
-body{max-width:none;padding:0;font-size:9pt}nav,.tools,.skip{display:none}
+body{max-width:none;padding:0;font-size:9pt}nav,.tools label,.tools button,.skip{display:none}
 .scroll,figure{overflow:visible}figure>svg{min-width:0}
-caption span{max-width:100%}figure,tr,details{break-inside:avoid}thead{display:table-header-group}
+figure,tr,details{break-inside:avoid}thead{display:table-header-group}
 th,td{padding:.15em .4em}.heat td{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
 
@@ -121,7 +123,7 @@ heads.forEach((head, column) => head.querySelector("button").addEventListener("c
 filter.addEventListener("input", () => { page = 0; show(); });
 back.addEventListener("click", () => { --page; show(); });
 on.addEventListener("click", () => { ++page; show(); });
-document.querySelector(".tools").hidden = false;
+document.querySelectorAll(".tools").forEach(tools => { tools.hidden = false; });
 // All rows go on paper.
 addEventListener("beforeprint", () => body.replaceChildren(...order));
 addEventListener("afterprint", show);

@@ -133,6 +133,22 @@ TEST_CASE("a table without rows still has its head and notes") {
   CHECK(rendered("csv", table) == "exchange\r\n");
 }
 
+TEST_CASE("a terminal is given nothing of a name or cause that it would obey") {
+  Table table;
+  table.title = "a\x1b[31mb";
+  table.columns = {setting("model\r", false)};
+  table.rows = {{text("x\ny\x1b[2J")}};
+  table.notes = {"failed: \x1b]0;title\a"};
+  CHECK(make_part<Renderer>({{"use", "table"}})->render(table, false) ==
+        "a [31mb\n"
+        "\n"
+        "model\n"
+        "───────\n"
+        "x y [2J\n"
+        "\n"
+        "failed:  ]0;title \n");
+}
+
 TEST_CASE("a tiny negative mean is no loss, a huge factor is no percentage") {
   Table table = quickstart();
   table.rows = {{text("a"), text(""), number(-0.001), differing(number(1e6), 24), number(0)}};

@@ -306,15 +306,17 @@ std::string svg_of(const Histogram& histogram) {
 
 std::string html_of(const HeatMap& map) {
   std::vector<Span> spans(map.is_by_column ? map.columns.size() : 1);
-  const auto span_of = [&](size_t column) -> Span& { return spans[map.is_by_column ? column : 0]; };
+  const bool has_own = map.is_by_column && !map.range;
+  const auto span_of = [&](size_t column) -> Span& { return spans[has_own ? column : 0]; };
   for (const auto& row : map.values) {
     for (size_t column = 0; column < row.size(); ++column)
       span_of(column).take(row[column]);
   }
+  if (map.range) spans = {{map.range->first, map.range->second}};
   std::string out = fmt::format(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{0}\"><table "
-      "class=\"heat\"><caption><span>{0}</span></caption><thead><tr><th scope=\"col\">{1} \\ "
-      "{2}</th>",
+      "<p class=\"caption\" aria-hidden=\"true\">{0}</p><div class=\"scroll\" tabindex=\"0\" "
+      "role=\"region\" aria-label=\"{0}\"><table class=\"heat\" aria-label=\"{0}\"><thead><tr>"
+      "<th scope=\"col\">{1} \\ {2}</th>",
       html_escaped(map.title), html_escaped(map.row_name), html_escaped(map.column_name));
   for (const auto& name : map.columns)
     out += "<th scope=\"col\">" + html_escaped(name) + "</th>";
@@ -329,8 +331,9 @@ std::string html_of(const HeatMap& map) {
       }
       const Span& span = span_of(column);
       const double width = span.high > span.low ? span.high - span.low : 1;
-      out += fmt::format("<td style=\"--heat:{:.0f}%\">{:.{}f}</td>",
-                         100 * (value - span.low) / width, value, map.decimals);
+      const double heat = std::clamp((value - span.low) / width, 0.0, 1.0);
+      out +=
+          fmt::format("<td style=\"--heat:{:.0f}%\">{:.{}f}</td>", 100 * heat, value, map.decimals);
     }
     out += "</tr>";
   }

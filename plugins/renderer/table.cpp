@@ -17,6 +17,14 @@ constexpr const char* kYellow = "\x1b[33m";
 constexpr const char* kPlain = "\x1b[0m";
 constexpr const char* kGap = "   ";
 
+// Names and causes may hold what a terminal would obey.
+std::string harmless(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
+  }
+  return text;
+}
+
 /// A piece of text, its alignment and its look.
 struct Piece {
   std::string text;
@@ -65,14 +73,14 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
     most = std::max(most, row[at].count);
     marks |= (row[at].is_best || row[at].is_tied) && !colour;
   }
-  std::string head = column.name;
+  std::string head = harmless(column.name);
   if (!column.unit.empty()) head += " " + column.unit;
   Strip out{{head + (marks ? " " : ""), true, kBold}, {}};
   for (const auto& row : table.rows) {
     const Cell& cell = row[at];
     if (!cell.is_number) {
       const bool missing = cell.text.empty();
-      const std::string text = (missing ? "–" : cell.text) + (marks ? " " : "");
+      const std::string text = (missing ? "–" : harmless(cell.text)) + (marks ? " " : "");
       out.cells.push_back({text, true, missing ? kDim : look_of(cell.text)});
       continue;
     }
@@ -89,10 +97,11 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
 
 Strip text_strip(const Table& table, size_t at) {
   const Column& column = table.columns[at];
-  Strip out{{column.name, column.is_number, kBold}, {}};
+  Strip out{{harmless(column.name), column.is_number, kBold}, {}};
   for (const auto& row : table.rows) {
     const bool missing = row[at].text.empty();
-    out.cells.push_back({missing ? "–" : row[at].text, column.is_number, missing ? kDim : ""});
+    out.cells.push_back(
+        {missing ? "–" : harmless(row[at].text), column.is_number, missing ? kDim : ""});
   }
   return out;
 }
@@ -152,7 +161,7 @@ std::string legend_of(const Table& table, bool colour) {
   std::vector<std::string> words;
   if (best) words.emplace_back(colour ? "bold: best" : "* best");
   if (tied) words.emplace_back(colour ? "underlined: may be as good" : "~ may be as good");
-  if (differences) words.push_back("Δ to " + table.baseline);
+  if (differences) words.push_back("Δ to " + harmless(table.baseline));
   if (significant) words.emplace_back("† more than chance");
   return join(words, "   ");
 }
@@ -181,7 +190,7 @@ struct Terminal final : Renderer {
     std::string rule;
     for (size_t i = 0; i < total; ++i)
       rule += "─";
-    std::string out = styled(table.title, kBold) + "\n\n";
+    std::string out = styled(harmless(table.title), kBold) + "\n\n";
     out += line_of(strips, widths, colour, -1) + styled(rule, kDim) + "\n";
     for (size_t row = 0; row < table.rows.size(); ++row)
       out += line_of(strips, widths, colour, static_cast<int>(row));
@@ -189,7 +198,7 @@ struct Terminal final : Renderer {
       out += "\n" + styled(legend, kDim) + "\n";
     if (!table.notes.empty()) out += "\n";
     for (const auto& note : table.notes)
-      out += note + "\n";
+      out += harmless(note) + "\n";
     return out;
   }
 };
