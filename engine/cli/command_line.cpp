@@ -11,8 +11,12 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
+#include <system_error>
 #include <xp_version.h>
 
 namespace xp {
@@ -286,15 +290,26 @@ bool is_unknown_command(int count, char** words) {
   return true;
 }
 
+int unwritten(int reason) {
+  fmt::print(stderr, "standard output cannot be written: {}\n", std::strerror(reason));
+  return Exit::kMachine;
+}
+
 int guarded(const Command& command, const Options& options) {
   try {
-    return command.run(options);
+    const int code = command.run(options);
+    // What is short leaves the process only here.
+    return std::fflush(stdout) == 0 ? code : unwritten(errno);
   } catch (const Error& error) {
     fmt::print(stderr, "{}{}\n", error.blame() == Blame::kBug ? "this is a bug in xp: " : "",
                error.what());
     return error.code() == kUsageError ? Exit::kUsage : exit_code(error);
   } catch (const std::filesystem::filesystem_error& error) {
     fmt::print(stderr, "'{}': {}\n", error.path1().string(), error.code().message());
+    return Exit::kMachine;
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) return unwritten(error.code().value());
+    fmt::print(stderr, "this is a bug in xp: {}\n", error.what());
     return Exit::kMachine;
   } catch (const std::exception& error) {
     fmt::print(stderr, "this is a bug in xp: {}\n", error.what());
