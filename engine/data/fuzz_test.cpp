@@ -46,7 +46,10 @@ FuzzTarget tmx() {
 }
 
 FuzzTarget gettext() {
-  return {"gettext", "engine/data/fuzz/mo", {}, [](const std::string& text) {
+  return {"gettext",
+          "engine/data/fuzz/mo",
+          {"\xde\x12\x04\x95", "\x95\x04\x12\xde", "\4", "charset=UTF-8\n", "charset=ISO-8859-1\n"},
+          [](const std::string& text) {
             refused_or_read([&] {
               size_t sum = 0;
               for (const auto& entry : parse_mo(text, "a.mo").entries)
