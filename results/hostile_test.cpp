@@ -1,6 +1,7 @@
 // Machines and people at their worst: full disks, folders without rights, values that are no
 // numbers, names in any script.
 #include "engine/base/process.h"
+#include "engine/testing/nobody.h"
 #include "results/database.h"
 #include "results/index_file.h"
 #include "results/report.h"
@@ -11,9 +12,6 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <cmath>
-#include <functional>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -54,20 +52,6 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
   run_program({"umount", disk});
 }
 
-/// Runs `claim` as somebody who may write only what is his, in a workspace that is; root may write
-/// everywhere.
-bool holds_for_another(const FilledWorkspace& place, const std::function<bool()>& claim) {
-  constexpr uid_t kNobody = 65534;
-  if (::geteuid() != 0) return claim();
-  for (const auto& entry : fs::recursive_directory_iterator(place.workspace.root))
-    check(::chown(entry.path().c_str(), kNobody, kNobody) == 0, "root may give files away");
-  check(::chown(place.workspace.root.c_str(), kNobody, kNobody) == 0, "root may give files away");
-  const pid_t child = ::fork();
-  if (child == 0) ::_exit(::setuid(kNobody) == 0 && claim() ? 0 : 1);
-  int status = 0;
-  return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 TEST_CASE("on a network file system no log is shared, even for an index that had one", "[slow]") {
   if (find_program("bindfs").empty()) SKIP("no bindfs on this machine to stand for one");
   FilledWorkspace place;
@@ -92,13 +76,14 @@ TEST_CASE("on a network file system no log is shared, even for an index that had
 TEST_CASE("where nothing may be written the store is made in memory") {
   FilledWorkspace place;
   place.fill();
-  CHECK(holds_for_another(place, [&] {
-    fs::permissions(place.workspace.root, fs::perms::owner_read | fs::perms::owner_exec);
-    FoldResult folded;
-    const Store store = Store::of(place.workspace, folded);
-    fs::permissions(place.workspace.root, fs::perms::owner_all);
-    return store.run("aaaa") && folded.problems.empty() && !fs::exists(place.workspace.database());
-  }));
+  const Nobody nobody(place.workspace.root);
+  fs::permissions(place.workspace.root, fs::perms::owner_read | fs::perms::owner_exec);
+  FoldResult folded;
+  const Store store = Store::of(place.workspace, folded);
+  fs::permissions(place.workspace.root, fs::perms::owner_all);
+  CHECK(store.run("aaaa"));
+  CHECK(folded.problems.empty());
+  CHECK_FALSE(fs::exists(place.workspace.database()));
 }
 
 TEST_CASE("an index that may not be written is left alone, and that is said") {
@@ -108,16 +93,15 @@ TEST_CASE("an index that may not be written is left alone, and that is said") {
   Store::open(path).fold_in(place.workspace);
   place.status("trainings", "dddd", State::kDone);
   place.put("trainings/dddd/spec.toml", "");
-  CHECK(holds_for_another(place, [&] {
-    fs::permissions(path, fs::perms::owner_read);
-    FoldResult folded;
-    const Store store = Store::of(place.workspace, folded);
-    return store.run("dddd") &&
-           folded.problems ==
-               std::vector<std::string>{"'" + path.string() +
-                                        "' cannot be written; the index is made in memory, which "
-                                        "takes longer"};
-  }));
+  const Nobody nobody(place.workspace.root);
+  fs::permissions(path, fs::perms::owner_read);
+  FoldResult folded;
+  const Store store = Store::of(place.workspace, folded);
+  CHECK(store.run("dddd"));
+  CHECK(folded.problems ==
+        std::vector<std::string>{"'" + path.string() +
+                                 "' cannot be written; the index is made in memory, which takes "
+                                 "longer"});
 }
 
 TEST_CASE("a rebuild does not replace the database of somebody else") {

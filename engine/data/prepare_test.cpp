@@ -4,7 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/testing/file_size_limit.h"
 #include "engine/testing/message.h"
-#include "engine/testing/read_only_folder.h"
+#include "engine/testing/nobody.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -275,10 +275,12 @@ TEST_CASE_METHOD(PrepareTest, "two processes prepare one corpus once: the second
 }
 
 TEST_CASE_METHOD(PrepareTest, "a folder where nothing may be written is named") {
-  const ReadOnlyFolder no_writing(folder.path());
+  const Nobody nobody(folder.path());
+  fs::permissions(folder.path(), fs::perms::owner_read | fs::perms::owner_exec);
   CHECK_THROWS_MATCHES(prepared(), Error,
                        Message("folder '" + (folder.path() / "corpora").string() +
                                "' cannot be made: Permission denied"));
+  fs::permissions(folder.path(), fs::perms::owner_all);
 }
 
 TEST_CASE_METHOD(PrepareTest, "an id covers settings and contents, not where files lie") {
