@@ -1,6 +1,8 @@
 // Prints problems the same way for every command.
 #include "engine/cli/experiment.h"
 
+#include "engine/base/text.h"
+#include "engine/cli/preflight.h"
 #include "engine/cli/programs.h"
 #include "engine/run/corpora.h"
 #include "engine/spec/codes.h"
@@ -82,8 +84,20 @@ std::optional<Experiment> identify_experiment(const Options& options) {
   auto out = load_experiment(options);
   if (!out) return out;
   const Corpora corpora({options.workspace}, options.mirror, out->spec.folder());
-  identify(out->plan, [&](const Value& corpus) { return corpora.identity(corpus); });
-  return out;
+  Problems problems;
+  identify(out->plan, [&](const Value& corpus) {
+    const CorpusIdentity identity = corpora.identity(corpus);
+    const fs::path folder = Workspace{options.workspace}.corpus(identity.id);
+    if (identity.id.empty()) return identity;
+    if (const auto missing = missing_subset(out->plan, corpus, folder)) {
+      problems.add(out->spec.source.value_place("eval.subsets"), code::kSubset, missing->sentence(),
+                   nearest(missing->name, missing->known));
+    }
+    return identity;
+  });
+  if (problems.empty()) return out;
+  print_problems(problems, options);
+  return std::nullopt;
 }
 
 std::optional<Experiment> open_experiment(const Options& options) {

@@ -108,6 +108,31 @@ std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& p
   return out;
 }
 
+std::string MissingSubset::sentence() const {
+  return fmt::format("the corpus has no subset '{}'; it has: {}", name, join(known, ", "));
+}
+
+std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
+                                            const fs::path& folder) {
+  if (!fs::exists(folder / "corpus.json")) return std::nullopt;
+  // Not opened, which loads vocabularies; who uses a damaged one says so.
+  const Value about = Value::parse(read_file(folder / "corpus.json"), nullptr, false);
+  const Value* names = about.is_object() ? find_path(about, "subsets") : nullptr;
+  if (names == nullptr || !names->is_array()) return std::nullopt;
+  const std::vector<std::string> known(names->begin(), names->end());
+  std::set<std::pair<const SharedSection*, const SharedSection*>> seen;
+  for (const auto& point : plan.points) {
+    const auto& sections = point.settings().sections();
+    const bool is_new = seen.emplace(sections[0].get(), sections[1].get()).second;
+    if (!is_new || point.settings().at("corpus") != corpus) continue;
+    for (const std::string subset : point.settings().at("eval").at("subsets")) {
+      if (std::find(known.begin(), known.end(), subset) == known.end())
+        return MissingSubset{subset, known};
+    }
+  }
+  return std::nullopt;
+}
+
 std::string missing_space(const Plan& plan, const Workspace& workspace) {
   const double room = free_space(workspace), need = disk_need(plan).largest;
   if (need <= room) return "";

@@ -5,6 +5,7 @@
 #include "engine/plan/plan.h"
 #include "engine/spec/plugins.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,18 @@ namespace xp {
 /// of, which changes no id. Cost: with plug-ins, reads the spec of every finished training.
 std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
                                   const Workspace& workspace);
+
+/// A subset that [eval] of some point names and its corpus does not have.
+struct MissingSubset {
+  std::string name;
+  std::vector<std::string> known;  ///< those that it has
+  std::string sentence() const;
+};
+
+/// The first of the points with this [corpus] table that will look for what is not in the corpus
+/// prepared in `folder`; nothing where it is not prepared.
+std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
+                                            const fs::path& folder);
 
 /// What is missing where not even one training's checkpoints fit on the disk, or "".
 std::string missing_space(const Plan& plan, const Workspace& workspace);

@@ -132,6 +132,8 @@ DispatchResult dispatched(const Options& options, Experiment& experiment, Notifi
   Dispatch dispatch(settings, [&](const Value& corpus) {
     signals.reset();
     const std::string id = corpora.prepare(corpus);
+    if (const auto missing = missing_subset(experiment.plan, corpus, workspace.corpus(id)))
+      user_error("{}", missing->sentence());
     signals.emplace();
     return id;
   });

@@ -213,7 +213,10 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
       point.cause = corpus.missing;
       continue;
     }
-    if (corpus.id.empty()) continue;
+    if (corpus.id.empty()) {
+      point.corpus_id = point.training_id = point.evaluation_id = "?";
+      continue;
+    }
     if (point.state == PointState::kBlocked) point.state = PointState::kNew;
     point.corpus_id = corpus.id;
     point.training_id = ids.training(corpus.id, point.settings());

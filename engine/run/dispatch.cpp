@@ -66,10 +66,11 @@ void Dispatch::prepare_corpora(Plan& plan) {
   for (const auto& point : plan.points) {
     if (point.state == PointState::kDone) continue;
     const std::string key = point.settings().at("corpus").dump();
+    if (ids.contains(key)) continue;
     const bool known =
         point.corpus_id != "?" && fs::exists(settings_.workspace.corpus(point.corpus_id));
     any = any || known;
-    if (known || ids.contains(key)) continue;
+    if (known) continue;
     try {
       ids[key] = prepare_(point.settings().at("corpus"));
       any = true;

@@ -34,6 +34,9 @@ inline constexpr const char* kExpression = "E034";
 inline constexpr const char* kNoPoints = "E035";
 inline constexpr const char* kTooManyPoints = "E036";
 
+// What only the prepared corpus can tell.
+inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it does not have
+
 // E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
 // shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
 // processors, E047 runs that share a job.

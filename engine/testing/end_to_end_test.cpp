@@ -123,6 +123,19 @@ TEST_CASE("mistakes end with their exit code before anything is written", "[slow
   CHECK_FALSE(fs::exists(user.workspace));
 }
 
+TEST_CASE("a subset that the corpus does not have is told before anything trains", "[slow]") {
+  const User user;
+  const std::vector<std::string> run = {"run", kSmoke, "--set", "eval.subsets=['tset']"};
+  const Finished first = user.xp(run);  // the corpus has to be prepared to know
+  CHECK(first.exit_code == 3);
+  CHECK(first.errors.find("the corpus has no subset 'tset'; it has: ") != std::string::npos);
+  CHECK(user.runs().empty());
+  const Finished again = user.xp(run);
+  CHECK(again.exit_code == 3);
+  CHECK(again.errors.find("(code E037)\n  did you mean 'test'?\n") != std::string::npos);
+  CHECK(user.runs().empty());
+}
+
 TEST_CASE("a run that is worked through in parts trains a dense model all the same", "[slow]") {
   const User user;
   const std::vector<std::string> run = {"run", kSmoke, "--set", "exchange=dense"};
