@@ -144,7 +144,12 @@ struct TrainSection {
              "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
              "pieces and </s>; raise it to at least {corpus.max_length + 1} or lower 'max_length' "
              "in [corpus]",
-             {"max_tokens", "corpus.max_length"}}};
+             {"max_tokens", "corpus.max_length"}},
+            {"E048",
+             "precision != 'fp16' or launch.device != 'cpu'",
+             "'precision' in [train] is \"fp16\", which needs a GPU, but 'device' in [launch] is "
+             "\"cpu\"; use \"bf16\" or \"fp32\"",
+             {"precision", "launch.device"}}};
   }
 
   static std::vector<Figure> figures() { return {{"tokens", "max_tokens * accumulate"}}; }

@@ -39,6 +39,6 @@ inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it
 
 // E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
 // shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
-// processors, E047 runs that share a job.
+// processors, E047 runs that share a job, E048 number formats.
 
 }  // namespace xp::code
