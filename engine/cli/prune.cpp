@@ -145,12 +145,19 @@ int prune_command(const Options& options) {
   if (!experiment) return Exit::kSpec;
   const fs::path folder = Workspace{options.workspace}.experiment(experiment->plan.name);
   const PlanChange change = plan_change(recorded_points(folder), experiment->plan);
-  if (change.removed.empty()) {
-    fmt::print("nothing left the sweep\n");
+  const bool is_idle = change.removed.empty();
+  const size_t cancelled = is_idle ? 0 : cancel_removed(options, *experiment);
+  if (!is_idle) record(options, *experiment);
+  if (options.json) {
+    Value removed = Value::array();
+    for (const auto& point : change.removed)
+      removed.push_back({{"name", point.name}, {"training", point.training}});
+    const Value what = {{"schema_version", 1}, {"removed", removed}, {"cancelled", cancelled}};
+    fmt::print("{}\n", what.dump(2));
     return Exit::kDone;
   }
-  const size_t cancelled = cancel_removed(options, *experiment);
-  record(options, *experiment);
+  if (is_idle) fmt::print("nothing left the sweep\n");
+  if (is_idle) return Exit::kDone;
   for (const auto& point : change.removed)
     fmt::print("- {}\n", point.name);
   fmt::print("{} forgotten, {} of their runs cancelled; finished trainings stay until xp gc\n",
