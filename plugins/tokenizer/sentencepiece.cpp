@@ -42,8 +42,8 @@ class WordEncoder final : public Encoder {
   struct Known {
     uint32_t begin, count;
   };
-  // About 100 MB; words come back soon or not at all.
-  static constexpr size_t kMostWords = size_t{1} << 20;
+  // About 25 MB for each side on each core; words come back soon or not at all.
+  static constexpr size_t kMostWords = size_t{1} << 18;
 
   void add(std::string_view word, std::vector<int32_t>& ids) {
     auto found = known_.find(word);
