@@ -11,6 +11,7 @@
 
 #include <fstream>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -24,8 +25,11 @@ void refused_or_read(const std::function<void()>& read) {
   }
 }
 
+// In memory where there is such a place: what unpacks flushes to disk, which would take nearly all
+// of the time.
 const fs::path& work() {
-  static const TempFolder folder;
+  static const fs::path memory = "/dev/shm";
+  static const TempFolder folder(::access(memory.c_str(), W_OK) == 0 ? memory : fs::path());
   return folder.path();
 }
 
