@@ -82,7 +82,7 @@ TEST_CASE_METHOD(DetailsTest, "corpora come with the page") {
   input.corpora = {{"c0ffee", Value::parse(R"({"train": {"en-fr": {"kept": 3}}})")}};
   const Details found = details();
   REQUIRE(found.corpora.size() == 1);
-  CHECK(found.corpora[0].sentences.values[0] == std::vector<double>{3});
+  CHECK(found.corpora[0].tables[0].values[0] == std::vector<double>{3});
 }
 
 }  // namespace
