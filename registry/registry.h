@@ -107,7 +107,8 @@ Declaration describe_config(const AnyEntry& entry) {
   if constexpr (requires { Config::kScope; }) out.scope = Config::kScope;
   if constexpr (requires { Config::rules(); }) out.rules = Config::rules();
   if constexpr (requires { Config::figures(); }) out.figures = Config::figures();
-  if constexpr (requires { Config::kVersion; }) out.version = Config::kVersion;
+  // Assigned from a literal, GCC 12 warns of a copy that overlaps (its bug 105651).
+  if constexpr (requires { Config::kVersion; }) out.version = std::string(Config::kVersion);
   return out;
 }
 
