@@ -91,6 +91,11 @@ LaunchEnd end_by_words(const std::string& host, const StepEnd& step) {
   if (const std::string line = line_with(step.words, " CANCELLED AT "); !line.empty())
     return made(Outcome::kCancelled, line);
   const std::string said = slurm_words(step.words);
+  if (is_unreachable(said)) {  // no node is to blame
+    LaunchEnd out = made(Outcome::kMachine, "srun could not start the ranks: " + said);
+    out.host.clear();
+    return out;
+  }
   return made(Outcome::kMachine,
               fmt::format("node {} left no record of its ranks; srun ended with exit code {}{}",
                           host, step.exit_code, said.empty() ? "" : ": " + said));

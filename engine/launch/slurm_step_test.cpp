@@ -193,6 +193,19 @@ TEST_CASE("a step that was refused is the machine's, in srun's words") {
         "step for job 21: Job/step already completing or completed");
 }
 
+TEST_CASE("no node is to blame where srun does not reach the controller") {
+  Scene scene;
+  scene.slurm.on("srun", FakeSlurm::fail(1,
+                                         "srun: error: Unable to confirm allocation for job 21: "
+                                         "Socket timed out on send/recv operation"));
+  const LaunchEnd end = wait_for(*scene.start());
+  CHECK(end.outcome == Outcome::kMachine);
+  CHECK(end.host == "");
+  CHECK(end.cause ==
+        "srun could not start the ranks: Unable to confirm allocation for job 21: Socket timed out "
+        "on send/recv operation");
+}
+
 TEST_CASE("the end of a step that lost a node is told at once") {
   Scene scene;
   scene.slurm.on("srun", FakeSlurm::fail(143, "srun: error: Node failure on localhost"));

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 #include <random>
 #include <sched.h>
 #include <set>
@@ -78,7 +77,6 @@ const Expected& expected() {
 struct AttemptName {
   fs::path run;
   int64_t number = 0;
-  auto operator<=>(const AttemptName&) const = default;
   fs::path folder() const { return attempt_folder(run, number); }
 };
 
@@ -97,7 +95,7 @@ constexpr std::array<const char*, 9> kFaultNames = {
     "kill-node",       "unplug",           "drain",  "cancel a job", "time limit", "preempt",
     "stall slurmctld", "fill up the disk", "kill xp"};
 
-// How an attempt may end that was under way when the fault came, besides being done. A full disk
+// How an attempt may end that is under way when the fault comes, besides being done. A full disk
 // keeps a record of the end from being written, too.
 std::set<Outcome> consequences(Fault fault) {
   switch (fault) {
@@ -112,13 +110,21 @@ std::set<Outcome> consequences(Fault fault) {
       return {Outcome::kPreempted};
     case Fault::kFullDisk:
       return {Outcome::kMachine, Outcome::kLost};
+    case Fault::kStall:  // srun cannot start a step then
+      return {Outcome::kMachine};
     case Fault::kDrain:
-    case Fault::kStall:
     case Fault::kKillXp:
       return {};
   }
   return {};
 }
+
+// What happened, from when to when; to which job, where it was one alone.
+struct Mishap {
+  Fault fault;
+  double from_s = 0, to_s = 0;
+  std::string job;
+};
 
 void pause(double seconds) {
   std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
@@ -151,9 +157,10 @@ class HarriedSweep {
     if (victims.empty()) return false;
     fmt::print(stderr, "fault: {} while {} runs are under way\n",
                kFaultNames[static_cast<size_t>(fault)], victims.size());
-    const auto hit = inflict(fault, victims);
-    for (const auto& one : hit)
-      allowed_[one].merge(consequences(fault));
+    Mishap mishap{fault, now_s(), 0, ""};
+    inflict(mishap, victims.front());
+    mishap.to_s = now_s();
+    mishaps_.push_back(std::move(mishap));
     return true;
   }
 
@@ -182,12 +189,14 @@ class HarriedSweep {
   // No job was submitted twice. Elements of an array share its name.
   void check_jobs() const {
     const std::string listed =
-        cluster_->ask({"squeue", "-h", "-r", "-t", "all", "-o", "%j %K %i %T"});
+        cluster_->ask({"squeue", "-h", "-r", "-t", "all", "-o", "%j %K %i %T %r"});
     INFO(listed);
     std::set<std::string> names;
     for (const auto& line : split(listed, '\n')) {
       const auto words = split(line, ' ');
-      if (words[0] != "other") CHECK(names.insert(words[0] + " " + words[1]).second);
+      // What sbatch refuses leaves a record, too.
+      if (words[0] == "other" || words[4] == "BadConstraints") continue;
+      CHECK(names.insert(words[0] + " " + words[1]).second);
     }
   }
 
@@ -222,81 +231,53 @@ class HarriedSweep {
   }
 
   // Does it, waits for its effect, and mends what a person would have to mend. A job may be over
-  // by then: scancel then fails. The attempts that may end because of it.
-  std::vector<AttemptName> inflict(Fault fault, const std::vector<AttemptName>& victims) {
-    const auto start = read_start(victims.front().folder());
-    REQUIRE(start);
-    const std::string job = start->job;
+  // by then: scancel then fails.
+  void inflict(Mishap& mishap, const AttemptName& victim) {
     const int node = static_cast<int>(random_() % 2);
-    switch (fault) {
+    switch (mishap.fault) {
       case Fault::kKillNode:
         cluster_->kill_node(node);
         pause(2);
-        cluster_->restart_node(node);
-        return victims;
+        return cluster_->restart_node(node);
       case Fault::kUnplug:
         cluster_->unplug(node);
         pause(static_cast<double>(random_() % 40));  // Slurm notices after half a minute
-        cluster_->restart_node(node);
-        return victims;
+        return cluster_->restart_node(node);
       case Fault::kDrain:
         cluster_->drain(node);
         pause(10);
-        cluster_->resume(node);
-        return victims;
-      case Fault::kCancelJob: {
-        auto hit = of_job(victims, job);
-        for (const auto& run : runs_of_job(job)) {  // what it had not come to is cancelled, too
-          if (read_status(run).state != State::kRunning)
-            hit.push_back({run, last_attempt(run) + 1});
-        }
-        cluster_->run({"scancel", job});
-        return hit;
-      }
+        return cluster_->resume(node);
+      case Fault::kCancelJob:
+        mishap.job = job_of(victim);
+        cluster_->run({"scancel", mishap.job});
+        return;
       case Fault::kTimeLimit:  // what Slurm sends before the time is up
-        cluster_->run({"scancel", "--signal=USR1", "--batch", job});
-        return of_job(victims, job);
+        mishap.job = job_of(victim);
+        cluster_->run({"scancel", "--signal=USR1", "--batch", mishap.job});
+        return;
       case Fault::kPreempt:
         cluster_->ask({"sbatch", "--wait", "--output=/dev/null", "--job-name=other", "-p", "main",
                        "-N2", "--exclusive", "--wrap", "sleep 1"});
-        return victims;
+        return;
       case Fault::kStall:
         cluster_->stall();
         pause(20);
-        cluster_->unstall();
-        return victims;
-      case Fault::kFullDisk: {
-        auto hit = victims;
-        for (const auto& run : six_.runs())  // what begins on a full disk
-          hit.push_back({run, last_attempt(run) + 1});
+        return cluster_->unstall();
+      case Fault::kFullDisk:
         fill_disk();
         pause(5);
         fs::remove(six_.workspace / "ballast");
-        return hit;
-      }
+        return;
       case Fault::kKillXp:
         xp_->kill(SIGKILL);
-        return victims;
+        return;
     }
-    return {};
   }
 
-  static std::vector<AttemptName> of_job(std::vector<AttemptName> victims, const std::string& job) {
-    std::erase_if(victims, [&](const AttemptName& one) {
-      const auto start = read_start(one.folder());
-      return !start || start->job != job;
-    });
-    return victims;
-  }
-
-  std::vector<fs::path> runs_of_job(const std::string& id) const {
-    std::vector<fs::path> out;
-    for (const auto& job : open_jobs({six_.workspace})) {
-      if (job.id != id) continue;
-      for (const auto& run : job.runs)
-        out.push_back(six_.workspace / run);
-    }
-    return out;
+  static std::string job_of(const AttemptName& attempt) {
+    const auto start = read_start(attempt.folder());
+    REQUIRE(start);
+    return start->job;
   }
 
   void fill_disk() const {
@@ -321,12 +302,19 @@ class HarriedSweep {
       free_from_s = end->ended_s;
       if (number == last) continue;
       INFO(outcome_name(end->outcome) << ": " << end->cause);
-      const auto known = allowed_.find(name);
-      // Started while a fault was being mended: its victim all the same.
-      const bool fits = known == allowed_.end() ? end->outcome == Outcome::kMachine
-                                                : known->second.contains(end->outcome);
-      CHECK(fits);
+      CHECK(is_explained(name, *end));
     }
+  }
+  // Whether something happened during the attempt, or shortly before it, that ends one so.
+  bool is_explained(const AttemptName& name, const AttemptEnd& end) const {
+    constexpr double kAftermath_s = 30;
+    const auto start = read_start(name.folder());
+    const double from_s = start ? start->started_s : end.ended_s;
+    return std::any_of(mishaps_.begin(), mishaps_.end(), [&](const Mishap& mishap) {
+      const bool is_its_job = mishap.job.empty() || !start || start->job == mishap.job;
+      return mishap.from_s <= end.ended_s && from_s <= mishap.to_s + kAftermath_s && is_its_job &&
+             consequences(mishap.fault).contains(end.outcome);
+    });
   }
   // When its ranks were started, if they were.
   static std::optional<double> begun_s(const AttemptName& name) {
@@ -340,7 +328,7 @@ class HarriedSweep {
   Six six_{"slurm"};
   std::optional<Cluster> cluster_;
   std::optional<Background> xp_;
-  std::map<AttemptName, std::set<Outcome>> allowed_;
+  std::vector<Mishap> mishaps_;
   int starts_ = 0;
 };
 
