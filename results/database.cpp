@@ -37,12 +37,10 @@ CREATE TABLE runs(
   started_s REAL NOT NULL,          -- seconds since 1970
   ended_s REAL NOT NULL,
   cause TEXT NOT NULL,              -- why it failed
-  stamp TEXT NOT NULL,              -- of status.json when it was read; '' = read it again
-  source TEXT NOT NULL              -- sha256 in sources; '' where the code was that of a commit
+  stamp TEXT NOT NULL               -- of status.json when it was read; '' = read it again
 ) WITHOUT ROWID;
-CREATE INDEX runs_source ON runs(source);
-CREATE TABLE sources(               -- changes that programs were built with
-  sha256 TEXT PRIMARY KEY,
+CREATE TABLE sources(               -- changes that engines were built with
+  sha256 TEXT PRIMARY KEY,          -- diff_sha256 in provenance
   diff TEXT NOT NULL                -- a patch to the revision in provenance
 ) WITHOUT ROWID;
 CREATE TABLE unfinished(            -- running when last looked at: read again when it changes
@@ -197,13 +195,10 @@ constexpr const char* kMigrations[] = {
     "ALTER TABLE points ADD COLUMN name TEXT NOT NULL DEFAULT ''; "
     "UPDATE experiments SET stamp = ''",
     // Changes of the code became a table.
-    "ALTER TABLE runs ADD COLUMN source TEXT NOT NULL DEFAULT ''; "
-    "CREATE INDEX runs_source ON runs(source); "
     "CREATE TABLE sources( "
     "  sha256 TEXT PRIMARY KEY, "
     "  diff TEXT NOT NULL "
-    ") WITHOUT ROWID; "
-    "UPDATE runs SET stamp = ''",
+    ") WITHOUT ROWID",
 };
 static_assert(std::size(kMigrations) == kDatabaseVersion - 1);
 

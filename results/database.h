@@ -10,8 +10,8 @@
 
 namespace xp {
 
-/// The version of the schema, kept in PRAGMA user_version. A database of another one is refused:
-/// it is an index that is made anew from the folders.
+/// The version of the schema, kept in PRAGMA user_version. A database of an older one is upgraded,
+/// of a newer one refused: it is an index that can be made anew from the folders.
 constexpr int kDatabaseVersion = 5;
 
 /// PRAGMA application_id, "xpdb": tells our file from any other SQLite database.

@@ -1,8 +1,8 @@
 // Folding run folders into the store.
+#include "engine/base/hash.h"
 #include "engine/base/toml.h"
 #include "results/changes.h"
 #include "results/database.h"
-#include "results/provenance.h"
 #include "results/router_health.h"
 #include "results/store.h"
 
@@ -52,6 +52,10 @@ class Writer {
 
   void drop(const Folder& folder) {
     const std::string& id = folder.id;
+    if (folder.is_source()) {
+      run("DELETE FROM sources WHERE sha256 = ?", id);
+      return;
+    }
     if (folder.is_experiment()) {
       run("DELETE FROM points WHERE experiment = ?", id);
       run("DELETE FROM experiments WHERE name = ?", id);
@@ -65,14 +69,13 @@ class Writer {
     run("DELETE FROM unfinished WHERE id = ?", id);
   }
 
-  // Those that no run has any more.
-  void drop_unused_sources() {
-    run("DELETE FROM sources WHERE sha256 NOT IN (SELECT source FROM runs)");
-  }
-
   void take(const Folder& folder) {
     drop(folder);
     const size_t problems = result_.problems.size();
+    if (folder.is_source()) {
+      attempt_part([&] { take_source(folder); });
+      return;
+    }
     if (folder.is_experiment()) {
       attempt_part([&] { take_plan(folder); });
       return;
@@ -86,16 +89,15 @@ class Writer {
       return;
     }
     attempt_part([&] { take_settings(folder); });
-    std::string source;
-    attempt_part([&] { source = take_provenance(folder); });
+    attempt_part([&] { take_provenance(folder); });
     attempt_part([&] { take_scores(folder); });
     take_summary(folder, *status);
     take_metrics(folder);
     take_artefacts(folder);
     const bool whole = result_.problems.size() == problems;
-    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", folder.id, std::string(folder.kind),
+    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, std::string(folder.kind),
         std::string(state_name(status->state)), status->attempt, status->started_s, status->ended_s,
-        status->cause, whole ? folder.stamp : "", source);
+        status->cause, whole ? folder.stamp : "");
     ++result_.taken;
   }
 
@@ -152,21 +154,22 @@ class Writer {
     }
   }
 
-  // The hash of the changes that its code had, or "".
-  std::string take_provenance(const Folder& folder) {
+  void take_provenance(const Folder& folder) {
     const fs::path path = folder.path / "provenance.json";
     std::error_code code;
-    if (!fs::exists(path, code)) return "";
+    if (!fs::exists(path, code)) return;
     const Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
     if (!value.is_object()) machine_error("'{}' is damaged; copy or delete it", path.string());
     for (const auto& [key, leaf] : leaves(value))
       run("INSERT INTO provenance VALUES (?, ?, ?)", folder.id, key, plain_text(leaf));
-    const auto hash = value.find("diff_sha256");
-    if (hash == value.end() || !hash->is_string()) return "";
-    const std::string diff = read_source_diff(folder.path, *hash);
-    if (diff.empty()) return "";
-    run("INSERT OR IGNORE INTO sources VALUES (?, ?)", hash->get<std::string>(), diff);
-    return *hash;
+  }
+
+  // A file is named by the hash of what is in it.
+  void take_source(const Folder& folder) {
+    const std::string diff = read_file(folder.path);
+    if (sha256(diff) != folder.id)
+      machine_error("'{}' is not what its name says; copy or delete it", folder.path.string());
+    run("INSERT INTO sources VALUES (?, ?)", folder.id, diff);
   }
 
   void take_scores(const Folder& folder) {
@@ -297,7 +300,6 @@ FoldResult Store::fold_in(const Workspace& workspace) {
       writer.drop(folder);
     for (const auto& folder : now.to_read)
       writer.take(folder);
-    writer.drop_unused_sources();
     transaction.commit();
     result.dropped = static_cast<int64_t>(now.to_drop.size());
     return result;

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
+#include "results/workspace.h"
 
 #include <fmt/chrono.h>
 
@@ -19,8 +20,6 @@
 
 namespace xp {
 namespace {
-
-constexpr const char* kDiffFile = "source.diff";
 
 // The value of the first line `KEY   : VALUE` of a file such as /proc/cpuinfo, or "".
 std::string field_of(const fs::path& path, std::string_view key) {
@@ -154,20 +153,14 @@ void write_provenance(const fs::path& run_folder, const std::vector<std::string>
                       const fs::path& engine, const Value& more) {
   Value whole = provenance(command_line, engine);
   whole.update(more);
-  std::error_code code;
-  fs::remove(run_folder / kDiffFile, code);  // of an earlier attempt
   const std::string& diff = program_at(engine).diff;
-  if (!diff.empty() && diff.size() <= kMostDiffBytes) write_atomic(run_folder / kDiffFile, diff);
+  if (!diff.empty() && diff.size() <= kMostDiffBytes) {
+    const Workspace workspace{run_folder.parent_path().parent_path()};  // ROOT/trainings/ID
+    const fs::path file = workspace.source(whole["diff_sha256"]);
+    std::error_code code;
+    if (!fs::exists(file, code)) write_atomic(file, diff);
+  }
   write_atomic(run_folder / "provenance.json", whole.dump(2) + "\n");
-}
-
-std::string read_source_diff(const fs::path& run_folder, const std::string& sha256_wanted) {
-  const fs::path file = run_folder / kDiffFile;
-  std::error_code code;
-  if (!fs::exists(file, code)) return "";
-  std::string diff = read_file(file);
-  if (sha256(diff) == sha256_wanted) return diff;
-  machine_error("'{}' is not what provenance.json says it is; copy or delete it", file.string());
 }
 
 }  // namespace xp

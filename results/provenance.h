@@ -23,15 +23,11 @@ namespace xp {
 /// What cannot be found out is left out. Cost: reads each program's file once a process.
 Value provenance(const std::vector<std::string>& command_line, const fs::path& engine = {});
 
-/// The same as RUN/provenance.json, and the changes as a patch in RUN/source.diff, unless they are
-/// more than `kMostDiffBytes`. `more` are further keys.
+/// The same as provenance.json of `run_folder`, which lies in a workspace, and the changes once in
+/// its sources, unless they are more than `kMostDiffBytes`. `more` are further keys.
 void write_provenance(const fs::path& run_folder, const std::vector<std::string>& command_line,
                       const fs::path& engine, const Value& more);
 constexpr size_t kMostDiffBytes = 1 << 20;
-
-/// The changes that a run records; "" where its code was that of a commit. Raises kMachine where
-/// the file is not the one that `sha256` is of.
-std::string read_source_diff(const fs::path& run_folder, const std::string& sha256);
 
 /// Whether an environment variable belongs into provenance: it steers threads, devices,
 /// communication, the scheduler or xp, and its name does not hint at a secret.

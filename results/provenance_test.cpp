@@ -1,11 +1,10 @@
 // What a run records about its origin.
 #include "results/provenance.h"
 
-#include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "results/workspace.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <catch2/matchers/catch_matchers_exception.hpp>
 
 #include <cstdlib>
 
@@ -24,36 +23,35 @@ TEST_CASE("provenance names program, machine and command") {
   CHECK(found["time"].get<std::string>().size() == std::string("2024-05-17T09:30:00Z").size());
 }
 
-TEST_CASE("a run keeps the changes that its engine was built with") {
+TEST_CASE("a workspace keeps the changes that a run's engine was built with") {
   const TempFolder folder;
-  const fs::path engine = folder.path() / "engine", run = folder.path() / "run";
+  const Workspace workspace{folder.path() / "ws"};
+  const fs::path engine = folder.path() / "engine", run = workspace.training("aaaa");
+  const std::string diff = "--- a/x\n+++ b/x\n";
   write_atomic(engine, "a program");
-  write_atomic(engine.string() + ".diff", "--- a/x\n+++ b/x\n");
+  write_atomic(engine.string() + ".diff", diff);
   write_provenance(run, {"xp", "run"}, engine, {{"micro_batch_split", 2}});
+  write_provenance(workspace.training("bbbb"), {"xp", "run"}, engine, Value::object());
   const Value found = Value::parse(read_file(run / "provenance.json"));
   CHECK(found["engine"] == engine.string());
   CHECK(found["engine_sha256"] == sha256("a program"));
   CHECK(found["micro_batch_split"] == 2);
-  CHECK(found["diff_sha256"] == sha256("--- a/x\n+++ b/x\n"));
-  CHECK(read_source_diff(run, found["diff_sha256"]) == "--- a/x\n+++ b/x\n");
-  CHECK_THROWS_MATCHES(
-      read_source_diff(run, "0"), Error,
-      Catch::Matchers::Message("'" + (run / "source.diff").string() +
-                               "' is not what provenance.json says it is; copy or delete it"));
+  CHECK(found["diff_sha256"] == sha256(diff));
+  CHECK(read_file(workspace.source(sha256(diff))) == diff);
   write_provenance(run, {"xp", "run"}, folder.path() / "engine of a commit", Value::object());
   CHECK_FALSE(Value::parse(read_file(run / "provenance.json")).contains("diff_sha256"));
-  CHECK_FALSE(fs::exists(run / "source.diff"));
 }
 
 TEST_CASE("changes of more than a megabyte are only named") {
   const TempFolder folder;
-  const fs::path engine = folder.path() / "engine", run = folder.path() / "run";
-  write_atomic(engine, "a program");
+  const Workspace workspace{folder.path() / "ws"};
+  const fs::path engine = folder.path() / "engine", run = workspace.training("aaaa");
   const std::string diff(kMostDiffBytes + 1, '+');
+  write_atomic(engine, "a program");
   write_atomic(engine.string() + ".diff", diff);
   write_provenance(run, {}, engine, Value::object());
   CHECK(Value::parse(read_file(run / "provenance.json"))["diff_sha256"] == sha256(diff));
-  CHECK(read_source_diff(run, sha256(diff)).empty());
+  CHECK_FALSE(fs::exists(workspace.source(sha256(diff))));
 }
 
 TEST_CASE("variables that steer the run are kept, secrets and the rest are not") {

@@ -296,7 +296,7 @@ std::string Store::dump() const {
   constexpr const char* kQueries[] = {
       "SELECT name FROM experiments ORDER BY name",
       "SELECT * FROM points ORDER BY experiment, position",
-      "SELECT id, kind, state, attempt, started_s, ended_s, cause, source FROM runs ORDER BY id",
+      "SELECT id, kind, state, attempt, started_s, ended_s, cause FROM runs ORDER BY id",
       "SELECT * FROM sources ORDER BY sha256",
       "SELECT * FROM settings ORDER BY run, path",
       "SELECT * FROM summary ORDER BY run, name",

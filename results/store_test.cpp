@@ -164,9 +164,9 @@ TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
   const TempFolder folder;
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
-      "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp', '');"
+      "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp');"
       "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
-      "DROP TABLE sources; DROP INDEX runs_source; ALTER TABLE runs DROP COLUMN source; "
+      "DROP TABLE sources; "
       "PRAGMA user_version = 1");
   const auto upgraded = open_database(path);
   CHECK(upgraded->execAndGet("PRAGMA user_version").getInt() == kDatabaseVersion);
@@ -178,7 +178,7 @@ TEST_CASE("an upgraded database has the tables of a new one") {
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
       "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
-      "DROP TABLE sources; DROP INDEX runs_source; ALTER TABLE runs DROP COLUMN source; "
+      "DROP TABLE sources; "
       "PRAGMA user_version = 2");
   const auto columns = [](SQLite::Database& database) {
     SQLite::Statement rows(database,
@@ -266,34 +266,30 @@ TEST_CASE("attempts and artefacts are in the store") {
   CHECK(dump.find("bbbb\thypotheses/test.en-fr.txt\t5\n") != std::string::npos);
 }
 
-TEST_CASE("changes of the code are in the store once, as long as a run has them") {
+TEST_CASE("changes of the code are in the store as long as they are in the workspace") {
   FilledWorkspace place;
   place.fill();
   const std::string diff = "--- a/x\n+++ b/x\n", hash = sha256(diff);
-  for (const char* run : {"trainings/aaaa", "evaluations/bbbb"}) {
-    place.put(std::string(run) + "/provenance.json", Value{{"diff_sha256", hash}}.dump());
-    place.put(std::string(run) + "/source.diff", diff);
-  }
-  Store store = Store::in_memory();
+  place.put("trainings/aaaa/provenance.json", Value{{"diff_sha256", hash}}.dump());
+  place.put("sources/" + hash + ".diff", diff);
+  Store store = Store::in_memory(), anew = Store::in_memory();
+  CHECK(store.fold_in(place.workspace).problems.empty());
+  std::string found;
+  store.query(
+      "SELECT run, diff FROM provenance JOIN sources ON sha256 = value "
+      "WHERE path = 'diff_sha256'",
+      [](const auto&) {}, [&](const std::vector<Value>& row) { found += Value(row).dump(); });
+  CHECK(found == R"(["aaaa","--- a/x\n+++ b/x\n"])");
+  place.put("sources/" + sha256("more") + ".diff", "more");
+  fs::remove(place.workspace.source(hash));
   store.fold_in(place.workspace);
-  const auto sources = [&] {
-    std::string out;
-    store.query(
-        "SELECT id, diff FROM runs JOIN sources ON sha256 = source ORDER BY id", [](const auto&) {},
-        [&](const std::vector<Value>& row) { out += Value(row).dump(); });
-    return out;
-  };
-  CHECK(sources() == R"(["aaaa","--- a/x\n+++ b/x\n"]["bbbb","--- a/x\n+++ b/x\n"])");
-  fs::remove_all(place.workspace.training("aaaa"));
-  store.fold_in(place.workspace);
-  CHECK(sources() == R"(["bbbb","--- a/x\n+++ b/x\n"])");
-  fs::remove_all(place.workspace.evaluation("bbbb"));
-  store.fold_in(place.workspace);
+  anew.fold_in(place.workspace);
+  CHECK(store.dump() == anew.dump());
   CHECK(store.dump().find("+++") == std::string::npos);
-  place.put("evaluations/cccc/provenance.json", Value{{"diff_sha256", hash}}.dump());
-  place.put("evaluations/cccc/source.diff", "edited");
-  place.status("evaluations", "cccc", State::kDone);
-  CHECK(store.fold_in(place.workspace).problems.size() == 1);
+  place.put("sources/abc.diff", "edited");
+  CHECK(store.fold_in(place.workspace).problems ==
+        std::vector<std::string>{"'" + place.workspace.source("abc").string() +
+                                 "' is not what its name says; copy or delete it"});
 }
 
 TEST_CASE("a workspace whose folders cannot be listed loses nothing from its index") {

@@ -131,6 +131,16 @@ void take_plan(const fs::path& from, const fs::path& to, SyncResult& out) {
   ++out.taken;
 }
 
+// Files that are named by what is in them: those of the same name are the same.
+void take_sources(const fs::path& from, const Workspace& to) {
+  std::error_code code;
+  for (const auto& entry : fs::directory_iterator(Workspace{from}.source("").parent_path(), code)) {
+    const fs::path ours = to.source(entry.path().stem());
+    if (entry.path().extension() == ".diff" && !fs::exists(ours, code))
+      write_atomic(ours, read_file(entry.path()));
+  }
+}
+
 // Where nothing can be written that is said once, not for every run.
 void make_root(const Workspace& to) {
   std::error_code code;
@@ -163,6 +173,7 @@ SyncResult sync_from(const fs::path& from, const Workspace& to, bool checkpoints
       out.problems.emplace_back(error.what());
     }
   };
+  take_sources(from, to);
   for (const char* kind : {"trainings", "evaluations"}) {
     for (const auto& folder : folders_in(from / kind))
       attempt([&] { take_run(folder, to.root / kind / folder.filename(), checkpoints, out); });

@@ -1,6 +1,7 @@
 // Copies of workspaces: taken once, whole or not at all.
 #include "results/sync.h"
 
+#include "engine/base/hash.h"
 #include "engine/base/process.h"
 #include "results/garbage.h"
 #include "results/store.h"
@@ -45,6 +46,14 @@ TEST_CASE("a copied workspace is taken in once") {
   const SyncResult again = both.sync();
   CHECK(again.taken == 0);
   CHECK(again.known == 4);
+}
+
+TEST_CASE("changes of the code come along") {
+  Both both;
+  both.cluster.put("sources/" + sha256("x") + ".diff", "x");
+  both.sync();
+  CHECK(both.sync().taken == 0);
+  CHECK(read_file(both.laptop.workspace.source(sha256("x"))) == "x");
 }
 
 TEST_CASE("checkpoints come along when asked") {

@@ -1,13 +1,15 @@
 // The workspace: folders are the truth. One place that knows where each thing lies and what its
 // files hold.
 //
-//   corpora/ID/                 token files, vocabulary, statistics (engine/data writes them);
-//   corpora/LOCK.toml downloads/                  fetched and unpacked upstream files
-//   experiments/NAME/           spec.toml (as given), plan.json (the points and their ids)
-//   trainings/ID/               spec.toml (resolved), provenance.json, status.json, lease,
-//   attempts/K/, checkpoints/ evaluations/ID/             the same without checkpoints;
-//   hypotheses/SUBSET.DIRECTION.txt, scores.json xp.db                       an index of the
-//   folders, which can be made anew from them
+//   corpora/ID/          token files, vocabulary, statistics (engine/data writes them)
+//   corpora/LOCK.toml    what is not pinned upstream
+//   downloads/           fetched and unpacked upstream files
+//   experiments/NAME/    spec.toml (as given), plan.json (the points and their ids)
+//   trainings/ID/        spec.toml (resolved), provenance.json, status.json, lease, attempts/K/,
+//                        checkpoints/
+//   evaluations/ID/      the same without checkpoints; hypotheses/SUBSET.DIRECTION.txt, scores.json
+//   sources/SHA256.diff  code changes that runs were made with, by their hash
+//   xp.db                an index of the folders, which can be made anew from them
 //
 // attempts/K/ holds events.jsonl, rank-R.log and launcher.json. A worker writes only its own
 // folder.
@@ -34,6 +36,7 @@ struct Workspace {
   fs::path training(const std::string& id) const { return root / "trainings" / id; }
   fs::path evaluation(const std::string& id) const { return root / "evaluations" / id; }
   fs::path experiment(const std::string& name) const { return root / "experiments" / name; }
+  fs::path source(const std::string& sha256) const { return root / "sources" / (sha256 + ".diff"); }
 };
 
 enum class State { kNew, kRunning, kDone, kFailed };
