@@ -12,7 +12,7 @@ LEFT_OUT := fuzz|soak|gpu
 
 PREFIX ?= /usr/local
 
-.PHONY: help setup build install quickstart test test-asan test-fuzz build-fuzz fuzz soak headers clean
+.PHONY: help setup build install quickstart test setup-tests test-asan test-fuzz build-fuzz fuzz soak headers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,7 +31,7 @@ install: build ## install the programs and what plug-ins are built with, below P
 	@cmake --install build --prefix $(PREFIX) >/dev/null
 	@echo "installed below $(PREFIX); xp-engine uses LibTorch where it lies now (docs/plugins.md)"
 
-test: build ## build and run all tests but fuzz, soak and gpu; sanitizers where torch-free; fuzz a little
+test: build setup-tests ## build and run all tests but fuzz, soak and gpu
 	@status=0; \
 	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2 || status=1; \
 	$(MAKE) test-asan || status=1; \
@@ -43,8 +43,10 @@ test-asan: setup
 	@ninja -C build-asan -j $(JOBS)
 	ctest --preset asan -j 2
 
-build-fuzz: setup
-	@scripts/setup.sh fuzz
+setup-tests: setup
+	@scripts/setup.sh tests
+
+build-fuzz: setup-tests
 	@cmake --preset fuzz --log-level=WARNING -Wno-dev >/dev/null
 	@cmake --build --preset fuzz -j $(JOBS)
 

@@ -8,7 +8,8 @@ if(XP_LIBFUZZER)
       -print-file-name=libclang_rt.fuzzer_no_main-${CMAKE_SYSTEM_PROCESSOR}.a
     OUTPUT_VARIABLE libfuzzer OUTPUT_STRIP_TRAILING_WHITESPACE)
   if(NOT EXISTS "${libfuzzer}")
-    message(FATAL_ERROR "${CMAKE_CXX_COMPILER} has no libFuzzer; scripts/setup.sh fuzz installs it")
+    message(FATAL_ERROR
+      "${CMAKE_CXX_COMPILER} has no libFuzzer; `scripts/setup.sh tests` installs it")
   endif()
   # GCC's -Wconversion, which the code is held to, is without signs.
   target_compile_options(xp_options INTERFACE -fsanitize=fuzzer-no-link -Wno-sign-conversion)

@@ -2,7 +2,8 @@
 # Puts in place everything the build needs: system packages, Catch2 3 and LibTorch. Safe to repeat.
 #
 # usage: scripts/setup.sh [cpu|cuda]    default: cuda where an NVIDIA driver answers, else cpu
-#        scripts/setup.sh fuzz          what fuzzing needs besides: Clang with libFuzzer
+#        scripts/setup.sh tests         what tests need besides: Clang with libFuzzer and, if it can
+#                                       be had, that without which some of them are skipped
 #
 # Installs as root or through sudo. Where neither works it prints what is missing and stops.
 # Tried on Debian 12; written for Debian 13 and Ubuntu 24.04 as well.
@@ -17,8 +18,10 @@ packages=(
 )
 
 main() {
-  if [ "${1:-}" = fuzz ]; then
+  if [ "${1:-}" = tests ]; then
     has_libfuzzer || install_libfuzzer
+    has_test_programs || (install_packages chromium bindfs texlive-latex-recommended) || true
+    has_test_programs || echo "setup: tests that need what is missing will be skipped" >&2
     return
   fi
   local kind=${1:-$(accelerator)}
@@ -62,6 +65,12 @@ has_libfuzzer() {
 install_libfuzzer() {
   command -v clang++ >/dev/null || install_packages clang
   has_libfuzzer || install_packages "libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev"
+}
+
+# A browser and LaTeX for reports, a file system that stands for one of a network.
+has_test_programs() {
+  command -v chromium >/dev/null && command -v bindfs >/dev/null &&
+    kpsewhich booktabs.sty >/dev/null 2>&1
 }
 
 install_packages() {
