@@ -10,6 +10,7 @@
 #include "results/store.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -169,6 +170,16 @@ std::optional<HeatMap> router_map(const Store& store, const std::string& trainin
   return out;
 }
 
+// A run's files may hold any name.
+std::optional<size_t> expert_of(const std::string& text) {
+  constexpr size_t kMostExperts = 1 << 16;
+  size_t out = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, out);
+  const bool is_number = error == std::errc() && stop == end;
+  return is_number && out < kMostExperts ? std::optional(out) : std::nullopt;
+}
+
 // Layers down, experts across.
 std::optional<HeatMap> load_map(const Store& store, const std::string& training) {
   std::map<std::string, std::map<size_t, double>> found;
@@ -177,9 +188,10 @@ std::optional<HeatMap> load_map(const Store& store, const std::string& training)
     const size_t at = name.find(kExpertLoad);
     const Series series = at == std::string::npos ? Series() : store.series(training, name);
     if (series.empty()) continue;
-    const size_t expert = std::stoul(name.substr(at + kExpertLoad.size()));
-    found[name.substr(0, at)][expert] = series.back().second;
-    experts = std::max(experts, expert + 1);
+    const auto expert = expert_of(name.substr(at + kExpertLoad.size()));
+    if (!expert) continue;
+    found[name.substr(0, at)][*expert] = series.back().second;
+    experts = std::max(experts, *expert + 1);
   }
   if (found.empty()) return std::nullopt;
   HeatMap out;

@@ -58,6 +58,16 @@ TEST_CASE_METHOD(DetailsTest, "what experts got is a map of layers and experts")
   CHECK(found.maps[1].columns == std::vector<std::string>{"entropy"});
 }
 
+TEST_CASE_METHOD(DetailsTest, "a metric that is only named like an expert's load is none") {
+  place.put("trainings/aaaa/attempts/3/events.jsonl",
+            R"({"event":"update","update":30,"seconds":3,"values":)"
+            R"({"decoder.1.experts.load.x":1,"decoder.1.experts.load.99999999999999999999":1}})"
+            "\n");
+  write_status(place.workspace.training("aaaa"), read_status(place.workspace.training("aaaa")));
+  store.fold_in(place.workspace);
+  CHECK(details().maps[0].columns == std::vector<std::string>{"0", "1", "2"});
+}
+
 TEST_CASE_METHOD(DetailsTest, "a run's card has the command that makes it again and its machine") {
   place.put("trainings/aaaa/attempts/2/launcher.json", R"({"shared_with": 1})");
   write_status(place.workspace.training("aaaa"),
