@@ -94,6 +94,9 @@ struct BatchState {
 /// A scheduler's queue.
 struct BatchQueue {
   virtual ~BatchQueue() = default;
+  /// What this machine knows of the scheduler, for people: version and what there is; "" where it
+  /// has none. Raises kMachine where the scheduler does not answer.
+  virtual std::string about() const { return ""; }
   /// What keeps jobs of this shape from being accepted, with what to do; "" where nothing is known
   /// to. Starts nothing.
   virtual std::string problem(const BatchJob& job) const = 0;

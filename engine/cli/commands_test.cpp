@@ -9,6 +9,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
+
 namespace xp {
 namespace {
 
@@ -147,6 +149,8 @@ TEST_CASE("doctor says what is missing and with what exit code") {
   const Value findings = Value::parse(doctor.output)["findings"];
   CHECK(doctor.exit_code == Exit::kPreflight);
   CHECK(findings.back()["advice"] == "is no folder; mend XP_MIRROR or --mirror");
+  CHECK(std::any_of(findings.begin(), findings.end(),
+                    [](const Value& one) { return one["what"] == "test-queue"; }));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "engine/cli/commands.h"
 #include "engine/cli/listing.h"
 #include "engine/cli/programs.h"
+#include "registry/launcher.h"
 #include "results/provenance.h"
 #include "results/store.h"
 
@@ -107,6 +108,23 @@ Finding store_finding() {
   }
 }
 
+// The schedulers that launchers speak to, by the launchers' names.
+std::vector<Finding> scheduler_findings() {
+  std::vector<Finding> out;
+  for (const AnyEntry* entry : entries()) {
+    if (std::string_view(entry->kind) != Launcher::kKind) continue;
+    const auto queue = make_part<Launcher>(Value{{"use", entry->name}})->queue();
+    if (!queue) continue;
+    try {
+      const std::string about = queue->about();
+      out.push_back({entry->name, about.empty() ? "none on this machine" : about, ""});
+    } catch (const Error& error) {
+      out.push_back({entry->name, "does not answer", error.what()});
+    }
+  }
+  return out;
+}
+
 Finding mirror_finding(const Options& options) {
   if (options.mirror.empty())
     return {"mirror", "none; corpora are fetched from their addresses", ""};
@@ -134,6 +152,8 @@ std::vector<Finding> findings(const Options& options) {
   out.push_back(components_finding());
   for (const auto& file : options.plugins)
     out.push_back(plugin_finding(file, plugin_describer(options)));
+  const auto schedulers = scheduler_findings();
+  out.insert(out.end(), schedulers.begin(), schedulers.end());
   out.push_back(workspace_finding(options));
   out.push_back(store_finding());
   out.push_back(mirror_finding(options));

@@ -57,6 +57,7 @@ class SlurmQueue final : public BatchQueue {
                       std::vector<std::chrono::milliseconds> pauses = kPauses)
       : settings_(std::move(settings)), pauses_(std::move(pauses)) {}
 
+  std::string about() const override;
   std::string problem(const BatchJob& job) const override;
   std::string submit(const BatchJob& job) override;
   bool takes_many() const override { return true; }

@@ -228,6 +228,15 @@ std::string sbatch_script(const SlurmSettings& settings, const BatchJob& job,
   return out + "exec " + join(words, " ") + "\n";
 }
 
+std::string SlurmQueue::about() const {
+  if (find_program("sinfo").empty()) return "";
+  const Finished version = run_program({"sinfo", "--version"});
+  const Finished answer = run_program({"sinfo", "-h", "-s", "-o", "%R (%D nodes, %a)"});
+  if (answer.exit_code != 0) machine_error("{}", trim(answer.errors));
+  return fmt::format("{}; partitions {}", trim(version.output),
+                     join(split(trim(answer.output), '\n'), ", "));
+}
+
 std::string SlurmQueue::problem(const BatchJob& job) const {
   if (find_program("sbatch").empty())
     return "no 'sbatch' on PATH; use a login node of the cluster, or another launcher in [launch]";

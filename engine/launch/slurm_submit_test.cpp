@@ -280,5 +280,17 @@ TEST_CASE("each refusal names the setting") {
   CHECK(advice("Something new") == "see [launch.slurm]");
 }
 
+TEST_CASE("people are told of Slurm's version and partitions, or that it does not answer") {
+  FakeSlurm slurm;
+  slurm.in_turn("sinfo",
+                {"echo slurm 22.05.8", FakeSlurm::say("main (2 nodes, up)\nlow (2 nodes, up)")});
+  CHECK(SlurmQueue({}).about() ==
+        "slurm 22.05.8; partitions main (2 nodes, up), low (2 nodes, up)");
+  slurm.in_turn("sinfo", {"echo slurm 22.05.8", FakeSlurm::fail(1, "slurm_load_partitions: away")});
+  CHECK(message_of([] { SlurmQueue({}).about(); }) == "slurm_load_partitions: away");
+  slurm.without("sinfo");
+  CHECK(SlurmQueue({}).about().empty());
+}
+
 }  // namespace
 }  // namespace xp
