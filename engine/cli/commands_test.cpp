@@ -50,13 +50,14 @@ TEST_CASE("a run that is not there is a mistake of the command line") {
         Exit::kUsage);
 }
 
-TEST_CASE("a workspace that is not there is not made by looking into it") {
+TEST_CASE("a workspace that is not there is not made by help or by looking into it") {
   const TempFolder folder;
   const std::string missing = (folder.path() / "missing").string();
   using Words = std::vector<std::string>;
-  for (const Words& words : {Words{"status"}, Words{"watch"}, Words{"why", "last"},
-                             Words{"logs", "last"}, Words{"sql", "select 1"}, Words{"export"},
-                             Words{"db", "rebuild"}, Words{"cancel", "last", "--yes"}}) {
+  for (const Words& words :
+       {Words{"run", "--help"}, Words{"status"}, Words{"watch"}, Words{"why", "last"},
+        Words{"logs", "last"}, Words{"sql", "select 1"}, Words{"export"}, Words{"db", "rebuild"},
+        Words{"cancel", "last", "--yes"}}) {
     Words typed = words;
     typed.insert(typed.end(), {"--workspace", missing});
     CAPTURE(words);
