@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <thread>
@@ -15,6 +16,7 @@
 namespace xp {
 namespace {
 
+using Clock = std::chrono::steady_clock;
 constexpr auto kLook = std::chrono::milliseconds(500);
 // Ranks that save before they end need some time.
 constexpr auto kCancelPatience = std::chrono::seconds(20);
@@ -116,7 +118,7 @@ bool Dispatch::begin_queue(const Plan& plan, const std::vector<Work>& work) {
 // One poll for all jobs, more and more seldom while nothing changes. Runs whose job ended without
 // them go into another one.
 void Dispatch::look_at_queue(const std::vector<Work>& work) {
-  const std::chrono::duration<double> now = std::chrono::steady_clock::now().time_since_epoch();
+  const std::chrono::duration<double> now = Clock::now().time_since_epoch();
   if (work.empty() || !pace_.is_due(now.count())) return;
   bool has_changed = false;
   try {
@@ -154,7 +156,9 @@ bool Dispatch::tell_queue(const std::vector<Work>& work) {
 }
 
 void Dispatch::wait_for_queue(const std::vector<Work>& work) {
-  while (!still_open(work).empty()) {
+  while (true) {
+    const auto began = Clock::now();
+    if (still_open(work).empty()) break;
     const Wish wish = settings_.wish();
     const bool is_over = wish == Wish::kStartNoMore && !has_jobs(settings_.workspace, work);
     if (wish == Wish::kEndAll) cancel_queue(work);
@@ -164,10 +168,18 @@ void Dispatch::wait_for_queue(const std::vector<Work>& work) {
     }
     look_at_queue(work);
     take_failures(work);
-    std::this_thread::sleep_for(kLook);
+    rest(Clock::now() - began, wish);
   }
   result_.is_queued = !still_open(work).empty();
   result_.stopped = result_.stopped || result_.is_queued;
+}
+
+// Thousands of folders on a shared disk are looked at for a tenth of the time. Ends with the wish.
+void Dispatch::rest(Clock::duration look, Wish wish) const {
+  const auto end = Clock::now() + std::max<Clock::duration>(kLook, 9 * look);
+  do {
+    std::this_thread::sleep_for(kLook);
+  } while (Clock::now() < end && settings_.wish() == wish);
 }
 
 // Waits a little for the scheduler's word on them; the next xp takes in what comes later.
@@ -175,11 +187,11 @@ void Dispatch::cancel_queue(const std::vector<Work>& work) {
   std::set<fs::path> folders;
   for (const auto& one : work)
     folders.insert(one.folder);
-  const auto end = std::chrono::steady_clock::now() + kCancelPatience;
+  const auto end = Clock::now() + kCancelPatience;
   try {
     cancel_jobs(settings_.workspace, folders);
     settle(settings_.workspace);
-    while (has_jobs(settings_.workspace, work) && std::chrono::steady_clock::now() < end) {
+    while (has_jobs(settings_.workspace, work) && Clock::now() < end) {
       std::this_thread::sleep_for(2 * kLook);
       settle(settings_.workspace);
     }

@@ -7,6 +7,7 @@
 #include "engine/run/corpora.h"
 #include "engine/run/executor.h"
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <set>
@@ -56,6 +57,7 @@ class Dispatch {
   void look_at_queue(const std::vector<Work>& work);
   bool tell_queue(const std::vector<Work>& work);
   void wait_for_queue(const std::vector<Work>& work);
+  void rest(std::chrono::steady_clock::duration look, Wish wish) const;
   void cancel_queue(const std::vector<Work>& work);
   void take_failures(const std::vector<Work>& work);
 
