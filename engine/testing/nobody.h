@@ -18,10 +18,10 @@ class Nobody {
     give_away(folder);
     for (const auto& entry : fs::recursive_directory_iterator(folder))
       give_away(entry.path());
-    check(::seteuid(kNobody) == 0, "root may be anybody");
+    check(::setresuid(kNobody, kNobody, 0) == 0, "root may be anybody");
   }
   ~Nobody() {
-    if (is_root_ && ::seteuid(0) != 0) std::terminate();
+    if (is_root_ && ::setresuid(0, 0, 0) != 0) std::terminate();
   }
   Nobody(const Nobody&) = delete;
   Nobody& operator=(const Nobody&) = delete;
