@@ -312,7 +312,11 @@ class HarriedSweep {
     const double from_s = start ? start->started_s : end.ended_s;
     return std::any_of(mishaps_.begin(), mishaps_.end(), [&](const Mishap& mishap) {
       const bool is_its_job = mishap.job.empty() || !start || start->job == mishap.job;
-      return mishap.from_s <= end.ended_s && from_s <= mishap.to_s + kAftermath_s && is_its_job &&
+      // That a job went before it began is known once the scheduler answers again.
+      const bool is_told_later = !start && !mishap.job.empty() &&
+                                 end.cause.starts_with(fmt::format("job {} ", mishap.job));
+      const bool is_in_time = from_s <= mishap.to_s + kAftermath_s || is_told_later;
+      return mishap.from_s <= end.ended_s && is_in_time && is_its_job &&
              consequences(mishap.fault).contains(end.outcome);
     });
   }
