@@ -101,7 +101,8 @@ std::vector<Folder> stored_folders(SQLite::Database& database) {
 }  // namespace
 
 Changes changes_since(SQLite::Database& database, const Workspace& workspace) {
-  std::vector<Folder> stored = stored_folders(database), found = scan(workspace);
+  auto listed = std::async(std::launch::async, [&] { return scan(workspace); });
+  std::vector<Folder> stored = stored_folders(database), found = listed.get();
   Changes out;
   auto known = stored.begin();
   for (Folder& folder : found) {
