@@ -1,42 +1,35 @@
-// SHA-256 through libmd.
+// SHA-256 through Nettle, which uses the processor's own instructions for it.
 #include "engine/base/hash.h"
 
 #include "engine/base/error.h"
 
-#include <array>
 #include <fstream>
-#include <sha256.h>
+#include <nettle/sha2.h>
 
 namespace xp {
-namespace {
 
-std::string finish(SHA256_CTX state) {
+Sha256::Sha256() {
+  static_assert(sizeof(sha256_ctx) <= sizeof(state_));
+  sha256_init(reinterpret_cast<sha256_ctx*>(state_.data()));
+}
+
+Sha256& Sha256::add(std::string_view bytes) {
+  sha256_update(reinterpret_cast<sha256_ctx*>(state_.data()), bytes.size(),
+                reinterpret_cast<const uint8_t*>(bytes.data()));
+  return *this;
+}
+
+std::string Sha256::hex() const {
   constexpr char kDigits[] = "0123456789abcdef";
-  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256_Final(digest.data(), &state);
+  std::array<uint8_t, SHA256_DIGEST_SIZE> digest{};
+  sha256_ctx state = *reinterpret_cast<const sha256_ctx*>(state_.data());
+  sha256_digest(&state, digest.size(), digest.data());
   std::string out;
   for (const auto byte : digest) {
     out += kDigits[byte >> 4];
     out += kDigits[byte & 15];
   }
   return out;
-}
-
-}  // namespace
-
-Sha256::Sha256() {
-  static_assert(sizeof(SHA256_CTX) <= sizeof(state_));
-  SHA256_Init(reinterpret_cast<SHA256_CTX*>(state_.data()));
-}
-
-Sha256& Sha256::add(std::string_view bytes) {
-  SHA256_Update(reinterpret_cast<SHA256_CTX*>(state_.data()),
-                reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  return *this;
-}
-
-std::string Sha256::hex() const {
-  return finish(*reinterpret_cast<const SHA256_CTX*>(state_.data()));
 }
 
 std::string sha256(std::string_view bytes) {
@@ -46,15 +39,12 @@ std::string sha256(std::string_view bytes) {
 std::string sha256_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) user_error("'{}' cannot be read", path);
-  SHA256_CTX state;
-  SHA256_Init(&state);
+  Sha256 hash;
   std::array<char, 1 << 16> piece{};
-  while (in.read(piece.data(), piece.size()) || in.gcount() > 0) {
-    SHA256_Update(&state, reinterpret_cast<const uint8_t*>(piece.data()),
-                  static_cast<size_t>(in.gcount()));
-  }
+  while (in.read(piece.data(), piece.size()) || in.gcount() > 0)
+    hash.add({piece.data(), static_cast<size_t>(in.gcount())});
   if (in.bad()) user_error("'{}' cannot be read to its end", path);
-  return finish(state);
+  return hash.hex();
 }
 
 std::string content_id(const Value& value) {

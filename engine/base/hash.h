@@ -26,7 +26,7 @@ class Sha256 {
   std::string hex() const;  ///< 64 digits, of what was added so far
 
  private:
-  alignas(8) std::array<std::byte, 208> state_;
+  alignas(8) std::array<std::byte, 128> state_;
 };
 
 /// The first 16 hex digits of the SHA-256 of the canonical text: equal values have equal ids
