@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 
 #include <cmath>
+#include <optional>
 
 namespace xp {
 namespace {
@@ -57,22 +58,30 @@ void write_table(const Value& table, const std::string& prefix, std::string& out
   }
 }
 
+// Takes the first part off; nothing is left behind the last one.
+std::string_view next_part(std::optional<std::string_view>& rest) {
+  const size_t dot = rest->find('.');
+  const std::string_view part = rest->substr(0, dot);
+  if (dot == std::string_view::npos)
+    rest.reset();
+  else
+    rest->remove_prefix(dot + 1);
+  return part;
+}
+
 }  // namespace
 
 std::vector<std::string> path_parts(std::string_view dotted_path) {
   std::vector<std::string> parts;
-  size_t start = 0;
-  while (start <= dotted_path.size()) {
-    const size_t dot = std::min(dotted_path.find('.', start), dotted_path.size());
-    parts.emplace_back(dotted_path.substr(start, dot - start));
-    start = dot + 1;
-  }
+  for (std::optional rest = dotted_path; rest;)
+    parts.emplace_back(next_part(rest));
   return parts;
 }
 
 const Value* find_path(const Value& root, std::string_view dotted_path) {
   const Value* at = &root;
-  for (const auto& part : path_parts(dotted_path)) {
+  for (std::optional rest = dotted_path; rest;) {
+    const std::string_view part = next_part(rest);
     if (!at->is_object()) return nullptr;
     const auto found = at->find(part);
     if (found == at->end()) return nullptr;
@@ -83,7 +92,8 @@ const Value* find_path(const Value& root, std::string_view dotted_path) {
 
 void set_path(Value& root, std::string_view dotted_path, Value value) {
   Value* at = &root;
-  for (const auto& part : path_parts(dotted_path)) {
+  for (std::optional rest = dotted_path; rest;) {
+    const std::string_view part = next_part(rest);
     check(at->is_object() || at->is_null(), "a dotted path leads through tables");
     at = &(*at)[part];
   }

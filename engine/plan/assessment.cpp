@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 
 #include <cmath>
+#include <deque>
 
 namespace xp {
 namespace {
@@ -18,88 +19,79 @@ std::string shown(const Value& value, bool is_setting) {
   return fmt::format("{:.6g}", value.get<double>());
 }
 
+// A setting or a figure, by its full path.
+struct Slot {
+  std::string path;
+  const std::string* formula = nullptr;  // of a figure
+  std::string table;                     // where names in the formula are looked up first
+  const struct Bound* bound = nullptr;   // the formula, once it was asked for
+  bool was_read = false;
+};
+
+// An expression of a component and the slots that its names may mean: below the component's own
+// table, else from the top.
+struct Bound {
+  const Expression& expression;
+  std::string text, table;
+  std::vector<std::array<size_t, 2>> names;
+};
+
+struct Part {
+  const Declaration* declaration;
+  std::string path;
+};
+
 }  // namespace
 
-/// The components of one point and the figures that were asked for so far.
-class Evaluation {
+/// Where the names in rules and formulas of some components lead, found out once for all points
+/// that pick these.
+class Wiring {
  public:
-  Evaluation(Assessor& owner, const Settings& settings) : owner_(owner), settings_(settings) {
-    for (const auto& section : kSections) {
-      if (std::string_view(section.name) == "report") continue;
-      if (const Declaration* shared = owner_.catalog_.find("section", section.name))
-        add(*shared, section.name);
-      if (*section.kind != '\0') add_component(section.kind, section.name);
+  struct WiredRule {
+    const Rule& rule;
+    const Bound& holds;
+  };
+
+  Wiring(Assessor& owner, const std::vector<Part>& parts) : owner_(owner) {
+    for (const auto& part : parts) {
+      for (const auto& figure : part.declaration->figures) {
+        Slot& slot = slots_[index_of(part.path + "." + figure.name)];
+        if (slot.formula != nullptr) continue;
+        slot.formula = &figure.formula;
+        slot.table = part.path;
+      }
     }
+    for (const auto& part : parts) {
+      for (const auto& rule : part.declaration->rules)
+        rules_.push_back({rule, bound(rule.holds, part.path)});
+    }
+    for (const char* name : kShown)
+      shown_.emplace_back(name, index_of(std::string("model.") + name));
   }
 
-  Assessment run() {
-    Assessment out;
-    for (const auto& part : parts_) {
-      for (const auto& rule : part.declaration->rules)
-        apply(rule, part.path, out);
-    }
-    for (const char* name : kShown) {
-      const Value value = look("", std::string("model.") + name).value;
-      if (value.is_number()) out.figures[name] = value;
-    }
-    return out;
+  const std::vector<WiredRule>& rules() const { return rules_; }
+  const std::vector<std::pair<const char*, size_t>>& shown() const { return shown_; }
+  size_t num_slots() const { return slots_.size(); }
+  Slot& slot(size_t index) { return slots_[index]; }
+
+  std::array<size_t, 2> name(const std::string& table, const std::string& name) {
+    return {index_of(table.empty() ? name : table + "." + name), index_of(name)};
+  }
+
+  const Bound& bound(const std::string& text, const std::string& table) {
+    const auto known = bounds_.find({text, table});
+    if (known != bounds_.end()) return known->second;
+    Bound made{expression(text), text, table, {}};
+    for (const auto& one : made.expression.names())
+      made.names.push_back(name(table, one.text));
+    return bounds_.emplace(std::make_pair(text, table), std::move(made)).first->second;
   }
 
  private:
-  struct Part {
-    const Declaration* declaration;
-    std::string path;
-  };
-  struct Formula {
-    const std::string* text;
-    std::string table;
-    bool is_open = false;  // being evaluated
-    std::optional<Value> value;
-  };
-  struct Found {
-    Value value;
-    bool is_setting = false;
-    std::string path;
-  };
-
-  void add_component(const std::string& kind, const std::string& path) {
-    const Value* use = setting(path + ".use");
-    if (use == nullptr || !use->is_string()) return;
-    if (const Declaration* part = owner_.catalog_.find(kind, *use)) add(*part, path);
-  }
-
-  void add(const Declaration& part, const std::string& path) {
-    parts_.push_back({&part, path});
-    for (const auto& figure : part.figures)
-      formulas_.try_emplace(path + "." + figure.name, Formula{&figure.formula, path, false, {}});
-    for (const auto& inner : part.settings) {
-      if (inner.type == Type::kComponent) add_component(inner.component, path + "." + inner.name);
-    }
-  }
-
-  const Value* setting(const std::string& path) {
-    owner_.read_.insert(path);
-    return settings_.find(path);
-  }
-
-  Found look(const std::string& table, const std::string& name) {
-    const std::string own = table.empty() ? name : table + "." + name;
-    for (const auto& path : {own, name}) {
-      if (const auto formula = formulas_.find(path); formula != formulas_.end())
-        return {figure(path, formula->second), false, path};
-      const Value* found = setting(path);
-      if (found != nullptr && !found->is_object()) return {*found, true, path};
-    }
-    return {{}, true, own};
-  }
-
-  Value figure(const std::string& path, Formula& formula) {
-    if (formula.value) return *formula.value;
-    if (formula.is_open) user_error("the figure '{}' of a component leads back to itself", path);
-    formula.is_open = true;
-    formula.value = value_of(*formula.text, formula.table);
-    formula.is_open = false;
-    return *formula.value;
+  size_t index_of(const std::string& path) {
+    const auto [at, is_new] = indices_.try_emplace(path, slots_.size());
+    if (is_new) slots_.emplace_back().path = path;
+    return at->second;
   }
 
   const Expression& expression(const std::string& text) {
@@ -112,25 +104,129 @@ class Evaluation {
     }
   }
 
-  Value value_of(const std::string& text, const std::string& table) {
-    const Expression& formula = expression(text);
-    try {
-      return formula.evaluate(
-          [&](size_t i) { return look(table, formula.names().at(i).text).value; });
-    } catch (const ExpressionError& error) {
-      user_error("the component in [{}] declares '{}', which cannot be evaluated: {}", table, text,
-                 error.what());
+  Assessor& owner_;
+  std::deque<Slot> slots_;
+  std::map<std::string, size_t> indices_;
+  std::map<std::pair<std::string, std::string>, Bound> bounds_;
+  std::vector<WiredRule> rules_;
+  std::vector<std::pair<const char*, size_t>> shown_;
+};
+
+/// The components of one point and the figures that were asked for so far.
+class Evaluation {
+ public:
+  Evaluation(Assessor& owner, const Settings& settings) : owner_(owner), settings_(settings) {
+    for (const auto& section : kSections) {
+      if (std::string_view(section.name) == "report") continue;
+      if (const Declaration* shared = owner_.catalog_.find("section", section.name))
+        add(*shared, section.name);
+      if (*section.kind != '\0') add_component(section.kind, section.name);
+    }
+    auto& wiring = owner_.wirings_[picked_];
+    if (wiring == nullptr) wiring = std::make_shared<Wiring>(owner_, parts_);
+    wiring_ = wiring.get();
+  }
+
+  Assessment run() {
+    Assessment out;
+    for (const auto& [rule, holds] : wiring_->rules())
+      apply(rule, holds, out);
+    for (const auto& [name, slot] : wiring_->shown()) {
+      const Value& value = *look({slot, slot}).value;
+      if (value.is_number()) out.figures[name] = value;
+    }
+    return out;
+  }
+
+ private:
+  /// What is known of a slot at this point.
+  struct Known {
+    bool was_looked_up = false, is_open = false;
+    const Value* setting = nullptr;
+    std::optional<Value> figure;
+  };
+  struct Found {
+    const Value* value;
+    bool is_setting;
+    size_t slot;
+  };
+
+  void add_component(const std::string& kind, const std::string& path) {
+    const std::string name = path + ".use";
+    owner_.read_.insert(name);
+    const Value* use = settings_.find(name);
+    const bool is_named = use != nullptr && use->is_string();
+    const Declaration* part = is_named ? owner_.catalog_.find(kind, *use) : nullptr;
+    if (part != nullptr)
+      add(*part, path);
+    else
+      picked_.push_back(nullptr);
+  }
+
+  void add(const Declaration& part, const std::string& path) {
+    picked_.push_back(&part);
+    parts_.push_back({&part, path});
+    for (const auto& inner : part.settings) {
+      if (inner.type == Type::kComponent) add_component(inner.component, path + "." + inner.name);
     }
   }
 
-  void apply(const Rule& rule, const std::string& table, Assessment& out) {
-    bool is_complete = true;
-    for (const auto& name : expression(rule.holds).names())
-      is_complete = is_complete && !look(table, name.text).value.is_null();
-    if (!is_complete || value_of(rule.holds, table) != false) return;
-    Breach breach{rule.code, filled(rule.message, table), {}, rule.is_note};
-    for (const auto& name : rule.at)
-      breach.paths.push_back(look(table, name).path);
+  Known& known(size_t slot) {
+    if (slot >= known_.size()) known_.resize(wiring_->num_slots());
+    return known_[slot];
+  }
+
+  const Value* setting(size_t index) {
+    Known& one = known(index);
+    if (one.was_looked_up) return one.setting;
+    Slot& slot = wiring_->slot(index);
+    if (!slot.was_read) owner_.read_.insert(slot.path);
+    slot.was_read = one.was_looked_up = true;
+    return one.setting = settings_.find(slot.path);
+  }
+
+  Found look(const std::array<size_t, 2>& name) {
+    static const Value kNothing;
+    for (const size_t slot : name) {
+      if (wiring_->slot(slot).formula != nullptr) return {&figure(slot), false, slot};
+      const Value* found = setting(slot);
+      if (found != nullptr && !found->is_object()) return {found, true, slot};
+    }
+    return {&kNothing, true, name[0]};
+  }
+
+  const Value& figure(size_t index) {
+    Known& one = known(index);
+    if (one.figure) return *one.figure;
+    Slot& slot = wiring_->slot(index);
+    if (one.is_open) user_error("the figure '{}' of a component leads back to itself", slot.path);
+    if (slot.bound == nullptr) slot.bound = &wiring_->bound(*slot.formula, slot.table);
+    one.is_open = true;
+    one.figure = value_of(*slot.bound);
+    one.is_open = false;
+    return *one.figure;
+  }
+
+  Value value_of(const Bound& bound) {
+    try {
+      return bound.expression.evaluate(
+          [&](size_t i) -> const Value& { return *look(bound.names[i]).value; });
+    } catch (const ExpressionError& error) {
+      user_error("the component in [{}] declares '{}', which cannot be evaluated: {}", bound.table,
+                 bound.text, error.what());
+    }
+  }
+
+  void apply(const Rule& rule, const Bound& holds, Assessment& out) {
+    for (const auto& name : holds.names) {
+      if (look(name).value->is_null()) return;
+    }
+    if (value_of(holds) != false) return;
+    Breach breach{rule.code, filled(rule.message, holds.table), {}, rule.is_note};
+    for (const auto& name : rule.at) {
+      const Found found = look(wiring_->name(holds.table, name));
+      breach.paths.push_back(wiring_->slot(found.slot).path);
+    }
     out.breaches.push_back(std::move(breach));
   }
 
@@ -142,10 +238,11 @@ class Evaluation {
       out += message.substr(at, open - at);
       if (close == std::string::npos) break;
       const std::string text = message.substr(open + 1, close - open - 1);
-      const auto& names = expression(text).names();
+      const Bound& bound = wiring_->bound(text, table);
+      const auto& names = bound.expression.names();
       const bool is_name = names.size() == 1 && names[0].text == text;
-      const bool is_setting = is_name && look(table, text).is_setting;
-      out += shown(value_of(text, table), is_setting);
+      const bool is_setting = is_name && look(bound.names[0]).is_setting;
+      out += shown(value_of(bound), is_setting);
       at = close + 1;
     }
     return out;
@@ -154,7 +251,9 @@ class Evaluation {
   Assessor& owner_;
   const Settings& settings_;
   std::vector<Part> parts_;
-  std::map<std::string, Formula> formulas_;
+  std::vector<const Declaration*> picked_;  // nullptr: nothing known was picked
+  Wiring* wiring_ = nullptr;
+  std::deque<Known> known_;  // by slot; stays in place as it grows
 };
 
 size_t Assessor::projection(const SharedSection* section, size_t index) {

@@ -28,6 +28,8 @@ struct Assessment {
   Figures figures;
 };
 
+class Wiring;
+
 /// Assesses points; those with equal values in all settings that were read are assessed once.
 class Assessor {
  public:
@@ -38,12 +40,14 @@ class Assessor {
 
  private:
   friend class Evaluation;
+  friend class Wiring;
   using Key = std::array<size_t, kPointSections.size()>;
   Key key(const Settings& settings);
   size_t projection(const SharedSection* section, size_t index);
 
   const Catalog& catalog_;
   std::map<std::string, Expression> expressions_;
+  std::map<std::vector<const Declaration*>, std::shared_ptr<Wiring>> wirings_;  // by components
   std::set<std::string> read_;  // paths of all settings that any assessment looked at
   std::map<const SharedSection*, size_t> projections_;
   std::map<std::string, size_t> texts_;

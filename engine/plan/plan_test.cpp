@@ -2,10 +2,13 @@
 #include "engine/plan/plan.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/text.h"
 #include "engine/spec/catalog_fixture.h"
 #include "results/workspace_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
+
+#include <set>
 
 namespace xp {
 namespace {
@@ -78,6 +81,43 @@ TEST_CASE("a point has the same ids alone as beside others") {
   CHECK(evaluations.size() == 2);
   CHECK(Planned("").identified().plan.points[0].evaluation_id ==
         evaluations.at(Planned("").identified().plan.points[0].training_id));
+}
+
+std::set<std::string> evaluations_of(const std::string& text) {
+  Planned planned(text);
+  std::set<std::string> out;
+  for (const auto& point : planned.identified().plan.points)
+    CHECK(out.insert(point.evaluation_id).second);
+  return out;
+}
+
+TEST_CASE("a product of axes has the points that its combinations have one by one") {
+  const std::vector<std::pair<std::string, std::vector<std::string>>> axes = {
+      {"model.moe.exchange.alpha", {"0.0", "0.25"}},  // before the axis that it depends on
+      {"model.moe.exchange.use", {"'dense'", "'gshard'", "'scomoe-seq'", "'scomoe-feat'"}},
+      {"model.moe.exchange.beta", {"0.25", "0.5"}},
+      {"model.moe.every", {"0", "2"}},
+      {"model.moe.router.use", {"'top1'", "'top2'"}},
+      {"model.moe.router.normalize", {"true", "false"}},
+      {"model.preset", {"'base'", "'tiny'"}},
+      {"eval.alpha", {"0.0", "0.5"}},
+      {"train.schedule.warmup_updates", {"10", "20"}},
+      {"train.schedule.use", {"'constant'", "'inverse-sqrt'"}}};
+  std::string product = "[sweep]\n";
+  std::vector<std::string> points = {""};
+  for (const auto& [path, values] : axes) {
+    product += "'" + path + "' = [" + join(values, ", ") + "]\n";
+    std::vector<std::string> longer;
+    for (const auto& point : points) {
+      for (const auto& value : values)
+        longer.push_back(point + "'" + path + "' = " + value + "\n");
+    }
+    points = std::move(longer);
+  }
+  CHECK(points.size() == 2048);
+  const auto found = evaluations_of(product);
+  CHECK(found == evaluations_of("[[sweep.points]]\n" + join(points, "[[sweep.points]]\n")));
+  CHECK(found.size() == 312);  // 2 presets x 3 schedules x (dense + 3 gshard + 2 x 4 x 3 x 2 scomoe)
 }
 
 TEST_CASE("where keeps and exclude removes points") {

@@ -3,8 +3,10 @@
 #include "engine/plan/settings.h"
 
 #include "engine/base/error.h"
+#include "engine/base/hash.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace xp {
 namespace {
@@ -18,6 +20,10 @@ std::string_view section_of(std::string_view path) {
 size_t index_of(std::string_view section) {
   const auto found = std::find(kPointSections.begin(), kPointSections.end(), section);
   return static_cast<size_t>(found - kPointSections.begin());
+}
+
+size_t sum(const std::vector<size_t>& rows, const std::vector<size_t>& strides) {
+  return std::inner_product(rows.begin(), rows.end(), strides.begin(), size_t{0});
 }
 
 std::string inside_braces(const Value& object) {
@@ -71,35 +77,42 @@ Value Settings::whole() const {
 }
 
 SectionPool::SectionPool(const Catalog& catalog, const Value& written, const Sweep& sweep)
-    : catalog_(catalog), written_(written) {
+    : catalog_(catalog), written_(written), sweep_(sweep) {
   num_keys_.fill(1);
   for (const auto& axis : sweep.axes) {
     for (size_t i = 0; i < kPointSections.size(); ++i) {
-      const bool reaches = std::any_of(axis.keys.begin(), axis.keys.end(), [i](const auto& key) {
-        return section_of(key) == kPointSections[i];
-      });
+      bool reaches = false, picks = false;
+      for (const auto& key : axis.keys) {
+        const bool is_here = section_of(key) == kPointSections[i];
+        reaches = reaches || is_here;
+        picks = picks || (is_here && key.ends_with(".use"));
+      }
       strides_[i].push_back(reaches ? num_keys_[i] : 0);
+      picking_[i].push_back(picks ? num_keys_[i] : 0);
       if (reaches) num_keys_[i] *= axis.values.size();
     }
   }
 }
 
-// Further points come after all rows, each with a key of its own.
-size_t SectionPool::key(size_t index, const Combination& combination) const {
-  if (combination.rows.empty()) return num_keys_[index] + combination.point;
-  size_t out = 0;
-  for (size_t axis = 0; axis < combination.rows.size(); ++axis)
-    out += combination.rows[axis] * strides_[index][axis];
+// Of the axes that reach into a section, those with a setting that `table`'s components have.
+SectionPool::Strides SectionPool::changing(size_t index, const Value& table) const {
+  const auto declared = declared_paths(catalog_, kPointSections[index], table);
+  Strides out = strides_[index];
+  for (size_t axis = 0; axis < out.size(); ++axis) {
+    const auto& keys = sweep_.axes[axis].keys;
+    if (std::none_of(keys.begin(), keys.end(), [&](auto& key) { return declared.contains(key); }))
+      out[axis] = 0;
+  }
   return out;
 }
 
-SectionPool::Pooled SectionPool::resolved(size_t index, const Assignment& values,
+SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combination,
                                           const Value& model) {
   const std::string name = kPointSections[index];
   const auto found = written_.find(name);
   Value written = Value::object();
   if (found != written_.end()) written[name] = *found;
-  for (const auto& [path, value] : values) {
+  for (const auto& [path, value] : combination.values) {
     if (section_of(path) == name) set_path(written, path, value);
   }
   const auto given = written.find(name);
@@ -107,28 +120,42 @@ SectionPool::Pooled SectionPool::resolved(size_t index, const Assignment& values
   out.section = std::make_shared<const SharedSection>(
       resolve_section(catalog_, name, given == written.end() ? Value() : *given, model));
   const SharedSection& made = *out.section;
-  const std::string id_text = made.corpus + "\n" + made.training + "\n" + made.evaluation;
-  // The table alone is not enough: what of [eval] decides ids depends on [model], too.
-  const std::string content = made.table.dump() + id_text;
-  const auto known = by_content_[index].find(content);
-  if (known != by_content_[index].end()) return known->second;
   if (index == kModel) {
     const std::string view = seen_by_eval(catalog_, made.table).dump();
     out.eval_view = eval_views_.emplace(view, eval_views_.size()).first->second;
   }
-  identities_[out.section.get()] = texts_.emplace(id_text, texts_.size()).first->second;
-  return by_content_[index].emplace(content, out).first->second;
+  const std::string id_text = made.corpus + "\n" + made.training + "\n" + made.evaluation;
+  // Rows that change a section seldom make it equal to another one; further points and models do.
+  if (combination.rows.empty() || index == kEval) {
+    // The table alone is not enough: what of [eval] decides ids depends on [model], too.
+    const auto [known, is_new] =
+        by_content_[index].try_emplace(sha256(made.table.dump() + id_text), out);
+    if (!is_new) return known->second;
+  }
+  identities_[out.section.get()] = texts_.emplace(sha256(id_text), texts_.size()).first->second;
+  return out;
 }
 
 const SectionPool::Pooled& SectionPool::pooled(size_t index, const Combination& combination,
                                                const Pooled* model) {
   static const Value kNone;
-  const std::pair<size_t, size_t> at = {key(index, combination),
-                                        model == nullptr ? 0 : model->eval_view};
-  const auto known = by_key_[index].find(at);
-  if (known != by_key_[index].end()) return known->second;
+  constexpr size_t kFurther = SIZE_MAX;
+  const auto& rows = combination.rows;
+  const bool is_further = rows.empty();
+  auto& strides = changing_[index][is_further ? kFurther : sum(rows, picking_[index])];
+  if (is_further) strides.emplace();
+  const auto key = [&] {  // further points come after all rows, each with a key of its own
+    return std::make_pair(is_further ? num_keys_[index] + combination.point : sum(rows, *strides),
+                          model == nullptr ? 0 : model->eval_view);
+  };
+  if (strides) {
+    const auto known = by_key_[index].find(key());
+    if (known != by_key_[index].end()) return known->second;
+  }
   const Value& table = model == nullptr ? kNone : model->section->table;
-  return by_key_[index].emplace(at, resolved(index, combination.values, table)).first->second;
+  Pooled made = resolved(index, combination, table);
+  if (!strides) strides = changing(index, made.section->table);
+  return by_key_[index].emplace(key(), std::move(made)).first->second;
 }
 
 Settings SectionPool::settings(const Combination& combination) {

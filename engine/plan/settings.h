@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -51,7 +52,8 @@ inline const Value* find_path(const Settings& settings, std::string_view path) {
   return settings.find(path);
 }
 
-/// Resolves each section once for each distinct choice of the axes that reach into it.
+/// Resolves each section once for each distinct choice of the axes that change it: those that reach
+/// into it with a setting of the components that it picks.
 class SectionPool {
  public:
   /// `written` holds the sections' tables without the axes.
@@ -68,19 +70,25 @@ class SectionPool {
     std::shared_ptr<const SharedSection> section;
     size_t eval_view = 0;  ///< of [model]: points with equal ones have equal defaults in [eval]
   };
+  /// By axis: what one of its rows adds to a section's key; 0 where it does not change the section.
+  using Strides = std::vector<size_t>;
+
   const Pooled& pooled(size_t index, const Combination& combination, const Pooled* model);
-  size_t key(size_t index, const Combination& combination) const;
-  Pooled resolved(size_t index, const Assignment& values, const Value& model);
+  Strides changing(size_t index, const Value& table) const;
+  Pooled resolved(size_t index, const Combination& combination, const Value& model);
 
   const Catalog& catalog_;
   const Value& written_;
-  /// [section][axis]: what one row of the axis adds to the section's key; 0 where it does not reach
-  /// into the section.
-  std::array<std::vector<size_t>, kPointSections.size()> strides_;
+  const Sweep& sweep_;
+  /// By section: of all axes that reach into it, and of those among them that pick components.
+  std::array<Strides, kPointSections.size()> strides_, picking_;
+  /// By section and the key of what is picked: of the axes that change it then.
+  std::array<std::map<size_t, std::optional<Strides>>, kPointSections.size()> changing_;
   std::array<size_t, kPointSections.size()> num_keys_{};
   std::array<std::map<std::pair<size_t, size_t>, Pooled>, kPointSections.size()> by_key_;
+  /// By the hash of what they hold: texts of a thousand equal bytes are slow keys.
   std::array<std::map<std::string, Pooled>, kPointSections.size()> by_content_;
-  std::map<std::string, size_t> eval_views_, texts_;
+  std::map<std::string, size_t> texts_, eval_views_;
   std::map<const SharedSection*, size_t> identities_;
 };
 

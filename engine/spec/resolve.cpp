@@ -166,6 +166,28 @@ void drop_unused_moe(Section& model) {
   }
 }
 
+void add_declared(const Catalog& catalog, const Declaration* part, const Value& table,
+                  const std::string& path, std::set<std::string>& out) {
+  if (part == nullptr) return;
+  if (!part->presets.empty()) out.insert(path + ".preset");
+  for (const auto& setting : part->settings) {
+    const std::string inner = path + "." + setting.name;
+    out.insert(inner);
+    if (setting.type != Type::kComponent) continue;
+    out.insert(inner + ".use");
+    const Value& picked = child(table, setting.name);
+    const std::string use = picked.is_object() ? picked.value("use", "") : "";
+    add_declared(catalog, catalog.find(setting.component, use), picked, inner, out);
+  }
+}
+
+const SectionRule& rule_of(const std::string& section) {
+  const auto* rule = std::find_if(std::begin(kSections), std::end(kSections),
+                                  [&](const SectionRule& r) { return section == r.name; });
+  check(rule != std::end(kSections), "a section of a point is known");
+  return *rule;
+}
+
 void drop(Section& eval, const std::string& path) {
   eval.evaluation.erase(path);
   eval.unused.insert(path);
@@ -175,11 +197,8 @@ void drop(Section& eval, const std::string& path) {
 
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
                         const Value& model) {
-  const auto* rule = std::find_if(std::begin(kSections), std::end(kSections),
-                                  [&name](const SectionRule& r) { return name == r.name; });
-  check(rule != std::end(kSections), "a section of a point is known");
   Section out;
-  Resolver(catalog, out).section(*rule, written);
+  Resolver(catalog, out).section(rule_of(name), written);
   if (name == "model" && is_dense(catalog, out.table)) drop_unused_moe(out);
   if (name != "eval") return out;
   fill_shares(out, model);
@@ -187,6 +206,16 @@ Section resolve_section(const Catalog& catalog, const std::string& name, const V
     for (const char* path : {"eval.alpha", "eval.beta", "eval.capacity_fraction"})
       drop(out, path);
   }
+  return out;
+}
+
+std::set<std::string> declared_paths(const Catalog& catalog, const std::string& name,
+                                     const Value& table) {
+  std::set<std::string> out = {name + ".use"};
+  const SectionRule& rule = rule_of(name);
+  if (*rule.kind != '\0')
+    add_declared(catalog, catalog.find(rule.kind, table.value("use", "")), table, name, out);
+  add_declared(catalog, catalog.find("section", name), table, name, out);
   return out;
 }
 

@@ -29,6 +29,11 @@ struct Section {
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
                         const Value& model);
 
+/// The full paths of all settings that the components picked in a resolved `table` have. What else
+/// was written for the section changes nothing.
+std::set<std::string> declared_paths(const Catalog& catalog, const std::string& name,
+                                     const Value& table);
+
 /// What of a resolved [model] the section [eval] depends on.
 Value seen_by_eval(const Catalog& catalog, const Value& model);
 
