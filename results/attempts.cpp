@@ -15,19 +15,19 @@ namespace {
 constexpr int64_t kSchema = 1;
 
 Value read_json(const fs::path& path) {
-  std::error_code code;
-  if (!fs::exists(path, code)) return nullptr;
   try {
-    Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    const auto bytes = read_if_there(path);
+    if (!bytes) return nullptr;
+    Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     return value.is_object() ? value : Value(nullptr);
   } catch (const Error&) {
     return nullptr;
   }
 }
 
-void write_json(const fs::path& path, Value value) {
+std::string json_text(Value value) {
   value["schema"] = kSchema;
-  write_atomic(path, value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
+  return value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n";
 }
 
 // `read` of the file's object; nothing where the file is missing, damaged or from a newer xp.
@@ -99,17 +99,18 @@ fs::path attempt_folder(const fs::path& run_folder, int64_t number) {
 
 void write_start(const fs::path& attempt_folder, const AttemptStart& start) {
   const double started_s = start.started_s > 0 ? start.started_s : now_s();
-  write_json(attempt_folder / "launcher.json", {{"launcher", start.launcher},
-                                                {"job", start.job},
-                                                {"hosts", start.hosts},
-                                                {"interface", start.interface},
-                                                {"rendezvous", start.rendezvous},
-                                                {"nodes", start.nodes},
-                                                {"ranks_per_node", start.ranks_per_node},
-                                                {"threads_per_rank", start.threads_per_rank},
-                                                {"shared_with", start.shared_with},
-                                                {"command", start.command},
-                                                {"started_s", started_s}});
+  const Value value = {{"launcher", start.launcher},
+                       {"job", start.job},
+                       {"hosts", start.hosts},
+                       {"interface", start.interface},
+                       {"rendezvous", start.rendezvous},
+                       {"nodes", start.nodes},
+                       {"ranks_per_node", start.ranks_per_node},
+                       {"threads_per_rank", start.threads_per_rank},
+                       {"shared_with", start.shared_with},
+                       {"command", start.command},
+                       {"started_s", started_s}};
+  replace_file(attempt_folder / "launcher.json", json_text(value));
 }
 
 std::optional<AttemptStart> read_start(const fs::path& attempt_folder) {
@@ -117,15 +118,20 @@ std::optional<AttemptStart> read_start(const fs::path& attempt_folder) {
 }
 
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end) {
-  write_json(attempt_folder / "end.json", {{"outcome", outcome_name(end.outcome)},
-                                           {"ended_s", end.ended_s},
-                                           {"rank", end.rank},
-                                           {"exit_code", end.exit_code},
-                                           {"host", end.host},
-                                           {"cause", end.cause},
-                                           {"peak_memory_bytes", end.peak_memory_bytes},
-                                           {"job_state", end.job_state},
-                                           {"job_reason", end.job_reason}});
+  const Value value = {{"outcome", outcome_name(end.outcome)},
+                       {"ended_s", end.ended_s},
+                       {"rank", end.rank},
+                       {"exit_code", end.exit_code},
+                       {"host", end.host},
+                       {"cause", end.cause},
+                       {"peak_memory_bytes", end.peak_memory_bytes},
+                       {"job_state", end.job_state},
+                       {"job_reason", end.job_reason}};
+  const fs::path path = attempt_folder / "end.json";
+  if (end.outcome == Outcome::kDone)
+    replace_file(path, json_text(value));
+  else
+    write_atomic(path, json_text(value));
 }
 
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder) {
@@ -165,7 +171,8 @@ void beat(const fs::path& attempt_folder) {
 
 std::optional<double> heartbeat_age_s(const fs::path& attempt_folder) {
   std::error_code code;
-  const auto last = fs::last_write_time(attempt_folder / "heartbeat", code);
+  auto last = fs::last_write_time(attempt_folder / "heartbeat", code);
+  if (code) last = fs::last_write_time(attempt_folder / "launcher.json", code);
   if (code) return std::nullopt;
   const auto age = fs::file_time_type::clock::now() - last;
   return std::max(0.0, std::chrono::duration<double>(age).count());
@@ -184,18 +191,19 @@ void write_job(const Workspace& workspace, const JobRecord& job) {
   Value runs = Value::array();
   for (const auto& run : job.runs)
     runs.push_back(run.string());
-  write_json(job_folder(workspace, job.name) / "job.json", {{"name", job.name},
-                                                            {"launcher", job.launcher},
-                                                            {"experiment", job.experiment},
-                                                            {"id", job.id},
-                                                            {"phase", job.phase},
-                                                            {"state", job.state},
-                                                            {"reason", job.reason},
-                                                            {"is_stuck", job.is_stuck},
-                                                            {"hosts", job.hosts},
-                                                            {"submitted_s", job.submitted_s},
-                                                            {"seen_s", job.seen_s},
-                                                            {"runs", runs}});
+  const Value value = {{"name", job.name},
+                       {"launcher", job.launcher},
+                       {"experiment", job.experiment},
+                       {"id", job.id},
+                       {"phase", job.phase},
+                       {"state", job.state},
+                       {"reason", job.reason},
+                       {"is_stuck", job.is_stuck},
+                       {"hosts", job.hosts},
+                       {"submitted_s", job.submitted_s},
+                       {"seen_s", job.seen_s},
+                       {"runs", runs}};
+  write_atomic(job_folder(workspace, job.name) / "job.json", json_text(value));
   std::error_code code;
   if (!is_open) fs::remove(marker, code);
 }
@@ -217,10 +225,7 @@ std::vector<JobRecord> open_jobs(const Workspace& workspace) {
 }
 
 std::string job_of(const fs::path& run_folder) {
-  const fs::path path = run_folder / "job";
-  std::error_code code;
-  if (!fs::exists(path, code)) return "";
-  std::string name = read_file(path);
+  std::string name = read_if_there(run_folder / "job").value_or("");
   while (!name.empty() && name.back() == '\n')
     name.pop_back();
   return name;

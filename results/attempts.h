@@ -1,7 +1,7 @@
 // What is known of one attempt at a run, and of the scheduler's job that does it.
 //
 //   RUN/attempts/K/launcher.json   who started the ranks, where (AttemptStart)
-//   RUN/attempts/K/heartbeat       touched every few seconds by whoever watches over the ranks
+//   RUN/attempts/K/heartbeat       written every few seconds by whoever watches over the ranks
 //   RUN/attempts/K/asked           why it was asked to end: an outcome
 //   RUN/attempts/K/end.json        how it ended; absent while it runs and where nobody saw the end
 //   RUN/retry                      the first attempt that counts against retries
@@ -47,6 +47,7 @@ struct AttemptEnd {
   int64_t peak_memory_bytes = 0;      ///< 0 = not known
   std::string job_state, job_reason;  ///< the scheduler's words, where it had any
 };
+/// Waits for the disk where all is not well: status.json says only that a run is done.
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end);
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder);
 
@@ -63,7 +64,7 @@ void forgive(const fs::path& run_folder);
 
 /// Says that the attempt is alive. Cost: one small write, not flushed.
 void beat(const fs::path& attempt_folder);
-/// Seconds since the last beat; nothing where there was none.
+/// Seconds since the last beat, or since the start where there was none yet; nothing before that.
 std::optional<double> heartbeat_age_s(const fs::path& attempt_folder);
 /// An attempt whose last beat is older than this is not slow but silent.
 inline constexpr double kSilentAfter_s = 60;

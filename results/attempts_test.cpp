@@ -98,9 +98,11 @@ TEST_CASE("jobs that ended are not open") {
   CHECK_FALSE(read_job(workspace, "xp-c-1"));
 }
 
-TEST_CASE("a beat makes an attempt young again") {
+TEST_CASE("a start counts as a beat, and a beat makes an attempt young again") {
   const TempFolder folder;
   CHECK_FALSE(heartbeat_age_s(folder.path()));
+  write_start(folder.path(), AttemptStart{});
+  CHECK(*heartbeat_age_s(folder.path()) < 50);
   beat(folder.path());
   fs::last_write_time(folder.path() / "heartbeat",
                       fs::file_time_type::clock::now() - std::chrono::seconds(100));

@@ -156,9 +156,9 @@ class Writer {
 
   void take_provenance(const Folder& folder) {
     const fs::path path = folder.path / "provenance.json";
-    std::error_code code;
-    if (!fs::exists(path, code)) return;
-    const Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    const auto bytes = read_if_there(path);
+    if (!bytes || bytes->empty()) return;  // the power failed before it was on the disk
+    const Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object()) machine_error("'{}' is damaged; copy or delete it", path.string());
     for (const auto& [key, leaf] : leaves(value))
       run("INSERT INTO provenance VALUES (?, ?, ?)", folder.id, key, plain_text(leaf));
@@ -234,9 +234,9 @@ class Writer {
   // Null where it is not there or damaged.
   static Value launcher_of(const fs::path& attempt) {
     const fs::path path = attempt / "launcher.json";
-    std::error_code code;
-    if (!fs::exists(path, code)) return {};
-    Value value = Value::parse(read_file(path), nullptr, /*allow_exceptions=*/false);
+    const auto bytes = read_if_there(path);
+    if (!bytes) return {};
+    Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     return value.is_object() ? value : Value();
   }
 

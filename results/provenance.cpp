@@ -60,7 +60,9 @@ int64_t cores() {
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : ::get_nprocs();
 }
 
-void add_machine(Value& out) {
+// The same as long as this process lives.
+Value found_machine() {
+  Value out = Value::object();
   struct utsname names {};
   if (::uname(&names) == 0) {
     out["host"] = names.nodename;
@@ -74,6 +76,12 @@ void add_machine(Value& out) {
     out["memory_bytes"] = static_cast<uint64_t>(memory.totalram) * memory.mem_unit;
   }
   if (Value found = devices(); !found.empty()) out["devices"] = std::move(found);
+  return out;
+}
+
+const Value& machine() {
+  static const Value once = found_machine();
+  return once;
 }
 
 /// Of one that the build made.
@@ -144,7 +152,7 @@ Value provenance(const std::vector<std::string>& command_line, const fs::path& e
   if (const fs::path folder = fs::current_path(code); !code) out["folder"] = folder.string();
   if (constexpr std::string_view kLibTorch = XP_ABI_LIBTORCH; !kLibTorch.empty())
     out["libtorch"] = kLibTorch;
-  add_machine(out);
+  out.update(machine());
   add_programs(out, engine);
   return out;
 }
@@ -160,7 +168,7 @@ void write_provenance(const fs::path& run_folder, const std::vector<std::string>
     std::error_code code;
     if (!fs::exists(file, code)) write_atomic(file, diff);
   }
-  write_atomic(run_folder / "provenance.json", whole.dump(2) + "\n");
+  replace_file(run_folder / "provenance.json", whole.dump(2) + "\n");
 }
 
 }  // namespace xp

@@ -23,8 +23,9 @@ namespace xp {
 /// What cannot be found out is left out. Cost: reads each program's file once a process.
 Value provenance(const std::vector<std::string>& command_line, const fs::path& engine = {});
 
-/// The same as provenance.json of `run_folder`, which lies in a workspace, and the changes once in
-/// its sources, unless they are more than `kMostDiffBytes`. `more` are further keys.
+/// The same as provenance.json of `run_folder`, which lies in a workspace, without waiting for the
+/// disk, and the changes once in its sources, unless they are more than `kMostDiffBytes`. `more`
+/// are further keys.
 void write_provenance(const fs::path& run_folder, const std::vector<std::string>& command_line,
                       const fs::path& engine, const Value& more);
 constexpr size_t kMostDiffBytes = 1 << 20;

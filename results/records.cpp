@@ -86,7 +86,7 @@ void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetSco
                     {"higher_is_better", score.higher_is_better}});
   }
   const Value whole = {{"schema", kSchema}, {"scores", list}};
-  write_atomic(evaluation_folder / "scores.json",
+  replace_file(evaluation_folder / "scores.json",
                whole.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
 }
 

@@ -42,7 +42,8 @@ struct SubsetScore {
   Score score;
 };
 
-/// Replaces `evaluation_folder`/scores.json. A value that is no finite number is written as null.
+/// Replaces `evaluation_folder`/scores.json, without waiting for the disk: the status does. A value
+/// that is no finite number is written as null.
 void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetScore>& scores);
 /// Empty where there is no file; null comes back as NaN. Raises kMachine where it is damaged.
 std::vector<SubsetScore> read_scores(const fs::path& evaluation_folder);

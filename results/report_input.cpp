@@ -70,10 +70,10 @@ std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
   for (const auto& id : ids) {
     const bool is_known =
         std::any_of(out.begin(), out.end(), [&](const auto& corpus) { return corpus.id == id; });
-    const fs::path file = workspace.corpus(id) / "stats.json";
-    std::error_code code;
-    if (is_known || !fs::exists(file, code)) continue;
-    Value stats = Value::parse(read_file(file), nullptr, /*allow_exceptions=*/false);
+    if (is_known) continue;
+    const auto bytes = read_if_there(workspace.corpus(id) / "stats.json");
+    if (!bytes) continue;
+    Value stats = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     if (stats.is_object()) out.push_back({id, std::move(stats)});
   }
   return out;

@@ -31,9 +31,9 @@ void write_sentence_counts(const fs::path& file, const SentenceCounts& counts) {
 
 SentenceCounts read_sentence_counts(const fs::path& file) {
   SentenceCounts out;
-  std::error_code code;
-  if (!fs::exists(file, code)) return out;
-  const std::string text = read_file(file);
+  const auto bytes = read_if_there(file);
+  if (!bytes) return out;
+  const std::string& text = *bytes;
   if (text.empty() || text.back() != '\n') damaged(file);
   const char *at = text.data(), *const end = at + text.size();
   while (at != end) {

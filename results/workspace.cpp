@@ -37,11 +37,17 @@ Status status_from(const Value& value, const fs::path& path) {
   return out;
 }
 
-// The number that a folder under attempts/ is named by, 0 for any other name.
-int64_t attempt_number(const std::string& name) {
-  if (name.empty() || name.size() > 9) return 0;
-  if (name.find_first_not_of("0123456789") != std::string::npos) return 0;
-  return std::stoll(name);
+// What write_atomic leaves where its process dies: .NAME.PID.new. The lease says that nobody else
+// writes here.
+void remove_half_written(const fs::path& run_folder) {
+  std::vector<fs::path> found;
+  std::error_code code;
+  for (fs::recursive_directory_iterator at(run_folder, code), end; at != end; at.increment(code)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with('.') && name.ends_with(".new")) found.push_back(at->path());
+  }
+  for (const auto& path : found)
+    fs::remove(path, code);
 }
 
 std::optional<Event> event_from(std::string_view line) {
@@ -85,10 +91,10 @@ std::string_view state_name(State state) {
 
 Status read_status(const fs::path& run_folder) {
   const fs::path path = run_folder / "status.json";
-  std::error_code code;
-  if (!fs::exists(path, code)) return {};
   try {
-    return status_from(Value::parse(read_file(path)), path);
+    const auto bytes = read_if_there(path);
+    if (!bytes || bytes->empty()) return {};
+    return status_from(Value::parse(*bytes), path);
   } catch (const Value::exception&) {
     machine_error("'{}' is damaged; delete the file to run this again", path.string());
   } catch (const Error& error) {
@@ -101,8 +107,12 @@ void write_status(const fs::path& run_folder, const Status& status) {
                        {"attempt", status.attempt}, {"started_s", status.started_s},
                        {"ended_s", status.ended_s}, {"cause", status.cause},
                        {"summary", status.summary}};
-  write_atomic(run_folder / "status.json",
-               value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
+  const fs::path path = run_folder / "status.json";
+  const std::string text = value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n";
+  if (status.state == State::kRunning) return replace_file(path, text);
+  for (const char* record : {"spec.toml", "provenance.json", "scores.json"})
+    flush_file(run_folder / record);
+  write_atomic(path, text);
 }
 
 std::optional<FileLock> take_lease(const fs::path& run_folder) {
@@ -131,26 +141,20 @@ void withdraw_cancel(const fs::path& run_folder) {
   fs::remove(run_folder / "cancel", code);
 }
 
+int64_t attempt_number(const fs::path& attempt_folder) {
+  const std::string name = attempt_folder.filename().string();
+  if (name.empty() || name.size() > 9) return 0;
+  if (name.find_first_not_of("0123456789") != std::string::npos) return 0;
+  return std::stoll(name);
+}
+
 int64_t last_attempt(const fs::path& run_folder) {
   int64_t last = 0;
   std::error_code code;
   for (const auto& entry : fs::directory_iterator(run_folder / "attempts", code)) {
-    last = std::max(last, attempt_number(entry.path().filename().string()));
+    last = std::max(last, attempt_number(entry.path()));
   }
   return last;
-}
-
-// What write_atomic leaves where its process dies: .NAME.PID.new. The lease says that nobody else
-// writes here.
-void remove_half_written(const fs::path& run_folder) {
-  std::vector<fs::path> found;
-  std::error_code code;
-  for (fs::recursive_directory_iterator at(run_folder, code), end; at != end; at.increment(code)) {
-    const std::string name = at->path().filename().string();
-    if (name.starts_with('.') && name.ends_with(".new")) found.push_back(at->path());
-  }
-  for (const auto& path : found)
-    fs::remove(path, code);
 }
 
 fs::path next_attempt(const fs::path& run_folder) {

@@ -53,9 +53,12 @@ struct Status {
                                     ///< "tokens_per_second", ...)
 };
 
-/// kNew where the folder has no status. "running" without a live lease holder is reported as it is
-/// written; see `is_held`. Raises kMachine where the file is damaged.
+/// kNew where the folder has no status, or an empty one: the power failed before it was on the
+/// disk. "running" without a live lease holder is reported as it is written; see `is_held`. Raises
+/// kMachine where the file is damaged.
 Status read_status(const fs::path& run_folder);
+/// An end comes to the disk after the run's spec.toml, provenance.json and scores.json. What can be
+/// found out again, that it runs, does not wait for the disk.
 void write_status(const fs::path& run_folder, const Status& status);
 
 /// The right to work on a run: a lock on `lease` in its folder, which ends with the process that
@@ -74,6 +77,8 @@ void withdraw_cancel(const fs::path& run_folder);
 /// The folder of the next attempt, made: attempts/K with K one above the highest. Files that an
 /// earlier attempt left half-written are removed: the caller holds the lease.
 fs::path next_attempt(const fs::path& run_folder);
+/// The number that an attempt's folder is named by, 0 for any other folder.
+int64_t attempt_number(const fs::path& attempt_folder);
 /// The number of the highest attempt, 0 where there is none.
 int64_t last_attempt(const fs::path& run_folder);
 

@@ -45,6 +45,8 @@ class Descriptor {
   int number_;
 };
 
+enum class Flush { kNo, kYes };
+
 void write_all(int descriptor, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -67,6 +69,25 @@ void flush_tree(const fs::path& root) {
   flush_folder(root);
 }
 
+void write_and_rename(const fs::path& path, std::span<const std::string_view> pieces, Flush flush) {
+  make_parents(path);
+  const fs::path fresh = beside(path);
+  try {
+    const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    if (file.get() < 0) machine_error("writing '{}': {}", path.string(), reason());
+    for (const auto piece : pieces)
+      write_all(file.get(), piece, path);
+    if (flush == Flush::kYes && ::fsync(file.get()) != 0)
+      machine_error("writing '{}': {}", path.string(), reason());
+    if (::rename(fresh.c_str(), path.c_str()) != 0)
+      machine_error("writing '{}': {}", path.string(), reason());
+  } catch (...) {
+    ::unlink(fresh.c_str());
+    throw;
+  }
+  if (flush == Flush::kYes) flush_folder(path.parent_path());
+}
+
 bool lock(int descriptor, int command) {
   struct flock range {};
   range.l_type = F_WRLCK;
@@ -87,22 +108,31 @@ int open_lock(const fs::path& path) {
 
 }  // namespace
 
-std::string read_file(const fs::path& path) {
+std::optional<std::string> read_if_there(const fs::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   if (file.get() < 0) user_error("'{}' cannot be read: {}", path.string(), reason());
   struct stat about {};
   if (::fstat(file.get(), &about) == 0 && S_ISDIR(about.st_mode)) {
     user_error("'{}' is a folder; name a file in it", path.string());
   }
+  const auto size = static_cast<size_t>(about.st_size);  // 0 in /proc
   std::string out;
   char piece[1 << 16];
-  while (true) {
+  while (size == 0 || out.size() < size) {
     const ssize_t got = ::read(file.get(), piece, sizeof piece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) user_error("'{}' cannot be read: {}", path.string(), reason());
-    if (got == 0) return out;
+    if (got == 0) break;
     out.append(piece, static_cast<size_t>(got));
   }
+  return out;
+}
+
+std::string read_file(const fs::path& path) {
+  auto bytes = read_if_there(path);
+  if (!bytes) user_error("'{}' cannot be read: {}", path.string(), reason());
+  return *std::move(bytes);
 }
 
 void write_atomic(const fs::path& path, std::string_view bytes) {
@@ -110,22 +140,17 @@ void write_atomic(const fs::path& path, std::string_view bytes) {
 }
 
 void write_atomic(const fs::path& path, std::span<const std::string_view> pieces) {
-  make_parents(path);
-  const fs::path fresh = beside(path);
-  try {
-    const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (file.get() < 0) machine_error("writing '{}': {}", path.string(), reason());
-    for (const auto piece : pieces)
-      write_all(file.get(), piece, path);
-    if (::fsync(file.get()) != 0) machine_error("writing '{}': {}", path.string(), reason());
-    if (::rename(fresh.c_str(), path.c_str()) != 0) {
-      machine_error("writing '{}': {}", path.string(), reason());
-    }
-  } catch (...) {
-    ::unlink(fresh.c_str());
-    throw;
-  }
-  flush_folder(path.parent_path());
+  write_and_rename(path, pieces, Flush::kYes);
+}
+
+void replace_file(const fs::path& path, std::string_view bytes) {
+  write_and_rename(path, std::span(&bytes, 1), Flush::kNo);
+}
+
+void flush_file(const fs::path& path) {
+  const Descriptor opened(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (opened.get() >= 0 && ::fsync(opened.get()) != 0)
+    machine_error("writing '{}': {}", path.string(), reason());
 }
 
 void link_atomic(const fs::path& existing, const fs::path& path) {

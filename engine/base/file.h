@@ -15,6 +15,8 @@ namespace fs = std::filesystem;
 
 /// The bytes of a file. Raises kUser naming the path where it cannot be read.
 std::string read_file(const fs::path& path);
+/// The same; nothing where there is no such file.
+std::optional<std::string> read_if_there(const fs::path& path);
 
 /// Replaces `path` in one step: written beside it, flushed to disk, renamed. Missing folders are
 /// made. Raises kMachine naming the path and the reason (no space, no permission); `path` is then
@@ -22,6 +24,13 @@ std::string read_file(const fs::path& path);
 void write_atomic(const fs::path& path, std::string_view bytes);
 /// The same from several pieces, one after the other, without joining them in memory.
 void write_atomic(const fs::path& path, std::span<const std::string_view> pieces);
+
+/// The same without waiting for the disk: who reads meanwhile sees the old bytes or the new ones,
+/// but after a power failure the file may be the old one, empty or missing. For what can be done
+/// without, or is flushed later by `flush_file`.
+void replace_file(const fs::path& path, std::string_view bytes);
+/// Waits until the bytes of a file are on the disk; does nothing where there is none.
+void flush_file(const fs::path& path);
 
 /// Makes `path` a second name of `existing`, replacing what was there in one step.
 void link_atomic(const fs::path& existing, const fs::path& path);

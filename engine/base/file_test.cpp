@@ -25,7 +25,16 @@ TEST_CASE("an atomic write replaces the file and leaves nothing beside it") {
   write_atomic(file, "one");
   write_atomic(file, "two");
   CHECK(read_file(file) == "two");
+  replace_file(file, "three");
+  CHECK(read_file(file) == "three");
   CHECK(num_entries(file.parent_path()) == 1);
+}
+
+TEST_CASE("only a file that is there is flushed") {
+  const TempFolder folder;
+  CHECK_NOTHROW(flush_file(folder.path() / "absent"));
+  replace_file(folder.path() / "file", "bytes");
+  CHECK_NOTHROW(flush_file(folder.path() / "file"));
 }
 
 TEST_CASE("a write without space says so and keeps the old file") {

@@ -24,10 +24,10 @@ Place place_of(const toml::source_region& region, const std::string& file) {
 
 struct Reader {
   const std::string& file;
-  TomlDocument& out;
+  TomlDocument* places = nullptr;  // only the values are read where there is none
 
   Value read(const toml::node& node, const std::string& at) {
-    out.value_places[at] = place_of(node.source(), file);
+    if (places != nullptr) places->value_places[at] = place_of(node.source(), file);
     if (const auto* table = node.as_table()) return read_table(*table, at);
     if (const auto* array = node.as_array()) return read_array(*array, at);
     if (const auto* v = node.as_boolean()) return v->get();
@@ -45,8 +45,11 @@ struct Reader {
     Value value = Value::object();
     for (const auto& [key, child] : table) {
       const std::string name(key.str());
-      const std::string path = at + (at.empty() ? "" : ".") + place_key({name});
-      out.key_places[path] = place_of(key.source(), file);
+      std::string path;
+      if (places != nullptr) {
+        path = at + (at.empty() ? "" : ".") + place_key({name});
+        places->key_places[path] = place_of(key.source(), file);
+      }
       value[name] = read(child, path);
     }
     return value;
@@ -76,7 +79,7 @@ TomlDocument parse_toml(const std::string& text, const std::string& file, Proble
   TomlDocument out;
   try {
     const toml::table table = toml::parse(text, file);
-    out.value = Reader{file, out}.read(table, "");
+    out.value = Reader{file, &out}.read(table, "");
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
     const Place place{file, column(at.line), column(at.column), column(at.column) + 1};
@@ -86,10 +89,12 @@ TomlDocument parse_toml(const std::string& text, const std::string& file, Proble
 }
 
 Value load_toml(const std::string& file) {
-  Problems problems;
-  Value value = parse_toml(read_file(file), file, problems).value;
-  if (!problems.empty()) machine_error("'{}' is damaged: {}", file, problems.all().front().message);
-  return value;
+  const std::string text = read_file(file);
+  try {
+    return Reader{file}.read(toml::parse(text, file), "");
+  } catch (const toml::parse_error& error) {
+    machine_error("'{}' is damaged: this is not TOML: {}", file, error.description());
+  }
 }
 
 }  // namespace xp

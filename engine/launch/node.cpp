@@ -42,10 +42,10 @@ void write_record(const fs::path& folder, int64_t node, const LaunchEnd& end) {
 
 std::optional<LaunchEnd> read_end_of(const fs::path& folder, int64_t node) {
   const fs::path path = record_of(folder, node);
-  std::error_code code;
-  if (!fs::exists(path, code)) return std::nullopt;
+  const auto bytes = read_if_there(path);
+  if (!bytes) return std::nullopt;
   try {
-    const Value value = Value::parse(read_file(path));
+    const Value value = Value::parse(*bytes);
     LaunchEnd out;
     out.outcome = outcome_from(value.at("outcome").get<std::string>()).value_or(Outcome::kLost);
     out.rank = value.at("rank");

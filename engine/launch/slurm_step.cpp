@@ -103,9 +103,7 @@ LaunchEnd end_by_words(const std::string& host, const StepEnd& step) {
 
 std::string tail_of(const fs::path& file) {
   constexpr size_t kBytes = 1 << 16;
-  std::error_code code;
-  if (!fs::exists(file, code)) return "";
-  std::string text = read_file(file);
+  std::string text = read_if_there(file).value_or("");
   if (text.size() > kBytes) text.erase(0, text.size() - kBytes);
   return text;
 }

@@ -49,17 +49,16 @@ Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptS
       places_(std::move(places)),
       settings_(settings),
       folder_(next_attempt(work.folder)),
-      number_(last_attempt(work.folder)),
+      number_(attempt_number(folder_)),
       started_s_(now_s()),
       launcher_(make_part<Launcher>(work.launch())) {
   settle_earlier(work.folder, number_ - 1);
   Value spec = work.spec, more = Value::object();
   if (const int64_t parts = micro_batch_split(work.folder); parts > 1)
     spec["micro_batch_split"] = more["micro_batch_split"] = parts;
-  write_atomic(work.folder / "spec.toml", to_toml(spec));
+  replace_file(work.folder / "spec.toml", to_toml(spec));
   write_provenance(work.folder, settings.command_line, work.command[0], more);
   write_status(work.folder, {State::kRunning, number_, started_s_, 0, "", Value::object()});
-  beat(folder_);
   try {
     is_checking_ = settings.checks_first;
     if (is_checking_) {
@@ -91,6 +90,7 @@ void Attempt::launch(std::vector<std::string> command, const fs::path& log_folde
   start.shared_with = settings_.shared_with;
   start.command = job.command;
   write_start(folder_, start);
+  next_beat_ = std::chrono::steady_clock::now() + kBeat;
 }
 
 void Attempt::start_check() {

@@ -1,5 +1,6 @@
-// One attempt at a run, from its folder to its end. Everything about it is on disk before its ranks
-// start, so that nothing depends on this process.
+// One attempt at a run, from its folder to its end. Everything about it is in files before its
+// ranks start, so that nothing depends on this process; what the run's end rests on is flushed with
+// it (write_status).
 #pragma once
 
 #include "engine/run/watch.h"

@@ -28,7 +28,7 @@ std::string Corpora::prepare(const Value& corpus) const {
 
 std::string Corpora::update(const Value& corpus) const {
   const fs::path lock = workspace_.corpus_lock();
-  const std::string before = fs::exists(lock) ? read_file(lock) : "";
+  const std::string before = read_if_there(lock).value_or("");
   if (!before.empty()) {
     Value pins = load_toml(lock.string());
     pins.erase(corpus.at("use").get<std::string>());

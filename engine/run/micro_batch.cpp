@@ -17,8 +17,9 @@ fs::path file_of(const fs::path& run_folder) {
 }  // namespace
 
 int64_t micro_batch_split(const fs::path& run_folder) {
-  if (!fs::exists(file_of(run_folder))) return 1;
-  const Value value = Value::parse(read_file(file_of(run_folder)), nullptr, false);
+  const auto bytes = read_if_there(file_of(run_folder));
+  if (!bytes) return 1;
+  const Value value = Value::parse(*bytes, nullptr, false);
   if (!value.is_object() || !value.contains("split") || !value["split"].is_number_integer())
     return 1;
   return std::clamp(value["split"].get<int64_t>(), int64_t{1}, kMostParts);

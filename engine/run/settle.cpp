@@ -23,11 +23,18 @@ std::string in_words(const BatchState& state) {
   return out.empty() ? "unknown" : out;
 }
 
+bool has_bytes(const fs::path& file) {
+  std::error_code code;
+  return fs::file_size(file, code) > 0 && !code;
+}
+
 // A run that never began has no settings of its own yet: those that its job has for it.
 void ensure_spec(const fs::path& run_folder, const fs::path& job_folder) {
   const fs::path spec = run_folder / "spec.toml", list = job_folder / "work.json";
-  if (fs::exists(spec) || !fs::exists(list)) return;
-  const Value value = Value::parse(read_file(list), nullptr, /*allow_exceptions=*/false);
+  if (has_bytes(spec)) return;
+  const auto bytes = read_if_there(list);
+  if (!bytes) return;
+  const Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
   if (!value.is_object() || !value.contains("work")) return;
   for (const auto& work : work_from(value["work"])) {
     if (work.folder.filename() == run_folder.filename()) write_atomic(spec, to_toml(work.spec));
@@ -36,7 +43,7 @@ void ensure_spec(const fs::path& run_folder, const fs::path& job_folder) {
 
 int64_t retries_of(const fs::path& run_folder) {
   const fs::path spec = run_folder / "spec.toml";
-  if (!fs::exists(spec)) return 0;
+  if (!has_bytes(spec)) return 0;
   return make_part<Launcher>(load_toml(spec.string()).at("launch"))->retries();
 }
 
