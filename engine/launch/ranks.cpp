@@ -52,10 +52,10 @@ std::vector<std::string> rank_environment(const LaunchJob& job, int64_t rank,
   }
   std::vector<std::string> out;
   for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string name = split(*entry, '=').front();
+    const std::string_view text = *entry, name = text.substr(0, text.find('='));
     const bool replaced =
         std::any_of(own.begin(), own.end(), [&](const auto& pair) { return pair.first == name; });
-    if (!replaced) out.emplace_back(*entry);
+    if (!replaced) out.emplace_back(text);
   }
   for (const auto& [name, value] : own)
     out.push_back(name + "=" + value);
@@ -251,13 +251,13 @@ Outcome outcome_of(int exit_code, std::string_view said, int64_t memory_kills) {
 }
 
 int64_t memory_kills() {
-  std::ifstream file("/proc/vmstat");
-  std::string name;
-  int64_t value = 0;
-  while (file >> name >> value) {
-    if (name == "oom_kill") return value;
-  }
-  return 0;
+  constexpr std::string_view kName = "\noom_kill ";
+  const std::string text = read_if_there("/proc/vmstat").value_or("");
+  const size_t at = text.find(kName);
+  int64_t out = 0;
+  if (at != std::string::npos)
+    std::from_chars(text.data() + at + kName.size(), text.data() + text.size(), out);
+  return out;
 }
 
 std::string host_name() {

@@ -1,4 +1,4 @@
-// fork, exec, and pidfd_open(2) to hear of an end without asking.
+// vfork, exec, and pidfd_open(2) to hear of an end without asking.
 #include "engine/launch/starter.h"
 
 #include "engine/base/error.h"
@@ -55,7 +55,7 @@ class ExecStarter final : public Starter {
     sigset_t all, before;  // until the child is settled, a signal would run our handlers there
     sigfillset(&all);
     ::sigprocmask(SIG_BLOCK, &all, &before);
-    const pid_t pid = ::fork();
+    const pid_t pid = ::vfork();  // fork would copy the page tables of all that we have planned
     if (pid != 0) ::sigprocmask(SIG_SETMASK, &before, nullptr);
     if (pid < 0) machine_error("starting '{}': {}", job.command[0], std::strerror(errno));
     if (pid == 0) {
