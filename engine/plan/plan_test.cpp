@@ -117,7 +117,7 @@ TEST_CASE("a product of axes has the points that its combinations have one by on
   CHECK(points.size() == 2048);
   const auto found = evaluations_of(product);
   CHECK(found == evaluations_of("[[sweep.points]]\n" + join(points, "[[sweep.points]]\n")));
-  CHECK(found.size() == 312);  // 2 presets x 3 schedules x (dense + 3 gshard + 2 x 4 x 3 x 2 scomoe)
+  CHECK(found.size() == 312);  // 2 presets, 3 schedules; dense, 3 of gshard, 48 of scomoe
 }
 
 TEST_CASE("where keeps and exclude removes points") {
