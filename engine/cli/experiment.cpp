@@ -55,6 +55,45 @@ void print_problems(const Problems& problems, const Options& options) {
   }
 }
 
+// All but the assessments; what is wrong so far is added to `problems`.
+Experiment expanded(const Options& options, Problems& problems) {
+  Experiment out;
+  Source source = read_source(options.spec, problems);
+  if (problems.empty()) take_plugins(out, source, options, problems);
+  if (problems.empty())
+    out.spec = load_spec(options.spec, std::move(source), options.sets, *out.catalog, problems);
+  if (out.spec.is_plannable) out.plan = expand(out.spec, *out.catalog, problems);
+  out.plan.plugins = plugin_table(out.plugins);
+  return out;
+}
+
+// Assesses the points; false where something is wrong, which is printed then.
+bool is_sound(Experiment& experiment, const Options& options, Problems& problems) {
+  if (experiment.spec.is_plannable)
+    assess(experiment.plan, experiment.spec, *experiment.catalog, problems);
+  const bool lists_none = options.json && options.command == "check";
+  if (!problems.empty() || lists_none) print_problems(problems, options);
+  return problems.empty();
+}
+
+// Fills in the ids; false where a corpus lacks a subset that is asked for, which is printed then.
+bool has_subsets(Experiment& experiment, const Options& options) {
+  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder());
+  Problems problems;
+  identify(experiment.plan, [&](const Value& corpus) {
+    const CorpusIdentity identity = corpora.identity(corpus);
+    const fs::path folder = Workspace{options.workspace}.corpus(identity.id);
+    if (identity.id.empty()) return identity;
+    if (const auto missing = missing_subset(experiment.plan, corpus, folder)) {
+      problems.add(experiment.spec.source.value_place("eval.subsets"), code::kSubset,
+                   missing->sentence(), nearest(missing->name, missing->known));
+    }
+    return identity;
+  });
+  if (!problems.empty()) print_problems(problems, options);
+  return problems.empty();
+}
+
 }  // namespace
 
 Catalog build_catalog(const Options& options) {
@@ -66,43 +105,35 @@ Catalog build_catalog(const Options& options) {
 }
 
 std::optional<Experiment> load_experiment(const Options& options) {
-  Experiment out;
   Problems problems;
-  Source source = read_source(options.spec, problems);
-  if (problems.empty()) take_plugins(out, source, options, problems);
-  if (problems.empty())
-    out.spec = load_spec(options.spec, std::move(source), options.sets, *out.catalog, problems);
-  if (out.spec.is_plannable) out.plan = make_plan(out.spec, *out.catalog, problems);
-  out.plan.plugins = plugin_table(out.plugins);
-  const bool lists_none = options.json && options.command == "check";
-  if (!problems.empty() || lists_none) print_problems(problems, options);
-  if (!problems.empty()) return std::nullopt;
+  Experiment out = expanded(options, problems);
+  if (!is_sound(out, options, problems)) return std::nullopt;
   return out;
 }
 
 std::optional<Experiment> identify_experiment(const Options& options) {
   auto out = load_experiment(options);
-  if (!out) return out;
-  const Corpora corpora({options.workspace}, options.mirror, out->spec.folder());
-  Problems problems;
-  identify(out->plan, [&](const Value& corpus) {
-    const CorpusIdentity identity = corpora.identity(corpus);
-    const fs::path folder = Workspace{options.workspace}.corpus(identity.id);
-    if (identity.id.empty()) return identity;
-    if (const auto missing = missing_subset(out->plan, corpus, folder)) {
-      problems.add(out->spec.source.value_place("eval.subsets"), code::kSubset, missing->sentence(),
-                   nearest(missing->name, missing->known));
-    }
-    return identity;
-  });
-  if (problems.empty()) return out;
-  print_problems(problems, options);
-  return std::nullopt;
+  if (!out || !has_subsets(*out, options)) return std::nullopt;
+  return out;
 }
 
 std::optional<Experiment> open_experiment(const Options& options) {
   auto out = identify_experiment(options);
   if (out) read_states(out->plan, {options.workspace});
+  return out;
+}
+
+std::optional<Experiment> open_to_run(const Options& options) {
+  Problems problems;
+  Experiment out = expanded(options, problems);
+  const Workspace workspace{options.workspace};
+  const bool may_be_done =
+      problems.empty() && !options.prune && fs::exists(workspace.experiment(out.plan.name));
+  if (!may_be_done && !is_sound(out, options, problems)) return std::nullopt;
+  if (!has_subsets(out, options)) return std::nullopt;
+  read_states(out.plan, workspace);
+  const bool is_done = out.plan.count(PointState::kDone) == out.plan.points.size();
+  if (may_be_done && !is_done && !is_sound(out, options, problems)) return std::nullopt;
   return out;
 }
 

@@ -32,6 +32,10 @@ std::optional<Experiment> identify_experiment(const Options& options);
 /// `load_experiment` with ids and states.
 std::optional<Experiment> open_experiment(const Options& options);
 
+/// `open_experiment` for a command that starts runs: where all points are done, and the plan is not
+/// to be written (--prune), they are not assessed, since nothing is to start.
+std::optional<Experiment> open_to_run(const Options& options);
+
 /// Writes the experiment's folder: the spec as given, the plan with its outlook and where each
 /// setting was written.
 void record(const Options& options, const Experiment& experiment);

@@ -173,7 +173,7 @@ void print_failures(const std::vector<FailedRun>& failures) {
 }  // namespace
 
 int run_command(const Options& options) {
-  auto experiment = open_experiment(options);
+  auto experiment = open_to_run(options);
   if (!experiment) return Exit::kSpec;
   Plan& plan = experiment->plan;
   for (const auto& note : notes_of(plan, experiment->plugins, Workspace{options.workspace}))

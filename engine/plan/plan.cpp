@@ -35,10 +35,7 @@ bool holds(const Condition& condition, const Assignment& assignment, const Setti
 class Planner {
  public:
   Planner(const Spec& spec, const Catalog& catalog, Problems& problems)
-      : spec_(spec),
-        pool_(catalog, spec.settings, spec.sweep),
-        assessor_(catalog),
-        problems_(problems) {
+      : spec_(spec), pool_(catalog, spec.settings, spec.sweep), problems_(problems) {
     plan_.name = spec.name;
     plan_.axes = spec.sweep.keys();
     for (const auto& path : plan_.axes)
@@ -47,13 +44,6 @@ class Planner {
 
   Plan make() {
     for_each_combination(spec_.sweep, [this](const Combination& one) { add(one); });
-    Findings findings(spec_);
-    for (size_t i = 0; i < plan_.points.size(); ++i) {
-      Point& point = plan_.points[i];
-      point.assessment = assessor_.assess(point.settings());
-      findings.take(*point.assessment, point.name, i + 1);
-    }
-    plan_.notes = findings.report(plan_.points.size(), problems_);
     if (plan_.points.empty() && problems_.empty()) {
       problems_.add(spec_.source.place_of("sweep"), code::kNoPoints,
                     "'where' and 'exclude' in [sweep] leave no point");
@@ -104,7 +94,6 @@ class Planner {
 
   const Spec& spec_;
   SectionPool pool_;
-  Assessor assessor_;
   Problems& problems_;
   Plan plan_;
   std::vector<std::string> short_names_;
@@ -196,8 +185,25 @@ size_t Plan::count(PointState state) const {
   return out;
 }
 
-Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
+Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems) {
   return Planner(spec, catalog, problems).make();
+}
+
+void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems) {
+  Assessor assessor(catalog);
+  Findings findings(spec);
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    Point& point = plan.points[i];
+    point.assessment = assessor.assess(point.settings());
+    findings.take(*point.assessment, point.name, i + 1);
+  }
+  plan.notes = findings.report(plan.points.size(), problems);
+}
+
+Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
+  Plan out = expand(spec, catalog, problems);
+  assess(out, spec, catalog, problems);
+  return out;
 }
 
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {

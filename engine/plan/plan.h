@@ -25,7 +25,7 @@ using IdentifyCorpus = std::function<CorpusIdentity(const Value& corpus)>;
 /// One training and its evaluation. Ids are "?" where the corpus is not known yet.
 struct Point {
   Settings resolved;
-  std::shared_ptr<const Assessment> assessment;
+  std::shared_ptr<const Assessment> assessment;  ///< null before `assess`
   Assignment axes;                ///< the axes' values, without keys that its components lack
   std::string name;               ///< "exchange=gshard seed=2", or the experiment's name
   std::optional<size_t> further;  ///< which of the sweep's `points` it is, if it is one
@@ -49,9 +49,15 @@ struct Plan {
   size_t count(PointState state) const;
 };
 
-/// All points, without ids. Settings that do not fit together are added to `problems`, once for
-/// each place with the number of points concerned. Of a spec with mistakes the plan is of no use,
-/// but what is certain in spite of them is found.
+/// All points, without ids, not assessed. That there are none is added to `problems`. Of a spec
+/// with mistakes the plan is of no use, but what is certain in spite of them is found.
+Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems);
+
+/// Settings that do not fit together are added to `problems`, once for each place with the number
+/// of points concerned.
+void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems);
+
+/// `expand` and `assess`.
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
 
 /// Fills in the ids; `identify` is called once for each distinct corpus.
