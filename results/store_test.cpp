@@ -114,6 +114,15 @@ TEST_CASE("a damaged folder is a problem, the rest is taken") {
   CHECK(store.scores("bbbb").size() == 1);
 }
 
+TEST_CASE("an origin of which a power failure left only the name is no problem") {
+  FilledWorkspace place;
+  place.fill();
+  place.put("trainings/aaaa/provenance.json", "");
+  Store store = Store::open(place.workspace.database());
+  CHECK(store.fold_in(place.workspace).problems.empty());
+  CHECK(store.run("aaaa"));
+}
+
 TEST_CASE("the store of a workspace holds what is there") {
   FilledWorkspace place;
   place.fill();

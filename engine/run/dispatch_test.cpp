@@ -122,6 +122,19 @@ TEST_CASE("a changed evaluation does not train again") {
   CHECK(scene.calls() == fmt::format("evaluate {}\n", scene.point(0).evaluation_id));
 }
 
+TEST_CASE("files of which a power failure left only the names do not keep a run from going on") {
+  Scene scene;
+  const fs::path run = scene.workspace().training(scene.point(0).training_id);
+  for (const char* name : {"status.json", "spec.toml", "provenance.json",
+                           "attempts/1/launcher.json", "attempts/1/end.json"})
+    write_atomic(run / name, "");
+  CHECK(scene.run().failures.empty());
+  CHECK(scene.plan.count(PointState::kDone) == 4);
+  CHECK(last_attempt(run) == 2);
+  CHECK(load_toml((run / "spec.toml").string())["train"]["seed"] == 1);
+  CHECK(read_end(attempt_folder(run, 1))->outcome == Outcome::kStopped);
+}
+
 TEST_CASE("a run's folder says what was run before it starts") {
   Scene scene;
   scene.engine("test -s \"$2/spec.toml\" && test -s \"$2/provenance.json\" || exit 1");

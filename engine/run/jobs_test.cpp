@@ -144,6 +144,21 @@ TEST_CASE("a node's death is tried again elsewhere as often as the budget says")
   CHECK(submit(still_open(scene.work), scene.settings()) == 0);
 }
 
+TEST_CASE("a node that died before a run's files were on the disk is tried again elsewhere") {
+  Scene scene;
+  scene.own.retries = 1;
+  scene.work.resize(1);
+  REQUIRE(submit(scene.work, scene.settings()) == 1);
+  const fs::path run = scene.run(0);
+  for (const char* name : {"status.json", "spec.toml", "attempts/1/launcher.json"})
+    write_atomic(run / name, "");
+  scene.ends("xp-a-1", Outcome::kMachine, "NODE_FAIL", "NodeDown");
+  settle(scene.workspace());
+  CHECK(read_end(attempt_folder(run, 1))->outcome == Outcome::kMachine);
+  CHECK(read_file(run / "spec.toml") == "[launch]\nuse = \"paper\"\n");
+  CHECK(submit(still_open(scene.work), scene.settings()) == 1);
+}
+
 TEST_CASE("preemptions and time limits cost no retry") {
   Scene scene;
   scene.work.resize(1);
