@@ -180,6 +180,8 @@ SchedulerParameters=bf_interval=2,sched_interval=5,batch_sched_delay=0
 SlurmdTimeout=10
 SlurmctldTimeout=10
 KillWait=5
+# A step that waits for the controller is no reason to drain its node: nobody would resume it.
+UnkillableStepTimeout=300
 ReturnToService=2
 JobRequeue=1
 # So long scontrol knows a finished job.

@@ -162,8 +162,9 @@ class Step final : public RunningJob {
 
   // srun hands the signal on to the agents, which ask their ranks. SIGTERM would end them at once.
   void stop() override {
-    if (was_stopped_ || end_) return;
-    was_stopped_ = true;
+    if (was_stopped_) return;
+    was_stopped_ = true;  // also after the end: who ends a whole job ends its steps a moment before
+    if (end_) return;
     ::kill(pid_, SIGUSR1);
     end_by(Clock::now() + kGraceAfterStop);
   }

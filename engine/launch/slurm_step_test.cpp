@@ -217,6 +217,19 @@ TEST_CASE("the end of a step that lost a node is told at once") {
   CHECK(end->cause == "node localhost was lost");
 }
 
+TEST_CASE("a step that was cancelled together with this process was stopped, not cancelled") {
+  Scene scene;
+  scene.slurm.on("srun", FakeSlurm::fail(143,
+                                         "slurmstepd-node0: error: *** STEP 21.0 ON node0 "
+                                         "CANCELLED AT 2026-11-28T08:11:53 ***"));
+  const auto running = scene.start();
+  pollfd news{running->handle(), POLLIN, 0};
+  ::poll(&news, 1, -1);
+  CHECK_FALSE(running->look());  // the scheduler's signal may be on its way
+  running->stop();
+  CHECK(wait_for(*running).outcome == Outcome::kStopped);
+}
+
 TEST_CASE("that srun has to wait for the step before is no failure") {
   Scene scene;
   scene.slurm.on("srun", "echo 'srun: Job 21 step creation temporarily disabled, retrying' >&2\n" +

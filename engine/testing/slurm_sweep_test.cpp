@@ -100,8 +100,9 @@ constexpr std::array<const char*, 9> kFaultNames = {
 std::set<Outcome> consequences(Fault fault) {
   switch (fault) {
     case Fault::kKillNode:
-    case Fault::kUnplug:
       return {Outcome::kMachine};
+    case Fault::kUnplug:  // a node that comes back ends the jobs that went elsewhere meanwhile
+      return {Outcome::kMachine, Outcome::kPreempted};
     case Fault::kCancelJob:
       return {Outcome::kCancelled};
     case Fault::kTimeLimit:
