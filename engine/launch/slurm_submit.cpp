@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <thread>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -25,6 +27,21 @@ std::string quoted(const std::vector<std::string>& words) {
   for (const auto& word : words)
     out.push_back(quoted(word));
   return join(out, " ");
+}
+
+// sbatch hands its environment on. Inside a job that has what is the job's own, which the new one
+// would take for its own: the number of its array's element, how often it began.
+std::vector<std::string> as_from_outside(const std::vector<std::string>& command) {
+  if (std::getenv("SLURM_JOB_ID") == nullptr) return command;
+  std::vector<std::string> out = {"env"};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry, name = text.substr(0, text.find('='));
+    const bool is_of_cluster = name == "SLURM_CONF" || name == "SLURM_JWT";
+    if (name.starts_with("SLURM") && !is_of_cluster)
+      out.insert(out.end(), {"-u", std::string(name)});
+  }
+  out.insert(out.end(), command.begin(), command.end());
+  return out;
 }
 
 // The --exclude of the extra lines would be lost beside ours, which the command line has.
@@ -276,7 +293,7 @@ std::string SlurmQueue::submit(const BatchJob& job) {
       write_atomic(script_of(job), sbatch_script(settings_, asked, folder));
       auto command = sbatch_command(settings_, asked, false);
       command.push_back(script_of(job).string());
-      const Finished answer = run_program(command);
+      const Finished answer = run_program(as_from_outside(command));
       const std::string id = answer.exit_code == 0 ? submitted_id(answer.output) : "";
       if (!id.empty()) return id;
       words = slurm_words(answer.errors);

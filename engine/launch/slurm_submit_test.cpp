@@ -113,6 +113,24 @@ TEST_CASE("an array whose answer was lost is found by any of its elements") {
   CHECK(it.submissions() == 1);
 }
 
+TEST_CASE("a job that is submitted from inside another one has nothing of that one's") {
+  Submission it;
+  const std::vector<std::pair<const char*, const char*>> of_this_job = {
+      {"SLURM_JOB_ID", "9"},        {"SLURM_ARRAY_JOB_ID", "2"}, {"SLURM_ARRAY_TASK_ID", "3"},
+      {"SLURM_RESTART_COUNT", "1"}, {"SLURMD_NODENAME", "n0"},   {"SLURM_CONF", "/etc/slurm.conf"}};
+  for (const auto& [name, value] : of_this_job)
+    ::setenv(name, value, 1);
+  const std::string file = (it.slurm.folder() / "environment").string();
+  it.slurm.on("sbatch", "env > " + file + "\necho 21");
+  CHECK(it.submit() == "21");
+  for (const auto& [name, value] : of_this_job)
+    ::unsetenv(name);
+  std::string left;
+  for (const auto& line : split(read_file(file), '\n'))
+    if (line.starts_with("SLURM")) left += line;
+  CHECK(left == "SLURM_CONF=/etc/slurm.conf");
+}
+
 TEST_CASE("an array that would go over a limit is refused, so that its jobs can go in alone") {
   Submission it;
   it.job.count = 1;

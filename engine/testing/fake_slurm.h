@@ -18,7 +18,7 @@ class FakeSlurm {
   FakeSlurm() : path_(std::getenv("PATH")) {
     fs::create_directories(bin());
     fs::create_directories(folder_.path() / "tools");
-    for (const char* tool : {"sh", "cat", "sleep", "rm", "mkdir"})
+    for (const char* tool : {"sh", "cat", "env", "sleep", "rm", "mkdir"})
       fs::create_symlink(fs::path("/bin") / tool, folder_.path() / "tools" / tool);
     const std::string tools = (folder_.path() / "tools").string();
     ::setenv("PATH", (bin().string() + ":" + tools).c_str(), 1);
