@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdlib>
 #include <thread>
 #include <unistd.h>
 
@@ -32,14 +31,16 @@ std::string quoted(const std::vector<std::string>& words) {
 // sbatch hands its environment on. Inside a job that has what is the job's own, which the new one
 // would take for its own: the number of its array's element, how often it began.
 std::vector<std::string> as_from_outside(const std::vector<std::string>& command) {
-  if (std::getenv("SLURM_JOB_ID") == nullptr) return command;
   std::vector<std::string> out = {"env"};
+  bool is_inside = false;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     const std::string_view text = *entry, name = text.substr(0, text.find('='));
+    is_inside = is_inside || name == "SLURM_JOB_ID";
     const bool is_of_cluster = name == "SLURM_CONF" || name == "SLURM_JWT";
     if (name.starts_with("SLURM") && !is_of_cluster)
       out.insert(out.end(), {"-u", std::string(name)});
   }
+  if (!is_inside) return command;
   out.insert(out.end(), command.begin(), command.end());
   return out;
 }
