@@ -132,9 +132,10 @@ def bare(stand_in, folder, count):
     return time.perf_counter() - begin, used
 
 
-def local_part(build, folder, rounds, trainings):
+def local_part(build, folder, rounds, trainings, place):
     sweep = Sweep(build, folder / "local", trainings)
-    print(f"{2 * trainings} runs on this machine, one at a time\n  {words(sweep.command())}")
+    print(f"{2 * trainings} runs on this machine, one at a time, {place}\n"
+          f"  {words(sweep.command())}")
     rows = []
     for number in range(rounds):
         anew, again = sweep.anew(), sweep.again()
@@ -268,7 +269,10 @@ def main():
     python = python_of(options.venv.resolve()) if options.venv else None
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = pathlib.Path(name)
-        local_part(build, folder, options.rounds, 2 * options.trainings)
+        local_part(build, folder, options.rounds, 2 * options.trainings, "on the disk")
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
+            local_part(build, pathlib.Path(memory), options.rounds, 2 * options.trainings,
+                       "in memory")
         rerun_part(build, folder, options.rounds)
         slurm_part(build, folder, options.rounds, options.trainings, python)
 
