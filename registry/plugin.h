@@ -1,8 +1,8 @@
 // Components outside the tree: shared objects that register like files of plugins/.
 //
 // Built with find_package(xp) and xp_add_plugin (docs/plugins.md), named in [plugins] load or by
-// XP_PLUGINS. `xp` takes their declarations from xp-engine (engine/spec/plugins.h); a program that
-// runs their components loads them.
+// XP_PLUGINS. `xp` takes their declarations from xp-engine (engine/experiment/plugins.h); a program
+// that runs their components loads them.
 #pragma once
 
 #include "registry/registry.h"

@@ -1,6 +1,6 @@
 // What a component says about its settings taken together: rules between them and figures that
-// follow from them. They are expressions (engine/spec/expression.h), not code, so that `xp` can
-// plan a component that only xp-engine can run.
+// follow from them. They are expressions (engine/experiment/expression.h), not code, so that `xp`
+// can plan a component that only xp-engine can run.
 //
 //   static std::vector<Rule> rules() {
 //     return {{"E042", "width % heads == 0", "'heads' is {heads}, which does not divide 'width' "

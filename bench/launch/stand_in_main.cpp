@@ -1,8 +1,8 @@
 // Stands in for xp-engine (`xp run --engine`) where the work around a run is timed: does nothing
 // and says that it is done. Starts fork from it as they do from xp-engine.
 #include "engine/launch/fork_server.h"
-#include "results/records.h"
-#include "results/workspace.h"
+#include "results/runs/records.h"
+#include "results/runs/workspace.h"
 
 #include <cstdlib>
 #include <filesystem>

@@ -6,9 +6,9 @@
 // CPU milliseconds of all ranks, wall milliseconds of the slowest, bytes and rows sent.
 #include "engine/base/process.h"
 #include "engine/base/value.h"
-#include "engine/nn/balanced_assignment.h"
-#include "engine/nn/moe_layer.h"
-#include "engine/nn/token_cluster.h"
+#include "engine/moe/balanced_assignment.h"
+#include "engine/moe/moe_layer.h"
+#include "engine/moe/token_cluster.h"
 
 #include <fmt/core.h>
 #include <torch/utils.h>

@@ -1,6 +1,6 @@
 // How many metric values a run can log in a second: prints {"points": N, "wall_s": ..., "cpu_s":
 // ...}. The argument is a folder to write into; each event has ten values, as a small MoE layer's.
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // Losses.
 #include "engine/conformance/cases.h"
+#include "engine/moe/moe_settings.h"
 #include "engine/nn/loss.h"
-#include "engine/nn/moe_settings.h"
 
 namespace xp {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/conformance/recording.h"
-#include "engine/nn/moe_layer.h"
+#include "engine/moe/moe_layer.h"
 
 #include <map>
 #include <string>

@@ -5,7 +5,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/value.h"
-#include "engine/nn/safetensors.h"
+#include "engine/train/safetensors.h"
 #include "registry/draws.h"
 
 #include <torch/nn/module.h>

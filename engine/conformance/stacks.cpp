@@ -1,7 +1,7 @@
 // Stacks with token clustering.
 #include "engine/conformance/cases.h"
 #include "engine/conformance/layers.h"
-#include "engine/nn/moe_stack.h"
+#include "engine/moe/moe_stack.h"
 
 namespace xp {
 

@@ -1,7 +1,7 @@
 // From an entry to the laws of its kind.
 #include "engine/laws/laws.h"
 
-#include "engine/spec/expression.h"
+#include "engine/experiment/expression.h"
 #include "registry/corpus.h"
 #include "registry/exchange.h"
 #include "registry/launcher.h"

@@ -1,7 +1,7 @@
 // Ids are of what is meant: the order of keys, comments, files and defaults written out change
 // nothing.
+#include "engine/experiment/catalog_fixture.h"
 #include "engine/plan/plan.h"
-#include "engine/spec/catalog_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,7 +1,7 @@
 // What is shared, what is left, how long it takes, what changed.
 #include "engine/plan/outlook.h"
 
-#include "engine/spec/catalog_fixture.h"
+#include "engine/experiment/catalog_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>

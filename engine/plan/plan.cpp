@@ -2,8 +2,8 @@
 #include "engine/plan/plan.h"
 
 #include "engine/base/hash.h"
+#include "engine/experiment/codes.h"
 #include "engine/plan/rules.h"
-#include "engine/spec/codes.h"
 
 #include <algorithm>
 #include <array>

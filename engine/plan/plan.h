@@ -1,10 +1,10 @@
 // A Spec's points: what each one is, which ids it has and how far it has come.
 #pragma once
 
+#include "engine/experiment/load.h"
 #include "engine/plan/assessment.h"
 #include "engine/plan/point_standing.h"
-#include "engine/spec/load.h"
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <functional>
 #include <optional>

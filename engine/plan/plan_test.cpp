@@ -3,8 +3,8 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
-#include "engine/spec/catalog_fixture.h"
-#include "results/workspace_fixture.h"
+#include "engine/experiment/catalog_fixture.h"
+#include "results/runs/workspace_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,7 +1,7 @@
 // How a point stands: the training counts until it is done, then the evaluation.
 #pragma once
 
-#include "results/standing.h"
+#include "results/runs/standing.h"
 
 #include <string>
 

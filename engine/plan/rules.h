@@ -2,8 +2,8 @@
 // components declare, gathered over the points.
 #pragma once
 
+#include "engine/experiment/load.h"
 #include "engine/plan/assessment.h"
-#include "engine/spec/load.h"
 
 #include <string>
 #include <vector>

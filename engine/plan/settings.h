@@ -1,8 +1,8 @@
 // The resolved settings of points, shared: points that differ in a seed have one [model] in memory.
 #pragma once
 
-#include "engine/spec/resolve.h"
-#include "engine/spec/sweep.h"
+#include "engine/experiment/resolve.h"
+#include "engine/experiment/sweep.h"
 
 #include <array>
 #include <map>

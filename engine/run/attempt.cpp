@@ -4,7 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/toml.h"
 #include "engine/run/micro_batch.h"
-#include "results/provenance.h"
+#include "results/runs/provenance.h"
 
 #include <fmt/format.h>
 

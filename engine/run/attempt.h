@@ -6,7 +6,7 @@
 #include "engine/run/watch.h"
 #include "engine/run/work.h"
 #include "registry/launcher.h"
-#include "results/attempts.h"
+#include "results/runs/attempts.h"
 
 #include <chrono>
 #include <memory>

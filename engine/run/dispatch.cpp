@@ -4,7 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/run/jobs.h"
-#include "results/standing.h"
+#include "results/runs/standing.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 // Runs in a scheduler's queue: put there once, looked after by whichever xp comes along, worked
 // through by `xp work` on the first node of the job.
 //
-//   jobs/NAME/job.json    what is known of the job (results/attempts.h)
+//   jobs/NAME/job.json    what is known of the job (results/runs/attempts.h)
 //   jobs/NAME/work.json   its runs; jobs/NAME/script.sh and output.log
 //   jobs/mark             makes the names of jobs differ from those of other workspaces
 //

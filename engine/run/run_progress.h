@@ -1,7 +1,7 @@
 // How far an attempt is, by the events that its worker writes.
 #pragma once
 
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <optional>
 #include <string>

@@ -3,7 +3,7 @@
 
 #include "engine/base/file.h"
 #include "registry/launcher.h"
-#include "results/attempts.h"
+#include "results/runs/attempts.h"
 
 #include <string>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/plan/plan.h"
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <optional>
 #include <set>

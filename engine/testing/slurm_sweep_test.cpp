@@ -2,7 +2,7 @@
 // to the cluster, the disk and the xp that watches.
 #include "engine/testing/cluster.h"
 #include "engine/testing/user.h"
-#include "results/attempts.h"
+#include "results/runs/attempts.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -5,7 +5,7 @@
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/base/value.h"
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <catch2/catch_test_macros.hpp>
 

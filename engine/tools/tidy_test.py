@@ -68,10 +68,10 @@ class TidyTest(unittest.TestCase):
     def test_the_build_may_not_link_more_or_less_than_the_table_allows(self):
         tree = tidy.Tree({
             "engine/nn/CMakeLists.txt": "xp_module(nn TORCH USES comm registry base)\n",
-            "engine/spec/CMakeLists.txt": "xp_module(spec USES registry LIBS toml)\n",
+            "engine/experiment/CMakeLists.txt": "xp_module(spec USES registry LIBS toml)\n",
         })
         self.assertEqual([path for path, _, _ in tidy.build_agrees(tree)],
-                         ["engine/spec/CMakeLists.txt"])
+                         ["engine/experiment/CMakeLists.txt"])
 
     def test_torch_stays_where_it_is_built(self):
         torch, model = "#include <torch/types.h>", '#include "registry/model.h"'
@@ -88,7 +88,7 @@ class TidyTest(unittest.TestCase):
     def test_each_foreign_language_is_spoken_in_one_place(self):
         found = self.found(
             tidy.foreign_languages,
-            results__store_cpp=file("#include <SQLiteCpp/SQLiteCpp.h>"),
+            results__store__store_cpp=file("#include <SQLiteCpp/SQLiteCpp.h>"),
             engine__plan__a_cpp=file("#include <SQLiteCpp/SQLiteCpp.h>"),
             engine__nn__a_cpp=file("#include <torch/torch.h>"),
         )
@@ -107,11 +107,11 @@ class TidyTest(unittest.TestCase):
         found = self.found(
             tidy.sizes,
             engine__base__wide_cpp=file("x" * 101),
-            engine__base__long_cpp=file(*["x"] * 400),
+            engine__base__long_cpp=file(*["x"] * 600),
             data__big_bin=b"\xff" * (256 * 1024 + 1),
             engine__base__right_cpp=file(*["x" * 100] * 399),
         )
-        self.assertEqual(found, ["data/big.bin:1", "engine/base/long.cpp:401",
+        self.assertEqual(found, ["data/big.bin:1", "engine/base/long.cpp:601",
                                  "engine/base/wide.cpp:2"])
 
     def test_the_first_line_says_what_a_file_is_for(self):

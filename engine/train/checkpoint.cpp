@@ -3,7 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/comm/gather.h"
-#include "engine/nn/safetensors.h"
+#include "engine/train/safetensors.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 #include "engine/train/checkpoint.h"
 
 #include "engine/comm/group.h"
-#include "engine/nn/safetensors.h"
+#include "engine/train/safetensors.h"
 
 #include <catch2/catch_test_macros.hpp>
 

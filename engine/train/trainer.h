@@ -10,7 +10,7 @@
 #include "engine/train/checkpoint.h"
 #include "registry/model.h"
 #include "registry/sections.h"
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <atomic>
 #include <functional>

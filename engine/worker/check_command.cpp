@@ -3,7 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/worker/rank.h"
-#include "results/workspace.h"
+#include "results/runs/workspace.h"
 
 #include <torch/types.h>
 

@@ -4,9 +4,9 @@
 #include "engine/train/checkpoint.h"
 #include "engine/worker/rank.h"
 #include "registry/metric.h"
-#include "results/records.h"
-#include "results/sentences.h"
-#include "results/workspace.h"
+#include "results/runs/records.h"
+#include "results/runs/sentences.h"
+#include "results/runs/workspace.h"
 
 #include <ctime>
 

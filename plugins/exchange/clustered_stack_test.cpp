@@ -1,5 +1,5 @@
 // Stacks of MoE layers with token clustering over real ranks against one process.
-#include "engine/nn/moe_stack.h"
+#include "engine/moe/moe_stack.h"
 #include "engine/testing/ranks.h"
 
 #include <catch2/catch_test_macros.hpp>

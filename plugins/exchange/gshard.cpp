@@ -1,6 +1,6 @@
 // The plain exchange: any token may go to any expert of any rank.
 // Source: Lepikhin et al. 2020, "GShard", https://arxiv.org/abs/2006.16668, section 3.
-#include "engine/nn/routed.h"
+#include "engine/moe/routed.h"
 #include "registry/exchange.h"
 
 namespace xp {

@@ -4,7 +4,7 @@
 //
 // Shapes: T tokens, D width; every token is seen by one local, two node and two global experts.
 #include "engine/base/error.h"
-#include "engine/nn/parts.h"
+#include "engine/moe/parts.h"
 #include "plugins/exchange/scomoe_figures.h"
 #include "registry/exchange.h"
 

@@ -3,7 +3,7 @@
 // 4.2).
 //
 // Shapes: T tokens, K tokens of a part, D width, X experts per rank, Y experts per node, E experts.
-#include "engine/nn/parts.h"
+#include "engine/moe/parts.h"
 #include "plugins/exchange/scomoe_figures.h"
 #include "registry/exchange.h"
 

@@ -5,9 +5,9 @@
 // Shapes: B sentences, S source length, L target length, T real tokens, D width, V vocabulary, R
 // rows being decoded.
 #include "engine/base/error.h"
-#include "engine/nn/blocks.h"
-#include "engine/nn/moe_settings.h"
-#include "engine/nn/moe_stack.h"
+#include "engine/moe/blocks.h"
+#include "engine/moe/moe_settings.h"
+#include "engine/moe/moe_stack.h"
 #include "plugins/model/transformer_figures.h"
 #include "registry/model.h"
 #include "registry/tokenizer.h"

@@ -1,6 +1,6 @@
 // Top-1 gating: one expert per token, weighted by its raw probability.
 // Source: Fedus et al. 2021, "Switch Transformers", https://arxiv.org/abs/2101.03961, section 2.2.
-#include "engine/nn/slots.h"
+#include "engine/moe/slots.h"
 #include "registry/router.h"
 
 namespace xp {

@@ -1,7 +1,7 @@
 // Top-2 gating with the GShard load-balancing loss.
 // Source: Lepikhin et al. 2020, "GShard", https://arxiv.org/abs/2006.16668, algorithm 1; the
 // predecessor's variants.
-#include "engine/nn/slots.h"
+#include "engine/moe/slots.h"
 #include "registry/router.h"
 
 namespace xp {

@@ -7,7 +7,7 @@
 // which a translation does not know yet: meant for encoders, here as an example.
 //
 // Shapes: T tokens, E experts, C tokens of each expert, N = E x C.
-#include "engine/nn/slots.h"
+#include "engine/moe/slots.h"
 #include "registry/router.h"
 
 namespace xp {

@@ -1,0 +1,122 @@
+// Words in, words out: what a command does is in the folder that it is about.
+#include "engine/cli/commands/commands.h"
+
+#include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "engine/cli/points/experiment.h"
+#include "engine/cli/points/listing.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace xp {
+namespace {
+
+std::string limits_of(const Setting& setting) {
+  const Limit& limit = setting.limit;
+  std::string out;
+  if (!limit.choices.empty()) return join(limit.choices, " | ");
+  if (limit.low_open) {
+    out = fmt::format("> {}", limit.low);
+  } else if (std::isfinite(limit.low)) {
+    out = fmt::format(">= {}", limit.low);
+  }
+  if (std::isfinite(limit.high)) out += fmt::format("{}<= {}", out.empty() ? "" : ", ", limit.high);
+  if (!limit.unit.empty()) out += (out.empty() ? "" : " ") + limit.unit;
+  return out;
+}
+
+// What the settings of components of this kind change: as the section that they are used in.
+Scope scope_of_kind(const Catalog& catalog, const std::string& kind) {
+  for (const auto& section : kSections) {
+    if (kind == section.kind) return section.scope;
+    for (const auto& names : kNamesOf) {
+      if (kind == names.kind && std::string_view(names.path).starts_with(section.name))
+        return section.scope;
+    }
+  }
+  for (const auto& [key, part] : catalog.all()) {
+    for (const auto& setting : part.settings) {
+      if (setting.component != kind || part.kind == kind) continue;
+      return part.kind == "section" ? part.scope : scope_of_kind(catalog, part.kind);
+    }
+  }
+  return Scope::kNone;
+}
+
+void print_component(const Catalog& catalog, const Declaration& part) {
+  fmt::print("{} {}: {}\n", part.kind, part.name, part.summary);
+  const Scope inherited = part.kind == "section" ? part.scope : scope_of_kind(catalog, part.kind);
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& setting : part.settings) {
+    const bool table = setting.type == Type::kComponent;
+    const std::string fallback = setting.fallback.is_null() ? "" : show(setting.fallback);
+    rows.push_back(
+        {"  " + setting.name + (table ? ".use" : ""), fallback,
+         table ? "a component of kind " + setting.component : std::string(type_name(setting.type)),
+         limits_of(setting),
+         std::string(scope_name(setting.scope == Scope::kInherit ? inherited : setting.scope)),
+         setting.sentence});
+  }
+  if (!rows.empty())
+    rows.insert(rows.begin(), {"  setting", "default", "type", "limits", "scope", "meaning"});
+  fmt::print("{}", text_table(rows));
+  for (const auto& [preset, values] : part.presets.items()) {
+    fmt::print("  preset \"{}\": {}\n", preset, show(values));
+  }
+  fmt::print("  declared in {}\n", part.file);
+}
+
+void print_kinds(const Catalog& catalog) {
+  std::string kind;
+  std::vector<std::vector<std::string>> rows;
+  for (const auto& [key, part] : catalog.all()) {
+    if (part.kind != kind) rows.push_back({part.kind});
+    kind = part.kind;
+    rows.push_back({"  " + part.name, part.summary});
+  }
+  // Kinds stand alone on their lines, so that they do not widen the column.
+  fmt::print("{}next: xp components NAME shows a component's settings\n", text_table(rows));
+}
+
+}  // namespace
+
+int check_command(const Options& options) {
+  return load_experiment(options) ? Exit::kDone : Exit::kSpec;
+}
+
+int components_command(const Options& options) {
+  const Catalog catalog = build_catalog(options);
+  std::vector<const Declaration*> found;
+  std::vector<std::string> names;
+  for (const auto& [key, part] : catalog.all()) {
+    const std::string& wanted = options.component;
+    names.push_back(part.name);
+    if (wanted.empty() || wanted == part.name || wanted == part.kind ||
+        wanted == part.kind + "." + part.name) {
+      found.push_back(&part);
+    }
+  }
+  if (found.empty()) {
+    const std::string near = nearest(options.component, names);
+    fmt::print(stderr, "no component named '{}'{}; `xp components` lists all\n", options.component,
+               near.empty() ? "" : fmt::format(", did you mean '{}'?", near));
+    return Exit::kUsage;
+  }
+  if (options.json) {
+    Value list = Value::array();
+    for (const auto* part : found)
+      list.push_back(to_json(*part));
+    fmt::print("{}\n", Value{{"schema_version", 1}, {"declarations", list}}.dump(2));
+  } else if (options.component.empty()) {
+    print_kinds(catalog);
+  } else {
+    for (const auto* part : found)
+      print_component(catalog, *part);
+    fmt::print("next: put its keys into an experiment file, then xp check FILE\n");
+  }
+  return Exit::kDone;
+}
+
+}  // namespace xp

@@ -1,0 +1,158 @@
+// Commands as a person types them: what they write and their exit codes.
+#include "engine/base/file.h"
+#include "engine/cli/commands/command_line.h"
+#include "engine/cli/commands/completions.h"
+#include "engine/cli/commands/typing_fixture.h"
+#include "engine/cli/points/run_folder.h"
+#include "engine/cli/terminal/options.h"
+#include "engine/testing/message.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+// A workspace with two runs that were started.
+struct Runs {
+  Runs() {
+    write(workspace.training("aaaa000000000000"), "[train]\nseed = 1\n[model]\nuse = \"m\"\n",
+          20.5);
+    write(workspace.training("aaaa111111111111"), "[train]\nseed = 2\n[model]\nuse = \"m\"\n", 21);
+    fs::create_directories(workspace.evaluation("bbbb000000000000"));
+  }
+  static void write(const fs::path& run, const std::string& spec, double bleu) {
+    write_atomic(run / "spec.toml", spec);
+    write_status(run, {State::kDone, 1, 0, 0, "", {{"valid_bleu", bleu}}});
+  }
+  TempFolder folder;
+  Workspace workspace{folder.path()};
+};
+
+TEST_CASE("runs are named by the beginning of their id") {
+  const Runs runs;
+  CHECK(find_run(runs.workspace, "aaaa1").id == "aaaa111111111111");
+  CHECK(message_of([&] { find_run(runs.workspace, "aaa"); }) ==
+        "'aaa' is too short for a run; give at least 4 digits of its id");
+  CHECK(message_of([&] { find_run(runs.workspace, "aaaa"); }) ==
+        "'aaaa' may be training aaaa000000000000 or training aaaa111111111111; give more digits");
+  CHECK(message_of([&] { find_run(runs.workspace, "cccc"); }) ==
+        "no run of '" + runs.folder.path().string() +
+            "' begins with 'cccc'; `xp status FILE` and `xp plan FILE` list ids");
+  CHECK(message_of([&] { find_run(runs.workspace, "bbbb"); }) ==
+        "evaluation bbbb000000000000 has not been started yet; `xp run` starts it");
+}
+
+TEST_CASE("a run that is not there is a mistake of the command line") {
+  const Runs runs;
+  CHECK(type({"show", "cccc", "--workspace", runs.folder.path().string()}).exit_code ==
+        Exit::kUsage);
+}
+
+TEST_CASE("a workspace that is not there is not made by help or by looking into it") {
+  const TempFolder folder;
+  const std::string missing = (folder.path() / "missing").string();
+  using Words = std::vector<std::string>;
+  for (const Words& words :
+       {Words{"run", "--help"}, Words{"status"}, Words{"watch"}, Words{"why", "last"},
+        Words{"logs", "last"}, Words{"sql", "select 1"}, Words{"export"}, Words{"db", "rebuild"},
+        Words{"cancel", "last", "--yes"}}) {
+    Words typed = words;
+    typed.insert(typed.end(), {"--workspace", missing});
+    CAPTURE(words);
+    type(typed);
+    CHECK_FALSE(fs::exists(missing));
+  }
+}
+
+TEST_CASE("diff shows settings and results that differ") {
+  const Runs runs;
+  const Typed diff = type({"diff", "aaaa0", "aaaa1", "--workspace", runs.folder.path().string()});
+  CHECK(diff.exit_code == 0);
+  CHECK(diff.output ==
+        "A = training aaaa000000000000, B = training aaaa111111111111\n"
+        "setting     A  B\n"
+        "train.seed  1  2\n"
+        "\n"
+        "result      A     B\n"
+        "valid_bleu  20.5  21.0\n");
+}
+
+TEST_CASE("show names the place of each value that a plan remembers") {
+  const Runs runs;
+  const std::string where = runs.folder.path().string();
+  write_atomic(runs.workspace.experiment("t") / "plan.json",
+               R"({"points": [{"training": "aaaa000000000000", "evaluation": ""}],
+                   "origins": {"train.seed": "x.toml:3"}})");
+  CHECK(type({"show", "aaaa0", "--workspace", where}).output ==
+        "training aaaa000000000000: done, " + where +
+            "/trainings/aaaa000000000000\n"
+            "model.use   \"m\"  default\n"
+            "train.seed  1    x.toml:3\n");
+  write_atomic(runs.workspace.experiment("t") / "plan.json",
+               R"({"points": [{"training": "aaaa000000000000", "evaluation": "", "further": 1}],
+                   "axis_origins": {"model.use": "x.toml:5"},
+                   "origins": {"train.seed": "x.toml:3"},
+                   "further_origins": [{}, {"train.seed": "x.toml:9"}]})");
+  CHECK(type({"show", "aaaa0", "--workspace", where})
+            .output.ends_with("model.use   \"m\"  default\n"
+                              "train.seed  1    x.toml:9\n"));
+}
+
+TEST_CASE("init writes an experiment once and never over another") {
+  const TempFolder folder;
+  const std::string file = (folder.path() / "x.toml").string();
+  CHECK(type({"init", file}).output == "wrote " + file + "\nnext: xp plan " + file + "\n");
+  CHECK(type({"init"}).output == read_file(file));
+  write_atomic(file, "mine");
+  CHECK(type({"init", file}).exit_code == Exit::kUsage);
+  CHECK(read_file(file) == "mine");
+}
+
+TEST_CASE("the schema is JSON with every section") {
+  const Value schema = Value::parse(type({"schema"}).output);
+  CHECK(schema["properties"]["train"]["properties"]["seed"]["type"] == "integer");
+  CHECK(schema["properties"]["corpus"]["properties"]["use"]["enum"].is_array());
+  CHECK(schema["additionalProperties"] == false);
+}
+
+TEST_CASE("completion offers commands, options, settings, files and runs") {
+  const Runs runs;
+  const auto last = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"complete", "--"});
+    return type(std::move(words)).output;
+  };
+  CHECK(last({"pl"}) == "plan\n");
+  CHECK(last({"plan", "--ex"}) == "--exit-code\n");
+  CHECK(last({"plan", "--set", "train.sched"}).find("train.schedule.use=\n") != std::string::npos);
+  CHECK(last({"plan", "--set", "train.precision=b"}) == "train.precision=bf16\n");
+  CHECK(last({"completions", "z"}) == "zsh\n");
+  CHECK(last({"nothing", ""}).empty());
+  CHECK(last({"plan", "experiments/sm"}) == "experiments/smoke.toml\n");
+  Options options;
+  options.workspace = runs.folder.path();
+  const std::map<std::string, CommandWords> commands = {{"show", {CommandWords::Takes::kRun, {}}}};
+  CHECK(completed({"show", "bb"}, commands, options) ==
+        std::vector<std::string>{"bbbb000000000000"});
+}
+
+TEST_CASE("shells have their script") {
+  for (const char* shell : {"bash", "zsh", "fish"})
+    CHECK(type({"completions", shell}).output.find(" complete -- ") != std::string::npos);
+  CHECK(type({"completions", "basch"}).exit_code == Exit::kUsage);
+}
+
+TEST_CASE("doctor says what is missing and with what exit code") {
+  const Runs runs;
+  const Typed doctor = type({"doctor", "--json", "--workspace", runs.folder.path().string(),
+                             "--mirror", "/no/such/folder"});
+  const Value findings = Value::parse(doctor.output)["findings"];
+  CHECK(doctor.exit_code == Exit::kPreflight);
+  CHECK(findings.back()["advice"] == "is no folder; mend XP_MIRROR or --mirror");
+  CHECK(std::any_of(findings.begin(), findings.end(),
+                    [](const Value& one) { return one["what"] == "test-queue"; }));
+}
+
+}  // namespace
+}  // namespace xp

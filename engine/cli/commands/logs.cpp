@@ -1,0 +1,159 @@
+// `xp logs`: what the ranks of a run wrote, or its job; with -f as they write it.
+#include "engine/base/text.h"
+#include "engine/cli/commands/commands.h"
+#include "engine/cli/points/log_tail.h"
+#include "engine/cli/points/named_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <thread>
+
+namespace xp {
+namespace {
+
+constexpr auto kPoll = std::chrono::milliseconds(200);
+constexpr int kPollsPerLook = 5;   // at the run's state
+constexpr int kLooksPerPoll = 10;  // of the scheduler
+
+[[noreturn]] void usage_error(const std::string& message) {
+  throw Error(Blame::kUser, message, kUsageError);
+}
+
+std::string begun_words(const NamedRun& run) {
+  const std::string cause = run.standing.cause();
+  return fmt::format("{} has not begun: {}{}", run.title(), state_name(run.standing.state),
+                     cause.empty() ? "" : ", " + cause);
+}
+
+std::vector<std::string> log_names(const fs::path& folder) {
+  std::vector<std::string> out;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".log")) out.push_back(name);
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+fs::path rank_log(const Options& options, const fs::path& attempt) {
+  if (options.rank < 0) return log_that_matters(attempt);
+  return attempt / fmt::format("rank-{}.log", options.rank);
+}
+
+fs::path attempt_log(const Options& options, const NamedRun& run) {
+  const int64_t last = last_attempt(run.folder);
+  if (last == 0) usage_error(begun_words(run));
+  if (options.attempt > last)
+    usage_error(fmt::format("{} has {} attempt{}", run.title(), last, last == 1 ? "" : "s"));
+  const int64_t number = options.attempt > 0 ? options.attempt : last;
+  const fs::path path = rank_log(options, attempt_folder(run.folder, number));
+  if (fs::exists(path) || options.follow) return path;
+  const auto names = log_names(path.parent_path());
+  usage_error(fmt::format("attempt {} has no {}; it has {}", number, path.filename().string(),
+                          names.empty() ? "no logs" : join(names, ", ")));
+}
+
+fs::path job_log(const Options& options, const NamedRun& run) {
+  const Workspace workspace{options.workspace};
+  const auto job = job_of_run(workspace, run);
+  if (!job) usage_error(run.title() + " never was in a job of a queue");
+  const fs::path path = job_folder(workspace, job->name) / "output.log";
+  if (!fs::exists(path) && !options.follow)
+    usage_error(fmt::format("job {} has written nothing yet: {} {}",
+                            job->id.empty() ? job->name : job->id, job->state, job->reason));
+  return path;
+}
+
+void print_head(const fs::path& path) {
+  fmt::print(stderr, "==> {}\n", path.string());
+}
+
+void print_text(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  if (!text.empty()) std::fflush(stdout);
+}
+
+class Follower {
+ public:
+  Follower(const Options& options, const NamedRun& run)
+      : options_(options), run_(run), workspace_{options.workspace} {}
+
+  /// Until nobody works on the run any more; its exit code.
+  int follow() {
+    for (int looks = 1;; ++looks) {
+      if (looks % kLooksPerPoll == 0) look_at_jobs(workspace_);
+      const Standing now = standing_of(run_.folder, OpenJobs(workspace_));
+      say_waiting(now);
+      take_up(static_cast<size_t>(options_.lines));
+      for (int i = 0; i < kPollsPerLook; ++i) {
+        if (log_) print_text(log_->look());
+        if (!is_live(now.state)) return ended(now);
+        std::this_thread::sleep_for(kPoll);
+      }
+    }
+  }
+
+ private:
+  // The newest attempt's log, or the one asked for. A later attempt is shown from its beginning.
+  void take_up(size_t lines) {
+    fs::path path;
+    if (options_.job) {
+      path = job_log(options_, run_);
+    } else {
+      const int64_t last = options_.attempt > 0 ? options_.attempt : last_attempt(run_.folder);
+      if (last == 0) return;
+      path = rank_log(options_, attempt_folder(run_.folder, last));
+      // The rank that failed is known only at the end: stay with what is shown.
+      if (log_ && log_->path().parent_path() == path.parent_path()) return;
+    }
+    if (log_ && log_->path() == path) return;
+    constexpr size_t kAll = 1u << 30;
+    const size_t from = log_ ? kAll : lines;
+    if (log_) print_text(log_->look());
+    print_head(path);
+    log_ = std::make_unique<LogFollower>(path, from);
+  }
+
+  void say_waiting(const Standing& now) {
+    if (now.state != RunState::kQueued && now.state != RunState::kStarting) return;
+    if (now.cause() == waiting_) return;
+    waiting_ = now.cause();
+    fmt::print(stderr, "{}: {}\n", state_name(now.state), waiting_);
+  }
+
+  int ended(const Standing& now) const {
+    const std::string name = now.class_name(), cause = now.cause();
+    fmt::print(stderr, "{} {}{}{}\n", run_.title(),
+               now.state == RunState::kDone ? "is done" : state_name(now.state),
+               name.empty() ? "" : ", " + name, cause.empty() ? "" : ": " + cause);
+    return now.state == RunState::kFailed ? Exit::kFailedRuns : Exit::kDone;
+  }
+
+  const Options& options_;
+  const NamedRun& run_;
+  Workspace workspace_;
+  std::unique_ptr<LogFollower> log_;
+  std::string waiting_;
+};
+
+}  // namespace
+
+int logs_command(const Options& options) {
+  std::optional<OpenPoints> open;
+  const auto run = named_run(options, open);
+  if (!run) return Exit::kSpec;
+  if (options.follow) {
+    if (!is_live(run->standing.state) && last_attempt(run->folder) == 0)
+      usage_error(begun_words(*run));
+    return Follower(options, *run).follow();
+  }
+  const fs::path path = options.job ? job_log(options, *run) : attempt_log(options, *run);
+  print_head(path);
+  print_text(last_lines(path, static_cast<size_t>(options.lines)));
+  return Exit::kDone;
+}
+
+}  // namespace xp

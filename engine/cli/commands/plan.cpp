@@ -1,0 +1,74 @@
+// `xp plan`: the points, their states and what they cost, before anything starts.
+#include "engine/base/text.h"
+#include "engine/cli/commands/commands.h"
+#include "engine/cli/points/experiment.h"
+#include "engine/cli/points/listing.h"
+#include "engine/cli/points/preflight.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace xp {
+namespace {
+
+constexpr size_t kMostChanges = 50;
+
+void print_names(const char* sign, const std::vector<std::string>& names) {
+  for (size_t i = 0; i < std::min(names.size(), kMostChanges); ++i)
+    fmt::print("{} {}\n", sign, names[i]);
+  if (names.size() > kMostChanges)
+    fmt::print("{} ... and {} more\n", sign, names.size() - kMostChanges);
+}
+
+Value change_json(const PlanChange& change) {
+  Value removed = Value::array();
+  for (const auto& point : change.removed)
+    removed.push_back({{"name", point.name}, {"training", point.training}});
+  return {{"added", change.added}, {"kept", change.kept}, {"removed", removed}};
+}
+
+void print_change(const PlanChange& change) {
+  std::vector<std::string> removed;
+  for (const auto& point : change.removed)
+    removed.push_back(point.name);
+  print_names("+", change.added);
+  print_names("-", removed);
+  fmt::print("against the last run: {} added, {} removed, {} kept\n", change.added.size(),
+             removed.size(), change.kept);
+}
+
+}  // namespace
+
+int plan_command(const Options& options) {
+  const auto experiment = open_experiment(options);
+  if (!experiment) return Exit::kSpec;
+  const Plan& plan = experiment->plan;
+  const Workspace workspace{options.workspace};
+  const Outlook ahead = outlook(plan, workspace);
+  const bool work = plan.count(PointState::kDone) < plan.points.size();
+  PlanChange change;
+  if (options.diff) change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
+  const auto notes = notes_of(plan, experiment->plugins, workspace);
+  if (options.json) {
+    Value more = {{"notes", notes}};
+    if (options.diff) more["change"] = change_json(change);
+    write_plan_json(plan, ahead, more, [](std::string_view text) { fmt::print("{}", text); });
+    return options.exit_code && work ? Exit::kWork : Exit::kDone;
+  }
+  fmt::print("{}: {}\n", plan.name, counts_line(plan));
+  if (options.diff) {
+    print_change(change);
+  } else {
+    fmt::print("{}", points_table(plan, &ahead));
+  }
+  fmt::print("{}\n", ahead.sentence());
+  for (const auto& note : notes)
+    fmt::print("note: {}\n", note);
+  if (options.diff && !change.removed.empty())
+    fmt::print("next: {} forgets what was removed\n", next_command(options, "prune"));
+  fmt::print("next: {}\n", next_command(options, work ? "run" : "report"));
+  return options.exit_code && work ? Exit::kWork : Exit::kDone;
+}
+
+}  // namespace xp

@@ -1,0 +1,260 @@
+// `xp report`: folds finished folders into the store and prints the comparison.
+#include "results/report/report.h"
+
+#include "engine/base/text.h"
+#include "engine/cli/commands/commands.h"
+#include "engine/cli/commands/report_files.h"
+#include "engine/cli/points/experiment.h"
+#include "engine/plan/outlook.h"
+#include "results/report/budget.h"
+#include "results/report/effects.h"
+#include "results/report/pareto.h"
+#include "results/report/report_details.h"
+#include "results/store/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+bool wants_colour() {
+  const char *refused = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
+  return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0') &&
+         terminal != nullptr && std::string_view(terminal) != "dumb";
+}
+
+std::vector<ReportPoint> report_points(const Plan& plan) {
+  std::vector<ReportPoint> out;
+  for (const auto& point : plan.points) {
+    ReportPoint& one = out.emplace_back();
+    one.axes = point.axes;
+    if (point.training_id != "?") one.training = point.training_id;
+    if (point.evaluation_id != "?") one.evaluation = point.evaluation_id;
+    const Value* seed = find_path(point.settings(), "train.seed");
+    if (seed != nullptr) one.seed = *seed;
+    if (point.assessment) one.predicted = point.assessment->figures;
+  }
+  return out;
+}
+
+// The corpora of a plan in its order; ids that are not known are "?".
+std::vector<std::string> corpus_ids(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const auto& point : plan.points)
+    if (out.empty() || out.back() != point.corpus_id) out.push_back(point.corpus_id);
+  return out;
+}
+
+// Whether foretold step times are shown; they take the plans of all experiments.
+bool shows_forecast(const ReportSection& section) {
+  const auto& columns = section.columns;
+  const auto& files = section.files;
+  return section.format == "html" ||
+         std::any_of(files.begin(), files.end(),
+                     [](const std::string& file) { return file.ends_with(".html"); }) ||
+         std::any_of(columns.begin(), columns.end(), [](const std::string& column) {
+           return column == "predicted_step_ms" || column == "step_ms_vs_predicted";
+         });
+}
+
+void predict_steps(const Plan& plan, const Workspace& workspace, const Store& store,
+                   ReportInput& input) {
+  const auto forecast = step_forecast(plan, workspace, [&](const std::string& id) {
+    const auto run = store.run(id);
+    const bool is_done = run && run->status.state == State::kDone;
+    if (!is_done || !run->status.summary.contains("step_ms")) return std::optional<Pace>();
+    return std::optional<Pace>({run->machine, run->status.summary["step_ms"].get<double>()});
+  });
+  for (size_t i = 0; i < forecast.size(); ++i)
+    if (forecast[i]) input.points[i].predicted["step_ms"] = *forecast[i];
+}
+
+/// The settings behind the points of `input`, which are those of the plan in its order.
+class PointSettings {
+ public:
+  PointSettings(const Experiment& experiment, const ReportInput& input)
+      : experiment_(experiment), input_(input) {}
+
+  Value at(const ReportPoint& point, const std::string& path) const {
+    const auto place = static_cast<size_t>(&point - input_.points.data());
+    const Value* found = find_path(experiment_.plan.points[place].settings(), path);
+    return found == nullptr ? Value() : *found;
+  }
+
+  /// The setting that a key of [report] names.
+  Value named(const ReportPoint& point, const std::string& name) const {
+    const auto& keys = experiment_.spec.report_keys;
+    const auto path = keys.find(name);
+    return at(point, path == keys.end() ? name : path->second);
+  }
+
+  std::function<bool(const ReportPoint&)> test(const std::optional<Condition>& condition) const {
+    if (!condition) return {};
+    return [this, &condition](const ReportPoint& point) {
+      try {
+        return condition->expression.holds(
+            [&](size_t name) { return at(point, condition->paths.at(name)); });
+      } catch (const ExpressionError& error) {
+        user_error("in [report]: {}", error.what());
+      }
+    };
+  }
+
+ private:
+  const Experiment& experiment_;
+  const ReportInput& input_;
+};
+
+// Keys that are axes go in as full paths, others as they were written.
+ReportSection report_section(const Experiment& experiment, const Options& options) {
+  auto section = bind_settings<ReportSection>(experiment.spec.report);
+  const auto& axes = experiment.plan.axes;
+  const auto full = [&](std::string& key) {
+    const auto found = experiment.spec.report_keys.find(key);
+    if (found == experiment.spec.report_keys.end()) return;
+    if (std::find(axes.begin(), axes.end(), found->second) != axes.end()) key = found->second;
+  };
+  for (auto& row : section.rows)
+    full(row);
+  full(section.pivot);
+  if (options.json) section.format = "json";
+  if (!options.format.empty()) section.format = options.format;
+  return section;
+}
+
+// What a metric that sums over sentences makes of sums; metrics are made once.
+std::function<double(const std::string&, std::span<const int64_t>)> scorer() {
+  auto made = std::make_shared<std::map<std::string, std::unique_ptr<Metric>>>();
+  return [made](const std::string& name, std::span<const int64_t> sums) {
+    auto& metric = (*made)[name];
+    if (!metric) metric = make_part<Metric>({{"use", name}});
+    for (const Score& score : metric->score_of(sums)) {
+      if (score.name == name) return score.value;
+    }
+    machine_error("no metric named '{}' here to resample its sentences", name);
+  };
+}
+
+// Options that say what the file could say become settings of it, so that they are checked and
+// found like them.
+Options with_report_settings(Options options) {
+  const auto& words = options.report;
+  const auto list = [](const std::string& text) {
+    Value out = Value::array();
+    for (const auto& word : split(text, ','))
+      out.push_back(std::string(trim(word)));
+    return out.dump();
+  };
+  const auto set = [&](const char* key, const std::string& value) {
+    options.sets.push_back(fmt::format("report.{}={}", key, value));
+  };
+  if (!words.rows.empty()) set("rows", list(words.rows));
+  if (!words.columns.empty()) set("columns", list(words.columns));
+  if (!words.pool.empty()) set("pool", list(words.pool));
+  if (!words.where.empty()) set("where", Value(words.where).dump());
+  if (!words.baseline.empty()) set("baseline", Value(words.baseline).dump());
+  if (!words.pivot.empty()) set("pivot", Value(words.pivot).dump());
+  if (!words.sort.empty()) set("sort", Value(words.sort).dump());
+  return options;
+}
+
+Table wanted_table(const ReportSection& section, const ReportInput& input, const Options& options) {
+  if (options.report.effects) return effects_table(section, input);
+  if (!options.report.pareto.empty()) return pareto_table(section, input, options.report.pareto);
+  return make_report(section, input);
+}
+
+/// Makes one report in any format.
+class Reporter {
+ public:
+  Reporter(const ReportSection& section, const ReportInput& input, const Store& store,
+           const Options& options)
+      : section_(section), input_(input), store_(store), options_(options) {}
+
+  std::string text(const std::string& format, bool is_kept) const {
+    const auto renderer = make_part<Renderer>({{"use", format}});
+    Table table = wanted_table(section_, input_, options_);
+    if (renderer->wants_details()) table.details = report_details(section_, input_, store_);
+    return is_kept ? renderer->render(kept_table(std::move(table)), false)
+                   : renderer->render(table, wants_colour());
+  }
+
+ private:
+  const ReportSection& section_;
+  const ReportInput& input_;
+  const Store& store_;
+  const Options& options_;
+};
+
+// `--write` and `--check`: the files lie beside the experiment.
+int keep_files(const Reporter& reporter, const ReportSection& section, const Spec& spec,
+               const Options& options) {
+  if (section.files.empty())
+    user_error("[report] of '{}' names no files: files = [\"table.tex\"]", options.spec);
+  size_t failed = 0;
+  for (const auto& name : section.files) {
+    const std::filesystem::path file = spec.folder() / name;
+    const std::string text = reporter.text(format_of(file), true);
+    if (options.report.write) {
+      write_atomic(file, text);
+      fmt::print("wrote {}\n", file.string());
+      continue;
+    }
+    const auto found = differences(file, text);
+    for (const auto& difference : found)
+      fmt::print("{}\n", difference);
+    failed += found.empty() ? 0 : 1;
+  }
+  if (failed == 0) return Exit::kDone;
+  fmt::print(stderr, "{} of {} files do not follow from the store; next: {} --write\n", failed,
+             section.files.size(), next_command(options, "report"));
+  return Exit::kMachine;
+}
+
+}  // namespace
+
+int report_command(const Options& typed) {
+  const Options options = with_report_settings(typed);
+  const auto experiment = identify_experiment(options);
+  if (!experiment) return Exit::kSpec;
+  const Workspace workspace{options.workspace};
+  const ReportSection section = report_section(*experiment, options);
+  FoldResult folded;
+  const Store store = Store::of(workspace, folded);
+  for (const auto& problem : folded.problems)
+    fmt::print(stderr, "{}\n", problem);
+  ReportInput input;
+  input.name = experiment->spec.name;
+  input.description = experiment->spec.description;
+  input.file = options.spec;
+  input.points = report_points(experiment->plan);
+  if (shows_forecast(section)) predict_steps(experiment->plan, workspace, store, input);
+  input.runs = report_runs(workspace, store, input.points);
+  input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));
+  const PointSettings settings(*experiment, input);
+  input.where = settings.test(experiment->spec.report_where);
+  input.is_baseline = settings.test(experiment->spec.report_baseline);
+  input.setting = [&](const ReportPoint& point, const std::string& name) {
+    return settings.named(point, name);
+  };
+  input.sentences = [&](const std::string& evaluation, const std::string& metric) {
+    return report_sentences(workspace, store, evaluation, metric);
+  };
+  input.score = scorer();
+  input.series = [&](const std::string& training, const std::string& metric) {
+    return store.series(training, metric);
+  };
+  if (!options.report.at.empty()) input.at = parse_budget(options.report.at);
+  const Reporter reporter(section, input, store, options);
+  if (options.report.write || options.report.check)
+    return keep_files(reporter, section, experiment->spec, typed);
+  fmt::print("{}", reporter.text(section.format, false));
+  return Exit::kDone;
+}
+
+}  // namespace xp

@@ -1,0 +1,102 @@
+// `xp retry`: what failed or was cancelled becomes something to do again, and is done.
+#include "engine/base/text.h"
+#include "engine/base/toml.h"
+#include "engine/cli/commands/commands.h"
+#include "engine/cli/points/advice.h"
+#include "engine/cli/points/selection.h"
+#include "engine/cli/terminal/question.h"
+#include "engine/run/run_progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+
+namespace xp {
+namespace {
+
+constexpr size_t kMostNames = 20;
+
+using Points = std::vector<const PointView*>;
+
+bool is_to_retry(const PointView& point) {
+  return point.state == PointState::kFailed ||
+         (point.run.is_cancelled && !is_live(point.run.state));
+}
+
+std::string advice_for(const PointView& point, const Workspace& workspace) {
+  const fs::path folder = point.folder(workspace);
+  int64_t checkpoint = 0;
+  for (int64_t i = last_attempt(folder); i > 0 && checkpoint == 0; --i) {
+    RunProgress progress(attempt_folder(folder, i));
+    progress.look();
+    checkpoint = progress.checkpoint();
+  }
+  const fs::path spec = folder / "spec.toml";
+  return retry_advice(point.run, fs::exists(spec) ? load_toml(spec.string()) : Value(), checkpoint)
+      .sentence;
+}
+
+void print_points(const Points& points, const Workspace& workspace) {
+  for (size_t i = 0; i < std::min(points.size(), kMostNames); ++i) {
+    const PointView& point = *points[i];
+    const std::string name = point.run.class_name();
+    fmt::print(stderr, "  {}: {}{}; {}\n", point.name, state_name(point.run.state),
+               name.empty() ? "" : ", " + name, advice_for(point, workspace));
+  }
+  if (points.size() > kMostNames)
+    fmt::print(stderr, "  ... and {} more\n", points.size() - kMostNames);
+}
+
+// Does what `xp run` does, for these points only: it takes cancels back and forgives failures.
+int run_again(const Options& options, const std::string& experiment, const Points& points) {
+  std::optional<Options> again = options;
+  if (options.spec.empty()) again = recorded_options(options, experiment);
+  if (!again) {
+    fmt::print(stderr, "the file of {} is not where it was; next: xp run FILE does what is left\n",
+               experiment);
+    return Exit::kUnfinished;
+  }
+  again->command = "run";
+  again->names.clear();
+  for (const auto* point : points)
+    again->ids.push_back(point->evaluation);
+  return run_command(*again);
+}
+
+}  // namespace
+
+int retry_command(const Options& options) {
+  const Workspace workspace{options.workspace};
+  const auto open = open_points(options);
+  if (!open) return Exit::kSpec;
+  std::map<std::string, Points> by_experiment;
+  Points all;
+  for (const auto& one : select(open->points, options.names, workspace)) {
+    if (!is_to_retry(*one.point)) continue;
+    all.push_back(one.point);
+    by_experiment[one.point->experiment].push_back(one.point);
+  }
+  if (all.empty()) {
+    fmt::print("nothing to retry, as nothing failed or was cancelled: {}\n",
+               counts_of(open->points));
+    return Exit::kDone;
+  }
+  const std::string what = fmt::format("{} point{}", all.size(), all.size() == 1 ? "" : "s");
+  print_points(all, workspace);
+  if (options.dry_run) {
+    fmt::print("{} would be tried again\n", what);
+    return Exit::kDone;
+  }
+  if (is_conversation() && !agreed(options, "try " + what + " again?")) {
+    fmt::print("nothing was changed\n");
+    return Exit::kDone;
+  }
+  int code = Exit::kDone;
+  for (const auto& [experiment, points] : by_experiment)
+    code = std::max(code, run_again(options, experiment, points));
+  return code;
+}
+
+}  // namespace xp

@@ -1,0 +1,179 @@
+// What `plan` and `status` print.
+#include "engine/cli/points/listing.h"
+
+#include "engine/base/text.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+constexpr size_t kMostRows = 100;
+constexpr PointState kAllStates[] = {
+    PointState::kNew,  PointState::kQueued, PointState::kRunning, PointState::kStopped,
+    PointState::kDone, PointState::kFailed, PointState::kBlocked};
+
+std::string shown(const Point& point, const std::string& path) {
+  const auto found = point.axes.find(path);
+  if (found == point.axes.end()) return "-";
+  return found->second.is_string() ? found->second.get<std::string>() : show(found->second);
+}
+
+// A figure of the model as a column of the plan's table.
+struct FigureColumn {
+  const char *figure, *title;
+  bool is_bytes;
+};
+constexpr FigureColumn kColumns[] = {
+    {"parameters", "parameters", false},     {"memory_bytes", "memory/rank", true},
+    {"flops", "FLOP/step", false},           {"local_bytes", "on-rank/step", true},
+    {"in_node_bytes", "in-node/step", true}, {"inter_node_bytes", "inter-node/step", true}};
+
+void add_figures(const Point& point, const PointOutlook& ahead, std::vector<std::string>& row) {
+  for (const auto& column : kColumns) {
+    const auto& figures = point.assessment->figures;
+    const auto found = figures.find(column.figure);
+    if (found == figures.end()) {
+      row.emplace_back("-");
+    } else {
+      row.push_back(column.is_bytes ? human_bytes(found->second) : human_count(found->second));
+    }
+  }
+  const bool is_judged = ahead.seconds || ahead.evaluation_seconds;
+  const double seconds = ahead.seconds.value_or(0) + ahead.evaluation_seconds.value_or(0);
+  row.push_back(is_judged ? human_duration(seconds) : "-");
+}
+
+Value head_json(const Plan& plan) {
+  Value counts = Value::object();
+  for (const PointState state : kAllStates)
+    counts[state_name(state)] = plan.count(state);
+  return {{"schema", 1},
+          {"schema_version", 1},
+          {"experiment", plan.name},
+          {"axes", plan.axes},
+          {"counts", counts},
+          {"merged", plan.merged},
+          {"excluded", plan.excluded},
+          {"notes", plan.notes}};
+}
+
+Value point_json(const Point& point) {
+  const Value* seed = find_path(point.settings(), "train.seed");
+  return {{"name", point.name},
+          {"axes", point.axes},
+          {"seed", seed == nullptr ? Value(0) : *seed},
+          {"further", point.further ? Value(*point.further) : Value()},
+          {"state", state_name(point.state)},
+          {"cause", point.cause.empty() ? Value() : Value(point.cause)},
+          {"figures", point.assessment == nullptr ? Figures{} : point.assessment->figures},
+          {"corpus", point.corpus_id},
+          {"training", point.training_id},
+          {"training_state", state_name(point.training)},
+          {"evaluation", point.evaluation_id},
+          {"evaluation_state", state_name(point.evaluation)}};
+}
+
+}  // namespace
+
+std::string text_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()), 0);
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], display_width(row[i]));
+  }
+  std::string out;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i)
+      line += row[i] + std::string(widths[i] - display_width(row[i]) + 2, ' ');
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+std::string counts_line(const Plan& plan) {
+  std::vector<std::string> parts;
+  for (const PointState state : kAllStates) {
+    const size_t count = plan.count(state);
+    if (count > 0) parts.push_back(fmt::format("{} {}", count, state_name(state)));
+  }
+  std::string out = fmt::format("{} point{}: {}", plan.points.size(),
+                                plan.points.size() == 1 ? "" : "s", join(parts, ", "));
+  if (plan.merged > 0) out += fmt::format("; {} equal to another are merged", plan.merged);
+  if (plan.excluded > 0) out += fmt::format("; {} excluded", plan.excluded);
+  return out;
+}
+
+std::string points_table(const Plan& plan, const Outlook* outlook) {
+  std::vector<std::vector<std::string>> rows(1);
+  for (const auto& path : plan.axes)
+    rows[0].push_back(short_name(path, plan.axes));
+  rows[0].emplace_back("state");
+  if (outlook != nullptr) {
+    for (const auto& column : kColumns)
+      rows[0].emplace_back(column.title);
+    rows[0].emplace_back("time");
+  }
+  rows[0].insert(rows[0].end(), {"training", "evaluation"});
+  const size_t count = std::min(plan.points.size(), kMostRows);
+  for (size_t i = 0; i < count; ++i) {
+    const Point& point = plan.points[i];
+    auto& row = rows.emplace_back();
+    for (const auto& path : plan.axes)
+      row.push_back(shown(point, path));
+    row.emplace_back(state_name(point.state));
+    if (outlook != nullptr) add_figures(point, outlook->points[i], row);
+    row.insert(row.end(), {point.training_id, point.evaluation_id});
+    if (!point.cause.empty()) row.push_back(point.cause);
+    if (outlook != nullptr && !outlook->points[i].also_in.empty())
+      row.push_back("also in " + join(outlook->points[i].also_in, ", "));
+  }
+  std::string out = text_table(rows);
+  if (count < plan.points.size())
+    out += fmt::format("... and {} more; --json has all\n", plan.points.size() - count);
+  return out;
+}
+
+Value plan_json(const Plan& plan) {
+  Value out = head_json(plan);
+  out["points"] = Value::array();
+  for (const auto& point : plan.points)
+    out["points"].push_back(point_json(point));
+  return out;
+}
+
+void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more,
+                     const std::function<void(std::string_view)>& write) {
+  Value head = head_json(plan);
+  head.update(more);
+  head["work"] = {{"trainings", outlook.trainings},
+                  {"trainings_left", outlook.trainings_left},
+                  {"evaluations_left", outlook.evaluations_left},
+                  {"judged", outlook.judged},
+                  {"finished_runs_of_the_same_shape", outlook.witnesses},
+                  {"seconds", outlook.judged > 0 ? Value(outlook.seconds) : Value()},
+                  {"device_hours", outlook.judged > 0 ? Value(outlook.device_hours) : Value()}};
+  std::string text = head.dump(1);
+  text.erase(text.rfind('\n'));
+  write(text);
+  write(",\n \"points\": [");
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    const PointOutlook& ahead = outlook.points[i];
+    Value point = point_json(plan.points[i]);
+    point["shape"] = ahead.shape;
+    point["also_in"] = ahead.also_in;
+    point["evaluation_shape"] = ahead.evaluation_shape;
+    const auto number = [](const std::optional<double>& one) {
+      return one ? Value(*one) : Value();
+    };
+    point["seconds"] = number(ahead.seconds);
+    point["evaluation_seconds"] = number(ahead.evaluation_seconds);
+    write((i == 0 ? "\n  " : ",\n  ") + point.dump());
+  }
+  write("\n ]\n}\n");
+}
+
+}  // namespace xp

@@ -1,0 +1,177 @@
+// Folders and events become cells.
+#include "engine/cli/points/point_table.h"
+
+#include "engine/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+bool is_under_way(const PointView& point) {
+  return point.run.state == RunState::kRunning || point.run.state == RunState::kSilent;
+}
+
+std::string cell(const Value& number) {
+  return number.is_number() ? fmt::format("{:.1f}", number.get<double>()) : "-";
+}
+
+Value text_or_null(const std::string& text) {
+  return text.empty() ? Value() : Value(text);
+}
+
+Value job_json(const Standing& run) {
+  if (!run.job) return nullptr;
+  return {{"name", run.job->name},     {"id", run.job->id},       {"launcher", run.job->launcher},
+          {"phase", run.job->phase},   {"state", run.job->state}, {"reason", run.job->reason},
+          {"stuck", run.job->is_stuck}};
+}
+
+}  // namespace
+
+void PointReader::take_stored(const Store& store, const std::vector<const PointView*>& points) {
+  std::vector<std::string> ids;
+  for (const auto* point : points) {
+    if (point->state == PointState::kDone)
+      ids.insert(ids.end(), {point->training, point->evaluation});
+  }
+  stored_ = store.runs(ids);
+}
+
+const RunProgress* PointReader::progress(const fs::path& run_folder, int64_t attempt) {
+  if (attempt == 0) return nullptr;
+  const fs::path folder = attempt_folder(run_folder, attempt);
+  RunProgress& found = open_.try_emplace(folder, folder).first->second;
+  found.look();
+  return &found;
+}
+
+void PointReader::add_live(const PointView& point, PointFigures& out) {
+  const fs::path run = point.folder(workspace_);
+  if (point.run.job) out.job = point.run.job->id;
+  if (!is_under_way(point)) return;
+  if (const auto start = read_start(attempt_folder(run, out.attempts))) {
+    out.hosts = start->hosts;
+    if (out.job.empty()) out.job = start->job;
+  }
+  const RunProgress* now = progress(run, out.attempts);
+  if (now == nullptr) return;
+  out.done = now->update();
+  out.total = now->total();
+  out.rate = now->rate();
+  out.left_s = now->left_s();
+  out.words = now->note();
+}
+
+PointFigures PointReader::figures(const PointView& point) {
+  PointFigures out;
+  if (point.training == "?") return out;
+  const auto trained = stored_.find(point.training), evaluated = stored_.find(point.evaluation);
+  if (trained != stored_.end() && evaluated != stored_.end()) {
+    out.attempts = trained->second.status.attempt;
+    out.updates = static_cast<int64_t>(trained->second.status.summary.value("updates", 0.0));
+    const Value& summary = evaluated->second.status.summary;
+    if (summary.contains("bleu")) out.bleu = summary["bleu"];
+    return out;
+  }
+  if (point.state == PointState::kNew && !point.evaluates) return out;
+  const fs::path training = workspace_.training(point.training);
+  const int64_t attempts = last_attempt(training);
+  const bool shows_evaluation = point.evaluates && point.state != PointState::kDone;
+  out.attempts =
+      shows_evaluation ? last_attempt(workspace_.evaluation(point.evaluation)) : attempts;
+  if (const RunProgress* now = progress(training, attempts)) {
+    out.updates = now->update();
+    if (now->bleu()) out.bleu = *now->bleu();
+  }
+  if (point.evaluates) {
+    const Value summary = read_status(workspace_.evaluation(point.evaluation)).summary;
+    if (summary.contains("bleu")) out.bleu = summary["bleu"];
+  }
+  add_live(point, out);
+  return out;
+}
+
+std::string note_of(const PointView& point, const PointFigures& figures) {
+  std::vector<std::string> parts;
+  if (is_under_way(point)) {
+    if (!figures.job.empty()) {
+      parts.push_back("job " + figures.job +
+                      (figures.hosts.empty() ? "" : " on " + join(figures.hosts, ", ")));
+    }
+    if (point.evaluates && figures.done > 0)
+      parts.push_back(fmt::format("{} sentences", human_count(static_cast<double>(figures.done))));
+    if (figures.left_s && point.run.state == RunState::kRunning)
+      parts.push_back(human_duration(*figures.left_s) + " left");
+    if (point.run.is_cancelled) parts.emplace_back("is being cancelled");
+  }
+  std::string name = point.run.class_name();
+  if (name == point.state_word()) name.clear();
+  if (!name.empty() && !point.cause.empty() && !point.cause.starts_with(name)) {
+    parts.push_back(name + ": " + point.cause);
+  } else if (!name.empty() || !point.cause.empty()) {
+    parts.push_back(point.cause.empty() ? name : point.cause);
+  }
+  return join(parts, "; ");
+}
+
+std::vector<std::string> point_cells(const PointView& point, const PointFigures& figures) {
+  return {point.name,
+          std::string(point.state_word()),
+          std::to_string(figures.attempts),
+          std::to_string(figures.updates),
+          cell(figures.bleu),
+          point.training,
+          note_of(point, figures)};
+}
+
+Value point_json(const PointView& point, const PointFigures& figures) {
+  Value out = {{"experiment", point.experiment},
+               {"name", point.name},
+               {"axes", point.axes},
+               {"training", point.training},
+               {"evaluation", point.evaluation},
+               {"state", state_name(point.state)},
+               {"cause", text_or_null(point.cause)},
+               {"attempt", figures.attempts},
+               {"updates", figures.updates},
+               {"bleu", figures.bleu}};
+  out["run"] = {
+      {"kind", point.kind()},
+      {"id", point.id()},
+      {"state", point.state_word()},
+      {"class", text_or_null(point.run.class_name())},
+      {"cancelled", point.run.is_cancelled},
+      {"job", job_json(point.run)},
+      {"hosts", figures.hosts},
+      {"heartbeat_age_s", point.run.heartbeat_s ? Value(*point.run.heartbeat_s) : Value()},
+      {"done", figures.done},
+      {"total", figures.total > 0 ? Value(figures.total) : Value()},
+      {"rate", figures.rate > 0 ? Value(figures.rate) : Value()},
+      {"left_s", figures.left_s ? Value(*figures.left_s) : Value()}};
+  return out;
+}
+
+std::string failures_line(const std::vector<const PointView*>& points) {
+  std::map<std::string, size_t> classes;
+  size_t count = 0;
+  for (const auto* point : points) {
+    if (point->state != PointState::kFailed) continue;
+    ++count;
+    const std::string name = point->run.class_name();
+    ++classes[name.empty() ? "of unknown class" : name];
+  }
+  if (count == 0) return "";
+  std::vector<std::string> parts;
+  if (classes.size() == 1) {
+    parts.push_back(classes.begin()->first);
+  } else {
+    for (const auto& [name, number] : classes)
+      parts.push_back(fmt::format("{} {}", number, name));
+  }
+  return fmt::format("{} failed: {}", count, join(parts, ", "));
+}
+
+}  // namespace xp

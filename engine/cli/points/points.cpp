@@ -1,0 +1,110 @@
+// One list for every command.
+#include "engine/cli/points/points.h"
+
+#include "engine/base/error.h"
+#include "engine/run/jobs.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace xp {
+
+std::string_view PointView::state_word() const {
+  const bool is_plain = state == PointState::kDone || state == PointState::kBlocked;
+  return is_plain ? state_name(state) : state_name(run.state);
+}
+
+namespace {
+
+void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs) {
+  PointStanding now = point_standing(workspace.training(point.training),
+                                     workspace.evaluation(point.evaluation), jobs);
+  point.state = now.state();
+  point.cause = now.run.cause();
+  point.evaluates = now.evaluates;
+  point.run = std::move(now.run);
+}
+
+}  // namespace
+
+void look_at(std::vector<PointView>& points, const Workspace& workspace) {
+  const OpenJobs jobs(workspace);
+  for (auto& point : points) {
+    if (point.state == PointState::kDone || point.training == "?") continue;
+    look_at(point, workspace, jobs);
+  }
+}
+
+std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace) {
+  std::vector<PointView> out;
+  out.reserve(plan.points.size());
+  const OpenJobs jobs(workspace);
+  for (const auto& point : plan.points) {
+    PointView& view = out.emplace_back();
+    view.experiment = plan.name;
+    view.name = point.name;
+    view.training = point.training_id;
+    view.evaluation = point.evaluation_id;
+    view.axes = point.axes;
+    view.point = &point;
+    view.state = point.state;
+    view.cause = point.cause;
+    view.evaluates = point.training == State::kDone;
+    // What is untouched has nothing to read.
+    const bool is_new = point.state == PointState::kNew && point.cause.empty();
+    if (is_new || point.state == PointState::kDone || point.state == PointState::kBlocked) continue;
+    look_at(view, workspace, jobs);
+  }
+  return out;
+}
+
+std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
+                                 const Workspace& workspace) {
+  std::vector<PointView> out;
+  out.reserve(points.size());
+  for (const auto& [experiment, point] : points) {
+    PointView& view = out.emplace_back();
+    view.experiment = experiment;
+    view.name = point.name.empty() ? experiment : point.name;
+    view.training = point.training.empty() ? "?" : point.training;
+    view.evaluation = point.evaluation.empty() ? "?" : point.evaluation;
+    view.axes = {point.axes.begin(), point.axes.end()};
+    if (point.training.empty()) view.state = PointState::kBlocked;
+  }
+  look_at(out, workspace);
+  return out;
+}
+
+Store open_store(const Workspace& workspace) {
+  FoldResult folded;
+  Store out = Store::of(workspace, folded);
+  for (const auto& problem : folded.problems)
+    fmt::print(stderr, "{}\n", problem);
+  return out;
+}
+
+void look_at_jobs(const Workspace& workspace) {
+  try {
+    if (!open_jobs(workspace).empty()) settle(workspace);
+  } catch (const Error& error) {
+    if (error.blame() == Blame::kBug) throw;
+    fmt::print(stderr, "{}\n", error.what());
+  }
+}
+
+std::optional<OpenPoints> open_points(const Options& options) {
+  OpenPoints out;
+  const Workspace workspace{options.workspace};
+  look_at_jobs(workspace);
+  if (options.spec.empty()) {
+    out.points = points_of(open_store(workspace).all_points(), workspace);
+    return out;
+  }
+  out.experiment = open_experiment(options);
+  if (!out.experiment) return std::nullopt;
+  out.points = points_of(out.experiment->plan, workspace);
+  return out;
+}
+
+}  // namespace xp

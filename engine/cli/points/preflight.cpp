@@ -1,0 +1,145 @@
+// Adds up the figures of trainings that are not done, and reads the specs of those that are.
+#include "engine/cli/points/preflight.h"
+
+#include "engine/base/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <unistd.h>
+
+namespace xp {
+namespace {
+
+double figure(const Point& point, const char* name) {
+  if (point.assessment == nullptr) return 0;
+  const auto found = point.assessment->figures.find(name);
+  return found == point.assessment->figures.end() ? 0 : found->second;
+}
+
+// The best, those that are kept, and the one being written.
+double disk_bytes(const Point& point) {
+  return figure(point, "checkpoint_bytes") * (2 + point.settings().at("train").value("keep", 1.0));
+}
+
+struct Need {
+  double all = 0, largest = 0;
+};
+
+Need disk_need(const Plan& plan) {
+  Need out;
+  std::set<std::string> seen;
+  for (const auto& point : plan.points) {
+    if (point.training == State::kDone || !seen.insert(point.training_id).second) continue;
+    out.all += disk_bytes(point);
+    out.largest = std::max(out.largest, disk_bytes(point));
+  }
+  return out;
+}
+
+double free_space(const Workspace& workspace) {
+  return static_cast<double>(free_bytes(workspace.root));
+}
+
+// What may not fit, one sentence each.
+std::vector<std::string> machine_notes(const Plan& plan, const Workspace& workspace) {
+  std::vector<std::string> out;
+  const double room = free_space(workspace), need = disk_need(plan).all;
+  if (need > room) {
+    out.push_back(
+        fmt::format("the checkpoints of all trainings take about {}, but only {} are free "
+                    "for the workspace",
+                    human_bytes(need), human_bytes(room)));
+  }
+  const auto memory =
+      static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE));
+  const Point* largest = nullptr;
+  double most = memory;
+  for (const auto& point : plan.points) {
+    if (point.training == State::kDone) continue;
+    const Value& launch = point.settings().at("launch");
+    if (launch.value("use", "") != "local" || launch.value("device", "") == "cuda") continue;
+    const double bytes = figure(point, "memory_bytes") * launch.value("nodes", 1.0) *
+                         launch.value("ranks_per_node", 1.0);
+    if (bytes <= most) continue;
+    most = bytes;
+    largest = &point;
+  }
+  if (largest != nullptr) {
+    out.push_back(fmt::format("all ranks of {} take about {} of memory, and this machine has {}",
+                              largest->name, human_bytes(most), human_bytes(memory)));
+  }
+  return out;
+}
+
+// A sentence for each plug-in that finished trainings used another build of.
+std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin>& plugins,
+                                      const Workspace& workspace) {
+  std::vector<size_t> counts(plugins.size());
+  std::set<std::string> seen;
+  for (const auto& point : plan.points) {
+    if (plugins.empty() || point.training != State::kDone) continue;
+    if (!seen.insert(point.training_id).second) continue;
+    const std::string spec = read_file(workspace.training(point.training_id) / "spec.toml");
+    for (size_t i = 0; i < plugins.size(); ++i) {
+      const bool names_it = spec.find(plugins[i].file.string()) != std::string::npos;
+      if (names_it && spec.find(plugins[i].sha256) == std::string::npos) ++counts[i];
+    }
+  }
+  std::vector<std::string> out;
+  for (size_t i = 0; i < plugins.size(); ++i) {
+    if (counts[i] == 0) continue;
+    out.push_back(fmt::format(
+        "{} of the finished trainings used another build of '{}'; where the new one computes "
+        "something else, count its kVersion up to train again",
+        counts[i], plugins[i].file.string()));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
+                                  const Workspace& workspace) {
+  std::vector<std::string> out = plan.notes;
+  for (const auto& more : {machine_notes(plan, workspace), plugin_notes(plan, plugins, workspace)})
+    out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+std::string MissingSubset::sentence() const {
+  return fmt::format("the corpus has no subset '{}'; it has: {}", name, join(known, ", "));
+}
+
+std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
+                                            const fs::path& folder) {
+  if (!fs::exists(folder / "corpus.json")) return std::nullopt;
+  // Not opened, which loads vocabularies; who uses a damaged one says so.
+  const Value about = Value::parse(read_file(folder / "corpus.json"), nullptr, false);
+  const Value* names = about.is_object() ? find_path(about, "subsets") : nullptr;
+  if (names == nullptr || !names->is_array()) return std::nullopt;
+  const std::vector<std::string> known(names->begin(), names->end());
+  std::set<std::pair<const SharedSection*, const SharedSection*>> seen;
+  for (const auto& point : plan.points) {
+    const auto& sections = point.settings().sections();
+    const bool is_new = seen.emplace(sections[0].get(), sections[1].get()).second;
+    if (!is_new || point.settings().at("corpus") != corpus) continue;
+    for (const std::string subset : point.settings().at("eval").at("subsets")) {
+      if (std::find(known.begin(), known.end(), subset) == known.end())
+        return MissingSubset{subset, known};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string missing_space(const Plan& plan, const Workspace& workspace) {
+  const double room = free_space(workspace), need = disk_need(plan).largest;
+  if (need <= room) return "";
+  return fmt::format(
+      "the checkpoints of one training take about {}, but only {} are free in '{}'; "
+      "make room or use another --workspace",
+      human_bytes(need), human_bytes(room), workspace.root.string());
+}
+
+}  // namespace xp

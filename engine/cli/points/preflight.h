@@ -1,0 +1,35 @@
+// What is said before a plan is done: whether this machine has room for it (disk for its
+// checkpoints, memory for its ranks), and what it does not do again.
+#pragma once
+
+#include "engine/experiment/plugins.h"
+#include "engine/plan/plan.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// What is worth saying though nothing forbids it, one sentence each: the plan's notes; disk and
+/// memory of this machine that may not suffice; plug-ins that finished trainings used another build
+/// of, which changes no id. Cost: with plug-ins, reads the spec of every finished training.
+std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
+                                  const Workspace& workspace);
+
+/// A subset that [eval] of some point names and its corpus does not have.
+struct MissingSubset {
+  std::string name;
+  std::vector<std::string> known;  ///< those that it has
+  std::string sentence() const;
+};
+
+/// The first of the points with this [corpus] table that will look for what is not in the corpus
+/// prepared in `folder`; nothing where it is not prepared.
+std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
+                                            const fs::path& folder);
+
+/// What is missing where not even one training's checkpoints fit on the disk, or "".
+std::string missing_space(const Plan& plan, const Workspace& workspace);
+
+}  // namespace xp

@@ -1,0 +1,58 @@
+// Looks through the names of run folders.
+#include "engine/cli/points/run_folder.h"
+
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/base/toml.h"
+#include "engine/cli/points/selection.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+template <class... Args>
+[[noreturn]] void usage_error(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(Blame::kUser, fmt::format(format, std::forward<Args>(args)...), kUsageError);
+}
+
+}  // namespace
+
+RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
+  constexpr size_t kFewest = 4;
+  if (prefix.size() < kFewest)
+    usage_error("'{}' is too short for a run; give at least {} digits of its id", prefix, kFewest);
+  std::vector<RunFolder> found;
+  for (const char* kind : {"training", "evaluation"}) {
+    std::error_code none;
+    for (const auto& entry :
+         fs::directory_iterator(workspace.root / (kind + std::string("s")), none)) {
+      const std::string id = entry.path().filename().string();
+      if (id.starts_with(prefix)) found.push_back({kind, id, entry.path(), {}});
+    }
+  }
+  if (found.empty())
+    usage_error("no run of '{}' begins with '{}'; `xp status FILE` and `xp plan FILE` list ids",
+                workspace.root.string(), prefix);
+  if (found.size() > 1) {
+    std::vector<std::string> names;
+    for (const auto& run : found)
+      names.push_back(run.kind + " " + run.id);
+    std::sort(names.begin(), names.end());
+    usage_error("'{}' may be {}; give more digits", prefix, join(names, " or "));
+  }
+  RunFolder run = std::move(found.front());
+  if (!fs::exists(run.folder / "spec.toml"))
+    usage_error("{} {} has not been started yet; `xp run` starts it", run.kind, run.id);
+  run.spec = load_toml((run.folder / "spec.toml").string());
+  return run;
+}
+
+std::vector<std::pair<std::string, Value>> run_settings(const RunFolder& run) {
+  Value settings = run.spec;
+  for (const char* id : {"corpus_id", "training_id", "evaluation_id"})
+    settings.erase(id);
+  return leaves(settings);
+}
+
+}  // namespace xp

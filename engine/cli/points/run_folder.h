@@ -1,0 +1,23 @@
+// A run of the workspace, named by the beginning of its id.
+#pragma once
+
+#include "results/runs/workspace.h"
+
+#include <string>
+
+namespace xp {
+
+struct RunFolder {
+  std::string kind, id;  ///< "training" or "evaluation"
+  fs::path folder;
+  Value spec;  ///< its spec.toml: resolved settings and ids
+};
+
+/// The run whose id begins with `prefix` (4 digits or more). Raises kUser where there is none or
+/// more than one.
+RunFolder find_run(const Workspace& workspace, const std::string& prefix);
+
+/// The settings of a run as full path -> value, without ids.
+std::vector<std::pair<std::string, Value>> run_settings(const RunFolder& run);
+
+}  // namespace xp

@@ -1,0 +1,95 @@
+// Wording and places of everything about key tails.
+#include "engine/experiment/keys.h"
+
+#include "engine/base/text.h"
+#include "engine/experiment/codes.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+int num_characters(std::string_view text) {
+  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+// Where byte `offset` of `text` stands, which is written at `whole` as a string on one line; the
+// whole where that is not so, or has characters written as escapes.
+Place inside(const Place& whole, std::string_view text, size_t offset, size_t length) {
+  const bool is_plain = whole.end_column - whole.column == num_characters(text) + 2;
+  if (whole.line == 0 || !is_plain) return whole;
+  Place out = whole;
+  out.column = whole.column + 1 + num_characters(text.substr(0, offset));
+  out.end_column = out.column + static_cast<int>(std::max<size_t>(1, length));
+  return out;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) out += i + 1 == names.size() ? " and " : ", ";
+    out += "'" + names[i] + "'";
+  }
+  return out;
+}
+
+}  // namespace
+
+Matches Keys::match(const std::string& key) const {
+  Matches found;
+  for (const auto& axis : axes_) {
+    if (axis == key) return {axis};
+    if (has_tail(axis, key)) found.push_back(axis);
+  }
+  return found.empty() ? schema_.match(key) : found;
+}
+
+std::string Keys::resolve_quietly(const std::string& key) const {
+  const Matches found = match(key);
+  return found.size() == 1 ? found.front() : "";
+}
+
+std::string Keys::resolve(const std::string& key, const Place& place) const {
+  const Matches found = match(key);
+  if (found.size() == 1) return found.front();
+  if (found.size() > 1) {
+    problems_.add(place, code::kAmbiguous,
+                  fmt::format("'{}' may be {}; write more of the path", key, quoted_list(found)));
+    return "";
+  }
+  if (schema_.is_incomplete()) return "";
+  // A tail is near to a tail: compare as many parts as the person wrote.
+  std::vector<std::string> names;
+  const size_t length = path_parts(key).size();
+  for (const auto& path : schema_.paths()) {
+    auto parts = path_parts(path);
+    if (parts.back() == "use" && parts.size() > length) parts.pop_back();
+    if (parts.size() > length)
+      parts.erase(parts.begin(), parts.end() - static_cast<std::ptrdiff_t>(length));
+    names.push_back(join(parts, "."));
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  problems_.add(place, code::kUnknownKey, fmt::format("no setting is named '{}'", key),
+                nearest(key, names));
+  return "";
+}
+
+std::optional<Condition> read_condition(const std::string& text, const Place& place,
+                                        const Keys& keys, Problems& problems) {
+  try {
+    Condition out{Expression::parse(text), {}, place};
+    for (const auto& name : out.expression.names())
+      out.paths.push_back(
+          keys.resolve(name.text, inside(place, text, name.offset, name.text.size())));
+    return out;
+  } catch (const ExpressionError& error) {
+    problems.add(inside(place, text, error.offset, 1), code::kExpression,
+                 fmt::format("in the condition: {}", error.what()));
+    return std::nullopt;
+  }
+}
+
+}  // namespace xp

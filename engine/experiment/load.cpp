@@ -1,0 +1,251 @@
+// The order matters: which keys are known depends on the components that axes and --set pick.
+#include "engine/experiment/load.h"
+
+#include "engine/base/file.h"
+#include "engine/base/text.h"
+#include "engine/experiment/codes.h"
+#include "engine/experiment/keys.h"
+#include "engine/experiment/settings_check.h"
+#include "engine/experiment/sweep_load.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+const std::vector<std::string>& plain_keys() {
+  static const std::vector<std::string> keys = {"schema", "name", "description"};
+  return keys;
+}
+
+void erase_path(Value& root, const std::string& path) {
+  const size_t dot = path.rfind('.');
+  if (dot == std::string::npos) {
+    root.erase(path);
+  } else if (find_path(root, path) != nullptr) {
+    const std::string table = path.substr(0, dot);
+    root.at(Value::json_pointer("/" + join(path_parts(table), "/"))).erase(path.substr(dot + 1));
+  }
+}
+
+std::vector<std::string> section_names() {
+  std::vector<std::string> names = {"plugins", "sweep"};
+  for (const auto& section : kSections)
+    names.emplace_back(section.name);
+  return names;
+}
+
+Value parsed_value(const std::string& text) {
+  Problems ignored;
+  const TomlDocument document = parse_toml("value = " + text, "", ignored);
+  const bool one = ignored.empty() && document.value.size() == 1;
+  return one ? document.value.at("value") : Value(text);
+}
+
+class Loader {
+ public:
+  Loader(const Catalog& catalog, Spec& spec, Problems& problems)
+      : catalog_(catalog), spec_(spec), problems_(problems) {}
+
+  void load(const std::vector<std::string>& sets) {
+    const Schema everything = Schema::of_everything(catalog_);
+    Keys keys(everything, problems_);
+    for (const auto& set : sets)
+      apply(set, keys);
+    check_top();
+    SweepLoader sweep(catalog_, everything, spec_.source, problems_);
+    sweep.read();
+    const Uses uses = sweep.uses();
+    spec_.schema = std::make_shared<const Schema>(catalog_, uses);
+    spec_.doubtful.merge(check_settings(
+        {catalog_, everything, *spec_.schema, spec_.source, sweep.swept()}, problems_));
+    spec_.sweep = sweep.take(*spec_.schema);
+    spec_.doubtful.insert(sweep.doubtful().begin(), sweep.doubtful().end());
+    for (const auto& section : kSections) {
+      const Value* table = find_path(spec_.source.value, section.name);
+      if (table != nullptr && table->is_object()) spec_.settings[section.name] = *table;
+    }
+    for (const auto& path : spec_.doubtful)
+      erase_path(spec_.settings, path);
+    take_report();
+    // With another component than is meant, other rules hold.
+    const bool knows_components =
+        std::none_of(spec_.doubtful.begin(), spec_.doubtful.end(),
+                     [](const std::string& path) { return path.ends_with(".use"); });
+    spec_.is_plannable = knows_components && sweep.has_points();
+  }
+
+ private:
+  void apply(const std::string& set, const Keys& keys) {
+    const Place place{"--set " + set, 0, 0, 0};
+    const size_t equals = set.find('=');
+    if (equals == std::string::npos || equals == 0 || !is_valid_utf8(set)) {
+      problems_.add(place, code::kSet, "--set takes path=value, such as train.seed=2");
+      return;
+    }
+    const std::string key(trim(set.substr(0, equals)));
+    const Value value = parsed_value(std::string(trim(set.substr(equals + 1))));
+    const bool plain =
+        std::find(plain_keys().begin(), plain_keys().end(), key) != plain_keys().end();
+    if (plain || key.starts_with("report.")) {
+      spec_.source.assign(key, value, place);
+      return;
+    }
+    const std::string path = keys.resolve(key, place);
+    if (path.empty()) {
+      spec_.doubtful.insert(keys.resolve_quietly(problems_.all().back().suggestion));
+      return;
+    }
+    spec_.source.assign(path, value, place);
+    spec_.source.fixed.insert(path);
+  }
+
+  void check_top() {
+    const Value& root = spec_.source.value;
+    for (const auto& [key, value] : root.items())
+      check_top_key(key, value);
+    const auto version = root.find("schema");
+    if (version != root.end() && *version != 1) {
+      problems_.add(spec_.source.value_place("schema"), code::kSchemaVersion,
+                    fmt::format("'schema' is {}; this xp reads 1", show(*version)));
+    }
+    take_name();
+    if (root.contains("description")) {
+      if (root["description"].is_string()) {
+        spec_.description = root["description"];
+      } else {
+        problems_.add(
+            spec_.source.value_place("description"), code::kWrongType,
+            fmt::format("'description' must be a string, not {}", show(root["description"])));
+      }
+    }
+    check_plugins();
+  }
+
+  void check_top_key(const std::string& key, const Value& value) {
+    const auto sections = section_names();
+    const auto has = [&key](const auto& names) {
+      return std::find(names.begin(), names.end(), key) != names.end();
+    };
+    const Place place = spec_.source.place_of(place_key({key}));
+    if (has(plain_keys())) return;
+    if (has(sections)) {
+      if (value.is_object()) return;
+      spec_.doubtful.insert(key);
+      problems_.add(place, code::kWrongType,
+                    fmt::format("'{}' must be a table, not {}", key, show(value)));
+    } else if (value.is_object()) {
+      const std::string near = nearest(key, sections);
+      if (!near.empty()) spec_.doubtful.insert(near);
+      problems_.add(place, code::kUnknownSection, fmt::format("unknown section [{}]", key), near);
+    } else {
+      problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}'", key),
+                    nearest(key, plain_keys()));
+    }
+  }
+
+  void take_name() {
+    const Value& root = spec_.source.value;
+    if (!root.contains("name")) {
+      problems_.add(Place{spec_.file, 0, 0, 0}, code::kMissing,
+                    "an experiment needs a name: name = \"...\"");
+      return;
+    }
+    const Place place = spec_.source.value_place("name");
+    if (!root["name"].is_string()) {
+      problems_.add(place, code::kWrongType,
+                    fmt::format("'name' must be a string, not {}", show(root["name"])));
+      return;
+    }
+    spec_.name = root["name"];
+    const bool usable = !spec_.name.empty() && spec_.name.size() <= 100 && spec_.name[0] != '.' &&
+                        std::all_of(spec_.name.begin(), spec_.name.end(), [](unsigned char c) {
+                          return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+                        });
+    if (usable) return;
+    problems_.add(place, code::kName,
+                  fmt::format("'name' is {}; it names a folder, so it may have letters, digits, "
+                              "'_', '-' and '.', up to 100",
+                              show(root["name"])));
+  }
+
+  // The files themselves are wanted before the catalog: see plugin_files.
+  void check_plugins() {
+    const Value* load = find_path(spec_.source.value, "plugins.load");
+    const Value* table = find_path(spec_.source.value, "plugins");
+    if (table != nullptr && table->is_object()) {
+      for (const auto& [key, value] : table->items()) {
+        if (key == "load") continue;
+        problems_.add(spec_.source.place_of("plugins." + place_key({key})), code::kUnknownKey,
+                      fmt::format("unknown key '{}' in [plugins]", key),
+                      nearest(key, std::vector<std::string>{"load"}));
+      }
+    }
+    if (load == nullptr) return;
+    const bool texts = load->is_array() && std::all_of(load->begin(), load->end(),
+                                                       [](auto& v) { return v.is_string(); });
+    if (texts) return;
+    problems_.add(
+        spec_.source.value_place("plugins.load"), code::kWrongType,
+        fmt::format("'load' in [plugins] must be a list of strings, not {}", show(*load)));
+  }
+
+  // Rows and pivot name settings; columns name metrics, which the results know.
+  void take_report() {
+    Value& report = spec_.report = Value::object();
+    if (const Declaration* declared = catalog_.find("section", "report")) {
+      for (const auto& setting : declared->settings)
+        report[setting.name] = setting.fallback;
+    }
+    const auto written = spec_.settings.find("report");
+    if (written != spec_.settings.end()) report.update(*written);
+    Keys keys(*spec_.schema, problems_, spec_.sweep.keys());
+    for (size_t i = 0; i < report["rows"].size(); ++i)
+      take_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
+    if (report["pivot"] != "") take_report_key(report["pivot"], "report.pivot", keys);
+    spec_.report_where = report_condition("where", keys);
+    spec_.report_baseline = report_condition("baseline", keys);
+  }
+
+  void take_report_key(const std::string& key, const std::string& at, const Keys& keys) {
+    spec_.report_keys[key] = keys.resolve(key, spec_.source.value_place(at));
+  }
+
+  std::optional<Condition> report_condition(const std::string& name, const Keys& keys) {
+    const std::string text = spec_.report[name];
+    if (text.empty()) return std::nullopt;
+    return read_condition(text, spec_.source.value_place("report." + name), keys, problems_);
+  }
+
+  const Catalog& catalog_;
+  Spec& spec_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+bool Spec::is_doubtful(const std::string& path) const {
+  return std::any_of(doubtful.begin(), doubtful.end(), [&path](const std::string& at) {
+    return path == at || path.starts_with(at + ".");
+  });
+}
+
+Spec load_spec(const std::string& file, Source source, const std::vector<std::string>& sets,
+               const Catalog& catalog, Problems& problems) {
+  Spec spec;
+  spec.file = file;
+  spec.source = std::move(source);
+  Loader(catalog, spec, problems).load(sets);
+  return spec;
+}
+
+Spec load_spec(const std::string& file, const std::vector<std::string>& sets,
+               const Catalog& catalog, Problems& problems) {
+  Source source = read_source(file, problems);
+  if (problems.empty()) return load_spec(file, std::move(source), sets, catalog, problems);
+  Spec spec;
+  spec.file = file;
+  return spec;
+}
+
+}  // namespace xp

@@ -1,0 +1,140 @@
+// Ids depend on what is meant, not on how it is written.
+#include "engine/experiment/resolve.h"
+
+#include "engine/base/toml.h"
+#include "engine/experiment/catalog_fixture.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace xp {
+namespace {
+
+// All sections of a point in one.
+struct Resolved {
+  Value settings = Value::object(), corpus = Value::object(), training = Value::object(),
+        evaluation = Value::object();
+};
+
+Resolved resolve(const Value& written) {
+  static const Catalog catalog = fixture_catalog();
+  Resolved out;
+  for (const char* name : {"model", "corpus", "eval", "launch", "train"}) {
+    const Section section =
+        resolve_section(catalog, name, written.value(name, Value()), out.settings["model"]);
+    out.settings[name] = section.table;
+    out.corpus.update(section.corpus);
+    out.training.update(section.training);
+    out.evaluation.update(section.evaluation);
+  }
+  return out;
+}
+
+Resolved resolved(const std::string& text) {
+  Problems problems;
+  const Value value = parse_toml("[corpus]\nuse = \"dummy\"\n" + text, "", problems).value;
+  problems.raise();
+  return resolve(value);
+}
+
+void check_same(const Resolved& a, const Resolved& b) {
+  CHECK(a.corpus == b.corpus);
+  CHECK(a.training.dump() == b.training.dump());
+  CHECK(a.evaluation.dump() == b.evaluation.dump());
+}
+
+TEST_CASE("every default is filled in") {
+  const Value settings = resolved("").settings;
+  CHECK(settings["model"]["moe"]["exchange"]["use"] == "gshard");
+  CHECK(settings["model"]["moe"]["router"]["normalize"] == true);
+  CHECK(settings["train"]["optimizer"]["lr"] == 5e-4);
+  CHECK(settings["corpus"]["vocabulary"]["size"] == 32000);
+  CHECK(settings["launch"]["use"] == "local");
+}
+
+TEST_CASE("defaults made explicit and integers for floats change nothing") {
+  check_same(resolved("[model]\nwidth = 512\nuse = \"transformer\"\n[train]\nclip_norm = 1\n"),
+             resolved("[train.optimizer]\nbetas = [0.9, 0.98]\n"));
+}
+
+TEST_CASE("a resolved point resolves to itself") {
+  const Resolved once = resolved(
+      "[model]\npreset = \"tiny\"\n[model.moe.exchange]\n"
+      "use = \"scomoe-seq\"\n");
+  check_same(resolve(once.settings), once);
+  Problems problems;
+  check_same(resolve(parse_toml(to_toml(once.settings), "", problems).value), once);
+}
+
+TEST_CASE("a preset changes defaults and is no part of ids") {
+  check_same(resolved("[model]\npreset = \"tiny\"\n"),
+             resolved("[model]\nwidth = 64\nheads = 4\n"));
+  CHECK(resolved("[model]\npreset = \"tiny\"\nwidth = 32\n").settings["model"]["width"] == 32);
+}
+
+TEST_CASE("keys that a component lacks are dropped") {
+  check_same(resolved("[model.moe.exchange]\nuse = \"gshard\"\nalpha = 0.1\n[eval]\nalpha = 0.1\n"),
+             resolved(""));
+}
+
+TEST_CASE("each setting enters the ids of its scope only") {
+  const Resolved base = resolved("");
+  const Resolved beam = resolved("[eval]\nbeam = 1\n");
+  CHECK(beam.training == base.training);
+  CHECK(beam.evaluation != base.evaluation);
+  const Resolved ranks = resolved("[launch]\nnodes = 2\n");
+  CHECK(ranks.training != base.training);
+  check_same(resolved("[launch]\nthreads_per_rank = 4\ndevice = \"cpu\"\n"), base);
+}
+
+TEST_CASE("evaluation shares follow the exchange") {
+  const std::string use = "[model.moe.exchange]\nalpha = 0.3\nbeta = 0.4\nuse = ";
+  CHECK(resolved(use + "\"scomoe-seq\"\n").settings["eval"]["alpha"] == 0.0);
+  CHECK(resolved(use + "\"scomoe-feat\"\n").settings["eval"]["beta"] == 0.4);
+  CHECK_FALSE(resolved("").settings["eval"].contains("alpha"));
+}
+
+TEST_CASE("without experts their settings change nothing, whatever makes the model dense") {
+  const Resolved dense = resolved("[model.moe]\nevery = 0\n");
+  check_same(resolved("[model.moe]\nevery = 0\nexperts = 4\nexchange.use = \"scomoe-seq\"\n"),
+             dense);
+  check_same(resolved("[model.moe]\nexperts = 4\nexchange.use = \"dense\"\n"
+                      "[eval]\ncapacity_fraction = 1\n"),
+             dense);
+  CHECK(resolved("").training != dense.training);
+}
+
+TEST_CASE("the predecessor's decisions are told apart in dense models, too") {
+  Declaration model = fixture_model();
+  model.settings.push_back(
+      fixture_setting("moe.compatibility", Type::kText, "none", one_of({"none", "seed"})));
+  const Catalog catalog({model});
+  const auto training = [&](const char* whose) {
+    const Value moe = {{"every", 0}, {"compatibility", whose}};
+    return resolve_section(catalog, "model", {{"moe", moe}}, Value()).training;
+  };
+  CHECK(training("seed") != training("none"));
+}
+
+TEST_CASE("ids know components of a plug-in by name and version") {
+  Declaration router = fixture_part("router", "mine", {}), metric = fixture_part("metric", "m", {});
+  router.version = "2";
+  metric.version = "b";
+  auto all = fixture_catalog().all();
+  all[{"router", "mine"}] = router;
+  all[{"metric", "m"}] = metric;
+  std::vector<Declaration> declarations;
+  for (const auto& [key, declaration] : all)
+    declarations.push_back(declaration);
+  const Catalog catalog(declarations);
+  const Section model =
+      resolve_section(catalog, "model", {{"moe", {{"router", {{"use", "mine"}}}}}}, Value());
+  CHECK(model.training["model.moe.router.use"] == "mine@2");
+  CHECK(model.table["moe"]["router"]["use"] == "mine");
+  const Section eval =
+      resolve_section(catalog, "eval", {{"metrics", Value::array({"bleu", "m"})}}, model.table);
+  CHECK(eval.evaluation["eval.metrics"] == Value::array({"bleu", "m@b"}));
+  CHECK(eval.table["metrics"] == Value::array({"bleu", "m"}));
+}
+
+}  // namespace
+}  // namespace xp

@@ -1,0 +1,81 @@
+// The keys that an experiment may use, by full path: what the components that it picks declare.
+#pragma once
+
+#include "engine/experiment/catalog.h"
+
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xp {
+
+/// Table path -> the names that its key `use` takes somewhere in the sweep.
+using Uses = std::map<std::string, std::set<std::string>>;
+
+/// What a key's tail stands for. One path: found; several: ambiguous; none: unknown.
+using Matches = std::vector<std::string>;
+
+class Schema {
+ public:
+  /// The keys of the components in `uses`; a table that is not named there has its default
+  /// component.
+  Schema(const Catalog& catalog, const Uses& uses) : Schema(catalog, uses, false) {}
+
+  /// The keys of every component in every place.
+  static Schema of_everything(const Catalog& catalog) { return {catalog, {}, true}; }
+
+  Schema(Schema&&) = default;  // not copied: it points into itself
+
+  /// The settings that share a path, one per component that declares it; nullptr where nobody does.
+  /// A path that ends in `.use` has one setting whose `component` is the kind.
+  const std::vector<const Setting*>* find(const std::string& path) const;
+
+  /// Whether settings lie below `path`.
+  bool is_table(const std::string& path) const { return tables_.contains(path); }
+
+  /// Whether the keys below the table `path` are unknown, because it picks an unknown component.
+  bool is_open(const std::string& path) const { return open_.contains(path); }
+
+  /// Whether there is any such table.
+  bool is_incomplete() const { return !open_.empty(); }
+
+  /// The kind of component that the table `path` picks, or "".
+  std::string kind_of(const std::string& path) const;
+
+  /// The components that `use` takes in the table `path`.
+  std::vector<std::string> picked_names(const std::string& path) const;
+
+  /// The names directly below a table, for suggestions.
+  std::vector<std::string> names_below(const std::string& path) const;
+
+  /// All paths that end in `tail` (or in `tail` + ".use") in the first section that has any.
+  Matches match(std::string_view tail) const;
+
+  /// All paths, for suggestions.
+  std::vector<std::string> paths() const;
+
+ private:
+  Schema(const Catalog& catalog, Uses uses, bool everything);
+  void add_component(const Setting& picked, const std::string& path);
+  void add_settings(const Declaration& part, const std::string& path, bool skip_use);
+  void add_table(const std::string& path);
+
+  const Catalog& catalog_;
+  Uses uses_;
+  bool everything_;
+  std::map<std::string, std::vector<const Setting*>> settings_;
+  std::map<std::string, std::vector<std::string>> picked_;
+  std::set<std::string> tables_, open_;
+  std::deque<Setting> own_;  // the keys `use`
+};
+
+/// Whether `path` is `tail`, ends in `.tail`, or does so before a last `.use`.
+bool has_tail(std::string_view path, std::string_view tail);
+
+/// The shortest tail of `path` that no other path of `among` has; `.use` is dropped.
+std::string short_name(const std::string& path, const std::vector<std::string>& among);
+
+}  // namespace xp

@@ -1,0 +1,159 @@
+// One walk over the tables; every finding names the key, its table and what is known there.
+#include "engine/experiment/settings_check.h"
+
+#include "engine/base/text.h"
+#include "engine/experiment/codes.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+std::string last_part(const std::string& path) {
+  return path.substr(path.rfind('.') + 1);
+}
+std::string table_of(const std::string& path) {
+  return path.substr(0, path.rfind('.'));
+}
+
+void unknown_component(const Catalog& catalog, const std::string& kind, const std::string& name,
+                       const Place& place, Problems& problems) {
+  const auto known = catalog.names(kind);
+  problems.add(place, code::kUnknownComponent,
+               fmt::format("no {} named '{}'; known: {}", kind, name,
+                           known.empty() ? "none" : join(known, ", ")),
+               nearest(name, known));
+}
+
+class Walk {
+ public:
+  Walk(const SettingsCheck& in, Problems& problems) : in_(in), problems_(problems) {}
+
+  std::set<std::string> doubtful;
+
+  void table(const Value& value, const std::string& path) {
+    for (const auto& [key, child] : value.items()) {
+      const std::string at = path + "." + place_key({key});
+      if (in_.picked.find(at) != nullptr) {
+        const bool fits =
+            check_value(in_.catalog, in_.picked, at, child, in_.source.value_place(at), problems_);
+        if (!fits) doubtful.insert(at);
+        check_items(at, child);
+      } else if (in_.picked.is_table(at)) {
+        nested(child, at);
+      } else if (!in_.picked.is_open(path)) {
+        unknown(path, key, at);
+      }
+    }
+  }
+
+  void missing(const SectionRule& section) {
+    const std::string path = section.name;
+    if (*section.kind == '\0' || *section.fallback != '\0') return;
+    if (in_.swept.contains(path + ".use") || find_path(in_.source.value, path + ".use") != nullptr)
+      return;
+    problems_.add(in_.source.place_of(path), code::kMissing,
+                  fmt::format("[{}] needs the key 'use'; known: {}", path,
+                              join(in_.catalog.names(section.kind), ", ")));
+  }
+
+ private:
+  void nested(const Value& value, const std::string& at) {
+    if (value.is_object()) return table(value, at);
+    doubtful.insert(at);
+    const std::string kind = in_.picked.kind_of(at);
+    problems_.add(in_.source.value_place(at), code::kWrongType,
+                  fmt::format("'{}' in [{}] must be a table{}, not {}", last_part(at), table_of(at),
+                              kind.empty() ? "" : " with the key 'use'", show(value)));
+  }
+
+  void check_items(const std::string& at, const Value& value) {
+    for (const auto& [path, kind] : kNamesOf) {
+      if (at != path) continue;
+      const Value list = value.is_array() ? value : Value::array({value});
+      for (size_t i = 0; i < list.size(); ++i) {
+        if (!list[i].is_string() || in_.catalog.find(kind, list[i]) != nullptr) continue;
+        const std::string item = value.is_array() ? fmt::format("{}[{}]", at, i) : at;
+        unknown_component(in_.catalog, kind, list[i], in_.source.value_place(item), problems_);
+      }
+    }
+  }
+
+  void unknown(const std::string& path, const std::string& key, const std::string& at) {
+    const Place place = in_.source.place_of(at);
+    if (in_.everything.find(at) != nullptr || in_.everything.is_table(at)) {
+      const std::string owner = component_table(path);
+      problems_.add(
+          place, code::kUndeclared,
+          fmt::format("'{}' in [{}] is not a setting of the {} picked here: {}", key, path,
+                      in_.picked.kind_of(owner), join(in_.picked.picked_names(owner), ", ")));
+      return;
+    }
+    const std::string near = nearest(key, in_.picked.names_below(path));
+    if (!near.empty()) doubtful.insert(path + "." + near);
+    problems_.add(
+        place, code::kUnknownKey,
+        fmt::format("unknown key '{}' in [{}]{}", key, path, near.empty() ? owners(key) : ""),
+        near);
+  }
+
+  // "; it is one of [train]": where the key would be right.
+  std::string owners(const std::string& key) {
+    constexpr size_t kMost = 2;
+    std::vector<std::string> tables;
+    for (const auto& path : in_.everything.paths()) {
+      if (last_part(path) != key || key == "use") continue;
+      tables.push_back("[" + table_of(path) + "]");
+      doubtful.insert(path);
+    }
+    const bool helps = !tables.empty() && tables.size() <= kMost;
+    return helps ? "; it is one of " + join(tables, " and ") : "";
+  }
+
+  std::string component_table(std::string path) const {
+    while (in_.picked.kind_of(path).empty() && path.find('.') != std::string::npos)
+      path = table_of(path);
+    return path;
+  }
+
+  const SettingsCheck& in_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+bool check_value(const Catalog& catalog, const Schema& schema, const std::string& path,
+                 const Value& value, const Place& place, Problems& problems) {
+  const auto* settings = schema.find(path);
+  check(settings != nullptr, "a checked path is known");
+  const std::string kind = settings->front()->component;
+  if (!kind.empty() && value.is_string()) {
+    const bool is_known = catalog.find(kind, value) != nullptr;
+    if (!is_known) unknown_component(catalog, kind, value, place, problems);
+    return is_known;
+  }
+  for (const Setting* setting : *settings) {
+    const std::string wrong = objection(*setting, value);
+    if (wrong.empty()) continue;
+    const char* found = wrong.starts_with("must be") ? code::kWrongType : code::kOutOfLimit;
+    const std::string near =
+        value.is_string() ? nearest(value.get_ref<const std::string&>(), setting->limit.choices)
+                          : "";
+    problems.add(place, found,
+                 fmt::format("'{}' in [{}] {}", last_part(path), table_of(path), wrong), near);
+    return false;
+  }
+  return true;
+}
+
+std::set<std::string> check_settings(const SettingsCheck& in, Problems& problems) {
+  Walk walk(in, problems);
+  for (const auto& section : kSections) {
+    const Value* table = find_path(in.source.value, section.name);
+    if (table != nullptr && table->is_object()) walk.table(*table, section.name);
+    walk.missing(section);
+  }
+  return std::move(walk.doubtful);
+}
+
+}  // namespace xp

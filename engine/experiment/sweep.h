@@ -1,0 +1,63 @@
+// [sweep]: axes, further points and conditions, and the combinations they make.
+#pragma once
+
+#include "engine/base/problems.h"
+#include "engine/experiment/expression.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// Setting path -> value.
+using Assignment = std::map<std::string, Value>;
+
+/// One axis: `keys` change together; `values` holds one row for each step, as wide as `keys`.
+struct Axis {
+  std::vector<std::string> keys;  ///< full paths
+  std::vector<std::vector<Value>> values;
+  std::string at;  ///< where it stands: its path in the place maps
+  Place place;
+};
+
+/// A condition whose names are full paths.
+struct Condition {
+  Expression expression;
+  std::vector<std::string> paths;  ///< of the expression's names
+  Place place;                     ///< of its text
+};
+
+struct Sweep {
+  std::vector<Axis> axes;  ///< in the order of the file: the first changes slowest
+  std::vector<Assignment> points;
+  std::vector<std::map<std::string, Place>> point_places;  ///< where each point has its keys
+  std::optional<Condition> where, exclude;
+  bool seed_last = false;
+
+  /// The paths that any axis or point sets, in the order of the axes.
+  std::vector<std::string> keys() const;
+};
+
+/// The rows of an axis as it is written: a list, or a table { FORM = ..., ... }. Raises kUser.
+std::vector<std::vector<Value>> axis_rows(const Value& written, size_t width);
+
+/// Whether the table is a form of axis rather than a table of axes.
+bool is_axis_form(const Value& written);
+
+/// Number of combinations, points included.
+size_t combination_count(const Sweep& sweep);
+
+/// One combination of the axes' rows, or one of the further points.
+struct Combination {
+  Assignment values;
+  std::vector<size_t> rows;  ///< the row of each axis, in the order of `axes`; empty for a point
+  size_t point = 0;          ///< the index of a further point
+};
+
+/// Calls `each` with all combinations: the product of the axes, then the points.
+void for_each_combination(const Sweep& sweep, const std::function<void(const Combination&)>& each);
+
+}  // namespace xp

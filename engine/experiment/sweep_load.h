@@ -1,0 +1,69 @@
+// Reads [sweep] in two steps: which components it picks, then, with their keys known, the rest.
+#pragma once
+
+#include "engine/experiment/keys.h"
+#include "engine/experiment/source.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+class SweepLoader {
+ public:
+  SweepLoader(const Catalog& catalog, const Schema& everything, const Source& source,
+              Problems& problems)
+      : catalog_(catalog), everything_(everything), source_(source), problems_(problems) {}
+
+  /// Finds the axes and their rows.
+  void read();
+
+  /// The components that the file, --set and the axes pick.
+  Uses uses() const;
+
+  /// The full paths of the axes that were found; valid after `read`.
+  const std::set<std::string>& swept() const { return swept_; }
+
+  /// The checked sweep, without the axes, rows and points in which something is wrong.
+  Sweep take(const Schema& schema);
+
+  /// The settings that left-out axes are about, and those that their unknown keys may have meant.
+  const std::set<std::string>& doubtful() const { return doubtful_; }
+
+  /// Whether it is certain which points are meant: `where` and `exclude` could be read, and there
+  /// are not too many.
+  bool has_points() const { return has_points_; }
+
+ private:
+  /// An axis before its keys are looked up.
+  struct RawAxis {
+    std::vector<std::string> keys;
+    std::vector<std::vector<Value>> rows;
+    std::string at;
+    bool is_list = false;
+    bool is_cut = false;     // by --set: its rows are not those of the file
+    bool may_round = false;  // its form makes fractions where the file has whole ends
+  };
+  void find_axes(const Value& table, const std::vector<std::string>& parts);
+  void add_axis(const Value& written, const std::vector<std::string>& parts);
+  void cut_fixed(RawAxis& axis, const Keys& quiet);
+  bool is_setting(const std::vector<std::string>& parts) const;
+  void take_axis(const RawAxis& raw, const Keys& keys, const Schema& schema, Sweep& sweep);
+  void keep_good_rows(const RawAxis& raw, Axis& axis, const Schema& schema);
+  void take_points(const Keys& keys, const Schema& schema, Sweep& sweep);
+  void take_order(Sweep& sweep);
+  std::optional<Condition> condition(const char* name, const Keys& keys);
+  Place item_place(const RawAxis& raw, size_t row) const;
+
+  const Catalog& catalog_;
+  const Schema& everything_;
+  const Source& source_;
+  Problems& problems_;
+  std::vector<RawAxis> raw_;
+  std::vector<RawAxis> fixed_;  // by --set: vary no more, but their components' keys stay legal
+  std::set<std::string> swept_, doubtful_;
+  bool has_points_ = false;
+};
+
+}  // namespace xp

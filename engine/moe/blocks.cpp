@@ -1,0 +1,125 @@
+// Transformer layers with residual connections.
+#include "engine/moe/blocks.h"
+
+namespace xp {
+namespace {
+
+// h + dropout(f(norm(h))) or norm(h + dropout(f(h))).
+template <class Sublayer>
+torch::Tensor residual(const torch::Tensor& h, const Norm& norm, const BlockShape& shape,
+                       bool training, const Sublayer& sublayer) {
+  if (shape.pre_norm) return h + dropped(sublayer(norm.forward(h)), shape.dropout, training);
+  return norm.forward(h + dropped(sublayer(h), shape.dropout, training));
+}
+
+AttentionShape attention_shape(const BlockShape& shape) {
+  return {shape.width, shape.heads, shape.attention_dropout};
+}
+
+template <class Module>
+std::shared_ptr<Wide> add_wide(Module& module, const BlockShape& shape, const Half& half,
+                               const Init& init) {
+  if (!half.exists) return nullptr;
+  return module.register_module("wide", std::make_shared<Wide>(shape, half.moe, init / "wide"));
+}
+
+}  // namespace
+
+Rows take_rows(const torch::Tensor& h_BLD, const RealTokens& real, Compatibility compatibility) {
+  const auto h_PD = h_BLD.flatten(0, 1);
+  if (compatibility == Compatibility::kSeed) {
+    const auto mask = h_BLD.options().dtype(torch::kBool);
+    if (!real.index_T.defined()) return {h_PD, torch::zeros({h_PD.size(0)}, mask)};
+    return {h_PD, torch::ones({h_PD.size(0)}, mask).index_fill_(0, real.index_T, false)};
+  }
+  return {real.index_T.defined() ? h_PD.index_select(0, real.index_T) : h_PD, {}};
+}
+
+torch::Tensor put_rows(const torch::Tensor& h_BLD, const RealTokens& real,
+                       const torch::Tensor& rows_TD, Compatibility compatibility) {
+  if (compatibility == Compatibility::kSeed || !real.index_T.defined())
+    return rows_TD.view_as(h_BLD);
+  return h_BLD.flatten(0, 1).index_copy(0, real.index_T, rows_TD).view_as(h_BLD);
+}
+
+Wide::Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init)
+    : shape_(shape), norm_(register_module("norm", std::make_shared<Norm>(shape.width))) {
+  if (moe) {
+    moe_ = register_module("moe", std::move(moe));
+  } else {
+    ffn_ = register_module("ffn",
+                           std::make_shared<FeedForward>(shape.width, shape.inner, init / "ffn"));
+  }
+}
+
+torch::Tensor Wide::forward(const torch::Tensor& h_BLD, const RealTokens& real) {
+  if (ffn_) {
+    return residual(h_BLD, *norm_, shape_, is_training(),
+                    [this](const torch::Tensor& x_BLD) { return ffn_->forward(x_BLD); });
+  }
+  const Rows rows = take_rows(h_BLD, real, shape_.compatibility);
+  return put_rows(h_BLD, real, on_rows(rows), shape_.compatibility);
+}
+
+torch::Tensor Wide::on_rows(const Rows& rows) {
+  return residual(rows.x_TD, *norm_, shape_, is_training(), [&](const torch::Tensor& x_TD) {
+    return moe_->forward({x_TD, rows.pad_T});
+  });
+}
+
+torch::Tensor Wide::idle() {
+  if (!moe_) return torch::zeros({});
+  const auto x_TD = torch::zeros({0, shape_.width}, torch::requires_grad());
+  return moe_->forward({x_TD, {}}).sum() +
+         (moe_->balance().defined() ? moe_->balance() * 0 : torch::zeros({}));
+}
+
+EncoderLayer::EncoderLayer(const BlockShape& shape, const Half& half, const Init& init)
+    : shape_(shape),
+      norm_(register_module("norm", std::make_shared<Norm>(shape.width))),
+      attention_(register_module("attention", std::make_shared<SelfAttention>(
+                                                  attention_shape(shape), init / "attention"))),
+      wide_(add_wide(*this, shape, half, init)) {}
+
+torch::Tensor EncoderLayer::forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
+                                    const RealTokens& real) {
+  const auto h = residual(h_BSD, *norm_, shape_, is_training(), [&](const torch::Tensor& x) {
+    return attention_->forward(x, mask, /*causal=*/false);
+  });
+  return wide_ ? wide_->forward(h, real) : h;
+}
+
+DecoderLayer::DecoderLayer(const BlockShape& shape, const Half& half, const Init& init)
+    : shape_(shape),
+      self_norm_(register_module("self_norm", std::make_shared<Norm>(shape.width))),
+      cross_norm_(register_module("cross_norm", std::make_shared<Norm>(shape.width))),
+      self_(register_module(
+          "self", std::make_shared<SelfAttention>(attention_shape(shape), init / "self"))),
+      cross_(register_module(
+          "cross", std::make_shared<CrossAttention>(attention_shape(shape), init / "cross"))),
+      wide_(add_wide(*this, shape, half, init)) {}
+
+torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
+                                    const torch::Tensor& mask, const torch::Tensor& target_mask,
+                                    const RealTokens& real) {
+  auto h = residual(h_BLD, *self_norm_, shape_, is_training(), [&](const torch::Tensor& x) {
+    return self_->forward(x, target_mask, /*causal=*/!target_mask.defined());
+  });
+  const auto memory = cross_->keys_values(memory_BSD);
+  h = residual(h, *cross_norm_, shape_, is_training(),
+               [&](const torch::Tensor& x) { return cross_->forward(x, memory, mask); });
+  return wide_ ? wide_->forward(h, real) : h;
+}
+
+torch::Tensor DecoderLayer::step(const torch::Tensor& h_R1D, LayerState& state,
+                                 const torch::Tensor& mask, int64_t beam) {
+  auto h = residual(h_R1D, *self_norm_, shape_, false,
+                    [&](const torch::Tensor& x) { return self_->step(x, state.self); });
+  h = residual(h, *cross_norm_, shape_, false, [&](const torch::Tensor& x_R1D) {
+    const auto x_BKD = x_R1D.view({-1, beam, shape_.width});
+    return cross_->forward(x_BKD, state.memory, mask).view_as(x_R1D);
+  });
+  return wide_ ? wide_->forward(h, {}) : h;
+}
+
+}  // namespace xp

@@ -1,0 +1,106 @@
+// Encoder and decoder layers: attention, then a feed-forward or an MoE layer, each with norm,
+// dropout and residual.
+//
+// Shapes: B sentences, S source length, L target length, T real tokens, D width, R rows being
+// decoded.
+#pragma once
+
+#include "engine/moe/moe_layer.h"
+#include "engine/nn/attention.h"
+#include "engine/nn/layers.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <memory>
+
+namespace xp {
+
+struct BlockShape {
+  int64_t width, inner, heads;
+  double dropout, attention_dropout;
+  bool pre_norm;
+  Compatibility compatibility = Compatibility::kNone;
+};
+
+/// The real tokens among B x L padded ones.
+struct RealTokens {
+  torch::Tensor index_T;  ///< rows of the flattened [B * L]; undefined where nothing is padded
+};
+
+/// The rows of h that an MoE layer sees: the real tokens, or (kSeed) all with a mask of the pads.
+Rows take_rows(const torch::Tensor& h_BLD, const RealTokens& real, Compatibility compatibility);
+/// h with those rows replaced.
+torch::Tensor put_rows(const torch::Tensor& h_BLD, const RealTokens& real,
+                       const torch::Tensor& rows_TD, Compatibility compatibility);
+
+/// The position-wise half of a layer: an FFN, or an MoE layer where `moe` is given.
+class Wide : public torch::nn::Module {
+ public:
+  Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init);
+  /// h + dropout(f(norm(h))) (pre-norm). Pads' rows pass an MoE layer unchanged.
+  torch::Tensor forward(const torch::Tensor& h_BLD, const RealTokens& real);
+  /// The same on the rows of an MoE layer: [T, D].
+  torch::Tensor on_rows(const Rows& rows);
+  /// Takes part in the other ranks' exchange without tokens; a zero that carries the gradient
+  /// graph.
+  torch::Tensor idle();
+  MoeLayer* moe() const { return moe_.get(); }
+
+ private:
+  BlockShape shape_;
+  std::shared_ptr<Norm> norm_;
+  std::shared_ptr<FeedForward> ffn_;
+  std::shared_ptr<MoeLayer> moe_;
+};
+
+/// What a layer has beside its attention.
+struct Half {
+  bool exists = true;             ///< false: attention alone, where the MoE layers stand at the end
+  std::shared_ptr<MoeLayer> moe;  ///< null: an FFN
+};
+
+class EncoderLayer : public torch::nn::Module {
+ public:
+  EncoderLayer(const BlockShape& shape, const Half& half, const Init& init);
+  torch::Tensor forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
+                        const RealTokens& real);
+  Wide* wide() { return wide_.get(); }  ///< null where there is attention alone
+
+ private:
+  BlockShape shape_;
+  std::shared_ptr<Norm> norm_;
+  std::shared_ptr<SelfAttention> attention_;
+  std::shared_ptr<Wide> wide_;
+};
+
+/// What a decoder layer keeps between steps.
+struct LayerState {
+  KeysValues self, memory;
+};
+
+class DecoderLayer : public torch::nn::Module {
+ public:
+  DecoderLayer(const BlockShape& shape, const Half& half, const Init& init);
+  /// `target_mask` hides pads from the queries among them ([B, 1, L, L], 0 or -inf, causal too);
+  /// undefined where nobody looks at what pads see: right-padded, no token ever sees a pad.
+  torch::Tensor forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
+                        const torch::Tensor& mask, const torch::Tensor& target_mask,
+                        const RealTokens& real);
+  KeysValues memory_keys(const torch::Tensor& memory_BSD) const {
+    return cross_->keys_values(memory_BSD);
+  }
+  /// One piece per row; `beam` consecutive rows share a sentence.
+  torch::Tensor step(const torch::Tensor& h_R1D, LayerState& state, const torch::Tensor& mask,
+                     int64_t beam);
+  Wide* wide() { return wide_.get(); }  ///< null where there is attention alone
+
+ private:
+  BlockShape shape_;
+  std::shared_ptr<Norm> self_norm_, cross_norm_;
+  std::shared_ptr<SelfAttention> self_;
+  std::shared_ptr<CrossAttention> cross_;
+  std::shared_ptr<Wide> wide_;
+};
+
+}  // namespace xp

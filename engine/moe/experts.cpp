@@ -1,0 +1,43 @@
+// Sharing experts out over ranks.
+#include "engine/moe/experts.h"
+
+#include "engine/base/error.h"
+
+namespace xp {
+
+ExpertGroups::ExpertGroups(int64_t experts, const Groups& groups) : together(groups) {
+  const int64_t ranks = groups.world->size(), rank = groups.world->rank();
+  if (experts % ranks == 0) return;
+  if (experts > ranks || ranks % experts != 0) {
+    user_error(
+        "'experts' is {}, which {} ranks cannot share equally; use a multiple or a divisor of "
+        "{}",
+        experts, ranks, ranks);
+  }
+  together.world = groups.subgroup({rank / experts * experts, experts, 1});
+  copies = groups.subgroup({rank % experts, ranks / experts, experts});
+}
+
+Experts::Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t inner,
+                 const Group& together, const Init& init) {
+  const int64_t on_rank = experts / together.size(), first = together.rank() * on_rank;
+  for (int64_t expert = first; expert < first + on_rank; ++expert) {
+    auto& parts = parts_.emplace_back();
+    for (size_t part = 0; part < widths.size(); ++part) {
+      if (widths[part] == 0) {
+        parts.push_back(nullptr);
+        continue;
+      }
+      std::string name = std::to_string(expert);
+      if (widths.size() > 1) name += fmt::format("-{}", part);
+      parts.push_back(
+          register_module(name, std::make_shared<FeedForward>(widths[part], inner, init / name)));
+    }
+  }
+}
+
+torch::Tensor Experts::forward(int64_t part, int64_t index, const torch::Tensor& rows) const {
+  return parts_.at(static_cast<size_t>(index)).at(static_cast<size_t>(part))->forward(rows);
+}
+
+}  // namespace xp

@@ -1,0 +1,119 @@
+// One MoE layer.
+#include "engine/moe/moe_layer.h"
+
+#include "engine/base/error.h"
+#include "engine/moe/routed.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace xp {
+namespace {
+
+// Ranks that run different models would wait for each other's rows for ever.
+void check_agreement(const MoeShape& shape, const std::vector<int64_t>& widths, Group& world) {
+  std::vector<int64_t> own = {shape.width, shape.inner, shape.experts,
+                              static_cast<int64_t>(widths.size())};
+  const auto all = to_vector(world.all_gather(torch::tensor(own)));
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i] == own[i % own.size()]) continue;
+    const size_t first = i / own.size() * own.size();
+    user_error(
+        "an MoE layer of rank {} has width {}, ffn_width {} and {} experts, that of rank {} "
+        "has {}, {} and {}; all ranks must run the same model",
+        world.rank(), shape.width, shape.inner, shape.experts, i / own.size(), all[first],
+        all[first + 1], all[first + 2]);
+  }
+}
+
+// As many rows as the rank with the most; those added are pads.
+Rows as_many_as_all(const Rows& rows, Group& world) {
+  const int64_t T = rows.x_TD.size(0);
+  auto most = torch::tensor(T, torch::kLong);
+  world.all_reduce_max(most);
+  const int64_t added = most.item<int64_t>() - T;
+  auto pad_T = rows.pad_T.defined() ? rows.pad_T
+                                    : torch::zeros({T}, rows.x_TD.options().dtype(torch::kBool));
+  if (added == 0) return {rows.x_TD, pad_T};
+  return {torch::constant_pad_nd(rows.x_TD, {0, 0, 0, added}),
+          torch::constant_pad_nd(pad_T, {0, added}, true)};
+}
+
+}  // namespace
+
+MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
+                   std::shared_ptr<const Exchange> exchange, const Groups& groups, const Init& init)
+    : shape_(shape),
+      router_(std::move(router)),
+      exchange_(std::move(exchange)),
+      groups_(shape.experts, groups) {
+  const int64_t ranks = groups.world->size();
+  if (exchange_->uses_nodes() && shape.experts < ranks) {
+    user_error(
+        "'experts' is {} but {} ranks each need one of their own under this exchange; use a "
+        "multiple of {}, or gshard",
+        shape.experts, ranks, ranks);
+  }
+  const auto widths =
+      exchange_->part_widths(shape.width, groups.world->topology(), shape.compatibility);
+  check_agreement(shape, widths, *groups.world);
+  const double bound = 1 / std::sqrt(static_cast<double>(shape.width));
+  gate_ED_ =
+      register_parameter("gate", (init / "gate").uniform({shape.experts, shape.width}, bound));
+  experts_ = register_module("experts",
+                             std::make_shared<Experts>(shape.experts, widths, shape.inner,
+                                                       *groups_.together.world, init / "experts"));
+  rows_X_.resize(static_cast<size_t>(experts_->on_rank()));
+}
+
+torch::Tensor MoeLayer::forward(const Rows& rows) {
+  const bool as_seed = shape_.compatibility == Compatibility::kSeed;
+  const Rows all = as_seed ? as_many_as_all(rows, *groups_.together.world) : rows;
+  const MoeCall call{all.x_TD,
+                     torch::matmul(all.x_TD, gate_ED_.t()),
+                     *router_,
+                     {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
+                     groups_.together,
+                     experts_->on_rank(),
+                     all.pad_T,
+                     shape_.compatibility,
+                     shape_.draws.get(),
+                     [this](const std::string& part) { return &traffic_[part]; },
+                     [this](int64_t part, int64_t index, const torch::Tensor& x) {
+                       if (is_training()) rows_X_[static_cast<size_t>(index)] += x.size(0);
+                       return experts_->forward(part, index, x);
+                     }};
+  MoeResult result = exchange_->forward(call);
+  balance_ = result.balance;
+  ++num_calls_;
+  for (const auto& [name, value] : result.metrics)
+    sums_[name] += value;
+  return as_seed ? result.y_TD.slice(0, 0, rows.x_TD.size(0)) : result.y_TD;
+}
+
+torch::Tensor MoeLayer::take_rows_E() {
+  const auto X = experts_->on_rank();
+  auto out_E = torch::zeros({shape_.experts}, torch::kLong);
+  auto own_X = out_E.slice(0, groups_.together.world->rank() * X).data_ptr<int64_t>();
+  std::copy(rows_X_.begin(), rows_X_.end(), own_X);
+  std::fill(rows_X_.begin(), rows_X_.end(), 0);
+  return out_E;
+}
+
+std::map<std::string, double> MoeLayer::take_metrics() {
+  auto out = std::exchange(sums_, {});
+  for (auto& [part, traffic] : traffic_) {
+    // Reset in place: the backward pass keeps the address.
+    const Traffic now = std::exchange(traffic, {});
+    out[part + ".inter_node_bytes"] = static_cast<double>(now.bytes.inter_node);
+    out[part + ".in_node_bytes"] = static_cast<double>(now.bytes.in_node);
+    out[part + ".exchange_ms"] = 1e3 * now.exchange_s;
+    out[part + ".exposed_ms"] = 1e3 * now.exposed_s;
+  }
+  for (auto& [name, sum] : out)
+    sum /= static_cast<double>(std::max<int64_t>(num_calls_, 1));
+  num_calls_ = 0;
+  return out;
+}
+
+}  // namespace xp

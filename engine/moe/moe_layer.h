@@ -1,0 +1,72 @@
+// A mixture-of-experts layer in place of a feed-forward layer: gate, router, exchange and this
+// rank's experts.
+//
+// Shapes: T rows on this rank, D width, E experts of all ranks.
+#pragma once
+
+#include "engine/moe/experts.h"
+#include "registry/exchange.h"
+#include "registry/router.h"
+
+#include <torch/nn/module.h>
+#include <torch/types.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// What the MoE layers of a model have in common.
+struct MoeShape {
+  int64_t width, inner, experts;
+  double capacity_factor, capacity_fraction;
+  Compatibility compatibility = Compatibility::kNone;
+  std::shared_ptr<Draws> draws = std::make_shared<Draws>();
+};
+
+/// Rows of a layer. kSeed: pads are among them; else every row is a token and `pad_T` undefined.
+struct Rows {
+  torch::Tensor x_TD;
+  torch::Tensor pad_T;  ///< bool
+};
+
+class MoeLayer : public torch::nn::Module {
+ public:
+  /// Collective. Raises kUser where the experts cannot be shared out over the ranks, or the ranks
+  /// disagree about the layer's shape.
+  MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
+           std::shared_ptr<const Exchange> exchange, const Groups& groups, const Init& init);
+
+  /// [T, D]; T may be 0. Collective. The balance loss and the figures are added up until they are
+  /// taken. kSeed: every rank adds empty rows up to the largest rank's number (seed 3.2).
+  torch::Tensor forward(const Rows& rows);
+
+  /// The balance loss of the last forward; a scalar.
+  const torch::Tensor& balance() const { return balance_; }
+  /// Mean figures of a call since the last time, by part: those of the gate, and of the exchange,
+  /// forward and backward: "global.inter_node_bytes", "global.in_node_bytes" (sent by this rank),
+  /// "global.exchange_ms" and "global.exposed_ms" (of it, waiting with nothing else to do).
+  std::map<std::string, double> take_metrics();
+  /// How many rows came to each of the E experts while training since the last time, int64 [E];
+  /// zero for those of other ranks.
+  torch::Tensor take_rows_E();
+  /// The ranks that hold copies of this layer's experts; null where there are none.
+  const std::shared_ptr<Group>& copies() const { return groups_.copies; }
+
+ private:
+  MoeShape shape_;
+  std::shared_ptr<const Router> router_;
+  std::shared_ptr<const Exchange> exchange_;
+  ExpertGroups groups_;
+  torch::Tensor gate_ED_;
+  std::shared_ptr<Experts> experts_;
+  torch::Tensor balance_;
+  std::map<std::string, double> sums_;
+  std::map<std::string, Traffic> traffic_;
+  std::vector<int64_t> rows_X_;  ///< to each expert of this rank
+  int64_t num_calls_ = 0;
+};
+
+}  // namespace xp

@@ -1,0 +1,52 @@
+// From settings to layers.
+#include "engine/moe/moe_settings.h"
+
+#include "engine/base/error.h"
+
+namespace xp {
+
+torch::Tensor MoeSettings::combined(const std::vector<torch::Tensor>& losses) const {
+  if (losses.empty()) return {};
+  const auto all = torch::stack(losses).to(torch::kFloat);
+  auto one = balance_combine == "sum" ? all.sum() : all.mean();
+  if (balance_combine == "neg-log") one = one.clamp_min(1e-30).log().neg();
+  return one * balance_weight;
+}
+
+MoeFactory::MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner,
+                       const ModelContext& context)
+    : settings_(settings), context_(context) {
+  if (settings.every == 0) return;
+  auto made = make_part<Exchange>(settings.exchange);
+  if (!made->has_experts()) return;
+  shape_ = {width,
+            inner,
+            settings.experts,
+            settings.capacity_factor,
+            context.capacity_fraction,
+            settings.whose(),
+            context.draws};
+  router_ = make_part<Router>(settings.router);
+  first_ = made->spares_first_layer() ? make_part<Exchange>({{"use", "gshard"}}) : nullptr;
+  auto other = context.evaluating ? made->for_evaluation(context.alpha, context.beta) : nullptr;
+  // The predecessor asks the shares of the evaluation, which may be others than those the gate was
+  // trained with (seed 13.15).
+  const bool asks_evaluation = other && settings.whose() == Compatibility::kSeed;
+  by_node_ = asks_evaluation ? other->clusters_by_node() : made->clusters_by_node();
+  exchange_ = other ? std::move(other) : std::move(made);
+}
+
+std::shared_ptr<MoeLayer> MoeFactory::layer(int64_t ordinal, const Init& init) const {
+  const auto& exchange = ordinal == 0 && first_ ? first_ : exchange_;
+  return std::make_shared<MoeLayer>(shape_, router_, exchange, context_.groups, init);
+}
+
+std::shared_ptr<TokenCluster> MoeFactory::cluster(bool in_decoder, bool pre_norm, double dropout,
+                                                  const Init& init) const {
+  const auto& asked = settings_.token_cluster;
+  const ClusterShape shape{asked.gate, asked.temperature, asked.evaluation, by_node_,
+                           in_decoder, pre_norm,          dropout};
+  return std::make_shared<TokenCluster>(shape_, shape, context_.groups, init);
+}
+
+}  // namespace xp

@@ -1,0 +1,43 @@
+// Rows go through all layers at once.
+#include "engine/moe/moe_stack.h"
+
+namespace xp {
+
+MoeStack::MoeStack(std::shared_ptr<TokenCluster> cluster, std::vector<std::shared_ptr<Wide>> layers,
+                   Compatibility compatibility)
+    : layers_(std::move(layers)), compatibility_(compatibility) {
+  if (cluster) cluster_ = register_module("cluster", std::move(cluster));
+  for (size_t i = 0; i < layers_.size(); ++i)
+    register_module(std::to_string(i), layers_[i]);
+}
+
+torch::Tensor MoeStack::on_rows(const Rows& rows, int64_t length) {
+  if (!cluster_) {
+    torch::Tensor x_TD = rows.x_TD;
+    for (const auto& layer : layers_)
+      x_TD = layer->on_rows({x_TD, rows.pad_T});
+    return x_TD;
+  }
+  const TokenCluster::Visit visit = cluster_->enter(rows, length);
+  torch::Tensor x_MD = visit.rows.x_TD;
+  for (const auto& layer : layers_)
+    x_MD = layer->on_rows({x_MD, visit.rows.pad_T});
+  return cluster_->leave(x_MD, visit);
+}
+
+torch::Tensor MoeStack::forward(const torch::Tensor& h_BLD, const RealTokens& real) {
+  const Rows rows = take_rows(h_BLD, real, compatibility_);
+  return put_rows(h_BLD, real, on_rows(rows, h_BLD.size(1)), compatibility_);
+}
+
+torch::Tensor MoeStack::idle(int64_t width) {
+  const auto x_TD = torch::zeros({0, width}, torch::requires_grad());
+  const auto no_pads =
+      compatibility_ == Compatibility::kSeed ? torch::zeros({0}, torch::kBool) : torch::Tensor();
+  auto zero = on_rows({x_TD, no_pads}, 1).sum();
+  for (const auto& layer : layers_)
+    if (layer->moe()->balance().defined()) zero = zero + layer->moe()->balance() * 0;
+  return zero;
+}
+
+}  // namespace xp

@@ -1,0 +1,91 @@
+// Shared by the exchanges that split tokens or features in three.
+#include "engine/moe/parts.h"
+
+#include <cmath>
+
+namespace xp {
+namespace {
+
+constexpr double kRounding = 1e-9;  // 0.2 + 0.8 is 1 whatever binary floats say
+
+}  // namespace
+
+Shares effective_shares(double alpha, double beta, const Topology& topology) {
+  return {alpha, topology.nodes == 1 ? 1 - alpha : beta};
+}
+
+std::array<bool, kNumParts> parts_present(const Shares& shares) {
+  return {shares.local > kRounding, shares.node > kRounding,
+          shares.local + shares.node < 1 - kRounding};
+}
+
+std::array<int64_t, kNumParts> part_sizes(int64_t total, const Shares& shares) {
+  const auto present = parts_present(shares);
+  const auto border = [total](double upto) {
+    return std::min<int64_t>(total, std::llround(upto * static_cast<double>(total) + kRounding));
+  };
+  const int64_t local = present[kNode] || present[kGlobal] ? border(shares.local) : total;
+  const int64_t node = (present[kGlobal] ? border(shares.local + shares.node) : total) - local;
+  return {local, node, total - local - node};
+}
+
+PartLogits::PartLogits(const MoeCall& call) {
+  const auto& world = *call.groups.world;
+  const int64_t X = call.experts_per_rank, G = world.topology().ranks_per_node;
+  const int64_t own = world.rank() * X, first_of_node = world.rank() / G * G * X;
+  own_TX = call.logits_TE.slice(1, own, own + X);
+  node_TY = call.logits_TE.slice(1, first_of_node, first_of_node + G * X);
+  all_TE = call.logits_TE;
+}
+
+torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
+                          const ExpertFunction& expert) {
+  const int64_t X = logits_TX.size(1);
+  if (X == 1) return expert(0, x_TD);
+  const auto [logit_T2, expert_T2] = logits_TX.topk(2, 1);
+  const auto weight_T2 = torch::softmax(logit_T2.to(torch::kFloat), 1);
+  auto y_TD = torch::zeros_like(x_TD);
+  for (int64_t index = 0; index < X; ++index) {
+    const auto chosen = (expert_T2 == index).nonzero();
+    const auto row = chosen.select(1, 0), choice = chosen.select(1, 1);
+    const auto weight = weight_T2.index({row, choice}).unsqueeze(1);
+    const auto rows = expert(index, x_TD.index_select(0, row)) * weight;
+    y_TD = y_TD.index_add(0, row, rows.to(y_TD.dtype()));
+  }
+  return y_TD;
+}
+
+void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor& logits_KE,
+                      const torch::Tensor& tokens_K) {
+  const std::string name = kPartNames[part];
+  torch::Tensor pad_K = call_.pad_T;
+  if (pad_K.defined() && tokens_K.defined()) pad_K = pad_K.index_select(0, tokens_K);
+  Routing routing =
+      call_.router.route({logits_KE, call_.capacity, pad_K, call_.compatibility, call_.draws});
+  balance_sum = balance_sum.defined() ? balance_sum + routing.balance : routing.balance;
+  for (const auto& [key, value] : routing.metrics)
+    metrics[name + "." + key] = value;
+  Group& group = part == kNode ? *call_.groups.node : *call_.groups.world;
+  parts_.try_emplace(part, x_KD, std::move(routing), group, call_.experts_per_rank,
+                     call_.traffic(name));
+}
+
+void RoutedParts::send() {
+  for (auto& [part, rows] : parts_)
+    rows.send();
+}
+
+std::map<Part, torch::Tensor> RoutedParts::finish(
+    const std::function<torch::Tensor(int64_t, int64_t, const torch::Tensor&)>& expert) {
+  for (auto& [part, rows] : parts_) {
+    rows.run([&expert, part = part](int64_t index, const torch::Tensor& x) {
+      return expert(part, index, x);
+    });
+  }
+  std::map<Part, torch::Tensor> out;
+  for (auto& [part, rows] : parts_)
+    out[part] = rows.finish();
+  return out;
+}
+
+}  // namespace xp

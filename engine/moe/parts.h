@@ -1,0 +1,68 @@
+// The three parts of SCoMoE: what stays on the rank, what stays in the node, what may go anywhere.
+// Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; the predecessor (seed 4.2, 5).
+//
+// Shapes: T tokens, D width, N nodes, G ranks per node, X experts per rank, E = N*G*X experts.
+#pragma once
+
+#include "engine/moe/routed.h"
+#include "registry/exchange.h"
+
+#include <torch/types.h>
+
+#include <array>
+#include <map>
+#include <string>
+
+namespace xp {
+
+enum Part : int { kLocal, kNode, kGlobal, kNumParts };
+constexpr std::array<const char*, kNumParts> kPartNames = {"local", "node", "global"};
+
+/// alpha and beta; what is left of 1 is the global share.
+struct Shares {
+  double local = 0, node = 0;
+};
+
+/// On one node nothing can cross nodes: beta takes the rest (seed 4.1).
+Shares effective_shares(double alpha, double beta, const Topology& topology);
+
+/// Sizes of the parts of `total` tokens or features, differences of rounded borders: shares that
+/// sum to 1 in decimals leave nothing to the global part.
+std::array<int64_t, kNumParts> part_sizes(int64_t total, const Shares& shares);
+
+/// Which parts exist, by the shares alone, so that all ranks agree whatever tokens they have.
+std::array<bool, kNumParts> parts_present(const Shares& shares);
+
+/// This rank's slices of the gate's logits.
+struct PartLogits {
+  torch::Tensor own_TX, node_TY, all_TE;
+  PartLogits(const MoeCall& call);
+};
+
+/// Own experts only: no slots, no loss. One expert takes the tokens unweighted; of several the best
+/// two are mixed by the softmax of their logits.
+torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
+                          const ExpertFunction& expert);
+
+/// Routed parts under way: all are sent off before any is waited for.
+class RoutedParts {
+ public:
+  explicit RoutedParts(const MoeCall& call) : call_(call) {}
+  /// Routes x_KD by its logits within the node or the world; `tokens_K` picks the call's pads.
+  void add(Part part, const torch::Tensor& x_KD, const torch::Tensor& logits_KE,
+           const torch::Tensor& tokens_K);
+  void send();
+  /// Runs `expert` (part, local expert, rows) on what arrives; the rows of each part added.
+  std::map<Part, torch::Tensor> finish(
+      const std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor&)>&
+          expert);
+
+  torch::Tensor balance_sum;  ///< of the routed parts; undefined without any
+  std::map<std::string, double> metrics;
+
+ private:
+  const MoeCall& call_;
+  std::map<Part, RoutedRows> parts_;
+};
+
+}  // namespace xp

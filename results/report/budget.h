@@ -1,0 +1,26 @@
+// Comparison at an equal budget: what runs had reached when each had spent as much.
+#pragma once
+
+#include "results/report/report.h"
+
+#include <optional>
+#include <string>
+
+namespace xp {
+
+/// "tokens=2M" -> 2e6 tokens. Kinds: updates, tokens, hours, inter_node_bytes, device_hours.
+/// Suffixes k, M, G, T are powers of 1000. Raises kUser.
+Budget parse_budget(const std::string& text);
+
+/// The series that shows how `metric` grew: "bleu" -> "valid_bleu", "train_loss" -> "loss"; others
+/// are series of their own name.
+std::string series_name(const std::string& metric);
+
+/// The value of `metric` (a series) when the training of `point` had spent `budget`, interpolated
+/// between the two measurements around it. Nothing where it had not spent so much, or before the
+/// first measurement. Hours are of the training, validations included; inter-node bytes are those
+/// of exchanges and gradients.
+std::optional<double> value_at(const Budget& budget, const ReportInput& input,
+                               const ReportPoint& point, const std::string& metric);
+
+}  // namespace xp

@@ -1,0 +1,243 @@
+// Samples, tests and marks.
+#include "results/report/report_cells.h"
+
+#include "engine/base/text.h"
+#include "results/report/budget.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace xp {
+namespace {
+
+// Evaluations of a column. Resampling costs milliseconds for each; a table of more rows is read by
+// eye anyway.
+constexpr size_t kMostResampled = 200;
+
+const ReportRun& run_of(const ReportInput& input, const std::string& id) {
+  static const ReportRun kNotRun;
+  const auto found = input.runs.find(id);
+  return found == input.runs.end() ? kNotRun : found->second;
+}
+
+// The worst of the states wins the cell.
+std::string worse(const std::string& a, const std::string& b) {
+  static const std::vector<std::string> kOrder = {"",        "done",    "not reached", "not run",
+                                                  "stopped", "running", "damaged",     "failed"};
+  const auto rank = [](const std::string& state) {
+    return std::find(kOrder.begin(), kOrder.end(), state);
+  };
+  return rank(a) < rank(b) ? b : a;
+}
+
+std::string plural(size_t count, const char* noun) {
+  return fmt::format("{} {}s", count, noun);
+}
+
+bool beats(double a, double b, Better better) {
+  return better == Better::kMore ? a > b : a < b;
+}
+
+}  // namespace
+
+std::optional<double> Comparison::value(const ReportPoint& point, const ReportRun& measured,
+                                        const Measure& measure) const {
+  if (input_.at) return value_at(*input_.at, input_, point, measure.key);
+  const bool versus = measure.key.ends_with(kVersusPredicted);
+  const std::string key =
+      measure.key.starts_with(kPredicted) ? measure.key.substr(kPredicted.size())
+      : versus ? measure.key.substr(0, measure.key.size() - kVersusPredicted.size())
+               : measure.key;
+  std::optional<double> predicted, found;
+  if (const auto at = point.predicted.find(key); at != point.predicted.end())
+    predicted = at->second;
+  if (measure.key.starts_with(kPredicted)) return predicted;
+  if (const auto at = measured.summary.find(key); at != measured.summary.end() && at->is_number())
+    found = at->get<double>();
+  if (!versus) return found;
+  if (!found || !predicted || *predicted == 0) return std::nullopt;
+  return *found / *predicted;
+}
+
+// Why a point has no value: the state of the stage that should have measured it, or of the one
+// before.
+std::string Comparison::reason(const ReportRun& training, const ReportRun& measured) const {
+  const std::string& state = training.state != "done" ? training.state : measured.state;
+  return input_.at && state == "done" ? "not reached" : state;
+}
+
+Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
+                          const Measure& measure) const {
+  // By seed and run: seeds that share a run count once.
+  std::map<std::pair<int64_t, std::string>, double> found;
+  std::set<std::string> seen, machines, layouts;
+  Sample out;
+  for (const ReportPoint* point : points) {
+    const std::string& id = measure.of_evaluation ? point->evaluation : point->training;
+    const ReportRun& training = run_of(input_, point->training);
+    const ReportRun& measured = measure.of_evaluation ? run_of(input_, id) : training;
+    const auto number = value(*point, measured, measure);
+    if (!number || !std::isfinite(*number)) {
+      out.missing = worse(out.missing, reason(training, measured));
+      continue;
+    }
+    if (!seen.insert(id).second) continue;
+    found.emplace(std::pair(point->seed, id), *number);
+    if (measure.depends == Depends::kMachine) machines.insert(training.machine);
+    if (measure.depends != Depends::kNothing || !pools_layout_) layouts.insert(training.layout);
+  }
+  if (machines.size() > 1) out.missing = plural(machines.size(), "machine");
+  if (layouts.size() > 1) out.missing = plural(layouts.size(), "layout");
+  if (machines.size() > 1 || layouts.size() > 1) return out;
+  if (!machines.empty()) out.machine = *machines.begin();
+  for (const auto& [key, number] : found) {
+    out.seeds.push_back(key.first);
+    out.runs.push_back(key.second);
+    out.values.push_back(number);
+  }
+  return out;
+}
+
+// Empty where the evaluation kept no counts.
+const std::vector<double>& Comparison::scores_of(const std::string& run, const Measure& measure) {
+  const auto [place, is_new] = scores_.try_emplace(measure.key + "/" + run);
+  std::vector<double>& mean = place->second;
+  if (!is_new) return mean;
+  const auto directions = input_.sentences(run, measure.key);
+  if (!directions.empty()) mean.resize(kResamples);
+  for (const SentenceCounts& counts : directions) {
+    const auto draws = draws_.try_emplace(counts.size(), counts.size()).first;
+    const auto scores = draws->second.scores(
+        counts, [&](std::span<const int64_t> sums) { return input_.score(measure.key, sums); });
+    for (size_t i = 0; i < mean.size(); ++i)
+      mean[i] += scores[i] / static_cast<double>(directions.size());
+  }
+  return mean;
+}
+
+std::optional<Resampled> Comparison::resampled(const Sample& sample, const Measure& measure) {
+  if (!resamples_) return std::nullopt;
+  Resampled out;
+  out.seeds = sample.seeds;
+  for (const std::string& run : sample.runs) {
+    const auto& scores = scores_of(run, measure);
+    if (scores.empty()) return std::nullopt;
+    out.scores.push_back(scores);
+  }
+  return out;
+}
+
+std::optional<Comparison::Test> Comparison::test(const Sample& a, const Sample& b,
+                                                 const Measure& measure) {
+  const auto ours = resampled(a, measure);
+  const auto theirs = ours ? resampled(b, measure) : std::nullopt;
+  const Moments left = moments(a.values), right = moments(b.values);
+  if (ours && theirs) {
+    const auto result = compare(*ours, *theirs, left.mean - right.mean);
+    if (!result) return std::nullopt;
+    has_bootstrap_ = true;
+    return Test{result->p, std::pair(result->low, result->high)};
+  }
+  const auto p = welch_p(left, right);
+  if (!p) return std::nullopt;
+  has_seed_test_ = true;
+  return Test{*p, std::nullopt};
+}
+
+void Comparison::add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
+                                 const Measure& measure, std::vector<Cell>& cells) {
+  std::vector<size_t> tested;
+  std::vector<double> p;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    const auto base = baseline_of(rows, i);
+    if (!base || !cells[i].is_number || !cells[*base].is_number) continue;
+    if (samples[i].machine != samples[*base].machine) {
+      left_out_machines_ = true;
+      continue;
+    }
+    const double reference = cells[*base].value;
+    if (measure.is_relative && reference == 0) continue;
+    const double scale = measure.is_relative ? std::abs(reference) : 1;
+    cells[i].has_difference = true;
+    cells[i].difference = (cells[i].value - reference) / scale;
+    const auto found = test(samples[i], samples[*base], measure);
+    if (!found) continue;
+    if (found->interval)
+      cells[i].interval = {found->interval->first / scale, found->interval->second / scale};
+    tested.push_back(i);
+    p.push_back(found->p);
+  }
+  const auto corrected = holm(p);
+  for (size_t k = 0; k < tested.size(); ++k) {
+    cells[tested[k]].p = corrected[k];
+    cells[tested[k]].is_significant = corrected[k] < kSignificance;
+  }
+}
+
+// Marks the best cells, and those that chance may have kept from being it; where all are equal
+// there is nothing to mark.
+void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& measure,
+                           std::vector<Cell>& cells) {
+  if (measure.better == Better::kNeither) return;
+  std::optional<size_t> best, worst;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (!cells[i].is_number) continue;
+    if (!best || beats(cells[i].value, cells[*best].value, measure.better)) best = i;
+    if (!worst || !beats(cells[i].value, cells[*worst].value, measure.better)) worst = i;
+  }
+  if (!best || cells[*best].value == cells[*worst].value) return;
+  std::vector<size_t> tested;
+  std::vector<double> p;
+  for (size_t i = 0; i < cells.size(); ++i) {
+    cells[i].is_best = cells[i].is_number && cells[i].value == cells[*best].value;
+    if (!cells[i].is_number || cells[i].is_best || samples[i].machine != samples[*best].machine)
+      continue;
+    const auto found = test(samples[i], samples[*best], measure);
+    if (!found) continue;
+    tested.push_back(i);
+    p.push_back(found->p);
+  }
+  const auto corrected = holm(p);
+  for (size_t k = 0; k < tested.size(); ++k)
+    cells[tested[k]].is_tied = corrected[k] >= kSignificance;
+}
+
+// All rows of a column are tested the same way.
+bool Comparison::may_resample(const std::vector<Sample>& samples, const Measure& measure) {
+  if (!measure.of_evaluation || !input_.sentences || input_.at) return false;
+  size_t count = 0;
+  const std::string* some = nullptr;
+  for (const Sample& sample : samples) {
+    count += sample.runs.size();
+    if (!sample.runs.empty()) some = &sample.runs.front();
+  }
+  if (count <= kMostResampled) return true;
+  left_out_bootstrap_ |= !scores_of(*some, measure).empty();
+  return false;
+}
+
+std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
+                                    const std::vector<Row>& rows, const Measure& measure) {
+  std::vector<Cell> out;
+  for (const Sample& sample : samples) {
+    Cell cell;
+    if (sample.empty()) {
+      // a finished run that does not know this metric
+      cell.text = sample.missing == "done" ? "" : sample.missing;
+    } else {
+      const Moments of = moments(sample.values);
+      cell.is_number = true;
+      cell.value = of.mean;
+      cell.spread = of.spread;
+      cell.count = static_cast<int64_t>(of.count);
+    }
+    out.push_back(std::move(cell));
+  }
+  resamples_ = may_resample(samples, measure);
+  add_differences(samples, rows, measure, out);
+  mark_best(samples, measure, out);
+  return out;
+}
+
+}  // namespace xp

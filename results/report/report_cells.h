@@ -1,0 +1,78 @@
+// Runs to cells: means over seeds, differences to a baseline and whether they are more than chance.
+#pragma once
+
+#include "results/report/bootstrap.h"
+#include "results/report/measure.h"
+#include "results/report/report_rows.h"
+#include "results/report/statistics.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// A difference counts as found where its corrected p is below this.
+constexpr double kSignificance = 0.05;
+
+/// The values of the points of one row in one metric, one per run, in the order of the seeds.
+struct Sample {
+  std::vector<double> values;
+  std::vector<int64_t> seeds;
+  std::vector<std::string> runs;
+  std::string machine;  ///< where speed was measured; "" for other metrics
+  std::string missing;  ///< why there is no value, or why they cannot be averaged
+
+  bool empty() const { return values.empty(); }
+};
+
+/// Reads samples and compares them.
+class Comparison {
+ public:
+  Comparison(const ReportSection& section, const ReportInput& input)
+      : input_(input), pools_layout_(pools_layout(section)) {}
+
+  /// Speed on different machines or layouts, bytes of different layouts and, unless the report
+  /// pools them, quality of different layouts are not averaged: the sample is then empty and says
+  /// "2 machines" or "2 layouts".
+  Sample sample(const std::vector<const ReportPoint*>& points, const Measure& measure) const;
+
+  /// The cells of one column: `samples` and `baselines` by row.
+  std::vector<Cell> cells(const std::vector<Sample>& samples, const std::vector<Row>& rows,
+                          const Measure& measure);
+
+  /// Whether a comparison was left out because there are too many evaluations to resample.
+  bool left_out_bootstrap() const { return left_out_bootstrap_; }
+  /// Whether a difference was left out because speed was measured on different machines.
+  bool left_out_machines() const { return left_out_machines_; }
+  /// Whether any comparison resampled sentences, and whether any had seeds only.
+  bool has_bootstrap() const { return has_bootstrap_; }
+  bool has_seed_test() const { return has_seed_test_; }
+
+ private:
+  struct Test {
+    double p = 1;
+    std::optional<std::pair<double, double>> interval;
+  };
+  std::optional<Test> test(const Sample& a, const Sample& b, const Measure& measure);
+  bool may_resample(const std::vector<Sample>& samples, const Measure& measure);
+  std::optional<Resampled> resampled(const Sample& sample, const Measure& measure);
+  const std::vector<double>& scores_of(const std::string& run, const Measure& measure);
+  void add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
+                       const Measure& measure, std::vector<Cell>& cells);
+  void mark_best(const std::vector<Sample>& samples, const Measure& measure,
+                 std::vector<Cell>& cells);
+  std::optional<double> value(const ReportPoint& point, const ReportRun& measured,
+                              const Measure& measure) const;
+  std::string reason(const ReportRun& training, const ReportRun& measured) const;
+
+  const ReportInput& input_;
+  bool pools_layout_;
+  std::map<size_t, Resamples> draws_;                  ///< by number of sentences
+  std::map<std::string, std::vector<double>> scores_;  ///< metric/run -> resampled
+  bool resamples_ = true;                              ///< in the column at hand
+  bool left_out_bootstrap_ = false, left_out_machines_ = false, has_bootstrap_ = false,
+       has_seed_test_ = false;
+};
+
+}  // namespace xp

@@ -1,0 +1,112 @@
+// What a report needs to know about runs and axes.
+#include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "results/report/report.h"
+#include "results/runs/sentences.h"
+#include "results/store/store.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+ReportRun run_from(const Status& status) {
+  return {std::string(state_name(status.state)), status.cause, status.summary};
+}
+
+ReportRun run_from(const StoredRun& stored) {
+  ReportRun out = run_from(stored.status);
+  out.machine = stored.machine;
+  if (stored.nodes > 0) out.layout = fmt::format("{}x{}", stored.nodes, stored.ranks_per_node);
+  out.ranks = std::max<int64_t>(1, stored.nodes * stored.ranks_per_node);
+  return out;
+}
+
+ReportRun run_in(const fs::path& folder) {
+  try {
+    const Status status = read_status(folder);
+    if (status.state == State::kNew) return {};
+    ReportRun out = run_from(status);
+    if (status.state == State::kRunning && !is_held(folder)) out.state = "stopped";
+    return out;
+  } catch (const Error& error) {
+    return {"damaged", error.what(), Value::object()};
+  }
+}
+
+// The tail of a path with `parts` parts, `.use` dropped before counting.
+std::string tail(const std::string& path, size_t parts) {
+  std::vector<std::string> all = path_parts(path);
+  if (all.size() > 1 && all.back() == "use") all.pop_back();
+  if (all.size() > parts) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(parts));
+  return join(all, ".");
+}
+
+}  // namespace
+
+std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,
+                                             const std::vector<ReportPoint>& points) {
+  std::vector<std::string> ids;
+  for (const auto& point : points) {
+    for (const auto& id : {point.training, point.evaluation}) {
+      if (!id.empty()) ids.push_back(id);
+    }
+  }
+  std::map<std::string, ReportRun> out;
+  for (const auto& [id, run] : store.runs(ids))
+    out.emplace(id, run_from(run));
+  for (const auto& point : points) {
+    if (!point.training.empty() && !out.contains(point.training))
+      out.emplace(point.training, run_in(workspace.training(point.training)));
+    if (!point.evaluation.empty() && !out.contains(point.evaluation))
+      out.emplace(point.evaluation, run_in(workspace.evaluation(point.evaluation)));
+  }
+  return out;
+}
+
+std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
+                                         const std::vector<std::string>& ids) {
+  std::vector<ReportCorpus> out;
+  for (const auto& id : ids) {
+    const bool is_known =
+        std::any_of(out.begin(), out.end(), [&](const auto& corpus) { return corpus.id == id; });
+    if (is_known) continue;
+    const auto bytes = read_if_there(workspace.corpus(id) / "stats.json");
+    if (!bytes) continue;
+    Value stats = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
+    if (stats.is_object()) out.push_back({id, std::move(stats)});
+  }
+  return out;
+}
+
+std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const Store& store,
+                                             const std::string& evaluation,
+                                             const std::string& metric) {
+  std::vector<SentenceCounts> out;
+  const auto subsets = store.setting(evaluation, "eval.subsets");
+  if (!subsets || !subsets->is_array() || subsets->empty()) return out;
+  for (const auto& [subset, direction, score] : store.scores(evaluation)) {
+    if (subsets->front() != subset || score.name != metric) continue;
+    out.push_back(read_sentence_counts(
+        sentence_file(workspace.evaluation(evaluation), subset, direction, metric)));
+    if (out.back().width == 0) return {};
+  }
+  return out;
+}
+
+std::map<std::string, std::string> short_names(const std::vector<std::string>& axes) {
+  std::map<std::string, std::string> out;
+  for (const auto& axis : axes) {
+    for (size_t parts = 1; parts <= path_parts(axis).size(); ++parts) {
+      const std::string name = tail(axis, parts);
+      bool unique = true;
+      for (const auto& other : axes)
+        unique &= other == axis || tail(other, parts) != name;
+      out[axis] = name;
+      if (unique) break;
+    }
+  }
+  return out;
+}
+
+}  // namespace xp

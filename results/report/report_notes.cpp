@@ -1,0 +1,211 @@
+// Notes of a report.
+#include "results/report/report_notes.h"
+
+#include "engine/base/text.h"
+
+#include <algorithm>
+#include <set>
+
+namespace xp {
+namespace {
+
+constexpr size_t kMostCauses = 3, kMostColumns = 8;
+
+const ReportRun* find_run(const ReportInput& input, const std::string& id) {
+  const auto found = input.runs.find(id);
+  return found == input.runs.end() ? nullptr : &found->second;
+}
+
+// "done", or the state of the first stage that is not.
+std::string state_of(const ReportInput& input, const ReportPoint& point) {
+  for (const std::string& id : {point.training, point.evaluation}) {
+    const ReportRun* run = find_run(input, id);
+    if (run == nullptr) return "not run";
+    if (run->state != "done") return run->state;
+  }
+  return "done";
+}
+
+std::string point_name(const ReportPoint& point) {
+  std::vector<std::string> axes, words;
+  for (const auto& [path, value] : point.axes)
+    axes.push_back(path);
+  for (const auto& [path, name] : short_names(axes)) {
+    const Value& value = point.axes.at(path);
+    words.push_back(name + " " + (value.is_string() ? value.get<std::string>() : show(value)));
+  }
+  return words.empty() ? "the run" : join(words, ", ");
+}
+
+void add_failures(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+                  std::vector<std::string>& notes) {
+  std::set<std::string> told;
+  size_t more = 0;
+  for (const ReportPoint* point : points) {
+    for (const std::string& id : {point->training, point->evaluation}) {
+      const ReportRun* run = find_run(input, id);
+      if (run == nullptr || run->state != "failed" || !told.insert(id).second) continue;
+      if (told.size() > kMostCauses)
+        ++more;
+      else
+        notes.push_back(fmt::format("failed: {}: {}", point_name(*point),
+                                    run->cause.empty() ? "no cause recorded" : run->cause));
+    }
+  }
+  if (more > 0) notes.push_back(fmt::format("failed: {} more", more));
+}
+
+// Runs that went on with less memory than they asked for.
+void add_split(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+               std::vector<std::string>& notes) {
+  std::set<std::string> told;
+  for (const ReportPoint* point : points) {
+    const ReportRun* run = find_run(input, point->training);
+    if (run == nullptr || !run->summary.contains("micro_batch_split")) continue;
+    if (!told.insert(point->training).second || told.size() > kMostCauses) continue;
+    notes.push_back(fmt::format(
+        "not comparable: {} ran out of memory and went on with micro-batches in {:.0f} parts, "
+        "which expert capacity is counted by",
+        point_name(*point), run->summary["micro_batch_split"].get<double>()));
+  }
+}
+
+// What the figures of the cells are.
+struct Seen {
+  int64_t most = 0;
+  bool differences = false, tested = false, machines = false, layouts = false;
+};
+
+Seen seen_in(const Table& table) {
+  Seen out;
+  for (const auto& row : table.rows) {
+    for (const Cell& cell : row) {
+      out.most = std::max(out.most, cell.count);
+      out.differences |= cell.has_difference;
+      out.tested |= cell.p.has_value() || cell.is_tied;
+      out.machines |= !cell.is_number && cell.text.ends_with(" machines");
+      out.layouts |= !cell.is_number && cell.text.ends_with(" layouts");
+    }
+  }
+  return out;
+}
+
+void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
+  const Seen seen = seen_in(report.table);
+  const auto names = short_names(axes_of(report.input.points));
+  std::vector<std::string> averaged;
+  for (const auto& axis : report.rows.averaged)
+    averaged.push_back(names.at(axis));
+  if (seen.most > 1) {
+    notes.push_back(averaged.empty()
+                        ? "mean ± standard deviation (number of seeds)"
+                        : fmt::format("mean ± standard deviation (number of runs: rows average "
+                                      "over {}, too)",
+                                      join(averaged, " and ")));
+  }
+  const Comparison& figures = report.figures;
+  if (seen.tested) {
+    const char* by = !figures.has_bootstrap()   ? "Welch's test over seeds"
+                     : !figures.has_seed_test() ? "paired bootstrap over sentences and seeds"
+                                                : "paired bootstrap over sentences and seeds for "
+                                                  "scores, Welch's test over seeds for the rest";
+    notes.push_back(fmt::format("p < {} by {}, Holm-corrected in each column", kSignificance, by));
+  }
+  // One seed says nothing about chance, so a reader of differences is told.
+  if (seen.most == 1 && seen.differences) {
+    notes.emplace_back(
+        "one seed per row: small differences may be chance; "
+        "\"train.seed\" = { repeat = 3, base = 1 } adds seeds");
+  }
+  if (figures.left_out_bootstrap())
+    notes.emplace_back("too many evaluations for a bootstrap of all; narrow the rows by 'where'");
+  if (seen.machines)
+    notes.emplace_back(
+        "speed on different machines, or beside another number of runs, is not averaged; the "
+        "table provenance (xp sql) says where each run was");
+  if (figures.left_out_machines())
+    notes.emplace_back(
+        "speed on different machines, or beside another number of runs, is not compared");
+  if (seen.layouts) {
+    notes.emplace_back(
+        "runs of different nodes x ranks are not averaged; put 'nodes' and 'ranks_per_node' into "
+        "'rows', or pool = [\"layout\"] for quality");
+  }
+  if (!report.without_series.empty()) {
+    notes.push_back(fmt::format("not shown, since it is measured at the end only: {}",
+                                join(report.without_series, ", ")));
+  }
+}
+
+void add_other_columns(const ReportSection& section, const ReportInput& input,
+                       const std::vector<const ReportPoint*>& points,
+                       std::vector<std::string>& notes) {
+  std::set<std::string> found;
+  for (const ReportPoint* point : points) {
+    for (const std::string& id : {point->training, point->evaluation}) {
+      const ReportRun* run = find_run(input, id);
+      if (run == nullptr) continue;
+      for (const auto& [name, value] : run->summary.items()) {
+        if (value.is_number()) found.insert(name);
+      }
+    }
+  }
+  if (found.empty()) return;
+  const std::vector<std::string> known(found.begin(), found.end());
+  for (const auto& column : section.columns) {
+    const bool is_foretold = column.starts_with(kPredicted) || column.ends_with(kVersusPredicted);
+    if (found.erase(column) > 0 || is_foretold) continue;
+    // Without a name near by it may be a figure of runs to come.
+    const std::string near = nearest(column, known);
+    if (!near.empty())
+      notes.push_back(fmt::format("no run has measured '{}', did you mean '{}'?", column, near));
+  }
+  if (found.empty()) return;
+  std::vector<std::string> names(found.begin(), found.end());
+  const bool cut = names.size() > kMostColumns;
+  if (cut) names.resize(kMostColumns);
+  notes.push_back(
+      fmt::format("more columns for [report]: {}{}", join(names, ", "), cut ? ", ..." : ""));
+}
+
+void add_next(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+              std::vector<std::string>& notes) {
+  std::map<std::string, int> states;
+  for (const ReportPoint* point : points)
+    ++states[state_of(input, *point)];
+  std::vector<std::string> words;
+  for (const char* state : {"running", "stopped", "failed", "not run", "damaged"}) {
+    if (states.contains(state)) words.push_back(fmt::format("{} {}", states[state], state));
+  }
+  if (words.empty()) {
+    notes.push_back(fmt::format("next: xp report {} --format markdown", input.file));
+    return;
+  }
+  notes.push_back(
+      fmt::format("{} of {} points done, {}", states["done"], points.size(), join(words, ", ")));
+  notes.push_back(fmt::format("next: xp run {}", input.file));
+}
+
+}  // namespace
+
+std::vector<std::string> report_notes(const NotedReport& report) {
+  const auto& [section, input, rows, figures, table, without_series] = report;
+  std::vector<std::string> notes;
+  if (rows.points.empty() && !input.points.empty()) {
+    notes.push_back(fmt::format("'where' in [report] leaves none of the {} points: {}",
+                                input.points.size(), section.where));
+    return notes;
+  }
+  if (input.is_baseline && table.baseline.empty()) {
+    notes.push_back(
+        fmt::format("'baseline' in [report] is no row: {}; no differences", section.baseline));
+  }
+  add_failures(input, rows.points, notes);
+  add_split(input, rows.points, notes);
+  add_reading(report, notes);
+  add_other_columns(section, input, rows.points, notes);
+  add_next(input, rows.points, notes);
+  return notes;
+}
+
+}  // namespace xp

@@ -1,0 +1,25 @@
+// The sentences under a report: what is missing, why, and what to type next.
+#pragma once
+
+#include "results/report/report_cells.h"
+
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// What the notes are about.
+struct NotedReport {
+  const ReportSection& section;
+  const ReportInput& input;
+  const Rows& rows;
+  const Comparison& figures;
+  const Table& table;
+  const std::vector<std::string>& without_series;  ///< columns left out at an equal budget
+};
+
+/// In this order: an empty selection or baseline, failures with their causes, how to read the
+/// figures and what was left out, metrics not shown, the next command.
+std::vector<std::string> report_notes(const NotedReport& report);
+
+}  // namespace xp

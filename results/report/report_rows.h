@@ -1,0 +1,54 @@
+// Points to rows: which settings tell rows apart, and which points fall together.
+#pragma once
+
+#include "results/report/report.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace xp {
+
+/// A setting that makes rows: by its axis, or by a name that only the input's `setting` knows.
+struct RowKey {
+  std::string path, name;
+  bool is_axis = true;
+};
+
+/// One row before it is printed: the settings it stands for and its points, one list per value of
+/// the pivot.
+struct Row {
+  std::vector<Value> settings;
+  std::vector<std::vector<const ReportPoint*>> points;
+  bool is_baseline = false;
+};
+
+/// The points of an experiment in rows.
+struct Rows {
+  std::vector<RowKey> keys;
+  std::vector<Value> pivots;  ///< in the order of the points; one null where there is no pivot
+  std::vector<const ReportPoint*> points;  ///< those that `where` keeps
+  std::vector<Row> rows;                   ///< in the order of the points
+  std::vector<std::string> averaged;       ///< axes that vary inside a row, the seed aside
+};
+
+/// Raises kUser where `rows` or `pivot` names nothing.
+Rows rows_of(const ReportSection& section, const ReportInput& input);
+
+/// Full paths of all axes, sorted.
+std::vector<std::string> axes_of(const std::vector<ReportPoint>& points);
+
+/// Whether trainings that differ only in nodes x ranks are one. Raises kUser where `pool` names
+/// anything else.
+bool pools_layout(const ReportSection& section);
+
+/// The baseline that differs from row `at` in the fewest settings; nothing for a baseline itself.
+std::optional<size_t> baseline_of(const std::vector<Row>& rows, size_t at);
+
+/// "exchange dense" or, where several rows are baselines, "the most similar row of exchange dense".
+std::string baseline_name(const Rows& rows);
+
+/// A setting on screen; "" for null.
+std::string text_of(const Value& value);
+
+}  // namespace xp

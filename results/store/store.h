@@ -1,0 +1,120 @@
+// The store: what finished runs measured, as an index over the run folders that SQL can ask.
+//
+// The only place with SQL. Tables and views are described in database.cpp; `sqlite3 xp.db .schema`
+// shows them with their comments, and the views runs_wide (one row per point) and seed_groups (one
+// per point without its seed) answer most questions.
+#pragma once
+
+#include "results/runs/records.h"
+#include "results/runs/workspace.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace SQLite {
+class Database;
+}
+
+namespace xp {
+
+/// What `fold_in` changed.
+struct FoldResult {
+  int64_t taken = 0;                  ///< runs and plans read anew
+  int64_t dropped = 0;                ///< those whose folders are gone or run again
+  std::vector<std::string> problems;  ///< folders that could not be read, one sentence each
+};
+
+/// A finished run.
+struct StoredRun {
+  std::string id, kind;  ///< "training" or "evaluation"
+  Status status;         ///< summary values that are no finite number are left out
+  std::string machine;   ///< host, processor, devices and who shared them; "" where not recorded
+  int64_t nodes = 0, ranks_per_node = 0;  ///< 0 where not recorded
+};
+
+/// How far an experiment has come, by its last plan.
+struct ExperimentProgress {
+  std::string experiment;
+  int64_t points = 0, done = 0, failed = 0, started = 0;  ///< started: neither done nor failed
+};
+
+/// A point of any experiment.
+struct ExperimentPoint {
+  std::string experiment;
+  ReportPoint point;
+};
+
+class Store {
+ public:
+  /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:
+  /// another version, damaged, locked, no right to write.
+  static Store open(const fs::path& path);
+  /// An empty index in memory.
+  static Store in_memory();
+  /// The index of `workspace` with everything folded in; in memory where there is no workspace or
+  /// it cannot be written (somebody else's, or a read-only disk), and with a problem that says so
+  /// where only the index cannot, or the disk is full. What folding did is left in `folded`.
+  static Store of(const Workspace& workspace, FoldResult& folded);
+
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  /// Takes in every training, evaluation and plan whose folder changed since the last time, drops
+  /// those that are gone, in one transaction: idempotent, and equal to folding into an empty
+  /// store. A run whose folder is damaged or half copied is a problem, taken as far as it can be
+  /// read and looked at again next time. One process folds at a time, others wait; readers never
+  /// do. Cost where nothing changed: one stat per run.
+  FoldResult fold_in(const Workspace& workspace);
+
+  /// All experiments by name.
+  std::vector<ExperimentProgress> progress() const;
+  std::optional<StoredRun> run(const std::string& id) const;
+  /// All runs of `ids` that are here, by id.
+  std::map<std::string, StoredRun> runs(const std::vector<std::string>& ids) const;
+  /// The points of an experiment in the order of its plan; empty where it is not known.
+  std::vector<ReportPoint> points(const std::string& experiment) const;
+  /// The points of all experiments, by experiment, in the order of their plans.
+  std::vector<ExperimentPoint> all_points() const;
+  /// Those that have any of these runs.
+  std::vector<ExperimentPoint> points_with(const std::vector<std::string>& runs) const;
+  /// Every axis of every experiment with each of its values.
+  std::vector<std::pair<std::string, Value>> axes() const;
+  /// The ids of runs that began and are not done, sorted.
+  std::vector<std::string> undone() const;
+  std::vector<SubsetScore> scores(const std::string& evaluation) const;
+  /// One metric over the updates; NaN where it was not finite.
+  std::vector<std::pair<int64_t, double>> series(const std::string& run,
+                                                 const std::string& metric) const;
+  /// A setting of a run, as it was given; nothing where the run has none of that path.
+  std::optional<Value> setting(const std::string& run, const std::string& path) const;
+
+  /// The names of the metrics that a run has over the updates, sorted.
+  std::vector<std::string> series_names(const std::string& run) const;
+  /// Where a run comes from, as dotted paths and texts, sorted.
+  std::vector<std::pair<std::string, std::string>> provenance(const std::string& run) const;
+
+  /// Runs one SELECT: `head` takes the names of its columns, then `row` the values of each row
+  /// (null, integer, number or text). Raises kUser for what is no SQL, or would do anything but
+  /// read.
+  void query(const std::string& sql,
+             const std::function<void(const std::vector<std::string>&)>& head,
+             const std::function<void(const std::vector<Value>&)>& row);
+
+  /// Every table as text in a fixed order, stamps left out: equal for equal content.
+  std::string dump() const;
+
+ private:
+  Store(fs::path path, std::unique_ptr<SQLite::Database> database);
+
+  fs::path path_;
+  std::unique_ptr<SQLite::Database> database_;
+};
+
+}  // namespace xp
