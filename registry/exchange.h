@@ -51,7 +51,7 @@ struct Exchange {
 
   /// true: tells the node from the world, so that every rank must hold at least one expert.
   virtual bool uses_nodes() const { return false; }
-  /// true: token clustering sends rows to nodes, not to experts (seed 4.3, step 4).
+  /// true: token clustering sends rows to nodes, not to experts (predecessor.md 4.3, step 4).
   virtual bool clusters_by_node() const { return false; }
   /// true: the first MoE layer of each stack uses `gshard` instead.
   virtual bool spares_first_layer() const { return false; }

@@ -16,7 +16,8 @@ struct NamedParts {
 };
 
 /// Every recorded parameter. A stack's modules are numbered in the order they run: with MoE layers
-/// last those with attention come first (seed 4.3). `every`-th layers are MoE layers, 0: none.
+/// last those with attention come first (predecessor.md 4.3). `every`-th layers are MoE
+/// layers, 0: none.
 std::vector<NamedParts> model_names(const std::vector<std::string>& recorded, int64_t every,
                                     bool clusters, int64_t first_expert);
 

@@ -217,7 +217,7 @@ class Replay {
   }
 
   // Of GShard the recorded reduction divides by the root of the ranks; SCoMoE's own hook once more,
-  // which makes it exact (seed 3.5).
+  // which makes it exact (predecessor.md 3.5).
   double expert_scale(const FlatParameters& parameters) const {
     const bool scomoe = options_.text("--arch", "") == "scomoe";
     return expert_gradient_scale(scomoe ? "exact" : "sqrt-world", world_.size(),

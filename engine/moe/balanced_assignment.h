@@ -1,6 +1,6 @@
 // Tokens to groups so that every group gets equally many, by an auction.
 // Source: Bertsekas 1992, "Auction algorithms for network flow problems"; as in BASE layers, Lewis
-// et al. 2021, https://arxiv.org/abs/2103.16716; the predecessor's variant (seed 4.3).
+// et al. 2021, https://arxiv.org/abs/2103.16716; the predecessor's variant (predecessor.md 4.3).
 //
 // Shapes: T tokens, K groups.
 #pragma once

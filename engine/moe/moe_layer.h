@@ -40,7 +40,7 @@ class MoeLayer : public torch::nn::Module {
            std::shared_ptr<const Exchange> exchange, const Groups& groups, const Init& init);
 
   /// [T, D]; T may be 0. Collective. The balance loss and the figures are added up until they are
-  /// taken. kSeed: every rank adds empty rows up to the largest rank's number (seed 3.2).
+  /// taken. kSeed: every rank adds empty rows up to the largest rank's number (predecessor.md 3.2).
   torch::Tensor forward(const Rows& rows);
 
   /// The balance loss of the last forward; a scalar.

@@ -30,7 +30,7 @@ MoeFactory::MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner
   first_ = made->spares_first_layer() ? make_part<Exchange>({{"use", "gshard"}}) : nullptr;
   auto other = context.evaluating ? made->for_evaluation(context.alpha, context.beta) : nullptr;
   // The predecessor asks the shares of the evaluation, which may be others than those the gate was
-  // trained with (seed 13.15).
+  // trained with (predecessor.md 13.15).
   const bool asks_evaluation = other && settings.whose() == Compatibility::kSeed;
   by_node_ = asks_evaluation ? other->clusters_by_node() : made->clusters_by_node();
   exchange_ = other ? std::move(other) : std::move(made);

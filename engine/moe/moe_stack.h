@@ -1,5 +1,5 @@
 // All MoE layers of an encoder or decoder, one after the other without attention between them, with
-// token clustering or without (seed 4.3).
+// token clustering or without (predecessor.md 4.3).
 #pragma once
 
 #include "engine/moe/blocks.h"

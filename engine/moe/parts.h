@@ -1,5 +1,5 @@
 // The three parts of SCoMoE: what stays on the rank, what stays in the node, what may go anywhere.
-// Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; the predecessor (seed 4.2, 5).
+// Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; predecessor.md 4.2 and 5.
 //
 // Shapes: T tokens, D width, N nodes, G ranks per node, X experts per rank, E = N*G*X experts.
 #pragma once
@@ -23,7 +23,7 @@ struct Shares {
   double local = 0, node = 0;
 };
 
-/// On one node nothing can cross nodes: beta takes the rest (seed 4.1).
+/// On one node nothing can cross nodes: beta takes the rest (predecessor.md 4.1).
 Shares effective_shares(double alpha, double beta, const Topology& topology);
 
 /// Sizes of the parts of `total` tokens or features, differences of rounded borders: shares that

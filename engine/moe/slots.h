@@ -14,7 +14,7 @@ namespace xp {
 
 /// Slots per expert for T tokens when each token makes `choices` choices; T means dropless.
 /// Training: int(choices * ceil(T / E) * factor); evaluation with fraction > 0: ceil(fraction * T)
-/// (seed 2.1, 2.2).
+/// (predecessor.md 2.1, 2.2).
 int64_t capacity_slots(const CapacityRule& rule, int64_t choices, int64_t T, int64_t E);
 
 /// Who gets a slot, from a counting pass in priority order: all first choices, then all second
@@ -43,8 +43,9 @@ torch::Tensor without_pads(const torch::Tensor& expert_KT, const torch::Tensor& 
 /// without tokens. Pads count in the means and choose nothing.
 torch::Tensor balance_loss(const torch::Tensor& probability_TE, const torch::Tensor& first_T);
 
-/// The figures of a gate (seed 2.1): entropy, overflow and unused experts of each choice, balance,
-/// unrouted. `raw_KT` holds what every row would choose, pads and lost second choices included.
+/// The figures of a gate (predecessor.md 2.1): entropy, overflow and unused experts of each
+/// choice, balance, unrouted. `raw_KT` holds what every row would choose, pads and lost second
+/// choices included.
 std::map<std::string, double> gate_metrics(const torch::Tensor& probability_TE,
                                            const torch::Tensor& raw_KT,
                                            const torch::Tensor& expert_KT,

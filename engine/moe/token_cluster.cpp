@@ -78,7 +78,7 @@ TokenCluster::TokenCluster(const MoeShape& shape, const ClusterShape& cluster, c
 }
 
 // Scores of rows for experts, or for nodes as the mean over their experts. Pads score at random,
-// lower than every token (seed 4.3, step 3).
+// lower than every token (predecessor.md 4.3, step 3).
 torch::Tensor TokenCluster::scores(const torch::Tensor& z_TD, const torch::Tensor& pad_T) {
   // In the decoder a score must not tell a position about those behind it, which the assignment
   // depends on: nothing flows back.
@@ -121,7 +121,7 @@ TokenCluster::Sorted TokenCluster::sort_jointly(const torch::Tensor& rows_TD,
 }
 
 // The predecessor's evaluation of a decoder: an assignment of its own for each position, without
-// gradient; an expert's rows stand by position (seed 4.3).
+// gradient; an expert's rows stand by position (predecessor.md 4.3).
 TokenCluster::Sorted TokenCluster::sort_by_position(const torch::Tensor& rows_TD,
                                                     const torch::Tensor& score_TK,
                                                     const torch::Tensor& pad_T,
@@ -140,7 +140,8 @@ TokenCluster::Sorted TokenCluster::sort_by_position(const torch::Tensor& rows_TD
 }
 
 torch::Tensor TokenCluster::expert(int64_t index, const torch::Tensor& rows) {
-  // The predecessor's rows arrive normalised, so that the layer's own stream is lost (seed 13.14).
+  // The predecessor's rows arrive normalised, so that the layer's own stream is lost
+  // (predecessor.md 13.14).
   const bool normalise = cluster_.pre_norm && !as_seed();
   const auto x = normalise ? norm_->forward(rows) : rows;
   auto y = experts_->forward(0, index, x).to(rows.dtype());

@@ -1,6 +1,6 @@
 // Token clustering: the first MoE layer deals the tokens out to experts, evenly and by likeness,
 // and they stay with their expert's rank through all MoE layers that follow. Source: Zeng and Xiong
-// 2023, "SCoMoE", ICLR, section 3.3; the predecessor (seed 4.3).
+// 2023, "SCoMoE", ICLR, section 3.3; the predecessor (predecessor.md 4.3).
 //
 // Shapes: T rows of this rank, M rows that arrive, D width, E experts, K groups (experts or nodes).
 #pragma once

@@ -9,7 +9,7 @@ namespace xp {
 namespace {
 
 // Xavier's bound for one D x D map; q, k and v are smaller by sqrt(2) because they sit side by side
-// (seed 6.1).
+// (predecessor.md 6.1).
 double xavier(int64_t width, double gain) {
   return gain * std::sqrt(6.0 / static_cast<double>(2 * width));
 }

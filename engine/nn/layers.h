@@ -38,8 +38,8 @@ class FeedForward : public torch::nn::Module {
   std::shared_ptr<Linear> first_, second_;
 };
 
-/// Pieces to vectors: table row x sqrt(D) + sinusoidal position (seed 6.1: [sin | cos], first
-/// position 2).
+/// Pieces to vectors: table row x sqrt(D) + sinusoidal position (predecessor.md 6.1: [sin | cos],
+/// first position 2).
 class Embedding : public torch::nn::Module {
  public:
   Embedding(int64_t vocabulary, int64_t width, const Init& init);

@@ -9,6 +9,7 @@ rule is a function of a Tree; rules know no exceptions but those in the tables a
 import collections
 import functools
 import pathlib
+import posixpath
 import re
 import subprocess
 import sys
@@ -296,8 +297,35 @@ def readme_map(tree):
             yield "README.md", 1, f"the map lacks '{folder}'"
 
 
+SECTION = r"\d+(?:\.\d+)?"
+CITATION = re.compile(rf"\b([a-z-]+\.md) ({SECTION}(?:(?:, | and ){SECTION})*)")
+SECTION_START = re.compile(rf"^(?:#+ |- \*\*)({SECTION})\b", re.M)
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)|\b(docs/[\w/-]+\.md)\b")
+
+
+def citations(tree):
+    """A cited section ("predecessor.md 4.3") and a linked file exist."""
+    sections = {path: set(SECTION_START.findall(text)) for path, text in tree.texts(".md")}
+    for path, text in tree.texts(".h", ".cpp", ".md", ".toml", ".py", ".cmake", "CMakeLists.txt"):
+        if path.startswith("engine/tools/"):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for document, cited in CITATION.findall(line):
+                for section in re.findall(SECTION, cited):
+                    if section not in sections.get(f"docs/{document}", ()):
+                        yield path, number, f"docs/{document} has no section {section}"
+            for relative, absolute in LINK.findall(line):
+                if relative and not path.endswith(".md"):
+                    continue
+                target = absolute or posixpath.normpath(f"{posixpath.dirname(path)}/{relative}")
+                target = target.strip("/")
+                if target not in tree.files and not any(
+                        other.startswith(f"{target}/") for other in tree.files):
+                    yield path, number, f"no file '{target}'"
+
+
 RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,
-         purpose_first, words, names, readme_map]
+         purpose_first, words, names, readme_map, citations]
 
 
 def breaches(tree):

@@ -156,6 +156,19 @@ class TidyTest(unittest.TestCase):
                          ["the map names 'gone', which is not in the tree",
                           "the map lacks 'engine/plan'"])
 
+    def test_a_cited_section_and_a_linked_file_exist(self):
+        tree = tidy.Tree({
+            "docs/old.md": "# Old\n## 2. Gates\n### 2.1 Top\n- **13.4** defect\n",
+            "docs/b.md": "[old](old.md#gates) and [new](new.md)\n",
+            "engine/a.h": header("// As in old.md 2.1, 13.4 and 2.2; more in docs/gone.md."),
+            "engine/b.h": header("int x = f[1](a.b);"),
+        })
+        self.assertEqual(list(tidy.citations(tree)), [
+            ("docs/b.md", 1, "no file 'docs/new.md'"),
+            ("engine/a.h", 3, "docs/old.md has no section 2.2"),
+            ("engine/a.h", 3, "no file 'docs/gone.md'"),
+        ])
+
     def test_a_tree_without_git_is_read_without_build_output(self):
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)

@@ -47,7 +47,7 @@ struct FlatParameters {
 };
 
 /// The factor on experts' gradients: 1 ("exact"), or the predecessor's GShard's, the root of the
-/// number of ranks by copies of an expert ("sqrt-world", seed 3.5).
+/// number of ranks by copies of an expert ("sqrt-world", predecessor.md 3.5).
 double expert_gradient_scale(const std::string& name, int64_t ranks, int64_t copies);
 
 }  // namespace xp

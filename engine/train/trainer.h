@@ -3,7 +3,7 @@
 // Objective per update: (sum over ranks and micro-batches of cross entropy + tokens x weighted
 // balance loss) / tokens of all ranks. Shared gradients are summed over ranks in one all-reduce; an
 // expert's gradient already holds all ranks' tokens. The norm that is clipped spans both
-// (seed 3.5).
+// (predecessor.md 3.5).
 #pragma once
 
 #include "engine/data/prepare.h"

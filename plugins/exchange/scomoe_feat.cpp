@@ -1,6 +1,6 @@
 // SCoMoE-feat: features are split into three slices that are worked on by experts of the rank, of
 // the node, and of all ranks. Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.2; the
-// predecessor's layer (seed 5): plain slices, no projection.
+// predecessor's layer (predecessor.md 5): plain slices, no projection.
 //
 // Shapes: T tokens, D width; every token is seen by one local, two node and two global experts.
 #include "engine/base/error.h"
@@ -113,7 +113,8 @@ struct ScomoeFeat final : Exchange {
     return out;
   }
 
-  // The predecessor truncates, and a share that is left by rounding makes a part (seed 13.22).
+  // The predecessor truncates, and a share that is left by rounding makes a part
+  // (predecessor.md 13.22).
   std::array<int64_t, kNumParts> widths(int64_t width, const Topology& topology,
                                         Compatibility compatibility) const {
     const Shares shares = effective_shares(config.alpha, config.beta, topology);

@@ -1,6 +1,6 @@
 // SCoMoE-seq: tokens are split into three groups that stay on the rank, in the node, or may cross
-// nodes. Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; the predecessor's layer (seed
-// 4.2).
+// nodes. Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; the predecessor's layer
+// (predecessor.md 4.2).
 //
 // Shapes: T tokens, K tokens of a part, D width, X experts per rank, Y experts per node, E experts.
 #include "engine/moe/parts.h"
@@ -80,15 +80,16 @@ struct ScomoeSeq final : Exchange {
         });
     for (const auto& [part, rows] : results)
       add(part, rows);
-    // The local part has no gate; the predecessor counts it as one with loss 0 (seed 13.17).
+    // The local part has no gate; the predecessor counts it as one with loss 0
+    // (predecessor.md 13.17).
     const int num_routed = int{present[kNode]} + int{present[kGlobal]};
     const int counted = num_routed + (as_seed ? int{present[kLocal]} : 0);
     if (num_routed > 0) out.balance = out.balance + routed.balance_sum / counted;
     return out;
   }
 
-  // Truncated shares; the node takes the rest only where the shares sum to 1 in binary floats (seed
-  // 4.2).
+  // Truncated shares; the node takes the rest only where the shares sum to 1 in binary floats
+  // (predecessor.md 4.2).
   static std::array<int64_t, kNumParts> seed_sizes(int64_t T, const Shares& shares) {
     const auto truncated = [T](double share) {
       return static_cast<int64_t>(share * static_cast<double>(T));
@@ -99,8 +100,9 @@ struct ScomoeSeq final : Exchange {
     return {local, node, T - local - node};
   }
 
-  // The rank chooses its tokens by mean logit over its experts, then the node (seed 4.2). Tokens of
-  // a part stand in their order, or, as_seed, by falling score, which then is their priority.
+  // The rank chooses its tokens by mean logit over its experts, then the node
+  // (predecessor.md 4.2). Tokens of a part stand in their order, or, as_seed, by falling score,
+  // which then is their priority.
   static std::array<torch::Tensor, kNumParts> split(const PartLogits& logits,
                                                     const std::array<int64_t, kNumParts>& sizes,
                                                     bool as_seed) {

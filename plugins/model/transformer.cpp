@@ -269,7 +269,7 @@ class Transformer final : public TranslationModel {
     }
     if (num_moe == 0 || !last) return;
     stack.layers.insert(stack.layers.end(), attention_only.begin(), attention_only.end());
-    // The predecessor's decoder has it also without clustering (seed 4.3).
+    // The predecessor's decoder has it also without clustering (predecessor.md 4.3).
     if (clusters || (moe.whose() == Compatibility::kSeed && in_decoder)) {
       BlockShape normed = shape;
       normed.pre_norm = true;

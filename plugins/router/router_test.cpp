@@ -1,5 +1,4 @@
-// The gates against golden numbers made by the predecessor's own functions (seed study,
-// section 2.3).
+// The gates against golden numbers made by the predecessor's own functions (predecessor.md 2.3).
 #include "registry/router.h"
 
 #include <catch2/catch_approx.hpp>

@@ -57,7 +57,7 @@ struct Top2 final : Router {
             gate_metrics(p_TE, raw_KT, expert_KT, slots.kept_KT, call.pad_T)};
   }
 
-  // The predecessor draws in evaluation too, so that two evaluations differ (seed 13.16).
+  // The predecessor draws in evaluation too, so that two evaluations differ (predecessor.md 13.16).
   static bool draws_now(const RouteCall& call) {
     return call.capacity.training || call.compatibility == Compatibility::kSeed;
   }
