@@ -132,6 +132,11 @@ class Tree:
         return self.texts(".h", ".cpp")
 
     @functools.cached_property
+    def folders(self):
+        return {str(parent) for path in self.files for parent in pathlib.PurePosixPath(path).parents
+                if str(parent) != "."}
+
+    @functools.cached_property
     def includes(self):
         return {path: list(includes_of(text)) for path, text in self.cpp()}
 
@@ -283,14 +288,10 @@ def readme_map(tree):
         found = re.match(r"\| `([\w/-]+)/` \|", line)
         if found:
             rows[found[1]] = number
-    folders = set()
-    for path in tree.files:
-        parents = [str(p) for p in pathlib.PurePosixPath(path).parents if str(p) != "."]
-        folders.update(parents)
     for folder, number in rows.items():
-        if folder not in folders:
+        if folder not in tree.folders:
             yield "README.md", number, f"the map names '{folder}', which is not in the tree"
-    for folder in sorted(folders):
+    for folder in sorted(tree.folders):
         mapped = (folder.count("/") == 0 or folder in MAY_INCLUDE
                   or re.fullmatch(r"engine/\w+", folder))
         if mapped and not folder.startswith(".") and folder not in rows:
@@ -300,11 +301,15 @@ def readme_map(tree):
 SECTION = r"\d+(?:\.\d+)?"
 CITATION = re.compile(rf"\b([a-z-]+\.md) ({SECTION}(?:(?:, | and ){SECTION})*)")
 SECTION_START = re.compile(rf"^(?:#+ |- \*\*)({SECTION})\b", re.M)
-LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)|\b(docs/[\w/-]+\.md)\b")
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)|\b(docs/[a-z0-9_/-]+\.md)\b")
+
+# A path in a document, as `engine/base/file.h`; one with capitals stands for many.
+NAMED_PATH = re.compile(r"`((?:bench|cmake|docs|engine|experiments|plugins|registry|results"
+                        r"|scripts)/[a-z0-9_/.-]*)`")
 
 
 def citations(tree):
-    """A cited section ("predecessor.md 4.3") and a linked file exist."""
+    """A cited section ("predecessor.md 4.3") and a linked or named file exist."""
     sections = {path: set(SECTION_START.findall(text)) for path, text in tree.texts(".md")}
     for path, text in tree.texts(".h", ".cpp", ".md", ".toml", ".py", ".cmake", "CMakeLists.txt"):
         if path.startswith("engine/tools/"):
@@ -314,14 +319,19 @@ def citations(tree):
                 for section in re.findall(SECTION, cited):
                     if section not in sections.get(f"docs/{document}", ()):
                         yield path, number, f"docs/{document} has no section {section}"
-            for relative, absolute in LINK.findall(line):
-                if relative and not path.endswith(".md"):
-                    continue
-                target = absolute or posixpath.normpath(f"{posixpath.dirname(path)}/{relative}")
-                target = target.strip("/")
-                if target not in tree.files and not any(
-                        other.startswith(f"{target}/") for other in tree.files):
+            for target in sorted(files_named(path, line)):
+                if target not in tree.files and target not in tree.folders:
                     yield path, number, f"no file '{target}'"
+
+
+def files_named(path, line):
+    for relative, absolute in LINK.findall(line):
+        if absolute:
+            yield absolute
+        elif path.endswith(".md"):
+            yield posixpath.normpath(f"{posixpath.dirname(path)}/{relative}").lstrip("/")
+    if path.endswith(".md"):
+        yield from (named.rstrip("/") for named in NAMED_PATH.findall(line))
 
 
 RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,

@@ -159,12 +159,13 @@ class TidyTest(unittest.TestCase):
     def test_a_cited_section_and_a_linked_file_exist(self):
         tree = tidy.Tree({
             "docs/old.md": "# Old\n## 2. Gates\n### 2.1 Top\n- **13.4** defect\n",
-            "docs/b.md": "[old](old.md#gates) and [new](new.md)\n",
+            "docs/b.md": "[old](old.md#gates), [new](new.md), `engine/a.h`, `engine/c.h`\n",
             "engine/a.h": header("// As in old.md 2.1, 13.4 and 2.2; more in docs/gone.md."),
             "engine/b.h": header("int x = f[1](a.b);"),
         })
         self.assertEqual(list(tidy.citations(tree)), [
             ("docs/b.md", 1, "no file 'docs/new.md'"),
+            ("docs/b.md", 1, "no file 'engine/c.h'"),
             ("engine/a.h", 3, "docs/old.md has no section 2.2"),
             ("engine/a.h", 3, "no file 'docs/gone.md'"),
         ])
