@@ -27,4 +27,9 @@ std::vector<Score> Metric::score_of(std::span<const int64_t>) const {
   return {};
 }
 
+std::vector<Score> sample_scores(const Metric& metric) {
+  const std::vector<std::string> text = {"a"};
+  return metric.score(text, text, "en");
+}
+
 }  // namespace xp

@@ -10,13 +10,14 @@
 
 namespace xp {
 
-/// One number with its name, unit and how it was computed (sacreBLEU's signature where it has one).
+/// One number with all that reports need to know about it.
 struct Score {
   std::string name;
   double value = 0;
-  std::string unit;
-  std::string signature;
-  bool higher_is_better = true;
+  std::string unit;              ///< "%"; "" = none
+  std::string signature;         ///< how it was computed; sacreBLEU's if it has one
+  bool higher_is_better = true;  ///< decides which row of a report is the best
+  std::string label{};           ///< name in tables ("BLEU"); "" = `name`
 };
 
 /// Counts of every sentence of a text whose sums over any selection of sentences decide the score
@@ -62,5 +63,9 @@ struct Metric {
   /// The scores that counts summed over sentences give.
   virtual std::vector<Score> score_of(std::span<const int64_t> sums) const;
 };
+
+/// The scores that `metric` gives, with values of no meaning: their names, units, directions and
+/// labels. Scores one short sentence.
+std::vector<Score> sample_scores(const Metric& metric);
 
 }  // namespace xp

@@ -1,6 +1,7 @@
 // Kind `renderer`: a table of results to text in one format.
 #pragma once
 
+#include "registry/measure.h"
 #include "registry/registry.h"
 
 #include <optional>
@@ -33,14 +34,14 @@ struct Cell {
 /// person reads them: value / scale with so many decimals, then the suffix ("41.2k").
 struct Column {
   std::string name, unit;
-  bool is_number = false;  ///< numbers, or texts that are aligned as such
-  bool higher_is_better = true;
-  std::string key{};         ///< "tokens_per_second": the name in data formats
-  double scale = 1;          ///< of the unit: 1e6 for MB
-  std::string suffix{};      ///< behind every number
-  int decimals = 2;          ///< behind the point
-  bool is_relative = false;  ///< differences are shares of the baseline
-  bool is_measured = false;  ///< a metric, not a setting
+  bool is_number = false;            ///< numbers, or texts that are aligned as such
+  Better better = Better::kNeither;  ///< which values are marked
+  std::string key{};                 ///< "tokens_per_second": the name in data formats
+  double scale = 1;                  ///< of the unit: 1e6 for MB
+  std::string suffix{};              ///< behind every number
+  int decimals = 2;                  ///< behind the point
+  bool is_relative = false;          ///< differences are shares of the baseline
+  bool is_measured = false;          ///< a metric, not a setting
 };
 
 /// A line of a chart.

@@ -77,6 +77,42 @@ TEST_CASE("a report comes in every format, with the same figures", "[slow]") {
   CHECK(std::stod(reader.csv({})[1][4]) == json["rows"][0]["bleu"]["value"].get<double>());
 }
 
+TEST_CASE("a score of which less is better is starred at its minimum in every format", "[slow]") {
+  const Reader reader;
+  // As an evaluation with a plug-in's metric leaves it: worse BLEU, more errors.
+  for (const auto& entry : fs::directory_iterator(reader.user.workspace / "evaluations")) {
+    auto scores = read_scores(entry.path());
+    Status status = read_status(entry.path());
+    REQUIRE(!scores.empty());
+    const double errors = 150 - scores[0].score.value;
+    scores.push_back({scores[0].subset, scores[0].direction, {"errors", errors, "%", "", false}});
+    write_scores(entry.path(), scores);
+    status.summary["errors"] = errors;
+    write_status(entry.path(), status);
+  }
+  const std::vector<std::string> columns = {"--columns", "errors", "--sort", "errors"};
+  const auto with_format = [&](const char* format) {
+    auto words = columns;
+    words.insert(words.end(), {"--format", format});
+    return reader.report(words).output;
+  };
+  const auto found = reader.column(columns, "errors");
+  std::string least = fmt::format("{:.2f}", std::stod(found.front()));
+  REQUIRE(std::stod(found.front()) < std::stod(found.back()));
+  CHECK(with_format("table").find(" errors % ") != std::string::npos);
+  CHECK(with_format("table").find(least + " ± ") != std::string::npos);
+  std::string starred;
+  for (const auto& line : split(with_format("table"), '\n')) {
+    if (line.find("*") != std::string::npos && starred.empty()) starred = line;
+  }
+  CHECK(starred.find(least) != std::string::npos);
+  CHECK(with_format("latex").find("\\textbf{" + least + "}") != std::string::npos);
+  const std::string page = with_format("html");
+  const size_t best = page.find("class=\"best\">");
+  REQUIRE(best != std::string::npos);
+  CHECK(page.substr(best + 13, 40).find(least) != std::string::npos);
+}
+
 TEST_CASE("a page has figures, maps and the origin of every run", "[slow]") {
   const Finished page = Reader().report({"--format", "html"});
   for (const char* part :

@@ -138,7 +138,7 @@ struct Bleu final : Metric {
 
   std::vector<Score> score_of(std::span<const int64_t> sums) const override {
     return {{"bleu", bleu(sums), "", "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
-             true}};
+             true, "BLEU"}};
   }
 };
 

@@ -70,7 +70,7 @@ struct Chrf final : Metric {
 
   std::vector<Score> score_of(std::span<const int64_t> sums) const override {
     return {{"chrf", chrf(sums), "", "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:2.6.0",
-             true}};
+             true, "chrF"}};
   }
 };
 

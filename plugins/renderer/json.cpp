@@ -4,6 +4,11 @@
 namespace xp {
 namespace {
 
+// Null for a setting, and for a measure without direction.
+Value direction_of(Better better) {
+  return better == Better::kNeither ? Value() : Value(better == Better::kHigher);
+}
+
 Value cell_value(const Cell& cell) {
   if (!cell.is_number) return cell.text.empty() ? Value() : Value(cell.text);
   Value out = {{"value", cell.value}, {"n", cell.count}, {"best", cell.is_best}};
@@ -28,7 +33,7 @@ struct Json final : Renderer {
       columns.push_back({{"key", column.key},
                          {"name", column.name},
                          {"measured", column.is_measured},
-                         {"higher_is_better", column.higher_is_better},
+                         {"higher_is_better", direction_of(column.better)},
                          {"difference", column.is_relative ? "share" : "absolute"}});
     }
     for (const auto& row : table.rows) {

@@ -54,7 +54,7 @@ Table quickstart() {
   out.columns.push_back({.name = "inter-node",
                          .unit = "MB/step",
                          .is_number = true,
-                         .higher_is_better = false,
+                         .better = Better::kLower,
                          .key = "inter_node_bytes",
                          .scale = 1e6,
                          .decimals = 1,
@@ -195,6 +195,8 @@ TEST_CASE("JSON holds unrounded values") {
   CHECK(out["rows"][2]["bleu"] == "running");
   CHECK(out["rows"][0]["alpha"].is_null());
   CHECK(out["columns"][3]["difference"] == "share");
+  CHECK(out["columns"][4]["higher_is_better"] == false);
+  CHECK(out["columns"][1]["higher_is_better"].is_null());
   CHECK(out["notes"].size() == 2);
 }
 

@@ -91,9 +91,10 @@ Budget parse_budget(const std::string& text) {
   return out;
 }
 
-std::string series_name(const std::string& metric) {
-  if (metric == "bleu" || metric == "chrf") return "valid_" + metric;
-  return metric == "train_loss" ? "loss" : metric;
+std::string series_name(const Measure& measure) {
+  const bool is_score = measure.of_evaluation && !measure.is_relative;
+  if (is_score) return std::string(kValidation) + measure.key;
+  return measure.key == "train_loss" ? "loss" : measure.key;
 }
 
 std::optional<double> value_at(const Budget& budget, const ReportInput& input,

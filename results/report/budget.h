@@ -12,9 +12,9 @@ namespace xp {
 /// Suffixes k, M, G, T are powers of 1000. Raises kUser.
 Budget parse_budget(const std::string& text);
 
-/// The series that shows how `metric` grew: "bleu" -> "valid_bleu", "train_loss" -> "loss"; others
-/// are series of their own name.
-std::string series_name(const std::string& metric);
+/// The series that shows how `measure` grew: "valid_bleu" for the score "bleu", "loss" for
+/// "train_loss"; others are series of their own name.
+std::string series_name(const Measure& measure);
 
 /// The value of `metric` (a series) when the training of `point` had spent `budget`, interpolated
 /// between the two measurements around it. Nothing where it had not spent so much, or before the

@@ -1,7 +1,7 @@
 // Balanced marginal means and the residuals of their sum.
 #include "results/report/effects.h"
 
-#include "results/report/measure.h"
+#include "results/report/measures.h"
 #include "results/report/report_cells.h"
 
 #include <algorithm>
@@ -229,7 +229,7 @@ Table effects_table(const ReportSection& section, const ReportInput& input) {
   for (size_t key = 0; key < rows.keys.size(); ++key)
     effects.levels.push_back(levels_of(rows, key));
   for (const auto& metric : section.columns) {
-    effects.measures.push_back(measure_of(metric));
+    effects.measures.push_back(input.measures.of(metric));
     effects.observed.push_back(observations(rows, figures, effects.measures.back()));
   }
   for (size_t key = 0; key < rows.keys.size(); ++key) {

@@ -3,7 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
-#include "results/report/measure.h"
+#include "results/report/measures.h"
 #include "results/report/report_cells.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ Estimate estimate_of(const Sample& sample) {
 
 // How much better `a` is than `b`; above 0 is better.
 double gain(const Estimate& a, const Estimate& b, Better better) {
-  return better == Better::kLess ? b.mean - a.mean : a.mean - b.mean;
+  return better == Better::kLower ? b.mean - a.mean : a.mean - b.mean;
 }
 
 bool is_sure(const Estimate& a, const Estimate& b, Better better) {
@@ -70,9 +70,10 @@ Cell number_cell(const Estimate& estimate) {
   return out;
 }
 
-Measure quality_of(const ReportSection& section, const std::string& cost) {
+Measure quality_of(const ReportSection& section, const ReportInput& input,
+                   const std::string& cost) {
   for (const auto& column : section.columns) {
-    const Measure measure = measure_of(column);
+    const Measure measure = input.measures.of(column);
     if (!measure.is_relative && measure.better != Better::kNeither && column != cost)
       return measure;
   }
@@ -100,7 +101,11 @@ std::string standing_of(const Race& race, const Candidate& one) {
 
 Race run_race(const ReportSection& section, const ReportInput& input,
               const std::string& cost_name) {
-  Race race{quality_of(section, cost_name), measure_of(cost_name), rows_of(section, input), {}, {}};
+  Race race{quality_of(section, input, cost_name),
+            input.measures.of(cost_name),
+            rows_of(section, input),
+            {},
+            {}};
   if (race.cost.better == Better::kNeither || race.cost.of_evaluation) {
     user_error("'{}' is no cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
                cost_name);
@@ -130,7 +135,7 @@ Table pareto_table(const ReportSection& section, const ReportInput& input,
   const Race race = run_race(section, input, cost);
   const Rows& rows = race.rows;
   Table out;
-  out.title = fmt::format("{}: {} against {}", input.name, race.quality.name, race.cost.name);
+  out.title = fmt::format("{}: {} against {}", input.name, race.quality.label, race.cost.label);
   for (const RowKey& key : rows.keys)
     out.columns.push_back({.name = key.name, .unit = "", .key = key.name});
   std::vector<double> qualities, costs;
@@ -167,11 +172,11 @@ Tradeoff pareto_tradeoff(const ReportSection& section, const ReportInput& input,
   const Race race = run_race(section, input, cost);
   Tradeoff out;
   if (race.candidates.size() < 2) return out;
-  out.title = fmt::format("{} against {}", race.quality.name, race.cost.name);
-  out.quality = race.quality.name;
-  out.cost = race.cost.name + (race.cost.is_bytes       ? " bytes" + race.cost.unit
-                               : race.cost.unit.empty() ? ""
-                                                        : " " + race.cost.unit);
+  out.title = fmt::format("{} against {}", race.quality.label, race.cost.label);
+  out.quality = race.quality.label;
+  out.cost = race.cost.label;
+  if (!race.cost.unit.empty() && race.cost.unit != race.cost.label)
+    out.cost += " " + race.cost.unit;
   for (size_t i = 0; i < race.candidates.size(); ++i) {
     const Candidate& one = race.candidates[i];
     out.places.push_back({row_name(race.rows, one.row), race.standings[i], one.cost.mean,

@@ -4,7 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "results/report/budget.h"
-#include "results/report/measure.h"
+#include "results/report/measures.h"
 #include "results/report/report_cells.h"
 #include "results/report/report_notes.h"
 
@@ -60,7 +60,7 @@ std::vector<std::string> shown_metrics(const ReportSection& section, const Repor
   if (!input.at) return section.columns;
   std::vector<std::string> out;
   for (const auto& metric : section.columns) {
-    const std::string name = series_name(metric);
+    const std::string name = series_name(input.measures.of(metric));
     const bool known =
         std::any_of(input.points.begin(), input.points.end(), [&](const ReportPoint& point) {
           return !point.training.empty() && !input.series(point.training, name).empty();
@@ -110,7 +110,7 @@ Table make_report(const ReportSection& section, const ReportInput& input) {
   std::vector<std::string> without_series;
   for (const std::string& metric : shown_metrics(section, input, without_series)) {
     for (size_t pivot = 0; pivot < rows.pivots.size(); ++pivot)
-      add_metric(draft, figures, rows, measure_of(metric), pivot);
+      add_metric(draft, figures, rows, input.measures.of(metric), pivot);
   }
   Table out;
   out.title = input.name;

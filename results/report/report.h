@@ -5,6 +5,7 @@
 #include "registry/metric.h"
 #include "registry/renderer.h"
 #include "registry/sections.h"
+#include "results/report/measures.h"
 #include "results/runs/records.h"
 #include "results/runs/workspace.h"
 
@@ -53,6 +54,7 @@ struct ReportInput {
   std::string file;               ///< its file as typed, for the commands under the table
   std::vector<ReportPoint> points;
   std::map<std::string, ReportRun> runs;                ///< by id; absent = not run
+  Measures measures;                                    ///< what columns can name
   std::function<bool(const ReportPoint&)> where;        ///< points to show; empty = all
   std::function<bool(const ReportPoint&)> is_baseline;  ///< empty = no differences
   /// A setting that is no axis, for [report] rows; null where the point has none. May be empty.
@@ -74,6 +76,10 @@ struct ReportInput {
 /// only while somebody holds the lease).
 std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,
                                              const std::vector<ReportPoint>& points);
+
+/// What columns of a report about `points` can name: the declared measures, the scores that their
+/// evaluations gave, and those of this tree's metrics.
+Measures report_measures(const Store& store, const std::vector<ReportPoint>& points);
 
 /// Those of `ids` that are prepared and whose statistics can be read, each once.
 std::vector<ReportCorpus> report_corpora(const Workspace& workspace,

@@ -36,7 +36,7 @@ std::string plural(size_t count, const char* noun) {
 }
 
 bool beats(double a, double b, Better better) {
-  return better == Better::kMore ? a > b : a < b;
+  return better == Better::kHigher ? a > b : a < b;
 }
 
 }  // namespace
@@ -84,8 +84,9 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
     }
     if (!seen.insert(id).second) continue;
     found.emplace(std::pair(point->seed, id), *number);
-    if (measure.depends == Depends::kMachine) machines.insert(training.machine);
-    if (measure.depends != Depends::kNothing || !pools_layout_) layouts.insert(training.layout);
+    if (measure.depends_on == DependsOn::kMachine) machines.insert(training.machine);
+    if (measure.depends_on != DependsOn::kNothing || !pools_layout_)
+      layouts.insert(training.layout);
   }
   if (machines.size() > 1) out.missing = plural(machines.size(), "machine");
   if (layouts.size() > 1) out.missing = plural(layouts.size(), "layout");

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "results/report/bootstrap.h"
-#include "results/report/measure.h"
+#include "results/report/measures.h"
 #include "results/report/report_rows.h"
 #include "results/report/statistics.h"
 

@@ -3,7 +3,7 @@
 
 #include "engine/base/text.h"
 #include "results/report/corpus_cards.h"
-#include "results/report/measure.h"
+#include "results/report/measures.h"
 #include "results/report/pareto.h"
 #include "results/report/report_cells.h"
 #include "results/store/router_health.h"
@@ -64,7 +64,7 @@ void add_charts(const ReportInput& input, const Rows& rows, Details& out) {
   for (const auto& [metric, title] :
        {std::pair("valid_bleu", "Validation BLEU"), std::pair("valid_loss", "Validation loss"),
         std::pair("loss", "Training loss")}) {
-    Chart chart{title, "updates", measure_of(metric).name, {}};
+    Chart chart{title, "updates", input.measures.of(metric).label, {}};
     for (size_t row = 0; row < rows.rows.size(); ++row) {
       // The first lines are drawn and the rest only counted, so that 10,000 runs need no reading.
       Curve curve;
@@ -95,7 +95,7 @@ HeatMap crossed(const Rows& rows, const Comparison& figures, const Measure& meas
                 const std::pair<size_t, size_t>& keys) {
   const auto [first, second] = keys;
   const auto downwards = values_of(rows, first), across = values_of(rows, second);
-  HeatMap out{measure.name + " by " + rows.keys[first].name + " and " + rows.keys[second].name,
+  HeatMap out{measure.label + " by " + rows.keys[first].name + " and " + rows.keys[second].name,
               rows.keys[first].name,
               rows.keys[second].name,
               {},
@@ -127,7 +127,7 @@ void add_crossed(const ReportSection& section, const ReportInput& input, const R
                  Details& out) {
   const Comparison figures(section, input);
   if (section.columns.empty()) return;
-  const Measure measure = measure_of(section.columns.front());
+  const Measure measure = input.measures.of(section.columns.front());
   for (size_t first = 0; first < rows.keys.size(); ++first) {
     for (size_t second = first + 1; second < rows.keys.size(); ++second) {
       const auto a = values_of(rows, first), b = values_of(rows, second);
@@ -276,8 +276,8 @@ Details report_details(const ReportSection& section, const ReportInput& input, c
   Details out;
   add_charts(input, rows, out);
   for (const char* cost : {"step_ms", "inter_node_bytes"}) {
-    if (std::none_of(section.columns.begin(), section.columns.end(), [](const auto& column) {
-          const Measure measure = measure_of(column);
+    if (std::none_of(section.columns.begin(), section.columns.end(), [&](const auto& column) {
+          const Measure measure = input.measures.of(column);
           return !measure.is_relative && measure.better != Better::kNeither;
         }))
       break;

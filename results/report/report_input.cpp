@@ -64,6 +64,21 @@ std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const S
   return out;
 }
 
+Measures report_measures(const Store& store, const std::vector<ReportPoint>& points) {
+  std::vector<std::string> evaluations;
+  for (const auto& point : points) {
+    if (!point.evaluation.empty()) evaluations.push_back(point.evaluation);
+  }
+  std::vector<Score> scores = store.score_kinds(evaluations);
+  // Of this tree only: to make a plug-in's metric may cost minutes.
+  for (const AnyEntry* entry : registered_entries()) {
+    if (std::string_view(entry->kind) != Metric::kKind || entry->is_of_plugin) continue;
+    for (Score& score : sample_scores(*make_part<Metric>({{"use", entry->name}})))
+      scores.push_back(std::move(score));
+  }
+  return Measures(scores);
+}
+
 std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
                                          const std::vector<std::string>& ids) {
   std::vector<ReportCorpus> out;

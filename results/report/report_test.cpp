@@ -23,6 +23,7 @@ struct Draft {
   Draft() {
     input.name = "quick";
     input.file = "q.toml";
+    input.measures = Measures({{"bleu", 0, "", "", true, "BLEU"}, {"errors", 0, "%", "", false}});
     section.columns = {"bleu", "step_ms"};
   }
   /// A point of exchange `use`, with its runs done.
@@ -86,6 +87,25 @@ TEST_CASE("scores differ from the baseline by points, speed by shares") {
   draft.done("dense", 1, 18, 50).done("gshard", 1, 20, 100).baseline("dense");
   CHECK(draft.cells() == std::vector<Words>{{"dense", "18", "50*"}, {"gshard", "20+2*", "100+1"}});
   CHECK(draft.table().baseline == "exchange dense");
+}
+
+TEST_CASE("a score of which less is better is best at its minimum") {
+  Draft draft;
+  draft.done("dense", 1, 18, 50).done("gshard", 1, 20, 100);
+  draft.input.runs["edense1"].summary["errors"] = 40.5;
+  draft.input.runs["egshard1"].summary["errors"] = 30.25;
+  draft.section.columns = {"errors"};
+  CHECK(draft.cells() == std::vector<Words>{{"dense", "40.5"}, {"gshard", "30.25*"}});
+  CHECK(draft.table().columns[1].unit == "%");
+}
+
+TEST_CASE("a measure without direction has no best row") {
+  Draft draft;
+  draft.done("dense", 1, 18, 50).done("gshard", 1, 20, 100);
+  draft.input.runs["tdense1"].summary["parameters"] = 7;
+  draft.input.runs["tgshard1"].summary["parameters"] = 9;
+  draft.section.columns = {"parameters"};
+  CHECK(draft.cells() == std::vector<Words>{{"dense", "7"}, {"gshard", "9"}});
 }
 
 TEST_CASE("a row is compared with the baseline most like it") {

@@ -52,7 +52,8 @@ SubsetScore score_from(const Value& value) {
           value.at("direction"),
           {value.at("name"),
            number.is_null() ? std::numeric_limits<double>::quiet_NaN() : number.get<double>(),
-           value.at("unit"), value.at("signature"), value.at("higher_is_better")}};
+           value.at("unit"), value.at("signature"), value.at("higher_is_better"),
+           value.value("label", "")}};
 }
 
 }  // namespace
@@ -84,6 +85,7 @@ void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetSco
                     {"unit", score.unit},
                     {"signature", score.signature},
                     {"higher_is_better", score.higher_is_better}});
+    if (!score.label.empty()) list.back()["label"] = score.label;
   }
   const Value whole = {{"schema", kSchema}, {"scores", list}};
   replace_file(evaluation_folder / "scores.json",

@@ -6,7 +6,7 @@
 //                                  "predicted": {"inter_node_bytes": 7e6}}]}, the last two optional
 //   evaluations/ID/scores.json    {"schema": 1, "scores": [{"subset": "test", "direction": "en-fr",
 //                                  "name": "bleu", "value": 21.5, "unit": "", "signature": "...",
-//                                  "higher_is_better": true}]}
+//                                  "higher_is_better": true, "label": "BLEU"}]}, the last optional
 //
 // Both may hold further keys, which are left alone.
 #pragma once

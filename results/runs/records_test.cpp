@@ -32,7 +32,7 @@ TEST_CASE("points come back from a plan, whatever else it holds") {
 TEST_CASE("scores come back as they were written, not-a-number too") {
   const TempFolder folder;
   CHECK(read_scores(folder.path()).empty());
-  write_scores(folder.path(), {{"test", "en-fr", {"bleu", 21.53, "", "nrefs:1|v", true}},
+  write_scores(folder.path(), {{"test", "en-fr", {"bleu", 21.53, "", "nrefs:1|v", true, "BLEU"}},
                                {"valid", "fr-en", {"ter", std::nan(""), "%", "", false}}});
   const auto back = read_scores(folder.path());
   REQUIRE(back.size() == 2);
@@ -41,6 +41,8 @@ TEST_CASE("scores come back as they were written, not-a-number too") {
   CHECK(back[0].score.name == "bleu");
   CHECK(back[0].score.value == 21.53);
   CHECK(back[0].score.signature == "nrefs:1|v");
+  CHECK(back[0].score.label == "BLEU");
+  CHECK(back[1].score.label.empty());
   CHECK(back[1].score.unit == "%");
   CHECK(std::isnan(back[1].score.value));
   CHECK_FALSE(back[1].score.higher_is_better);

@@ -79,6 +79,7 @@ CREATE TABLE scores(
   unit TEXT NOT NULL,
   signature TEXT NOT NULL,
   higher_is_better INTEGER NOT NULL,
+  label TEXT NOT NULL DEFAULT '',   -- name in tables; '' = name
   PRIMARY KEY(evaluation, subset, direction, name)
 ) WITHOUT ROWID;
 CREATE TABLE provenance(
@@ -199,6 +200,8 @@ constexpr const char* kMigrations[] = {
     "  sha256 TEXT PRIMARY KEY, "
     "  diff TEXT NOT NULL "
     ") WITHOUT ROWID",
+    // Scores have labels; those of older evaluations have none.
+    "ALTER TABLE scores ADD COLUMN label TEXT NOT NULL DEFAULT ''",
 };
 static_assert(std::size(kMigrations) == kDatabaseVersion - 1);
 

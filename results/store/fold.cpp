@@ -175,9 +175,9 @@ class Writer {
   void take_scores(const Folder& folder) {
     if (!folder.is_evaluation()) return;
     for (const auto& [subset, direction, score] : read_scores(folder.path)) {
-      run("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, subset,
+      run("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", folder.id, subset,
           direction, score.name, Value(score.value), score.unit, score.signature,
-          score.higher_is_better ? 1 : 0);
+          score.higher_is_better ? 1 : 0, score.label);
     }
   }
 

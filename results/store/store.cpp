@@ -227,14 +227,33 @@ std::vector<SubsetScore> Store::scores(const std::string& evaluation) const {
     std::vector<SubsetScore> out;
     SQLite::Statement rows(*database_,
                            "SELECT subset, direction, name, value, unit, signature, "
-                           "higher_is_better FROM scores WHERE evaluation = ?");
+                           "higher_is_better, label FROM scores WHERE evaluation = ?");
     rows.bind(1, evaluation);
     while (rows.executeStep()) {
       out.push_back({rows.getColumn(0).getString(),
                      rows.getColumn(1).getString(),
                      {rows.getColumn(2).getString(), number_or_nan(rows.getColumn(3)),
                       rows.getColumn(4).getString(), rows.getColumn(5).getString(),
-                      rows.getColumn(6).getInt() != 0}});
+                      rows.getColumn(6).getInt() != 0, rows.getColumn(7).getString()}});
+    }
+    return out;
+  });
+}
+
+std::vector<Score> Store::score_kinds(const std::vector<std::string>& evaluations) const {
+  return with_database(path_, [&] {
+    std::vector<Score> out;
+    SQLite::Statement rows(
+        *database_,
+        "SELECT DISTINCT name, unit, higher_is_better, label FROM json_each(?) w "
+        "JOIN scores ON evaluation = w.value ORDER BY 1, 2, 3, 4 DESC");
+    rows.bind(1, Value(evaluations).dump());
+    while (rows.executeStep()) {
+      Score& score = out.emplace_back();
+      score.name = rows.getColumn(0).getString();
+      score.unit = rows.getColumn(1).getString();
+      score.higher_is_better = rows.getColumn(2).getInt() != 0;
+      score.label = rows.getColumn(3).getString();
     }
     return out;
   });

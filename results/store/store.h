@@ -89,6 +89,9 @@ class Store {
   /// The ids of runs that began and are not done, sorted.
   std::vector<std::string> undone() const;
   std::vector<SubsetScore> scores(const std::string& evaluation) const;
+  /// Each name, unit, direction and label that the scores of `evaluations` have, sorted; values
+  /// are 0.
+  std::vector<Score> score_kinds(const std::vector<std::string>& evaluations) const;
   /// One metric over the updates; NaN where it was not finite.
   std::vector<std::pair<int64_t, double>> series(const std::string& run,
                                                  const std::string& metric) const;

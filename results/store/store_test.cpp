@@ -56,6 +56,24 @@ TEST_CASE("the store answers what the folders hold") {
   CHECK(store.points("other").empty());
 }
 
+TEST_CASE("the kinds of scores of some evaluations are told once each") {
+  FilledWorkspace place;
+  place.fill();
+  write_scores(place.workspace.evaluation("bbbb"),
+               {{"test", "en-fr", {"errors", 4, "%", "", false}},
+                {"test", "fr-en", {"errors", 5, "%", "", false}},
+                {"test", "en-fr", {"bleu", 9, "", "s", true, "BLEU"}}});
+  Store store = Store::open(place.workspace.database());
+  store.fold_in(place.workspace);
+  const auto kinds = store.score_kinds({"bbbb", "cccc"});
+  REQUIRE(kinds.size() == 2);
+  CHECK(kinds[0].label == "BLEU");
+  CHECK(kinds[1].name == "errors");
+  CHECK(kinds[1].unit == "%");
+  CHECK_FALSE(kinds[1].higher_is_better);
+  CHECK(store.score_kinds({"cccc"}).empty());
+}
+
 TEST_CASE("settings keep their types") {
   FilledWorkspace place;
   place.fill();
@@ -162,7 +180,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   const std::string path = (folder.path() / "xp.db").string();
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
-                                   "' is of a newer xp (schema 9, this one knows 5); use that "
+                                   "' is of a newer xp (schema 9, this one knows 6); use that "
                                    "xp, or `xp db rebuild` to make it anew from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
@@ -175,7 +193,7 @@ TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
   open_database(path)->exec(
       "INSERT INTO runs VALUES ('a', 'training', 'done', 1, 0, 0, '', 'stamp');"
       "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
-      "DROP TABLE sources; "
+      "DROP TABLE sources; ALTER TABLE scores DROP COLUMN label; "
       "PRAGMA user_version = 1");
   const auto upgraded = open_database(path);
   CHECK(upgraded->execAndGet("PRAGMA user_version").getInt() == kDatabaseVersion);
@@ -187,7 +205,7 @@ TEST_CASE("an upgraded database has the tables of a new one") {
   const fs::path path = folder.path() / "xp.db";
   open_database(path)->exec(
       "DROP TABLE attempts; DROP TABLE artefacts; ALTER TABLE points DROP COLUMN name; "
-      "DROP TABLE sources; "
+      "DROP TABLE sources; ALTER TABLE scores DROP COLUMN label; "
       "PRAGMA user_version = 2");
   const auto columns = [](SQLite::Database& database) {
     SQLite::Statement rows(database,

@@ -235,6 +235,7 @@ int report_command(const Options& typed) {
   input.points = report_points(experiment->plan);
   if (shows_forecast(section)) predict_steps(experiment->plan, workspace, store, input);
   input.runs = report_runs(workspace, store, input.points);
+  input.measures = report_measures(store, input.points);
   input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));
   const PointSettings settings(*experiment, input);
   input.where = settings.test(experiment->spec.report_where);

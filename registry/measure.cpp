@@ -1,0 +1,212 @@
+// The list of measures, and the page that explains them.
+#include "registry/measure.h"
+
+#include "engine/base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace xp {
+namespace {
+
+constexpr const char* kPerRow = "mean over MoE layers at the end of training: ";
+
+Measure loss(const char* key, const char* label, const char* meaning) {
+  return {.key = key,
+          .label = label,
+          .unit = "nats/token",
+          .meaning = meaning,
+          .better = Better::kLower,
+          .is_relative = false,
+          .decimals = 3};
+}
+
+Measure time(const char* key, const char* label, const char* unit, const char* meaning) {
+  return {.key = key,
+          .label = label,
+          .unit = unit,
+          .meaning = meaning,
+          .better = Better::kLower,
+          .depends_on = DependsOn::kMachine};
+}
+
+Measure traffic(const char* key, const char* label, const char* meaning) {
+  return {.key = key,
+          .label = label,
+          .unit = "B/step",
+          .meaning = meaning,
+          .better = Better::kLower,
+          .depends_on = DependsOn::kLayout};
+}
+
+Measure count(const char* key, const char* label, const char* unit, const char* meaning) {
+  return {.key = key, .label = label, .unit = unit, .meaning = meaning};
+}
+
+Measure router(const char* name, const char* unit, Better better, const char* meaning) {
+  const std::string key = std::string(kRouter) + name;
+  std::string label = key;
+  std::replace(label.begin(), label.end(), '_', ' ');
+  return {.key = key,
+          .label = label,
+          .unit = unit,
+          .meaning = std::string(kPerRow) + meaning,
+          .better = better};
+}
+
+std::vector<Measure> make_list() {
+  std::vector<Measure> out = {
+      loss("train_loss", "train loss", "cross-entropy of the last update's batch"),
+      loss("loss", "train loss", "the same over the updates: the curve behind train_loss"),
+      loss("valid_loss", "valid loss",
+           "cross-entropy of the validation set, at the last validation"),
+      {.key = "valid_perplexity",
+       .label = "valid perplexity",
+       .unit = "",
+       .meaning = "exp(valid_loss)",
+       .better = Better::kLower,
+       .is_relative = false,
+       .decimals = 3},
+      {.key = "tokens_per_second",
+       .label = "tokens/s",
+       .unit = "tokens/s",
+       .meaning = "target tokens of all ranks per second of training, the first updates left out",
+       .better = Better::kHigher,
+       .depends_on = DependsOn::kMachine},
+      time("step_ms", "step", "ms",
+           "time of an update: the median of the slowest rank, the first updates left out"),
+      time("train_seconds", "train", "s", "time of all updates, validations left out"),
+      time("cpu_seconds", "CPU", "s", "CPU time of all ranks in updates"),
+      traffic("inter_node_bytes", "inter-node",
+              "sent from node to node by the MoE exchanges of all ranks, forward and backward; "
+              "gradients are not in it"),
+      traffic("in_node_bytes", "in-node", "the same between ranks of one node"),
+      traffic("gradient_inter_node_bytes", "gradient inter-node",
+              "sent from node to node to sum the gradients of the parameters that all ranks share"),
+      count("parameters", "parameters", "",
+            "parameters of the model, experts of all ranks included"),
+      count("updates", "updates", "", "updates of the parameters that the training made"),
+      count("epochs", "epochs", "", "passes over the training pairs"),
+      count("tokens", "tokens", "", "target tokens that the training saw"),
+      count("best_update", "best update", "", "the update of the best checkpoint"),
+      count("micro_batch_split", "micro-batch split", "",
+            "parts that micro-batches were split into after memory ran out"),
+      count("gradient_norm", "gradient norm", "",
+            "norm of the gradient before clipping, over the updates"),
+      count("lr", "learning rate", "", "learning rate, over the updates"),
+      count("balance", "balance loss", "", "load-balancing loss per token, over the updates"),
+      router("entropy", "nats", Better::kNeither,
+             "entropy of the router's probabilities of a token; ln(experts) if it cannot choose"),
+      router("unrouted", "", Better::kLower, "share of tokens that no expert had room for"),
+      router("overflow_first", "%", Better::kLower, "first choices that a full expert dropped"),
+      router("overflow_second", "%", Better::kLower, "further choices that a full expert dropped"),
+      router("unused_first", "experts", Better::kLower, "experts that no token chose first"),
+      router("unused_second", "experts", Better::kLower, "experts that no token chose second"),
+      router("balance_top_first", "%", Better::kNeither,
+             "first choices that go to the busiest fifth of the experts; 20 if balanced"),
+      router("balance_top_second", "%", Better::kNeither, "the same of further choices"),
+      router("balance_bottom_first", "%", Better::kNeither,
+             "first choices that go to the least busy fifth of the experts; 20 if balanced"),
+      router("balance_bottom_second", "%", Better::kNeither, "the same of further choices"),
+      router("inter_node_bytes", "B", Better::kLower,
+             "sent from node to node by a rank in one call"),
+      router("in_node_bytes", "B", Better::kLower,
+             "sent to the ranks of its node by a rank in one call"),
+      router("exchange_ms", "ms", Better::kLower, "time of the exchange in one call"),
+      router("exposed_ms", "ms", Better::kLower,
+             "the part of exchange_ms in which the rank had nothing else to do"),
+      time("eval_seconds", "eval", "s", "time of the evaluation"),
+      time("eval_cpu_seconds", "eval CPU", "s", "CPU time of all ranks in the evaluation"),
+      count("parameters_on_rank", "parameters", "/rank", "parameters that one rank holds"),
+      count("flops", "compute", "FLOP/step", "matrix products of one rank, forward and backward"),
+      traffic("local_bytes", "on-rank", "rows of MoE layers that stay on their rank"),
+      count("memory_bytes", "memory", "B/rank", "memory of one rank, about"),
+      count("checkpoint_bytes", "checkpoint", "B", "size of a checkpoint on disk")};
+  for (Measure& measure : out) {
+    measure.of_evaluation = measure.key.starts_with("eval_");
+    if (measure.key.starts_with(kRouter) && measure.is_bytes())
+      measure.depends_on = DependsOn::kLayout;
+    if (measure.key.starts_with(kRouter) && measure.unit == "ms")
+      measure.depends_on = DependsOn::kMachine;
+  }
+  return out;
+}
+
+// What only a plan has: shown as predicted_X.
+constexpr std::array kPlanned = {"parameters_on_rank", "flops", "local_bytes", "memory_bytes",
+                                 "checkpoint_bytes"};
+
+const char* direction_of(Better better) {
+  return better == Better::kHigher ? "higher" : better == Better::kLower ? "lower" : "";
+}
+
+std::string line_of(const Measure& measure, const std::string& key) {
+  return fmt::format("| `{}` | {} | {} | {} |\n", key, measure.unit, direction_of(measure.better),
+                     measure.meaning);
+}
+
+std::string table_head() {
+  return "| column | unit | better | meaning |\n|---|---|---|---|\n";
+}
+
+}  // namespace
+
+std::span<const Measure> declared_measures() {
+  static const std::vector<Measure> list = make_list();
+  return list;
+}
+
+Measure measure_of(const Score& score) {
+  return {.key = score.name,
+          .label = score.label.empty() ? score.name : score.label,
+          .unit = score.unit,
+          .meaning = "",
+          .better = score.higher_is_better ? Better::kHigher : Better::kLower,
+          .of_evaluation = true,
+          .is_relative = false};
+}
+
+std::string columns_document() {
+  const auto is_planned = [](const Measure& measure) {
+    return std::find(kPlanned.begin(), kPlanned.end(), measure.key) != kPlanned.end();
+  };
+  std::string out =
+      "# Columns of a report\n\n"
+      "What `[report] columns`, `--columns`, `--pareto` and the tables `summary`, `metrics` and "
+      "`scores` of `xp.db` can name.\nThis page is written from the declarations in the code; a "
+      "test fails if it is out of date.\n\n"
+      "## Scores\n\n"
+      "Of the first subset in `[eval] subsets`, the mean over its directions. `valid_NAME` is the "
+      "same of the last validation, for\nthe scores that trainings validate with. A plug-in's "
+      "scores come with their own unit and direction.\n\n" +
+      table_head();
+  for (const AnyEntry* entry : entries()) {
+    if (std::string_view(entry->kind) != Metric::kKind || entry->is_of_plugin) continue;
+    for (const Score& score : sample_scores(*make_part<Metric>({{"use", entry->name}}))) {
+      Measure measure = measure_of(score);
+      measure.meaning = entry->summary;
+      out += line_of(measure, measure.key);
+    }
+  }
+  out += "\n## Measures of runs\n\n" + table_head();
+  for (const Measure& measure : declared_measures()) {
+    if (!is_planned(measure)) out += line_of(measure, measure.key);
+  }
+  out +=
+      "\nTimes and speeds belong to a machine, bytes to a layout of nodes and ranks: a report "
+      "averages and compares neither over\ndifferent ones.\n\n"
+      "## Predictions\n\n"
+      "`predicted_X` is what the plan expects of X, and `X_vs_predicted` what was measured as a "
+      "share of it, for `step_ms`, `parameters`,\n`inter_node_bytes` and `in_node_bytes`. Only "
+      "predicted:\n\n" +
+      table_head();
+  for (const Measure& measure : declared_measures()) {
+    if (!is_planned(measure)) continue;
+    Measure predicted = measure;
+    predicted.better = Better::kNeither;
+    out += line_of(predicted, std::string(kPredicted) + measure.key);
+  }
+  return out;
+}
+
+}  // namespace xp

@@ -1,0 +1,124 @@
+// Looking measures up, and scales that a person can read.
+#include "results/report/measures.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace xp {
+namespace {
+
+// Decimals that show `digits` figures of `value`.
+int decimals_for(double value, int digits) {
+  if (value <= 0) return 0;
+  return std::clamp(digits - 1 - static_cast<int>(std::floor(std::log10(value))), 0, 4);
+}
+
+const Measure* find_declared(const std::string& key) {
+  for (const Measure& measure : declared_measures()) {
+    if (measure.key == key) return &measure;
+  }
+  return nullptr;
+}
+
+// "mean rank" of "mean_rank".
+std::string in_words(std::string key) {
+  std::replace(key.begin(), key.end(), '_', ' ');
+  return key;
+}
+
+}  // namespace
+
+Measures::Measures(const std::vector<Score>& scores) {
+  for (const Score& score : scores) {
+    Measure measure = measure_of(score);
+    if (score.label.empty()) measure.label = in_words(score.name);
+    const auto [known, is_new] = scores_.emplace(score.name, measure);
+    if (is_new) continue;
+    if (!score.label.empty()) known->second.label = score.label;
+    if (known->second.unit != measure.unit) known->second.unit.clear();
+    if (known->second.better != measure.better) known->second.better = Better::kNeither;
+  }
+}
+
+std::optional<Measure> Measures::find(const std::string& key) const {
+  if (const Measure* declared = find_declared(key)) return *declared;
+  if (const auto score = scores_.find(key); score != scores_.end()) return score->second;
+  if (key.starts_with(kPredicted)) {
+    auto of = find(key.substr(kPredicted.size()));
+    if (!of) return std::nullopt;
+    return Measure{.key = key,
+                   .label = "predicted " + of->label,
+                   .unit = of->unit,
+                   .meaning = "",
+                   .depends_on = of->depends_on};
+  }
+  if (key.ends_with(kVersusPredicted)) {
+    const auto of = find(key.substr(0, key.size() - kVersusPredicted.size()));
+    if (!of) return std::nullopt;
+    return Measure{.key = key, .label = of->label + " vs predicted", .unit = "", .meaning = ""};
+  }
+  if (key.starts_with(kValidation)) {
+    const auto score = scores_.find(key.substr(kValidation.size()));
+    if (score == scores_.end()) return std::nullopt;
+    Measure out = score->second;
+    out.key = key;
+    out.label = "valid " + out.label;
+    out.of_evaluation = false;
+    return out;
+  }
+  // A router of a plug-in may log figures of its own.
+  if (key.starts_with(kRouter))
+    return Measure{.key = key, .label = in_words(key), .unit = "", .meaning = ""};
+  return std::nullopt;
+}
+
+Measure Measures::of(const std::string& key) const {
+  if (auto known = find(key)) return *known;
+  return {.key = key,
+          .label = in_words(key),
+          .unit = "",
+          .meaning = "",
+          .of_evaluation = !key.starts_with(kValidation),
+          .is_relative = false};
+}
+
+Column column_of(const Measure& measure, std::span<const double> values) {
+  double most = 0, least = 0;
+  for (const double value : values) {
+    const double size = std::abs(value);
+    most = std::max(most, size);
+    if (size > 0 && (least == 0 || size < least)) least = size;
+  }
+  Column out{.name = measure.label,
+             .unit = measure.unit == measure.label ? "" : measure.unit,
+             .is_number = true,
+             .better = measure.better,
+             .key = measure.key,
+             .is_relative = measure.is_relative,
+             .is_measured = true};
+  if (!measure.is_relative) {
+    out.decimals = measure.decimals;
+    return out;
+  }
+  static constexpr const char* kPrefixes[] = {"", "k", "M", "G", "T"};
+  const double first = measure.is_bytes() ? 1e3 : 1e4;  // 9876 tokens/s need no k
+  size_t prefix = 0;
+  while (most >= first && most / out.scale >= 1e3 && prefix + 1 < std::size(kPrefixes)) {
+    out.scale *= 1e3;
+    ++prefix;
+  }
+  if (measure.is_bytes()) {
+    out.unit = kPrefixes[prefix] + measure.unit;
+  } else {
+    out.suffix = kPrefixes[prefix];
+  }
+  if (least * 100 < most) {  // too far apart to show three figures of both
+    out.decimals = std::max(decimals_for(most / out.scale, 3),
+                            std::min(decimals_for(least / out.scale, 1), 3));
+  } else {
+    out.decimals = decimals_for(least / out.scale, 3);
+  }
+  return out;
+}
+
+}  // namespace xp
