@@ -253,12 +253,21 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path) {
       migrate(*database);
     }
     // An index that was copied here from a local disk.
-    if (!log && database->execAndGet("PRAGMA journal_mode").getString() == "wal")
+    if (!log && database->execAndGet("PRAGMA journal_mode").getString() == "wal") {
+      const auto lock = FileLock::wait(lock_path(path));
       database->execAndGet("PRAGMA journal_mode = DELETE");
+    }
     // A lost last transaction costs nothing, since the folders are folded in again.
     database->exec(log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
     return database;
   });
+}
+
+bool is_replaced(SQLite::Database& database) {
+  int answer = 0;
+  return ::sqlite3_file_control(database.getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &answer) ==
+             SQLITE_OK &&
+         answer != 0;
 }
 
 std::unique_ptr<SQLite::Database> open_memory_database() {

@@ -20,13 +20,24 @@ constexpr int kApplication = 0x78706462;
 /// With less on its disk no page of the log fits.
 constexpr uint64_t kLeastFreeBytes = 64 << 10;
 
-/// Opens `path` for reading and writing; makes it with the schema where it does not exist. Readers
+/// Opens `path` for reading and writing; makes it with the schema if it does not exist. Readers
 /// never wait for a writer on a local disk (write-ahead log); on a network file system, where the
-/// log's shared memory does not work, the rollback journal is used. Raises kMachine.
+/// log's shared memory does not work, the rollback journal is used. Takes the lock of `lock_path`
+/// to make, upgrade or convert the file: the caller must not hold it. Raises kMachine.
+///
+/// SQLite before 3.51.3 can lose pages if one connection resets the write-ahead log while another
+/// writes a checkpoint (https://sqlite.org/wal.html#walresetbug). Here that cannot happen: who
+/// writes holds the lock, checkpoints are part of a commit or of `vacuum_index`, both under the
+/// lock, and the checkpoint of the last connection that closes is exclusive in SQLite itself.
 std::unique_ptr<SQLite::Database> open_database(const fs::path& path);
 
-/// The file whose lock the one writer of the database at `path` holds.
+/// The file that whoever writes the database at `path` must have locked.
 fs::path lock_path(const fs::path& path);
+
+/// Whether the file that `database` was opened from has been replaced or removed since. Whoever
+/// writes asks this with the lock held, and opens the new file: SQLite finds the log by its name,
+/// so that the log of the new file could be taken for that of the old one.
+bool is_replaced(SQLite::Database& database);
 
 /// The same schema in memory.
 std::unique_ptr<SQLite::Database> open_memory_database();

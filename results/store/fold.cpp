@@ -289,9 +289,14 @@ FoldResult Store::fold_in(const Workspace& workspace) {
   return with_database(path_, [&] {
     FoldResult result;
     if (changes_since(*database_, workspace).empty()) return result;
-    const auto only_writer = path_ == ":memory:"
-                                 ? std::optional<FileLock>()
-                                 : std::optional<FileLock>(FileLock::wait(lock_path(path_)));
+    std::optional<FileLock> only_writer;
+    while (path_ != ":memory:") {
+      only_writer.emplace(FileLock::wait(lock_path(path_)));
+      if (!is_replaced(*database_)) break;
+      // Opening may take the lock itself.
+      only_writer.reset();
+      database_ = open_database(path_);
+    }
     SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
     // Whoever held the lock may have done our work.
     const Changes now = changes_since(*database_, workspace);

@@ -106,13 +106,15 @@ Rebuilt rebuild_index(const Workspace& workspace) {
 std::pair<uintmax_t, uintmax_t> vacuum_index(const Workspace& workspace) {
   need_index(workspace);
   const fs::path path = workspace.database();
+  open_database(path);  // upgrades an older one, which takes the lock
   const auto only_writer = FileLock::wait(lock_path(path));
   const uintmax_t before = size_of(path) + size_of(beside(path, "-wal"));
   {
+    // With the lock held nobody can replace the file, and it needs no upgrade.
     const auto database = open_database(path);
     with_database(path, [&] {
       database->exec("VACUUM");
-      // The pragma answers with a row where there is a log.
+      // The pragma answers with a row if there is a log.
       SQLite::Statement(*database, "PRAGMA wal_checkpoint(TRUNCATE)").executeStep();
     });
   }

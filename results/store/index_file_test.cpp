@@ -92,6 +92,29 @@ TEST_CASE("vacuuming gives back the space of runs that are gone") {
   CHECK(check_index(place.workspace).empty());
 }
 
+TEST_CASE("an index of an older xp is vacuumed as well") {
+  FilledWorkspace place;
+  place.fill();
+  Store::open(place.workspace.database()).fold_in(place.workspace);
+  open_database(place.workspace.database())
+      ->exec("ALTER TABLE scores DROP COLUMN label; PRAGMA user_version = 5");
+  vacuum_index(place.workspace);
+  CHECK(check_index(place.workspace).empty());
+}
+
+TEST_CASE("a store that was open while the index was rebuilt writes to the new file") {
+  FilledWorkspace place;
+  place.fill();
+  Store open = Store::open(place.workspace.database());
+  open.fold_in(place.workspace);
+  rebuild_index(place.workspace);
+  place.put("trainings/zzzz/spec.toml", "[train]\nseed = 1\n");
+  place.status("trainings", "zzzz", State::kDone);
+  CHECK(open.fold_in(place.workspace).taken == 1);
+  CHECK(Store::open(place.workspace.database()).run("zzzz"));
+  CHECK(check_index(place.workspace) == Words{});
+}
+
 std::string answer(Store& store, const std::string& sql) {
   std::string out;
   store.query(
@@ -102,6 +125,62 @@ std::string answer(Store& store, const std::string& sql) {
       },
       [&](const std::vector<Value>& values) { out += "| " + Value(values).dump() + " "; });
   return out;
+}
+
+// What one of several processes does to the index for a while, each in its own order.
+void work_on(const Workspace& workspace, int who) {
+  std::mt19937 random(static_cast<unsigned>(who));
+  Store early = Store::open(workspace.database());
+  for (int i = 0; i < 40; ++i) {
+    const std::string id = fmt::format("{}-{}", who, i);
+    write_atomic(workspace.training(id) / "spec.toml", "[train]\nseed = 1\n");
+    write_status(workspace.training(id), {State::kDone, 1, 100, 160, "", {{"step_ms", i}}});
+    switch (random() % 5) {
+      case 0:
+        early.fold_in(workspace);  // opened before most others wrote
+        break;
+      case 1:
+        vacuum_index(workspace);  // a checkpoint that empties the log
+        break;
+      case 2:
+        if (who == 0) rebuild_index(workspace);  // another file under the same name
+        break;
+      default: {
+        Store store = Store::open(workspace.database());
+        store.fold_in(workspace);
+        if (store.runs({id}).empty()) throw std::runtime_error("a run is not in the index");
+      }
+    }
+  }
+}
+
+TEST_CASE("processes that write, checkpoint and rebuild at once leave a whole index") {
+  FilledWorkspace place;
+  place.fill();
+  std::vector<pid_t> children;
+  for (int who = 0; who < 4; ++who) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      try {
+        work_on(place.workspace, who);
+        ::_exit(0);
+      } catch (const std::exception& error) {
+        fmt::print(stderr, "process {}: {}\n", who, error.what());
+        ::_exit(1);
+      }
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(status == 0);
+  }
+  Store store = Store::open(place.workspace.database());
+  store.fold_in(place.workspace);
+  CHECK(check_index(place.workspace) == Words{});
+  CHECK(answer(store, "SELECT count(*) AS n FROM runs") == "n | [163] ");
 }
 
 TEST_CASE("SQL can ask everything and change nothing") {

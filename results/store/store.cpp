@@ -69,6 +69,10 @@ Store::Store(Store&&) noexcept = default;
 Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
+std::string sqlite_version() {
+  return SQLite::getLibVersion();
+}
+
 Store Store::open(const fs::path& path) {
   return {path, open_database(path)};
 }

@@ -50,6 +50,9 @@ struct ExperimentPoint {
   ReportPoint point;
 };
 
+/// "3.40.1", of the SQLite library in use.
+std::string sqlite_version();
+
 class Store {
  public:
   /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:

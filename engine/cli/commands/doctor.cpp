@@ -102,7 +102,7 @@ Finding plugin_finding(const std::string& file, const PluginDescriber& describer
 Finding store_finding() {
   try {
     Store::in_memory();
-    return {"store", "SQLite answers", ""};
+    return {"store", "SQLite " + sqlite_version(), ""};
   } catch (const std::exception& error) {
     return {"store", "broken", error.what()};
   }
