@@ -1,7 +1,9 @@
-// Student's t by the incomplete beta function, and what is made of it.
+// Student's t of Boost.Math, and what is made of it.
 #include "results/report/statistics.h"
 
 #include "engine/base/error.h"
+
+#include <boost/math/distributions/students_t.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -10,41 +12,12 @@
 namespace xp {
 namespace {
 
-// The continued fraction of the incomplete beta function, by Lentz's method.
-// Source: Numerical Recipes, 3rd edition, section 6.4.
-double beta_fraction(double a, double b, double x) {
-  constexpr double kTiny = 1e-300, kEpsilon = 1e-15;
-  constexpr int kMostTerms = 10'000;
-  double c = 1, d = 1 - (a + b) * x / (a + 1);
-  d = 1 / (std::abs(d) < kTiny ? kTiny : d);
-  double out = d;
-  for (int m = 1; m <= kMostTerms; ++m) {
-    double change = 1;
-    const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
-    const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-    for (const double term : {even, odd}) {
-      d = 1 + term * d;
-      c = 1 + term / c;
-      d = 1 / (std::abs(d) < kTiny ? kTiny : d);
-      c = std::abs(c) < kTiny ? kTiny : c;
-      change = d * c;
-      out *= change;
-    }
-    if (std::abs(change - 1) < kEpsilon) break;
-  }
-  return out;
-}
-
-// I_x(a, b), the regularised incomplete beta function.
-double incomplete_beta(double a, double b, double x) {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
-                                a * std::log(x) + b * std::log1p(-x));
-  // The fraction converges fast on one side only; the other is its mirror image.
-  if (x < (a + 1) / (a + b + 2)) return front * beta_fraction(a, b, x) / a;
-  return 1 - front * beta_fraction(b, a, 1 - x) / b;
-}
+// What overflows becomes NaN or infinite, as everywhere else in a report, instead of an exception.
+using Quiet = boost::math::policies::policy<
+    boost::math::policies::domain_error<boost::math::policies::ignore_error>,
+    boost::math::policies::overflow_error<boost::math::policies::ignore_error>,
+    boost::math::policies::evaluation_error<boost::math::policies::ignore_error>>;
+using StudentsT = boost::math::students_t_distribution<double, Quiet>;
 
 double square(double value) {
   return value * value;
@@ -71,18 +44,11 @@ Moments moments(std::span<const double> values) {
 }
 
 double student_two_sided(double t, double freedom) {
-  return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t));
+  return 2 * boost::math::cdf(boost::math::complement(StudentsT(freedom), std::abs(t)));
 }
 
 double student_limit(double confidence, double freedom) {
-  double low = 0, high = 1;
-  while (student_two_sided(high, freedom) > 1 - confidence)
-    high *= 2;
-  for (int i = 0; i < 200 && high - low > 1e-12 * high; ++i) {
-    const double middle = (low + high) / 2;
-    (student_two_sided(middle, freedom) > 1 - confidence ? low : high) = middle;
-  }
-  return (low + high) / 2;
+  return boost::math::quantile(boost::math::complement(StudentsT(freedom), (1 - confidence) / 2));
 }
 
 std::optional<double> mean_margin(const Moments& sample) {
