@@ -25,9 +25,9 @@ struct Observation {
 /// The values of a setting in the order of the points, and what else each run had.
 using Levels = std::vector<Value>;
 
-Levels levels_of(const Rows& rows, size_t key) {
+Levels levels_of(const ReportRows& rows, size_t key) {
   Levels out;
-  for (const Row& row : rows.rows) {
+  for (const ReportRow& row : rows.rows) {
     const Value& value = row.settings[key];
     if (!value.is_null() && std::find(out.begin(), out.end(), value) == out.end())
       out.push_back(value);
@@ -38,10 +38,10 @@ Levels levels_of(const Rows& rows, size_t key) {
   return out;
 }
 
-std::vector<Observation> observations(const Rows& rows, const Comparison& figures,
+std::vector<Observation> observations(const ReportRows& rows, const Comparison& figures,
                                       const Measure& measure) {
   std::vector<Observation> out;
-  for (const Row& row : rows.rows) {
+  for (const ReportRow& row : rows.rows) {
     for (const auto& points : row.points) {
       const Sample sample = figures.sample(points, measure);
       for (size_t i = 0; i < sample.values.size(); ++i)
@@ -107,7 +107,7 @@ Cell mean_cell(const std::vector<std::vector<double>>& all, size_t place) {
 
 /// The rows of one table under construction.
 struct Effects {
-  const Rows& rows;
+  const ReportRows& rows;
   std::vector<Levels> levels;
   std::vector<Measure> measures;
   std::vector<std::vector<Observation>> observed;  ///< by measure
@@ -223,7 +223,7 @@ void Effects::add_interaction(size_t first, size_t second) {
 }  // namespace
 
 Table effects_table(const ReportSection& section, const ReportInput& input) {
-  const Rows rows = rows_of(section, input);
+  const ReportRows rows = rows_of(section, input);
   const Comparison figures(section, input);
   Effects effects{rows, {}, {}, {}, {}};
   for (size_t key = 0; key < rows.keys.size(); ++key)

@@ -52,7 +52,7 @@ struct Contest {
   }
 };
 
-std::string row_name(const Rows& rows, size_t at) {
+std::string row_name(const ReportRows& rows, size_t at) {
   std::vector<std::string> words;
   for (size_t k = 0; k < rows.keys.size(); ++k) {
     const Value& value = rows.rows[at].settings[k];
@@ -83,7 +83,7 @@ Measure quality_of(const ReportSection& section, const ReportInput& input,
 /// All rows that have both figures, by rising cost, and how each stands.
 struct Race {
   Measure quality, cost;
-  Rows rows;
+  ReportRows rows;
   std::vector<Candidate> candidates;
   std::vector<std::string> standings;
 };
@@ -133,7 +133,7 @@ Race run_race(const ReportSection& section, const ReportInput& input,
 Table pareto_table(const ReportSection& section, const ReportInput& input,
                    const std::string& cost) {
   const Race race = run_race(section, input, cost);
-  const Rows& rows = race.rows;
+  const ReportRows& rows = race.rows;
   Table out;
   out.title = fmt::format("{}: {} against {}", input.name, race.quality.label, race.cost.label);
   for (const RowKey& key : rows.keys)

@@ -19,12 +19,12 @@ struct Draft {
   std::vector<std::vector<Cell>> cells;  ///< [column][row]
 };
 
-void add_settings(Draft& draft, const Rows& rows) {
+void add_settings(Draft& draft, const ReportRows& rows) {
   for (size_t k = 0; k < rows.keys.size(); ++k) {
     const std::string& name = rows.keys[k].name;
     Column column{.name = name, .unit = "", .is_number = true, .key = name};
     std::vector<Cell> cells;
-    for (const Row& row : rows.rows) {
+    for (const ReportRow& row : rows.rows) {
       Cell cell;
       cell.text = text_of(row.settings[k]);
       cells.push_back(cell);
@@ -35,10 +35,10 @@ void add_settings(Draft& draft, const Rows& rows) {
   }
 }
 
-void add_metric(Draft& draft, Comparison& figures, const Rows& rows, const Measure& measure,
+void add_metric(Draft& draft, Comparison& figures, const ReportRows& rows, const Measure& measure,
                 size_t pivot) {
   std::vector<Sample> samples;
-  for (const Row& row : rows.rows)
+  for (const ReportRow& row : rows.rows)
     samples.push_back(figures.sample(row.points[pivot], measure));
   auto cells = figures.cells(samples, rows.rows, measure);
   std::vector<double> values;
@@ -100,10 +100,18 @@ std::vector<size_t> row_order(const ReportSection& section, const Draft& draft, 
              near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(known, ", "));
 }
 
+// The tail of a path with `parts` parts, `.use` dropped before counting.
+std::string tail(const std::string& path, size_t parts) {
+  std::vector<std::string> all = path_parts(path);
+  if (all.size() > 1 && all.back() == "use") all.pop_back();
+  if (all.size() > parts) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(parts));
+  return join(all, ".");
+}
+
 }  // namespace
 
 Table make_report(const ReportSection& section, const ReportInput& input) {
-  const Rows rows = rows_of(section, input);
+  const ReportRows rows = rows_of(section, input);
   Comparison figures(section, input);
   Draft draft;
   add_settings(draft, rows);
@@ -124,6 +132,21 @@ Table make_report(const ReportSection& section, const ReportInput& input) {
   }
   out.columns = std::move(draft.columns);
   out.notes = report_notes({section, input, rows, figures, out, without_series});
+  return out;
+}
+
+std::map<std::string, std::string> short_names(const std::vector<std::string>& axes) {
+  std::map<std::string, std::string> out;
+  for (const auto& axis : axes) {
+    for (size_t parts = 1; parts <= path_parts(axis).size(); ++parts) {
+      const std::string name = tail(axis, parts);
+      bool unique = true;
+      for (const auto& other : axes)
+        unique &= other == axis || tail(other, parts) != name;
+      out[axis] = name;
+      if (unique) break;
+    }
+  }
   return out;
 }
 

@@ -146,8 +146,9 @@ std::optional<Comparison::Test> Comparison::test(const Sample& a, const Sample& 
   return Test{*p, std::nullopt};
 }
 
-void Comparison::add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
-                                 const Measure& measure, std::vector<Cell>& cells) {
+void Comparison::add_differences(const std::vector<Sample>& samples,
+                                 const std::vector<ReportRow>& rows, const Measure& measure,
+                                 std::vector<Cell>& cells) {
   std::vector<size_t> tested;
   std::vector<double> p;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -219,7 +220,7 @@ bool Comparison::may_resample(const std::vector<Sample>& samples, const Measure&
 }
 
 std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
-                                    const std::vector<Row>& rows, const Measure& measure) {
+                                    const std::vector<ReportRow>& rows, const Measure& measure) {
   std::vector<Cell> out;
   for (const Sample& sample : samples) {
     Cell cell;

@@ -38,7 +38,7 @@ class Comparison {
   Sample sample(const std::vector<const ReportPoint*>& points, const Measure& measure) const;
 
   /// The cells of one column: `samples` and `baselines` by row.
-  std::vector<Cell> cells(const std::vector<Sample>& samples, const std::vector<Row>& rows,
+  std::vector<Cell> cells(const std::vector<Sample>& samples, const std::vector<ReportRow>& rows,
                           const Measure& measure);
 
   /// Whether a comparison was left out because there are too many evaluations to resample.
@@ -58,7 +58,7 @@ class Comparison {
   bool may_resample(const std::vector<Sample>& samples, const Measure& measure);
   std::optional<Resampled> resampled(const Sample& sample, const Measure& measure);
   const std::vector<double>& scores_of(const std::string& run, const Measure& measure);
-  void add_differences(const std::vector<Sample>& samples, const std::vector<Row>& rows,
+  void add_differences(const std::vector<Sample>& samples, const std::vector<ReportRow>& rows,
                        const Measure& measure, std::vector<Cell>& cells);
   void mark_best(const std::vector<Sample>& samples, const Measure& measure,
                  std::vector<Cell>& cells);

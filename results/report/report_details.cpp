@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kMostCurves = 12, kMostMapRuns = 8, kMostMaps = 4, kMostLevels = 24;
 
-std::string row_name(const Rows& rows, size_t at) {
+std::string row_name(const ReportRows& rows, size_t at) {
   std::vector<std::string> words;
   for (size_t k = 0; k < rows.keys.size(); ++k) {
     const Value& value = rows.rows[at].settings[k];
@@ -29,7 +29,7 @@ std::string row_name(const Rows& rows, size_t at) {
   return words.empty() ? "the run" : join(words, ", ");
 }
 
-std::vector<const ReportPoint*> points_of(const Row& row) {
+std::vector<const ReportPoint*> points_of(const ReportRow& row) {
   std::vector<const ReportPoint*> out;
   for (const auto& some : row.points)
     out.insert(out.end(), some.begin(), some.end());
@@ -37,7 +37,7 @@ std::vector<const ReportPoint*> points_of(const Row& row) {
 }
 
 // The mean over the trainings of a row at every update that all of them measured.
-Curve mean_curve(const ReportInput& input, const Row& row, const std::string& metric) {
+Curve mean_curve(const ReportInput& input, const ReportRow& row, const std::string& metric) {
   std::map<int64_t, std::pair<double, size_t>> sums;
   std::set<std::string> trainings;
   for (const ReportPoint* point : points_of(row)) {
@@ -60,7 +60,7 @@ Curve mean_curve(const ReportInput& input, const Row& row, const std::string& me
   return out;
 }
 
-void add_charts(const ReportInput& input, const Rows& rows, Details& out) {
+void add_charts(const ReportInput& input, const ReportRows& rows, Details& out) {
   for (const auto& [metric, title] :
        {std::pair("valid_bleu", "Validation BLEU"), std::pair("valid_loss", "Validation loss"),
         std::pair("loss", "Training loss")}) {
@@ -79,9 +79,9 @@ void add_charts(const ReportInput& input, const Rows& rows, Details& out) {
   }
 }
 
-std::vector<Value> values_of(const Rows& rows, size_t key) {
+std::vector<Value> values_of(const ReportRows& rows, size_t key) {
   std::vector<Value> out;
-  for (const Row& row : rows.rows) {
+  for (const ReportRow& row : rows.rows) {
     const Value& value = row.settings[key];
     if (!value.is_null() && std::find(out.begin(), out.end(), value) == out.end())
       out.push_back(value);
@@ -91,7 +91,7 @@ std::vector<Value> values_of(const Rows& rows, size_t key) {
 }
 
 // The mean of a score over all rows that have both values.
-HeatMap crossed(const Rows& rows, const Comparison& figures, const Measure& measure,
+HeatMap crossed(const ReportRows& rows, const Comparison& figures, const Measure& measure,
                 const std::pair<size_t, size_t>& keys) {
   const auto [first, second] = keys;
   const auto downwards = values_of(rows, first), across = values_of(rows, second);
@@ -109,7 +109,7 @@ HeatMap crossed(const Rows& rows, const Comparison& figures, const Measure& meas
     auto& line = out.values.emplace_back();
     for (const Value& right : across) {
       std::vector<const ReportPoint*> points;
-      for (const Row& row : rows.rows) {
+      for (const ReportRow& row : rows.rows) {
         if (row.settings[first] != down || row.settings[second] != right) continue;
         const auto some = points_of(row);
         points.insert(points.end(), some.begin(), some.end());
@@ -123,7 +123,7 @@ HeatMap crossed(const Rows& rows, const Comparison& figures, const Measure& meas
 }
 
 // Every pair of settings with at least two numbers each that were crossed.
-void add_crossed(const ReportSection& section, const ReportInput& input, const Rows& rows,
+void add_crossed(const ReportSection& section, const ReportInput& input, const ReportRows& rows,
                  Details& out) {
   const Comparison figures(section, input);
   if (section.columns.empty()) return;
@@ -211,7 +211,7 @@ std::optional<HeatMap> load_map(const Store& store, const std::string& training)
   return out;
 }
 
-void add_router_maps(const Rows& rows, const Store& store, Details& out) {
+void add_router_maps(const ReportRows& rows, const Store& store, Details& out) {
   size_t looked = 0;
   for (size_t row = 0; row < rows.rows.size() && looked < kMostMapRuns; ++row, ++looked) {
     const auto points = points_of(rows.rows[row]);
@@ -242,7 +242,7 @@ void add_facts(const Store& store, const std::string& id, const ReportRun& run, 
   }
 }
 
-void add_runs(const ReportInput& input, const Rows& rows, const Store& store, Details& out) {
+void add_runs(const ReportInput& input, const ReportRows& rows, const Store& store, Details& out) {
   std::vector<std::string> axes = axes_of(input.points);
   const auto names = short_names(axes);
   for (const ReportPoint* point : rows.points) {
@@ -272,7 +272,7 @@ void add_runs(const ReportInput& input, const Rows& rows, const Store& store, De
 }  // namespace
 
 Details report_details(const ReportSection& section, const ReportInput& input, const Store& store) {
-  const Rows rows = rows_of(section, input);
+  const ReportRows rows = rows_of(section, input);
   Details out;
   add_charts(input, rows, out);
   for (const char* cost : {"step_ms", "inter_node_bytes"}) {

@@ -1,7 +1,7 @@
-// What a report needs to know about runs and axes.
+// Runs, scores and corpora from the store and the run folders.
+#include "results/report/report_input.h"
+
 #include "engine/base/error.h"
-#include "engine/base/text.h"
-#include "results/report/report.h"
 #include "results/runs/sentences.h"
 #include "results/store/store.h"
 
@@ -32,14 +32,6 @@ ReportRun run_in(const fs::path& folder) {
   } catch (const Error& error) {
     return {"damaged", error.what(), Value::object()};
   }
-}
-
-// The tail of a path with `parts` parts, `.use` dropped before counting.
-std::string tail(const std::string& path, size_t parts) {
-  std::vector<std::string> all = path_parts(path);
-  if (all.size() > 1 && all.back() == "use") all.pop_back();
-  if (all.size() > parts) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(parts));
-  return join(all, ".");
 }
 
 }  // namespace
@@ -105,21 +97,6 @@ std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const S
     out.push_back(read_sentence_counts(
         sentence_file(workspace.evaluation(evaluation), subset, direction, metric)));
     if (out.back().width == 0) return {};
-  }
-  return out;
-}
-
-std::map<std::string, std::string> short_names(const std::vector<std::string>& axes) {
-  std::map<std::string, std::string> out;
-  for (const auto& axis : axes) {
-    for (size_t parts = 1; parts <= path_parts(axis).size(); ++parts) {
-      const std::string name = tail(axis, parts);
-      bool unique = true;
-      for (const auto& other : axes)
-        unique &= other == axis || tail(other, parts) != name;
-      out[axis] = name;
-      if (unique) break;
-    }
   }
   return out;
 }

@@ -12,7 +12,7 @@ namespace xp {
 struct NotedReport {
   const ReportSection& section;
   const ReportInput& input;
-  const Rows& rows;
+  const ReportRows& rows;
   const Comparison& figures;
   const Table& table;
   const std::vector<std::string>& without_series;  ///< columns left out at an equal budget

@@ -82,7 +82,7 @@ std::vector<Value> pivot_values(const std::vector<const ReportPoint*>& points, c
   return out;
 }
 
-void group(const ReportInput& input, const RowKey& pivot, Rows& out) {
+void group(const ReportInput& input, const RowKey& pivot, ReportRows& out) {
   std::map<std::vector<Value>, size_t> places;
   for (const ReportPoint* point : out.points) {
     std::vector<Value> settings;
@@ -93,7 +93,7 @@ void group(const ReportInput& input, const RowKey& pivot, Rows& out) {
       out.rows.push_back({std::move(settings), {}, false});
       out.rows.back().points.resize(out.pivots.size());
     }
-    Row& row = out.rows[place->second];
+    ReportRow& row = out.rows[place->second];
     size_t at = 0;
     if (!pivot.path.empty()) {
       const Value value = value_of(*point, pivot, input);
@@ -106,19 +106,22 @@ void group(const ReportInput& input, const RowKey& pivot, Rows& out) {
 }
 
 // Without [report] rows a setting that is the same in every row says nothing.
-void leave_out_constants(Rows& out) {
+void leave_out_constants(ReportRows& out) {
   if (out.rows.size() < 2) return;
   for (size_t k = out.keys.size(); k-- > 0;) {
-    const auto same = [&](const Row& row) { return row.settings[k] == out.rows[0].settings[k]; };
+    const auto same = [&](const ReportRow& row) {
+      return row.settings[k] == out.rows[0].settings[k];
+    };
     if (!std::all_of(out.rows.begin(), out.rows.end(), same)) continue;
     out.keys.erase(out.keys.begin() + static_cast<std::ptrdiff_t>(k));
-    for (Row& row : out.rows)
+    for (ReportRow& row : out.rows)
       row.settings.erase(row.settings.begin() + static_cast<std::ptrdiff_t>(k));
   }
 }
 
 // An axis is told by its values in one row and one column: more than one, and it is averaged over.
-std::vector<std::string> averaged_axes(const std::vector<std::string>& axes, const Rows& rows) {
+std::vector<std::string> averaged_axes(const std::vector<std::string>& axes,
+                                       const ReportRows& rows) {
   std::vector<std::string> out;
   const auto varies = [](const std::string& axis, const std::vector<const ReportPoint*>& points) {
     const auto at = [&](const ReportPoint* point) {
@@ -130,7 +133,7 @@ std::vector<std::string> averaged_axes(const std::vector<std::string>& axes, con
   };
   for (const auto& axis : axes) {
     if (axis == kSeed) continue;
-    const bool found = std::any_of(rows.rows.begin(), rows.rows.end(), [&](const Row& row) {
+    const bool found = std::any_of(rows.rows.begin(), rows.rows.end(), [&](const ReportRow& row) {
       return std::any_of(row.points.begin(), row.points.end(),
                          [&](const auto& points) { return varies(axis, points); });
     });
@@ -139,7 +142,7 @@ std::vector<std::string> averaged_axes(const std::vector<std::string>& axes, con
   return out;
 }
 
-size_t likeness(const Row& a, const Row& b) {
+size_t likeness(const ReportRow& a, const ReportRow& b) {
   size_t same = 0;
   for (size_t i = 0; i < a.settings.size(); ++i)
     same += a.settings[i] == b.settings[i] ? 1 : 0;
@@ -166,8 +169,8 @@ bool pools_layout(const ReportSection& section) {
   return !section.pool.empty();
 }
 
-Rows rows_of(const ReportSection& section, const ReportInput& input) {
-  Rows out;
+ReportRows rows_of(const ReportSection& section, const ReportInput& input) {
+  ReportRows out;
   const auto axes = axes_of(input.points);
   for (const auto& point : input.points) {
     if (!input.where || input.where(point)) out.points.push_back(&point);
@@ -182,7 +185,7 @@ Rows rows_of(const ReportSection& section, const ReportInput& input) {
   return out;
 }
 
-std::optional<size_t> baseline_of(const std::vector<Row>& rows, size_t at) {
+std::optional<size_t> baseline_of(const std::vector<ReportRow>& rows, size_t at) {
   std::optional<size_t> out;
   if (rows[at].is_baseline) return out;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -192,9 +195,9 @@ std::optional<size_t> baseline_of(const std::vector<Row>& rows, size_t at) {
   return out;
 }
 
-std::string baseline_name(const Rows& rows) {
-  std::vector<const Row*> baselines;
-  for (const Row& row : rows.rows) {
+std::string baseline_name(const ReportRows& rows) {
+  std::vector<const ReportRow*> baselines;
+  for (const ReportRow& row : rows.rows) {
     if (row.is_baseline) baselines.push_back(&row);
   }
   if (baselines.empty()) return "";
@@ -202,8 +205,9 @@ std::string baseline_name(const Rows& rows) {
   std::vector<std::string> words;
   for (size_t k = 0; k < rows.keys.size(); ++k) {
     const Value& value = baselines[0]->settings[k];
-    const bool is_shared = std::all_of(baselines.begin(), baselines.end(),
-                                       [&](const Row* row) { return row->settings[k] == value; });
+    const bool is_shared =
+        std::all_of(baselines.begin(), baselines.end(),
+                    [&](const ReportRow* row) { return row->settings[k] == value; });
     if (is_shared && !value.is_null()) words.push_back(rows.keys[k].name + " " + text_of(value));
   }
   if (baselines.size() == 1) return words.empty() ? "the first row" : join(words, ", ");

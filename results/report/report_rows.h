@@ -17,23 +17,23 @@ struct RowKey {
 
 /// One row before it is printed: the settings it stands for and its points, one list per value of
 /// the pivot.
-struct Row {
+struct ReportRow {
   std::vector<Value> settings;
   std::vector<std::vector<const ReportPoint*>> points;
   bool is_baseline = false;
 };
 
 /// The points of an experiment in rows.
-struct Rows {
+struct ReportRows {
   std::vector<RowKey> keys;
   std::vector<Value> pivots;  ///< in the order of the points; one null where there is no pivot
   std::vector<const ReportPoint*> points;  ///< those that `where` keeps
-  std::vector<Row> rows;                   ///< in the order of the points
+  std::vector<ReportRow> rows;             ///< in the order of the points
   std::vector<std::string> averaged;       ///< axes that vary inside a row, the seed aside
 };
 
 /// Raises kUser where `rows` or `pivot` names nothing.
-Rows rows_of(const ReportSection& section, const ReportInput& input);
+ReportRows rows_of(const ReportSection& section, const ReportInput& input);
 
 /// Full paths of all axes, sorted.
 std::vector<std::string> axes_of(const std::vector<ReportPoint>& points);
@@ -43,10 +43,10 @@ std::vector<std::string> axes_of(const std::vector<ReportPoint>& points);
 bool pools_layout(const ReportSection& section);
 
 /// The baseline that differs from row `at` in the fewest settings; nothing for a baseline itself.
-std::optional<size_t> baseline_of(const std::vector<Row>& rows, size_t at);
+std::optional<size_t> baseline_of(const std::vector<ReportRow>& rows, size_t at);
 
 /// "exchange dense" or, where several rows are baselines, "the most similar row of exchange dense".
-std::string baseline_name(const Rows& rows);
+std::string baseline_name(const ReportRows& rows);
 
 /// A setting on screen; "" for null.
 std::string text_of(const Value& value);

@@ -1,0 +1,91 @@
+// What a report is made of: points, their runs, and ways to ask for what costs time.
+#pragma once
+
+#include "registry/metric.h"
+#include "results/report/measures.h"
+#include "results/runs/records.h"
+#include "results/runs/workspace.h"
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xp {
+
+class Store;
+
+/// What a report knows about one run.
+struct ReportRun {
+  /// "done", "failed", "damaged", "running", "stopped" or "not run"
+  std::string state = "not run";
+  std::string cause;  ///< why it failed
+  Value summary = Value::object();
+  std::string layout{};   ///< nodes x ranks: "2x4"
+  std::string machine{};  ///< host, devices and who shared them: what speed is keyed by
+  int64_t ranks = 1;
+};
+
+/// One metric over the updates.
+using Series = std::vector<std::pair<int64_t, double>>;
+
+/// An amount of something that training spends.
+struct Budget {
+  std::string kind;  ///< updates, tokens, hours, inter_node_bytes or device_hours
+  double value = 0;
+  std::string text;  ///< as typed
+};
+
+/// A prepared corpus: the content of its stats.json.
+struct ReportCorpus {
+  std::string id;
+  Value stats;
+};
+
+/// All a report is made of.
+struct ReportInput {
+  std::string name, description;  ///< of the experiment
+  std::string file;               ///< its file as typed, for the commands under the table
+  std::vector<ReportPoint> points;
+  std::map<std::string, ReportRun> runs;                ///< by id; absent = not run
+  Measures measures;                                    ///< what columns can name
+  std::function<bool(const ReportPoint&)> where;        ///< points to show; empty = all
+  std::function<bool(const ReportPoint&)> is_baseline;  ///< empty = no differences
+  /// A setting that is no axis, for [report] rows; null where the point has none. May be empty.
+  std::function<Value(const ReportPoint&, const std::string& name)> setting;
+  /// The counts of each sentence of the subset that the summary is of, one text per direction;
+  /// none where they were not kept. May be empty: comparisons then know seeds only.
+  std::function<std::vector<SentenceCounts>(const std::string& evaluation,
+                                            const std::string& metric)>
+      sentences;
+  /// The score that summed counts give.
+  std::function<double(const std::string& metric, std::span<const int64_t> sums)> score;
+  /// A metric of a training over its updates; for `at` and the details of a page.
+  std::function<Series(const std::string& training, const std::string& metric)> series;
+  std::vector<ReportCorpus> corpora;  ///< for the details of a page
+  std::optional<Budget> at;           ///< compare at an equal budget instead of at the end
+};
+
+/// The runs of `points`: finished ones from the store, the others from their folders ("running"
+/// only while somebody holds the lease).
+std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,
+                                             const std::vector<ReportPoint>& points);
+
+/// What columns of a report about `points` can name: the declared measures, the scores that their
+/// evaluations gave, and those of this tree's metrics.
+Measures report_measures(const Store& store, const std::vector<ReportPoint>& points);
+
+/// Those of `ids` that are prepared and whose statistics can be read, each once.
+std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
+                                         const std::vector<std::string>& ids);
+
+/// What `sentences` of a report's input gives: none unless every direction of the first subset kept
+/// its counts of `metric`.
+std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const Store& store,
+                                             const std::string& evaluation,
+                                             const std::string& metric);
+
+}  // namespace xp
