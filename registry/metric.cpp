@@ -10,16 +10,13 @@ std::vector<int64_t> sums_of(const SentenceCounts& counts) {
   return out;
 }
 
-std::vector<Score> Metric::score(std::span<const std::string> hypotheses,
-                                 std::span<const std::string> references,
-                                 const std::string& target_language) const {
-  const SentenceCounts counts = sentence_counts(hypotheses, references, target_language);
+std::vector<Score> Metric::score(const Translations& texts) const {
+  const SentenceCounts counts = sentence_counts(texts);
   check(counts.width > 0, "a metric has sentence counts or a score of its own");
   return score_of(sums_of(counts));
 }
 
-SentenceCounts Metric::sentence_counts(std::span<const std::string>, std::span<const std::string>,
-                                       const std::string&) const {
+SentenceCounts Metric::sentence_counts(const Translations&) const {
   return {};
 }
 
@@ -29,7 +26,7 @@ std::vector<Score> Metric::score_of(std::span<const int64_t>) const {
 
 std::vector<Score> sample_scores(const Metric& metric) {
   const std::vector<std::string> text = {"a"};
-  return metric.score(text, text, "en");
+  return metric.score({text, text, text});
 }
 
 }  // namespace xp

@@ -35,10 +35,16 @@ struct SentenceCounts {
 /// The counts summed over all sentences.
 std::vector<int64_t> sums_of(const SentenceCounts& counts);
 
+/// Detokenised sentences of one direction: the i-th of each list belong together.
+struct Translations {
+  std::span<const std::string> sources, hypotheses, references;
+  std::string source_language = "en", target_language = "fr";  ///< codes
+};
+
 /// Counts of every pair: `count(hypothesis, reference, out)` writes those of one to a zeroed `out`.
 template <class Count>
-SentenceCounts counted(std::span<const std::string> hypotheses,
-                       std::span<const std::string> references, size_t width, Count&& count) {
+SentenceCounts counted(const Translations& texts, size_t width, Count&& count) {
+  const auto& [sources, hypotheses, references, source, target] = texts;
   check(hypotheses.size() == references.size(), "every hypothesis has one reference");
   SentenceCounts out{width, std::vector<int64_t>(width * hypotheses.size())};
   for (size_t i = 0; i < hypotheses.size(); ++i)
@@ -51,15 +57,10 @@ SentenceCounts counted(std::span<const std::string> hypotheses,
 struct Metric {
   static constexpr const char* kKind = "metric";
   virtual ~Metric() = default;
-  /// Corpus-level scores of detokenised text; both spans have the same length >= 1.
-  /// `target_language` is a code ("fr").
-  virtual std::vector<Score> score(std::span<const std::string> hypotheses,
-                                   std::span<const std::string> references,
-                                   const std::string& target_language) const;
-  /// Of the same texts. Width 0 where the metric does not sum over sentences.
-  virtual SentenceCounts sentence_counts(std::span<const std::string> hypotheses,
-                                         std::span<const std::string> references,
-                                         const std::string& target_language) const;
+  /// Corpus-level scores of at least one sentence. A metric may ignore sources and languages.
+  virtual std::vector<Score> score(const Translations& texts) const;
+  /// Of the same texts. Width 0 if the metric does not sum over sentences.
+  virtual SentenceCounts sentence_counts(const Translations& texts) const;
   /// The scores that counts summed over sentences give.
   virtual std::vector<Score> score_of(std::span<const int64_t> sums) const;
 };

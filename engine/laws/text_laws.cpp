@@ -23,10 +23,9 @@ bool is_equal(const std::vector<Score>& a, const std::vector<Score>& b) {
   });
 }
 
-std::vector<Score> scored(const Metric& metric, const Texts& hypotheses, const Texts& references) {
-  const SentenceCounts counts = metric.sentence_counts(hypotheses, references, "fr");
-  return counts.width > 0 ? metric.score_of(sums_of(counts))
-                          : metric.score(hypotheses, references, "fr");
+std::vector<Score> scored(const Metric& metric, const Translations& texts) {
+  const SentenceCounts counts = metric.sentence_counts(texts);
+  return counts.width > 0 ? metric.score_of(sums_of(counts)) : metric.score(texts);
 }
 
 Cell number_cell(double value) {
@@ -106,11 +105,13 @@ void try_schedule(const Schedule& schedule, Trial& trial) {
 }
 
 void try_metric(const Metric& metric, const std::string& name, Trial& trial) {
+  const Texts sources = {"The cat sleeps .", "It still rains today in Paris .", "Yes !",
+                         "Two and two make four ."};
   const Texts references = {"Le chat dort .", "Il pleut encore aujourd'hui \xc3\xa0 Paris .",
                             "Oui !", "Deux plus deux font quatre ."};
   const Texts others = {"Le chien dort .", "", "Non , jamais", "deux font deux et quatre ."};
-  const auto best = scored(metric, references, references),
-             some = scored(metric, others, references);
+  const Translations texts{sources, others, references};
+  const auto best = scored(metric, {sources, references, references}), some = scored(metric, texts);
   std::set<std::string> names;
   trial.expect(best.size() == some.size() && !best.empty(), "the same scores for every text");
   for (size_t i = 0; i < std::min(best.size(), some.size()); ++i) {
@@ -122,17 +123,17 @@ void try_metric(const Metric& metric, const std::string& name, Trial& trial) {
                  "nothing is better than the references themselves");
   }
   trial.expect(names.contains(name), "one score has the component's name");
-  trial.expect(is_equal(scored(metric, others, references), some), "scores do not change");
-  const SentenceCounts counts = metric.sentence_counts(others, references, "fr");
+  trial.expect(is_equal(scored(metric, texts), some), "scores do not change");
+  const SentenceCounts counts = metric.sentence_counts(texts);
   if (counts.width == 0) return;
   trial.expect(counts.numbers.size() == counts.width * references.size(),
                "every sentence has its counts");
-  trial.expect(is_equal(metric.score(others, references, "fr"), some),
-               "the score is that of the summed counts");
-  const Texts reversed_others(others.rbegin(), others.rend()),
+  trial.expect(is_equal(metric.score(texts), some), "the score is that of the summed counts");
+  const Texts reversed_sources(sources.rbegin(), sources.rend()),
+      reversed_others(others.rbegin(), others.rend()),
       reversed_references(references.rbegin(), references.rend());
-  trial.expect(is_equal(scored(metric, reversed_others, reversed_references), some),
-               "the order of sentences does not matter");
+  const Translations reversed{reversed_sources, reversed_others, reversed_references};
+  trial.expect(is_equal(scored(metric, reversed), some), "the order of sentences does not matter");
 }
 
 void try_renderer(const Renderer& renderer, Trial& trial) {

@@ -50,18 +50,15 @@ struct Part {
   Direction direction;
 };
 
-// Adds the scores of one metric, and leaves its counts by sentence where it has such.
+// Adds the scores of one metric, and writes its counts by sentence if it has such.
 void score(const fs::path& folder, const Part& part, const std::string& name,
-           const std::vector<std::string>& hypotheses, const std::vector<std::string>& references,
-           std::vector<SubsetScore>& scores) {
+           const Translations& texts, std::vector<SubsetScore>& scores) {
   const auto metric = make_part<Metric>({{"use", name}});
-  const std::string& target = part.direction.target;
-  const SentenceCounts counts = metric->sentence_counts(hypotheses, references, target);
+  const SentenceCounts counts = metric->sentence_counts(texts);
   const std::string direction = part.direction.name();
   if (counts.width > 0)
     write_sentence_counts(sentence_file(folder, part.subset, direction, name), counts);
-  for (auto& one : counts.width > 0 ? metric->score_of(sums_of(counts))
-                                    : metric->score(hypotheses, references, target))
+  for (auto& one : counts.width > 0 ? metric->score_of(sums_of(counts)) : metric->score(texts))
     scores.push_back({part.subset, direction, std::move(one)});
 }
 
@@ -106,9 +103,11 @@ int evaluate_command(const WorkerArguments& arguments) {
       write_atomic(
           arguments.folder / "hypotheses" / fmt::format("{}.{}.txt", subset, direction.name()),
           lines(hypotheses));
+      const auto sources = corpus.text(subset, direction, Side::kSource);
       const auto references = corpus.references(subset, direction);
+      const Translations texts{sources, hypotheses, references, direction.source, direction.target};
       for (const auto& name : eval.metrics)
-        score(arguments.folder, {subset, direction}, name, hypotheses, references, scores);
+        score(arguments.folder, {subset, direction}, name, texts, scores);
     }
   }
   const double cpu_seconds = cpu_seconds_of_all(world);

@@ -63,8 +63,12 @@ class Validator {
       const auto hypotheses = translate_subset(model_, corpus_, "valid", direction, rule, world_);
       auto references = corpus_.references("valid", direction);
       references.resize(hypotheses.size());
+      auto sources = corpus_.text("valid", direction, Side::kSource);
+      sources.resize(hypotheses.size());
       const auto metric = make_part<Metric>({{"use", "bleu"}});
-      sum += metric->score(hypotheses, references, direction.target).front().value;
+      const auto scores =
+          metric->score({sources, hypotheses, references, direction.source, direction.target});
+      sum += scores.front().value;
     }
     return sum / static_cast<double>(count);
   }

@@ -10,7 +10,7 @@ namespace {
 using Texts = std::vector<std::string>;
 
 std::vector<Score> scores(const Texts& hypotheses, const Texts& references) {
-  return make_part<Metric>({{"use", "bleu"}})->score(hypotheses, references, "fr");
+  return make_part<Metric>({{"use", "bleu"}})->score({{}, hypotheses, references});
 }
 
 struct Case {
@@ -98,7 +98,7 @@ TEST_CASE("BLEU of a resample follows from its sentences' counts") {
                             "It costs 1,000.5 euros."};
   const Texts references = {"The cat is sitting on the mat.",
                             "I think there is a dog in the garden.", "It costs 1,000 euros."};
-  const SentenceCounts counts = metric->sentence_counts(hypotheses, references, "fr");
+  const SentenceCounts counts = metric->sentence_counts({{}, hypotheses, references});
   REQUIRE(counts.size() == 3);
   std::vector<int64_t> sums(counts.width);
   for (const size_t i : {2, 0, 0, 1, 2}) {

@@ -58,11 +58,9 @@ struct Chrf final : Metric {
 
   explicit Chrf(const Config&) {}
 
-  SentenceCounts sentence_counts(std::span<const std::string> hypotheses,
-                                 std::span<const std::string> references,
-                                 const std::string&) const override {
+  SentenceCounts sentence_counts(const Translations& texts) const override {
     NgramMatcher matcher(kOrder);
-    return counted(hypotheses, references, kWidth,
+    return counted(texts, kWidth,
                    [&](const auto& ours, const auto& theirs, std::span<int64_t> out) {
                      count(ours, theirs, matcher, out);
                    });

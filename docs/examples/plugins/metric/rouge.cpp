@@ -46,14 +46,11 @@ struct Rouge final : Metric {
 
   explicit Rouge(const Config&) {}
 
-  SentenceCounts sentence_counts(std::span<const std::string> hypotheses,
-                                 std::span<const std::string> references,
-                                 const std::string&) const override {
-    return counted(hypotheses, references, kWidth,
-                   [](const auto& ours, const auto& theirs, std::span<int64_t> out) {
-                     out[kScore] = std::llround(kParts * rouge(ours, theirs));
-                     out[kSentences] = 1;
-                   });
+  SentenceCounts sentence_counts(const Translations& texts) const override {
+    return counted(texts, kWidth, [](const auto& ours, const auto& theirs, std::span<int64_t> out) {
+      out[kScore] = std::llround(kParts * rouge(ours, theirs));
+      out[kSentences] = 1;
+    });
   }
 
   std::vector<Score> score_of(std::span<const int64_t> sums) const override {
