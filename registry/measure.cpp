@@ -45,10 +45,8 @@ Measure count(const char* key, const char* label, const char* unit, const char* 
 
 Measure router(const char* name, const char* unit, Better better, const char* meaning) {
   const std::string key = std::string(kRouter) + name;
-  std::string label = key;
-  std::replace(label.begin(), label.end(), '_', ' ');
   return {.key = key,
-          .label = label,
+          .label = label_of(key),
           .unit = unit,
           .meaning = std::string(kPerRow) + meaning,
           .better = better};
@@ -158,12 +156,52 @@ std::span<const Measure> declared_measures() {
 
 Measure measure_of(const Score& score) {
   return {.key = score.name,
-          .label = score.label.empty() ? score.name : score.label,
+          .label = score.label.empty() ? label_of(score.name) : score.label,
           .unit = score.unit,
           .meaning = "",
           .better = score.higher_is_better ? Better::kHigher : Better::kLower,
           .of_evaluation = true,
           .is_relative = false};
+}
+
+std::string label_of(std::string key) {
+  std::replace(key.begin(), key.end(), '_', ' ');
+  return key;
+}
+
+std::optional<Measure> find_measure(
+    const std::string& key,
+    const std::function<std::optional<Measure>(const std::string& name)>& score) {
+  for (const Measure& measure : declared_measures()) {
+    if (measure.key == key) return measure;
+  }
+  if (auto found = score(key)) return found;
+  if (key.starts_with(kPredicted)) {
+    const auto of = find_measure(key.substr(kPredicted.size()), score);
+    if (!of) return std::nullopt;
+    return Measure{.key = key,
+                   .label = "predicted " + of->label,
+                   .unit = of->unit,
+                   .meaning = "",
+                   .depends_on = of->depends_on};
+  }
+  if (key.ends_with(kVersusPredicted)) {
+    const auto of = find_measure(key.substr(0, key.size() - kVersusPredicted.size()), score);
+    if (!of) return std::nullopt;
+    return Measure{.key = key, .label = of->label + " vs predicted", .unit = "", .meaning = ""};
+  }
+  if (key.starts_with(kValidation)) {
+    auto of = score(key.substr(kValidation.size()));
+    if (!of) return std::nullopt;
+    of->key = key;
+    of->label = "valid " + of->label;
+    of->of_evaluation = false;
+    return of;
+  }
+  // A router of a plug-in may log figures of its own.
+  if (key.starts_with(kRouter))
+    return Measure{.key = key, .label = label_of(key), .unit = "", .meaning = ""};
+  return std::nullopt;
 }
 
 std::string columns_document() {

@@ -5,6 +5,8 @@
 
 #include "registry/metric.h"
 
+#include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +47,15 @@ constexpr std::string_view kPredicted = "predicted_", kVersusPredicted = "_vs_pr
 constexpr std::string_view kValidation = "valid_";
 /// Before the name of a figure that MoE layers log: the mean over layers and parts.
 constexpr std::string_view kRouter = "router_";
+
+/// The measure that a column `key` shows; `score` answers for the names of scores. Nothing if
+/// neither is `key` declared or a score, nor follows from one by the words above.
+std::optional<Measure> find_measure(
+    const std::string& key,
+    const std::function<std::optional<Measure>(const std::string& name)>& score);
+
+/// "mean rank" of "mean_rank".
+std::string label_of(std::string key);
 
 /// docs/columns.md: every measure, and the scores of the metrics that are registered.
 std::string columns_document();

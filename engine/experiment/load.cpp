@@ -7,6 +7,7 @@
 #include "engine/experiment/keys.h"
 #include "engine/experiment/settings_check.h"
 #include "engine/experiment/sweep_load.h"
+#include "registry/measure.h"
 
 #include <algorithm>
 
@@ -190,7 +191,7 @@ class Loader {
         fmt::format("'load' in [plugins] must be a list of strings, not {}", show(*load)));
   }
 
-  // Rows and pivot name settings; columns name metrics, which the results know.
+  // Rows and pivot name settings, columns name measures.
   void take_report() {
     Value& report = spec_.report = Value::object();
     if (const Declaration* declared = catalog_.find("section", "report")) {
@@ -202,6 +203,9 @@ class Loader {
     Keys keys(*spec_.schema, problems_, spec_.sweep.keys());
     for (size_t i = 0; i < report["rows"].size(); ++i)
       take_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
+    const Value* columns = find_path(spec_.settings, "report.columns");
+    for (size_t i = 0; columns != nullptr && i < columns->size(); ++i)
+      check_column((*columns)[i], fmt::format("report.columns[{}]", i));
     if (report["pivot"] != "") take_report_key(report["pivot"], "report.pivot", keys);
     spec_.report_where = report_condition("where", keys);
     spec_.report_baseline = report_condition("baseline", keys);
@@ -209,6 +213,27 @@ class Loader {
 
   void take_report_key(const std::string& key, const std::string& at, const Keys& keys) {
     spec_.report_keys[key] = keys.resolve(key, spec_.source.value_place(at));
+  }
+
+  // A metric of a plug-in may give scores of other names than its own, which only evaluations
+  // know: if there is one, any name may be a score.
+  void check_column(const std::string& column, const std::string& at) {
+    std::vector<std::string> known = catalog_.names("metric");
+    const bool has_foreign = std::any_of(known.begin(), known.end(), [&](const auto& name) {
+      return !catalog_.find("metric", name)->file.starts_with("plugins/");
+    });
+    const auto score = [&](const std::string& name) -> std::optional<Measure> {
+      if (catalog_.find("metric", name) == nullptr) return std::nullopt;
+      return Measure{.key = name, .label = name, .unit = "", .meaning = ""};
+    };
+    if (has_foreign || find_measure(column, score)) return;
+    for (const Measure& measure : declared_measures())
+      known.push_back(measure.key);
+    problems_.add(spec_.source.value_place(at), code::kUnknownColumn,
+                  fmt::format("'{}' in [report] columns is neither a measure nor a score; "
+                              "docs/columns.md lists them",
+                              column),
+                  nearest(column, known));
   }
 
   std::optional<Condition> report_condition(const std::string& name, const Keys& keys) {

@@ -212,6 +212,18 @@ TEST_CASE("conditions are shown where they break") {
         "  did you mean 'exchange'?");
 }
 
+TEST_CASE("a column of a report must be a measure or a score") {
+  CHECK(problems("[report]\ncolumns = [\"step_ms\", \"stepms\"]\n") ==
+        "x.toml:5:23: 'stepms' in [report] columns is neither a measure nor a score; "
+        "docs/columns.md lists them (code E021)\n"
+        "  columns = [\"step_ms\", \"stepms\"]\n"
+        "                        ^^^^^^^^\n"
+        "  did you mean 'step_ms'?");
+  for (const char* column :
+       {"train_loss", "predicted_step_ms", "inter_node_bytes_vs_predicted", "router_entropy"})
+    CHECK(problems(fmt::format("[report]\ncolumns = [\"{}\"]\n", column)).empty());
+}
+
 TEST_CASE("what extends brings in is overridden and named by its own file") {
   Files files;
   files.write("base.toml", "[model]\nwidth = 64\nwidht = 3\n[train]\nmax_updates = 5\n");

@@ -134,7 +134,7 @@ TEST_CASE("rows are compared at an equal budget of every kind", "[slow]") {
   CHECK(half == at("hours=0.08333333333333333"));
   CHECK(std::stod(half[0]) > 15);
   // Who sends less comes further with the same bytes.
-  const auto bytes = at("inter_node_bytes=10G");
+  const auto bytes = at("total_inter_node_bytes=10G");
   CHECK(std::stod(bytes.back()) > std::stod(bytes.front()));
   CHECK(at("updates=1001")[0] == "not reached");
 }

@@ -11,8 +11,8 @@
 namespace xp {
 namespace {
 
-const std::vector<std::string> kKinds = {"updates", "tokens", "hours", "inter_node_bytes",
-                                         "device_hours"};
+constexpr const char* kTotalBytes = "total_inter_node_bytes";
+const std::vector<std::string> kKinds = {"updates", "tokens", "hours", kTotalBytes, "device_hours"};
 constexpr double kSecondsPerHour = 3600;
 
 // Where the piecewise straight line through `points` has the height `y`; y must not fall.
@@ -57,7 +57,7 @@ std::optional<double> update_at(const Budget& budget, const ReportInput& input,
   const ReportRun& run = found->second;
   if (budget.kind == "updates") return budget.value;
   if (budget.kind == "tokens") return place_of(input.series(training, "tokens"), budget.value);
-  if (budget.kind == "inter_node_bytes") {
+  if (budget.kind == kTotalBytes) {
     const double each =
         summary_of(run, "inter_node_bytes") + summary_of(run, "gradient_inter_node_bytes");
     return each > 0 ? std::optional(budget.value / each) : std::nullopt;

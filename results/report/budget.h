@@ -8,7 +8,7 @@
 
 namespace xp {
 
-/// "tokens=2M" -> 2e6 tokens. Kinds: updates, tokens, hours, inter_node_bytes, device_hours.
+/// "tokens=2M" -> 2e6 tokens. Kinds: updates, tokens, hours, total_inter_node_bytes, device_hours.
 /// Suffixes k, M, G, T are powers of 1000. Raises kUser.
 Budget parse_budget(const std::string& text);
 
@@ -17,9 +17,9 @@ Budget parse_budget(const std::string& text);
 std::string series_name(const Measure& measure);
 
 /// The value of `metric` (a series) when the training of `point` had spent `budget`, interpolated
-/// between the two measurements around it. Nothing where it had not spent so much, or before the
-/// first measurement. Hours are of the training, validations included; inter-node bytes are those
-/// of exchanges and gradients.
+/// between the two measurements around it. Nothing if it had not spent so much, or before the
+/// first measurement. Hours are of the training, validations included; total inter-node bytes are
+/// those of exchanges and of gradients, unlike the measure inter_node_bytes of exchanges alone.
 std::optional<double> value_at(const Budget& budget, const ReportInput& input,
                                const ReportPoint& point, const std::string& metric);
 

@@ -13,25 +13,11 @@ int decimals_for(double value, int digits) {
   return std::clamp(digits - 1 - static_cast<int>(std::floor(std::log10(value))), 0, 4);
 }
 
-const Measure* find_declared(const std::string& key) {
-  for (const Measure& measure : declared_measures()) {
-    if (measure.key == key) return &measure;
-  }
-  return nullptr;
-}
-
-// "mean rank" of "mean_rank".
-std::string in_words(std::string key) {
-  std::replace(key.begin(), key.end(), '_', ' ');
-  return key;
-}
-
 }  // namespace
 
 Measures::Measures(const std::vector<Score>& scores) {
   for (const Score& score : scores) {
     Measure measure = measure_of(score);
-    if (score.label.empty()) measure.label = in_words(score.name);
     const auto [known, is_new] = scores_.emplace(score.name, measure);
     if (is_new) continue;
     if (!score.label.empty()) known->second.label = score.label;
@@ -41,41 +27,16 @@ Measures::Measures(const std::vector<Score>& scores) {
 }
 
 std::optional<Measure> Measures::find(const std::string& key) const {
-  if (const Measure* declared = find_declared(key)) return *declared;
-  if (const auto score = scores_.find(key); score != scores_.end()) return score->second;
-  if (key.starts_with(kPredicted)) {
-    auto of = find(key.substr(kPredicted.size()));
-    if (!of) return std::nullopt;
-    return Measure{.key = key,
-                   .label = "predicted " + of->label,
-                   .unit = of->unit,
-                   .meaning = "",
-                   .depends_on = of->depends_on};
-  }
-  if (key.ends_with(kVersusPredicted)) {
-    const auto of = find(key.substr(0, key.size() - kVersusPredicted.size()));
-    if (!of) return std::nullopt;
-    return Measure{.key = key, .label = of->label + " vs predicted", .unit = "", .meaning = ""};
-  }
-  if (key.starts_with(kValidation)) {
-    const auto score = scores_.find(key.substr(kValidation.size()));
-    if (score == scores_.end()) return std::nullopt;
-    Measure out = score->second;
-    out.key = key;
-    out.label = "valid " + out.label;
-    out.of_evaluation = false;
-    return out;
-  }
-  // A router of a plug-in may log figures of its own.
-  if (key.starts_with(kRouter))
-    return Measure{.key = key, .label = in_words(key), .unit = "", .meaning = ""};
-  return std::nullopt;
+  return find_measure(key, [&](const std::string& name) {
+    const auto score = scores_.find(name);
+    return score == scores_.end() ? std::nullopt : std::optional(score->second);
+  });
 }
 
 Measure Measures::of(const std::string& key) const {
   if (auto known = find(key)) return *known;
   return {.key = key,
-          .label = in_words(key),
+          .label = label_of(key),
           .unit = "",
           .meaning = "",
           .of_evaluation = !key.starts_with(kValidation),

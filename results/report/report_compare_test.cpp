@@ -195,7 +195,7 @@ TEST_CASE("at an equal budget curves are interpolated") {
   CHECK(at("tokens=2k") == std::vector<Words>{{"a", "15*"}, {"b", "10"}});
   CHECK(at("hours=1.5") == std::vector<Words>{{"a", "15"}, {"b", "15"}});
   CHECK(at("device_hours=6") == std::vector<Words>{{"a", "15"}, {"b", "15"}});
-  CHECK(at("inter_node_bytes=6k") == std::vector<Words>{{"a", "15"}, {"b", "15"}});
+  CHECK(at("total_inter_node_bytes=6k") == std::vector<Words>{{"a", "15"}, {"b", "15"}});
   CHECK(at("tokens=4k") == std::vector<Words>{{"a", "not reached"}, {"b", "15"}});
   CHECK(draft.table().columns[1].key == "valid_bleu");
   CHECK(draft.table().title == "quick (at tokens=4k)");
@@ -205,7 +205,7 @@ TEST_CASE("at an equal budget curves are interpolated") {
 TEST_CASE("budgets that are none are refused with what they can be") {
   CHECK_THROWS_MATCHES(parse_budget("token=3"), Error,
                        Message("no budget for --at named 'token', did you mean 'tokens'? known: "
-                               "updates, tokens, hours, inter_node_bytes, device_hours"));
+                               "updates, tokens, hours, total_inter_node_bytes, device_hours"));
   for (const char* text :
        {"tokens", "tokens=", "tokens=0", "tokens=-1", "tokens=2x", "tokens=nan"}) {
     CHECK_THROWS_MATCHES(parse_budget(text), Error,

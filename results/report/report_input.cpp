@@ -62,11 +62,19 @@ Measures report_measures(const Store& store, const std::vector<ReportPoint>& poi
     if (!point.evaluation.empty()) evaluations.push_back(point.evaluation);
   }
   std::vector<Score> scores = store.score_kinds(evaluations);
-  // Of this tree only: to make a plug-in's metric may cost minutes.
+  // What the evaluations say counts; this tree's metrics add labels, and scores still to come. To
+  // make a plug-in's metric may cost minutes.
   for (const AnyEntry* entry : registered_entries()) {
     if (std::string_view(entry->kind) != Metric::kKind || entry->is_of_plugin) continue;
-    for (Score& score : sample_scores(*make_part<Metric>({{"use", entry->name}})))
-      scores.push_back(std::move(score));
+    for (const Score& sample : sample_scores(*make_part<Metric>({{"use", entry->name}}))) {
+      bool is_stored = false;
+      for (Score& score : scores) {
+        if (score.name != sample.name) continue;
+        is_stored = true;
+        if (score.label.empty()) score.label = sample.label;
+      }
+      if (!is_stored) scores.push_back(sample);
+    }
   }
   return Measures(scores);
 }

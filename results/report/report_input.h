@@ -34,7 +34,7 @@ using Series = std::vector<std::pair<int64_t, double>>;
 
 /// An amount of something that training spends.
 struct Budget {
-  std::string kind;  ///< updates, tokens, hours, inter_node_bytes or device_hours
+  std::string kind;  ///< updates, tokens, hours, total_inter_node_bytes or device_hours
   double value = 0;
   std::string text;  ///< as typed
 };

@@ -91,7 +91,7 @@ void add_report_options(CLI::App& app, Options& options) {
   app.add_option("--sort", words.sort, "a column; - before it sorts downwards");
   app.add_option("--pool", words.pool, "layout: pool trainings that differ in nodes x ranks");
   app.add_option("--at", words.at,
-                 "compare at an equal budget: updates, tokens, hours, inter_node_bytes or "
+                 "compare at an equal budget: updates, tokens, hours, total_inter_node_bytes or "
                  "device_hours=VALUE");
   app.add_option("--pareto", words.pareto,
                  "which rows no other beats both in quality and in this cost, such as step_ms");
