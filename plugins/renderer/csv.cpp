@@ -1,5 +1,5 @@
-// The table as CSV (RFC 4180): values as measured; spread, n, difference and its p in columns of
-// their own.
+// The table as CSV (RFC 4180, but lines end in LF as Unix tools expect): values as measured;
+// spread, n, difference and its p in columns of their own.
 #include "engine/base/csv.h"
 
 #include "engine/base/text.h"
@@ -32,12 +32,12 @@ struct Csv final : Renderer {
       for (const char* part : {"_std", "_n", "_difference", "_p"})
         heads.push_back(csv_field(column.key + part));
     }
-    std::string out = join(heads, ",") + "\r\n";
+    std::string out = join(heads, ",") + "\n";
     for (const auto& row : table.rows) {
       std::vector<std::string> fields;
       for (size_t i = 0; i < row.size(); ++i)
         add_cell(table.columns[i], row[i], fields);
-      out += join(fields, ",") + "\r\n";
+      out += join(fields, ",") + "\n";
     }
     return out;
   }

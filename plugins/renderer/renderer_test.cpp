@@ -130,7 +130,7 @@ TEST_CASE("a table without rows still has its head and notes") {
   table.notes = {"nothing is there"};
   CHECK(rendered("table", table) == "none\n\nexchange\n────────\n\nnothing is there\n");
   CHECK(rendered("markdown", table) == "**none**\n\n| exchange |\n| :-- |\n\nnothing is there\n");
-  CHECK(rendered("csv", table) == "exchange\r\n");
+  CHECK(rendered("csv", table) == "exchange\n");
 }
 
 TEST_CASE("a terminal is given nothing of a name or cause that it would obey") {
@@ -181,9 +181,9 @@ TEST_CASE("CSV holds measured values in columns of their own") {
   table.rows = {{text("a \"b\", c"), text(""), differing(number(19.25, 2, 0.5), 1.5)},
                 {text("d"), text("0.2"), text("failed")}};
   CHECK(rendered("csv", table) ==
-        "exchange,alpha,bleu,bleu_std,bleu_n,bleu_difference,bleu_p\r\n"
-        "\"a \"\"b\"\", c\",,19.25,0.5,2,1.5,\r\n"
-        "d,0.2,failed,,,,\r\n");
+        "exchange,alpha,bleu,bleu_std,bleu_n,bleu_difference,bleu_p\n"
+        "\"a \"\"b\"\", c\",,19.25,0.5,2,1.5,\n"
+        "d,0.2,failed,,,,\n");
 }
 
 TEST_CASE("JSON holds unrounded values") {
@@ -224,7 +224,7 @@ TEST_CASE("what chance may explain is marked in every format") {
             "\n"
             "* best   ~ may be as good   Δ to model a   † more than chance\n");
   CHECK(rendered("markdown", table).find("| b | <u>19.80</u> (+1.80)† |") != std::string::npos);
-  CHECK(rendered("csv", table).find("b,19.8,,1,1.8,0.002\r\n") != std::string::npos);
+  CHECK(rendered("csv", table).find("b,19.8,,1,1.8,0.002\n") != std::string::npos);
   CHECK(Value::parse(rendered("json", table))["rows"][1]["bleu"] ==
         Value{{"value", 19.8},
               {"n", 1},

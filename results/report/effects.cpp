@@ -1,6 +1,7 @@
 // Balanced marginal means and the residuals of their sum.
 #include "results/report/effects.h"
 
+#include "engine/base/text.h"
 #include "results/report/measures.h"
 #include "results/report/report_cells.h"
 
@@ -112,11 +113,18 @@ struct Effects {
   std::vector<Measure> measures;
   std::vector<std::vector<Observation>> observed;  ///< by measure
   std::vector<std::vector<Cell>> table;            ///< settings, then cells by measure
+  std::vector<std::string> left_out;               ///< "alpha 4 of 14 runs": without a counterpart
+  std::vector<std::string> too_many;  ///< "alpha × beta": more than kMostLevels values
 
   void add_main(size_t key);
   void add_interaction(size_t first, size_t second);
 
  private:
+  // "alpha x beta"
+  std::string name_of(const std::vector<size_t>& keys) const;
+  // Notes how many runs have the settings `keys`, and are in none of `all` blocks.
+  void note_left_out(const std::vector<size_t>& keys, const std::vector<Observation>& runs,
+                     const std::vector<std::vector<double>>& all);
   // Rows that begin with `heads`, one per combination of the levels of `keys`.
   void add(std::vector<std::vector<Cell>> heads, const std::vector<size_t>& keys);
 };
@@ -180,9 +188,29 @@ std::vector<double> added_up(const std::vector<double>& block, size_t across) {
   return out;
 }
 
+std::string Effects::name_of(const std::vector<size_t>& keys) const {
+  std::vector<std::string> names;
+  for (const size_t key : keys)
+    names.push_back(rows.keys[key].name);
+  return join(names, " × ");
+}
+
+void Effects::note_left_out(const std::vector<size_t>& keys, const std::vector<Observation>& runs,
+                            const std::vector<std::vector<double>>& all) {
+  const auto has_keys = [&](const Observation& one) {
+    return std::none_of(keys.begin(), keys.end(),
+                        [&](size_t key) { return one.settings[key].is_null(); });
+  };
+  const auto count = static_cast<size_t>(std::count_if(runs.begin(), runs.end(), has_keys));
+  const size_t used = all.empty() ? 0 : all.size() * all.front().size();
+  if (count > used)
+    left_out.push_back(fmt::format("{} {} of {} runs", name_of(keys), count - used, count));
+}
+
 void Effects::add(std::vector<std::vector<Cell>> heads, const std::vector<size_t>& keys) {
   for (size_t m = 0; m < measures.size(); ++m) {
     const auto all = blocks(observed[m], keys, levels);
+    if (m == 0) note_left_out(keys, observed[m], all);
     std::vector<std::vector<double>> bases;
     for (const auto& block : all) {
       bases.push_back(keys.size() == 1 ? std::vector<double>(block.size(), block[0])
@@ -209,7 +237,11 @@ void Effects::add_main(size_t key) {
 
 void Effects::add_interaction(size_t first, size_t second) {
   const size_t a = levels[first].size(), b = levels[second].size();
-  if (a < 2 || b < 2 || a > kMostLevels || b > kMostLevels) return;
+  if (a < 2 || b < 2) return;
+  if (a > kMostLevels || b > kMostLevels) {
+    too_many.push_back(name_of({first, second}));
+    return;
+  }
   std::vector<std::vector<Cell>> heads;
   for (const Value& left : levels[first]) {
     for (const Value& right : levels[second]) {
@@ -225,7 +257,7 @@ void Effects::add_interaction(size_t first, size_t second) {
 Table effects_table(const ReportSection& section, const ReportInput& input) {
   const ReportRows rows = rows_of(section, input);
   const Comparison figures(section, input);
-  Effects effects{rows, {}, {}, {}, {}};
+  Effects effects{rows, {}, {}, {}, {}, {}, {}};
   for (size_t key = 0; key < rows.keys.size(); ++key)
     effects.levels.push_back(levels_of(rows, key));
   for (const auto& metric : section.columns) {
@@ -259,6 +291,15 @@ Table effects_table(const ReportSection& section, const ReportInput& input) {
     out.notes.emplace_back(
         "mean ± standard deviation (runs) over all else that was measured at every value of the "
         "setting; differences in × rows are to what the two effects add up to");
+  }
+  if (!effects.left_out.empty()) {
+    out.notes.push_back(fmt::format(
+        "left out, since no run that is otherwise alike was measured at every other value: {}",
+        join(effects.left_out, ", ")));
+  }
+  if (!effects.too_many.empty()) {
+    out.notes.push_back(fmt::format("left out, with more than {} values: {}", kMostLevels,
+                                    join(effects.too_many, ", ")));
   }
   return out;
 }

@@ -52,15 +52,6 @@ struct Contest {
   }
 };
 
-std::string row_name(const ReportRows& rows, size_t at) {
-  std::vector<std::string> words;
-  for (size_t k = 0; k < rows.keys.size(); ++k) {
-    const Value& value = rows.rows[at].settings[k];
-    if (!value.is_null()) words.push_back(text_of(value));
-  }
-  return join(words, " ");
-}
-
 Cell number_cell(const Estimate& estimate) {
   Cell out;
   out.is_number = true;

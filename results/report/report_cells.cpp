@@ -35,11 +35,29 @@ std::string plural(size_t count, const char* noun) {
   return fmt::format("{} {}s", count, noun);
 }
 
+// The largest difference between two values as a share of their mean.
+double spread_share(const std::vector<double>& values) {
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const double mean = moments(values).mean;
+  return mean > 0 ? (*high - *low) / mean : 0;
+}
+
 bool beats(double a, double b, Better better) {
   return better == Better::kHigher ? a > b : a < b;
 }
 
 }  // namespace
+
+bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& key) {
+  if (!input.metrics) return false;
+  const auto entries = registered_entries();
+  const bool is_metric = std::any_of(entries.begin(), entries.end(), [&](const AnyEntry* entry) {
+    return std::string_view(entry->kind) == Metric::kKind && key == entry->name;
+  });
+  if (!is_metric) return false;
+  const auto metrics = input.metrics(point);
+  return std::find(metrics.begin(), metrics.end(), key) == metrics.end();
+}
 
 std::optional<double> Comparison::value(const ReportPoint& point, const ReportRun& measured,
                                         const Measure& measure) const {
@@ -61,10 +79,13 @@ std::optional<double> Comparison::value(const ReportPoint& point, const ReportRu
 }
 
 // Why a point has no value: the state of the stage that should have measured it, or of the one
-// before.
-std::string Comparison::reason(const ReportRun& training, const ReportRun& measured) const {
+// before; "done" if that measures no such thing.
+std::string Comparison::reason(const ReportPoint& point, const Measure& measure) const {
+  const ReportRun& training = run_of(input_, point.training);
+  const ReportRun& measured = measure.of_evaluation ? run_of(input_, point.evaluation) : training;
   const std::string& state = training.state != "done" ? training.state : measured.state;
-  return input_.at && state == "done" ? "not reached" : state;
+  if (input_.at && state == "done") return "not reached";
+  return is_left_out(input_, point, measure.key) ? "done" : state;
 }
 
 Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
@@ -79,14 +100,17 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
     const ReportRun& measured = measure.of_evaluation ? run_of(input_, id) : training;
     const auto number = value(*point, measured, measure);
     if (!number || !std::isfinite(*number)) {
-      out.missing = worse(out.missing, reason(training, measured));
+      out.missing = worse(out.missing, reason(*point, measure));
       continue;
     }
     if (!seen.insert(id).second) continue;
     found.emplace(std::pair(point->seed, id), *number);
-    if (measure.depends_on == DependsOn::kMachine) machines.insert(training.machine);
-    if (measure.depends_on != DependsOn::kNothing || !pools_layout_)
-      layouts.insert(training.layout);
+    // A prediction may be of a training that has neither yet.
+    const bool is_prediction = measure.key.starts_with(kPredicted);
+    if (measure.depends_on == DependsOn::kMachine && !is_prediction)
+      machines.insert(training.machine);
+    const bool keeps_layouts = measure.depends_on != DependsOn::kNothing || !pools_layout_;
+    if (keeps_layouts && !training.layout.empty()) layouts.insert(training.layout);
   }
   if (machines.size() > 1) out.missing = plural(machines.size(), "machine");
   if (layouts.size() > 1) out.missing = plural(layouts.size(), "layout");
@@ -225,7 +249,7 @@ std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
   for (const Sample& sample : samples) {
     Cell cell;
     if (sample.empty()) {
-      // a finished run that does not know this metric
+      // a run that does not measure this
       cell.text = sample.missing == "done" ? "" : sample.missing;
     } else {
       const Moments of = moments(sample.values);
@@ -233,6 +257,10 @@ std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
       cell.value = of.mean;
       cell.spread = of.spread;
       cell.count = static_cast<int64_t>(of.count);
+      const double share = measure.depends_on == DependsOn::kMachine && of.count > 1
+                               ? spread_share(sample.values)
+                               : 0;
+      if (share > kSteady) unsteady_.push_back({measure.label, out.size(), share});
     }
     out.push_back(std::move(cell));
   }

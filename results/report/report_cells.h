@@ -15,6 +15,20 @@ namespace xp {
 /// A difference counts as found where its corrected p is below this.
 constexpr double kSignificance = 0.05;
 
+/// Times of runs of one row that differ by more than this share of their mean are pointed out.
+constexpr double kSteady = 0.2;
+
+/// A row whose runs differ in speed although they are alike.
+struct Unsteady {
+  std::string measure;  ///< its label
+  size_t row = 0;       ///< in the order of the grouped rows
+  double share = 0;     ///< (largest - smallest) / mean
+};
+
+/// Whether the evaluation of `point` does not compute the score `key`: a metric of that name is
+/// registered and not in the point's [eval] metrics.
+bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& key);
+
 /// The values of the points of one row in one metric, one per run, in the order of the seeds.
 struct Sample {
   std::vector<double> values;
@@ -48,6 +62,8 @@ class Comparison {
   /// Whether any comparison resampled sentences, and whether any had seeds only.
   bool has_bootstrap() const { return has_bootstrap_; }
   bool has_seed_test() const { return has_seed_test_; }
+  /// Rows of one machine and layout whose times or speeds spread by more than kSteady.
+  const std::vector<Unsteady>& unsteady() const { return unsteady_; }
 
  private:
   struct Test {
@@ -64,13 +80,14 @@ class Comparison {
                  std::vector<Cell>& cells);
   std::optional<double> value(const ReportPoint& point, const ReportRun& measured,
                               const Measure& measure) const;
-  std::string reason(const ReportRun& training, const ReportRun& measured) const;
+  std::string reason(const ReportPoint& point, const Measure& measure) const;
 
   const ReportInput& input_;
   bool pools_layout_;
   std::map<size_t, Resamples> draws_;                  ///< by number of sentences
   std::map<std::string, std::vector<double>> scores_;  ///< metric/run -> resampled
-  bool resamples_ = true;                              ///< in the column at hand
+  std::vector<Unsteady> unsteady_;
+  bool resamples_ = true;  ///< in the column at hand
   bool left_out_bootstrap_ = false, left_out_machines_ = false, has_bootstrap_ = false,
        has_seed_test_ = false;
 };

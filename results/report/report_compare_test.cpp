@@ -159,6 +159,45 @@ TEST_CASE("layouts pool for quality when asked, for speed never") {
       Message("'seeds' in [report] pool is nothing that can be pooled; known: layout"));
 }
 
+TEST_CASE("layouts and machines that are not known yet are none of several") {
+  Draft draft;
+  draft.add({{"model.use", "a"}, {"train.seed", 1}}, 20, 100);
+  draft.add({{"model.use", "a"}, {"train.seed", 2}}, 22, 100);
+  draft.input.points[0].predicted =
+      draft.input.points[1].predicted = {{"inter_node_bytes", 5}, {"step_ms", 7}};
+  draft.input.runs.erase("t1");
+  draft.section.columns = {"predicted_inter_node_bytes", "predicted_step_ms"};
+  CHECK(shown(draft.table()) == std::vector<Words>{{"a", "5", "7"}});
+}
+
+TEST_CASE("speeds of one row that differ by more than a fifth are pointed out") {
+  Draft draft;
+  draft.run("a", 1, 20, 100).run("a", 2, 22, 119).run("b", 1, 20, 100).run("b", 2, 22, 130);
+  CHECK(has_note(draft.table(),
+                 "unsteady: runs of one row differ in step of b by 26 %; other work on the machine "
+                 "makes such figures unfit to compare"));
+  Draft steady;
+  steady.run("a", 1, 20, 100).run("a", 2, 90, 119);
+  for (const auto& note : steady.table().notes)
+    CHECK_FALSE(note.starts_with("unsteady"));
+}
+
+TEST_CASE("how marks were decided is said only below a table that has some") {
+  Draft draft;
+  draft.run("a", 1, 20, 1).run("a", 2, 20.1, 1).run("b", 1, 20.3, 1).run("b", 2, 25, 1);
+  draft.section.columns = {"bleu"};
+  draft.baseline("b");
+  const std::string note = "p < 0.05 by Welch's test over seeds, Holm-corrected in each column";
+  CHECK(has_note(draft.table(), note));  // a is tied
+  draft.input.runs["e3"].summary["bleu"] = 20.5;
+  draft.section.columns = {"parameters"};
+  for (int i = 0; i < 4; ++i)
+    draft.input.runs["t" + std::to_string(i)].summary["parameters"] = 5 + i;
+  CHECK(draft.table().rows[0][1].p.has_value());
+  CHECK_FALSE(draft.table().rows[0][1].is_significant);
+  CHECK_FALSE(has_note(draft.table(), note));
+}
+
 TEST_CASE("settings that are the same in every row are not shown") {
   Draft draft;
   draft.add({{"model.use", "a"}, {"train.lr", 1}}, 20, 1);
@@ -288,11 +327,14 @@ TEST_CASE("an effect is taken only where every value was measured alike") {
   draft.add({{"model.use", "a"}, {"model.beta", 1}}, 10, 1);
   draft.add({{"model.use", "b"}, {"model.beta", 1}}, 14, 1);
   draft.add({{"model.use", "b"}, {"model.beta", 2}}, 99, 1);
-  CHECK(shown(effects_table(draft.section, draft.input)) ==
-        std::vector<Words>{{"model", "a", "10"},
-                           {"model", "b", "14+4"},
-                           {"beta", "1", "14"},
-                           {"beta", "2", "99+85"}});
+  const Table table = effects_table(draft.section, draft.input);
+  CHECK(table.notes.back() ==
+        "left out, since no run that is otherwise alike was measured at every other value: "
+        "model 1 of 3 runs, beta 1 of 3 runs, model × beta 3 of 3 runs");
+  CHECK(shown(table) == std::vector<Words>{{"model", "a", "10"},
+                                           {"model", "b", "14+4"},
+                                           {"beta", "1", "14"},
+                                           {"beta", "2", "99+85"}});
 }
 
 }  // namespace

@@ -20,15 +20,6 @@ namespace {
 
 constexpr size_t kMostCurves = 12, kMostMapRuns = 8, kMostMaps = 4, kMostLevels = 24;
 
-std::string row_name(const ReportRows& rows, size_t at) {
-  std::vector<std::string> words;
-  for (size_t k = 0; k < rows.keys.size(); ++k) {
-    const Value& value = rows.rows[at].settings[k];
-    if (!value.is_null()) words.push_back(rows.keys[k].name + " " + text_of(value));
-  }
-  return words.empty() ? "the run" : join(words, ", ");
-}
-
 std::vector<const ReportPoint*> points_of(const ReportRow& row) {
   std::vector<const ReportPoint*> out;
   for (const auto& some : row.points)
@@ -72,7 +63,7 @@ void add_charts(const ReportInput& input, const ReportRows& rows, Details& out) 
         curve = mean_curve(input, rows.rows[row], metric);
         if (curve.points.size() < 2) continue;
       }
-      curve.name = row_name(rows, row);
+      curve.name = full_row_name(rows, row);
       chart.curves.push_back(std::move(curve));
     }
     if (!chart.curves.empty()) out.charts.push_back(std::move(chart));
@@ -219,7 +210,8 @@ void add_router_maps(const ReportRows& rows, const Store& store, Details& out) {
     const std::string& training = points.front()->training;
     const auto add = [&](std::optional<HeatMap> map, const char* what) {
       if (!map) return;
-      map->title = fmt::format("{}, {} (seed {})", what, row_name(rows, row), points.front()->seed);
+      map->title =
+          fmt::format("{}, {} (seed {})", what, full_row_name(rows, row), points.front()->seed);
       out.maps.push_back(std::move(*map));
     };
     add(load_map(store, training), "Share of rows that came to each expert at the end, in %");

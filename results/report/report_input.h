@@ -54,8 +54,10 @@ struct ReportInput {
   Measures measures;                                    ///< what columns can name
   std::function<bool(const ReportPoint&)> where;        ///< points to show; empty = all
   std::function<bool(const ReportPoint&)> is_baseline;  ///< empty = no differences
-  /// A setting that is no axis, for [report] rows; null where the point has none. May be empty.
+  /// A setting that is no axis, for [report] rows; null if the point has none. May be empty.
   std::function<Value(const ReportPoint&, const std::string& name)> setting;
+  /// The names in [eval] metrics of a point. May be empty: nothing is known then.
+  std::function<std::vector<std::string>(const ReportPoint&)> metrics;
   /// The counts of each sentence of the subset that the summary is of, one text per direction;
   /// none where they were not kept. May be empty: comparisons then know seeds only.
   std::function<std::vector<SentenceCounts>(const std::string& evaluation,

@@ -73,7 +73,7 @@ void add_split(const ReportInput& input, const std::vector<const ReportPoint*>& 
 // What the figures of the cells are.
 struct Seen {
   int64_t most = 0;
-  bool differences = false, tested = false, machines = false, layouts = false;
+  bool differences = false, marks = false, machines = false, layouts = false;
 };
 
 Seen seen_in(const Table& table) {
@@ -82,12 +82,30 @@ Seen seen_in(const Table& table) {
     for (const Cell& cell : row) {
       out.most = std::max(out.most, cell.count);
       out.differences |= cell.has_difference;
-      out.tested |= cell.p.has_value() || cell.is_tied;
+      out.marks |= cell.is_significant || cell.is_tied;
       out.machines |= !cell.is_number && cell.text.ends_with(" machines");
       out.layouts |= !cell.is_number && cell.text.ends_with(" layouts");
     }
   }
   return out;
+}
+
+// The rows whose runs differ most come first.
+std::string unsteady_note(const NotedReport& report) {
+  std::vector<Unsteady> all = report.figures.unsteady();
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Unsteady& a, const Unsteady& b) { return a.share > b.share; });
+  std::vector<std::string> parts;
+  for (const Unsteady& one : all) {
+    if (parts.size() == kMostCauses) break;
+    const std::string row = row_name(report.rows, one.row);
+    parts.push_back(fmt::format("{}{}{} by {:.0f} %", one.measure, row.empty() ? "" : " of ", row,
+                                100 * one.share));
+  }
+  return fmt::format(
+      "unsteady: runs of one row differ in {}{}; other work on the machine makes such figures "
+      "unfit to compare",
+      join(parts, ", "), all.size() > parts.size() ? ", ..." : "");
 }
 
 void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
@@ -104,7 +122,7 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
                                       join(averaged, " and ")));
   }
   const Comparison& figures = report.figures;
-  if (seen.tested) {
+  if (seen.marks) {
     const char* by = !figures.has_bootstrap()   ? "Welch's test over seeds"
                      : !figures.has_seed_test() ? "paired bootstrap over sentences and seeds"
                                                 : "paired bootstrap over sentences and seeds for "
@@ -117,6 +135,7 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
         "one seed per row: small differences may be chance; "
         "\"train.seed\" = { repeat = 3, base = 1 } adds seeds");
   }
+  if (!figures.unsteady().empty()) notes.push_back(unsteady_note(report));
   if (figures.left_out_bootstrap())
     notes.emplace_back("too many evaluations for a bootstrap of all; narrow the rows by 'where'");
   if (seen.machines)
@@ -149,6 +168,15 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
         if (value.is_number()) found.insert(name);
       }
     }
+  }
+  for (const auto& column : section.columns) {
+    const bool is_nowhere =
+        !points.empty() && std::all_of(points.begin(), points.end(), [&](const ReportPoint* point) {
+          return is_left_out(input, *point, column);
+        });
+    if (is_nowhere)
+      notes.push_back(
+          fmt::format("'{}' is not in 'metrics' of [eval]: no evaluation computes it", column));
   }
   if (found.empty()) return;
   const std::vector<std::string> known(found.begin(), found.end());

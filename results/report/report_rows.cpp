@@ -49,8 +49,11 @@ RowKey row_key(const std::string& name, const std::vector<std::string>& axes,
 std::vector<RowKey> row_keys(const ReportSection& section, const ReportInput& input,
                              const std::vector<std::string>& axes, const std::string& pivot) {
   std::vector<RowKey> out;
-  for (const auto& name : section.rows)
-    out.push_back(row_key(name, axes, input, "rows"));
+  for (const auto& name : section.rows) {
+    RowKey key = row_key(name, axes, input, "rows");
+    // Its values are columns.
+    if (key.path != pivot) out.push_back(std::move(key));
+  }
   if (!section.rows.empty()) return out;
   const auto names = short_names(axes);
   const bool pooled = pools_layout(section);
@@ -213,6 +216,23 @@ std::string baseline_name(const ReportRows& rows) {
   if (baselines.size() == 1) return words.empty() ? "the first row" : join(words, ", ");
   if (words.empty()) return fmt::format("the most similar of {} rows", baselines.size());
   return "the most similar row of " + join(words, ", ");
+}
+
+std::string row_name(const ReportRows& rows, size_t at) {
+  std::vector<std::string> words;
+  for (const Value& value : rows.rows[at].settings) {
+    if (!value.is_null()) words.push_back(text_of(value));
+  }
+  return join(words, " ");
+}
+
+std::string full_row_name(const ReportRows& rows, size_t at) {
+  std::vector<std::string> words;
+  for (size_t k = 0; k < rows.keys.size(); ++k) {
+    const Value& value = rows.rows[at].settings[k];
+    if (!value.is_null()) words.push_back(rows.keys[k].name + " " + text_of(value));
+  }
+  return words.empty() ? "the run" : join(words, ", ");
 }
 
 std::string text_of(const Value& value) {

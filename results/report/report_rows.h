@@ -48,6 +48,12 @@ std::optional<size_t> baseline_of(const std::vector<ReportRow>& rows, size_t at)
 /// "exchange dense" or, where several rows are baselines, "the most similar row of exchange dense".
 std::string baseline_name(const ReportRows& rows);
 
+/// The settings of row `at`: "gshard 0.25"; "" if rows have no settings.
+std::string row_name(const ReportRows& rows, size_t at);
+/// The same with the names of the settings: "exchange gshard, alpha 0.25"; "the run" if there are
+/// none.
+std::string full_row_name(const ReportRows& rows, size_t at);
+
 /// A setting on screen; "" for null.
 std::string text_of(const Value& value);
 

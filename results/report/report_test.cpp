@@ -222,6 +222,15 @@ TEST_CASE("a pivot turns an axis into columns") {
   CHECK(draft.cells() == std::vector<Words>{{"a", "20", "22"}, {"b", "21*", ""}});
 }
 
+TEST_CASE("a pivot among the rows is taken out of them") {
+  Draft draft;
+  draft.done("a", 1, 20, 5).done("b", 1, 21, 6).done("a", 2, 22, 7);
+  draft.section.columns = {"bleu"};
+  draft.section.rows = {"exchange", "seed"};
+  draft.section.pivot = "seed";
+  CHECK(draft.columns() == Words{"exchange", "bleu[1]", "bleu[2]"});
+}
+
 TEST_CASE("where picks points, and says so when it leaves none") {
   Draft draft;
   draft.done("a", 1, 20, 5).done("b", 1, 21, 6);

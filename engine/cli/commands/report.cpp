@@ -243,6 +243,9 @@ int report_command(const Options& typed) {
   input.setting = [&](const ReportPoint& point, const std::string& name) {
     return settings.named(point, name);
   };
+  input.metrics = [&](const ReportPoint& point) {
+    return settings.at(point, "eval.metrics").get<std::vector<std::string>>();
+  };
   input.sentences = [&](const std::string& evaluation, const std::string& metric) {
     return report_sentences(workspace, store, evaluation, metric);
   };
