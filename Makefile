@@ -11,13 +11,20 @@ JOBS ?= $(shell awk -v cores=$$(nproc) '/^MemAvailable/ {n = int($$2 / 1500000)}
 LEFT_OUT := fuzz|soak|gpu
 
 PREFIX ?= /usr/local
+BUNDLE ?= build/xp-bundle
 
-.PHONY: help setup build install quickstart test setup-tests test-asan test-fuzz build-fuzz fuzz soak headers clean
+.PHONY: help setup build build-tests install bundle quickstart test setup-tests test-asan test-fuzz build-fuzz fuzz soak headers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-quickstart: build ## set up, build, run experiments/quickstart.toml: ends with its report
+quickstart: ## set up, build, run experiments/quickstart.toml: ends with its report
+	@echo "quickstart: 1. installs the packages that are missing (up to 100 MB to download)"
+	@echo "            2. unpacks LibTorch into .deps, unless it is there (540 MB to download)"
+	@echo "            3. builds build/xp and build/xp-engine (about 10 minutes on 2 idle cores)"
+	@echo "            4. runs the experiment (28 MB to download, 4 minutes)"
+	@echo "            After an interruption it resumes where it was: run it again."
+	@$(MAKE) build
 	build/xp run experiments/quickstart.toml
 
 setup: ## install what is missing: packages, Catch2 3, LibTorch (.deps)
@@ -25,13 +32,19 @@ setup: ## install what is missing: packages, Catch2 3, LibTorch (.deps)
 
 build: setup ## set up and build build/xp and build/xp-engine
 	@cmake --preset release --log-level=WARNING -Wno-dev >/dev/null
+	@ninja -C build -j $(JOBS) programs
+
+build-tests: build
 	@ninja -C build -j $(JOBS)
+
+bundle: build ## copy the programs and all they need to build/xp-bundle, which runs on other machines
+	@scripts/bundle.sh $(BUNDLE) $(PLUGINS)
 
 install: build ## install the programs and what plug-ins are built with, below PREFIX
 	@cmake --install build --prefix $(PREFIX) >/dev/null
 	@echo "installed below $(PREFIX); xp-engine uses LibTorch where it lies now (docs/plugins.md)"
 
-test: build setup-tests ## build and run all tests but fuzz, soak and gpu
+test: build-tests setup-tests ## build and run all tests but fuzz, soak and gpu
 	@status=0; \
 	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2 || status=1; \
 	$(MAKE) test-asan || status=1; \
@@ -56,10 +69,10 @@ test-fuzz: build-fuzz
 fuzz: build-fuzz ## ten minutes of texts made by libFuzzer for each reader of foreign files
 	ctest --test-dir build-fuzz -L fuzz --output-on-failure -j 2
 
-soak: build ## run the tests labelled soak: long, on a quiet machine
+soak: build-tests ## run the tests labelled soak: long, on a quiet machine
 	ctest --test-dir build -L soak --output-on-failure
 
-headers: build ## compile every header alone
+headers: build-tests ## compile every header alone
 	@ninja -C build -j $(JOBS) all_verify_interface_header_sets
 
 clean: ## remove the build folders; .deps and workspaces stay
