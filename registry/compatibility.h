@@ -1,11 +1,11 @@
-// Whose decisions an MoE layer makes.
+// Whether an MoE layer reproduces the decisions of the predecessor.
 #pragma once
 
 #include <string>
 
 namespace xp {
 
-/// kNone: the sound behaviour. kSeed: the predecessor's decisions, bit for bit, for comparisons
+/// kNone: the correct behaviour. kSeed: the predecessor's decisions, bit for bit, for comparisons
 /// with published figures; each difference is listed with its reason in docs/compatibility.md.
 enum class Compatibility { kNone, kSeed };
 

@@ -1,4 +1,4 @@
-// How one attempt at a run ended: the words that launchers, folders, retries and `xp why` share.
+// How an attempt at a run ended, as launchers, run folders, retries and `xp why` name it.
 #pragma once
 
 #include <array>
@@ -9,15 +9,15 @@ namespace xp {
 
 enum class Outcome {
   kDone,
-  kStopped,    ///< asked to save and end; goes on the next time
-  kUser,       ///< the experiment is wrong; trying again would end the same way
+  kStopped,    ///< asked to save and end; the next attempt resumes
+  kUser,       ///< the experiment is wrong; retrying would fail the same way
   kMemory,     ///< out of memory
-  kMachine,    ///< a disk, a link, a node; another try may do
-  kPreempted,  ///< the scheduler wanted the place for somebody else
-  kTimeLimit,  ///< the job's time was up
-  kBug,        ///< ours: a broken invariant, a segmentation fault
-  kLost,       ///< it ended and nobody knows how
-  kCancelled,  ///< somebody ended the run or its job on purpose
+  kMachine,    ///< a disk, link or node failed; a retry may succeed
+  kPreempted,  ///< the scheduler gave the nodes to another job
+  kTimeLimit,  ///< the job's time limit was reached
+  kBug,        ///< a fault of xp: a broken invariant, a segmentation fault
+  kLost,       ///< it ended, and how is unknown
+  kCancelled,  ///< someone cancelled the run or its job
 };
 
 inline constexpr std::array<std::string_view, 10> kOutcomeNames = {
@@ -35,13 +35,13 @@ constexpr std::optional<Outcome> outcome_from(std::string_view name) {
   return std::nullopt;
 }
 
-/// Whether a run that ended so goes on without being asked, however often: nobody's fault.
+/// Whether a run that ended this way resumes by itself, however often.
 constexpr bool goes_on(Outcome outcome) {
   return outcome == Outcome::kStopped || outcome == Outcome::kPreempted ||
          outcome == Outcome::kTimeLimit;
 }
 
-/// Whether another try may end better, so that it counts against `retries`.
+/// Whether a retry may succeed; it counts against `retries`.
 constexpr bool may_retry(Outcome outcome) {
   return outcome == Outcome::kMachine || outcome == Outcome::kLost;
 }

@@ -1,9 +1,8 @@
-// The stamp of a plug-in: what it was built with, as text that lies in an ELF note of its file, so
-// that a program can tell whether they fit together before it loads anything.
+// The build stamp of a plug-in: a text in an ELF note (owner "xp", type 1) that says what the
+// plug-in was built with, so that a program can check compatibility before it loads the file.
 //
-// Every source of a plug-in that includes registry/registry.h leaves one (owner "xp", type 1).
-// Components are C++ objects that both sides hold, so everything must be equal: the headers, their
-// LibTorch, the compiler's generation and its layout of objects.
+// Every source of a plug-in that includes registry/registry.h has one. Components are C++ objects
+// shared by both sides, so headers, LibTorch, compiler generation and C++ ABI must all be equal.
 #pragma once
 
 #include <string>
@@ -18,7 +17,7 @@
 #define XP_STAMP_COMPILER "GCC " XP_STAMP_TEXT(__GNUC__)
 #endif
 
-// A plug-in is told what LibTorch its build found; headers alone do not say.
+// The build of a plug-in passes the version of LibTorch that it found; headers do not tell.
 #ifndef XP_PLUGIN_LIBTORCH
 #define XP_PLUGIN_LIBTORCH XP_ABI_LIBTORCH
 #endif
@@ -29,8 +28,8 @@
   ";compiler=" XP_STAMP_COMPILER ";compiler ABI=" XP_STAMP_TEXT(                      \
       __GXX_ABI_VERSION) ";C++11 strings=" XP_STAMP_TEXT(_GLIBCXX_USE_CXX11_ABI)
 
-/// XP_STAMP as a note, in whatever file this is compiled into. A structure in a section of that
-/// name would be no note for the linker.
+/// XP_STAMP as an ELF note of the file that this is compiled into. In assembly, because the linker
+/// does not treat a C++ object in a section of that name as a note.
 #define XP_STAMP_NOTE                       \
   __asm__(                                  \
       ".pushsection .note.xp,\"a\",%note\n" \

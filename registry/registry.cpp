@@ -1,4 +1,4 @@
-// The one list of parts.
+// The list of registered components.
 #include "registry/registry.h"
 
 #include "engine/base/text.h"
@@ -8,7 +8,7 @@
 
 namespace xp {
 
-// Refers to the file of the sections, which the linker would otherwise drop from the archive.
+// In sections.cpp. Without a call into that file the linker drops it from the archive.
 void keep_sections();
 
 namespace {
@@ -16,14 +16,6 @@ namespace {
 const AnyEntry*& head() {
   static const AnyEntry* first = nullptr;
   return first;
-}
-
-Scope scope_from(const std::string& name) {
-  for (const Scope scope :
-       {Scope::kInherit, Scope::kCorpus, Scope::kTrain, Scope::kEval, Scope::kSpeed}) {
-    if (scope_name(scope) == name) return scope;
-  }
-  return Scope::kNone;
 }
 
 }  // namespace
@@ -61,8 +53,13 @@ Value to_json(const Declaration& d) {
 }
 
 Declaration declaration_from_json(const Value& v) {
-  Declaration out{v.at("kind"), v.at("name"),    v.at("summary"),          v.at("file"),
-                  {},           v.at("presets"), scope_from(v.at("scope"))};
+  Declaration out{v.at("kind"),
+                  v.at("name"),
+                  v.at("summary"),
+                  v.at("file"),
+                  {},
+                  v.at("presets"),
+                  scope_from_name(v.at("scope"))};
   for (const auto& setting : v.at("settings"))
     out.settings.push_back(setting_from_json(setting));
   for (const auto& rule : v.at("rules"))

@@ -1,8 +1,9 @@
-// What can be plugged in: every part registers itself with a static entry, which cannot fail.
+// The registry of components. A component registers itself with a static entry:
 //
 //   XP_REGISTER(Router, Top2, "top2", "two experts per token, GShard load-balancing loss");
 //
-// in one file under plugins/KIND/ is all it takes. Kinds are the interfaces beside this file.
+// in one file below plugins/KIND/; nothing else is edited. The kinds are the interfaces in this
+// folder.
 #pragma once
 
 #include "registry/relations.h"
@@ -12,7 +13,7 @@
 #include <string>
 #include <vector>
 
-// Set by xp_add_plugin: this file is part of a plug-in, which says what it was built with.
+// xp_add_plugin defines XP_PLUGIN: this file is part of a plug-in, which gets a build stamp.
 #ifdef XP_PLUGIN
 #include "registry/plugin_stamp.h"
 XP_STAMP_NOTE;
@@ -23,32 +24,32 @@ XP_STAMP_NOTE;
 
 namespace xp {
 
-/// A part as data: what `xp components` shows and every check reads.
+/// A component or section as data: what `xp components` shows and all checks use.
 struct Declaration {
   std::string kind;     ///< "router", ...; "section" for a table of the experiment file
   std::string name;     ///< "top2"; for a section its path: "train"
   std::string summary;  ///< one sentence
-  std::string file;     ///< the source file, relative to the project
+  std::string file;     ///< the source file, relative to the root of the repository
   std::vector<Setting> settings;
   Value presets =
       Value::object();         ///< name -> {setting: value}: defaults picked by the key `preset`
   Scope scope = Scope::kNone;  ///< sections: what their settings change
   std::vector<Rule> rules = {};
   std::vector<Figure> figures = {};
-  /// Of the component's behaviour: `static constexpr const char* kVersion = "2";` in its Config.
-  /// Part of the ids of what it changes, so that runs of another version are other runs. Components
-  /// of this tree have none: their settings say what they do.
+  /// Version of the component's behaviour: `static constexpr const char* kVersion = "2";` in its
+  /// Config. The ids of runs that use the component depend on it. Components of this repository
+  /// have none; their settings describe them.
   std::string version = {};
 };
 
-/// The name by which ids know a component: `name`, or `name@version` where it has one.
+/// The name of a component in run ids: `name`, or `name@version` if it has a version.
 std::string versioned_name(const Declaration& declaration);
 
 Value to_json(const Declaration& declaration);
 Declaration declaration_from_json(const Value& value);
 
-/// The untyped part of an entry. Entries are static objects that link themselves into one list:
-/// nothing allocates, nothing throws, and order does not matter.
+/// The untyped part of an entry. Entries are static objects that link themselves into a list, so
+/// registering neither allocates nor throws, and its order does not matter.
 struct AnyEntry {
   AnyEntry(const char* kind_name, const char* part_name, const char* part_summary,
            const char* source_file, bool of_plugin, Declaration (*describe_part)(const AnyEntry&));
@@ -56,12 +57,13 @@ struct AnyEntry {
   const char* name;
   const char* summary;
   const char* file;
-  bool is_of_plugin;  ///< not of this tree (registry/plugin.h)
+  bool is_of_plugin;  ///< registered by a plug-in (registry/plugin.h)
   Declaration (*describe)(const AnyEntry&);
   const AnyEntry* next;
 };
 
-/// A part that can be made: `Kind` is an interface with `static constexpr const char* kKind`.
+/// The entry of a component of the interface `Kind`, which has `static constexpr const char*
+/// kKind`.
 template <class Kind>
 struct Entry : AnyEntry {
   using Make = std::unique_ptr<Kind> (*)(const Value& settings);
@@ -72,18 +74,17 @@ struct Entry : AnyEntry {
   Make make;
 };
 
-/// What is registered so far, the latest first.
+/// All entries so far, the latest first.
 std::vector<const AnyEntry*> registered_entries();
 
-/// Every registered part and section, by kind and name. Raises kBug naming both files where two
-/// share a name.
+/// All entries, sorted by kind and name. Raises kBug, naming both files, if two share a name.
 std::vector<const AnyEntry*> entries();
 
-/// The part `name` of `kind`. Raises kUser: `no router named 'topp2', did you mean 'top2'? known:
-/// top1, top2`.
+/// The component `name` of `kind`. Raises kUser if there is none: `no router named 'topp2', did you
+/// mean 'top2'? known: top1, top2`.
 const AnyEntry& find_entry(const std::string& kind, const std::string& name);
 
-/// The part that a component table picks by its key `use`, made with the table's settings. Raises
+/// Makes the component that a table picks by its key `use`, with the table's settings. Raises
 /// kUser.
 template <class Kind>
 std::unique_ptr<Kind> make_part(const Value& table) {
@@ -120,8 +121,7 @@ Declaration describe_config(const AnyEntry& entry) {
         return std::make_unique<Part>(::xp::bind_settings<Part::Config>(settings)); \
       })
 
-/// A table of the experiment file that is no component itself: `Config` has `static constexpr Scope
-/// kScope`.
+/// Registers a section of the experiment file. `Config` has `static constexpr Scope kScope`.
 #define XP_SECTION(Config, path, summary)                                                \
   static const ::xp::AnyEntry xp_section_of_##Config("section", path, summary, __FILE__, \
                                                      XP_IS_PLUGIN, &::xp::describe_config<Config>)

@@ -1,6 +1,6 @@
-// What a component says about its settings taken together: rules between them and figures that
-// follow from them. They are expressions (engine/experiment/expression.h), not code, so that `xp`
-// can plan a component that only xp-engine can run.
+// Rules between settings, and figures computed from them, as components declare them. They are
+// expressions (engine/experiment/expression.h), not code, so that `xp` can plan a component that
+// only xp-engine can run.
 //
 //   static std::vector<Rule> rules() {
 //     return {{"E042", "width % heads == 0", "'heads' is {heads}, which does not divide 'width' "
@@ -8,10 +8,10 @@
 //   }
 //   static std::vector<Figure> figures() { return {{"inner", "2 * width"}}; }
 //
-// in a component's Config (or a section's) is all it takes. A name is looked up below the
-// component's own table first, then from the top: `heads`, `moe.experts`, `launch.nodes`. A figure
-// is named like a setting of its component's table: `inner`, `moe.exchange.inner`, `model.inner`.
-// What nobody declares is null, and null goes through arithmetic.
+// in the Config of a component or section. A name is looked up below the component's own table
+// first, then from the root: `heads`, `moe.experts`, `launch.nodes`. A figure is addressed like a
+// setting of its component's table: `inner`, `moe.exchange.inner`, `model.inner`. A name that
+// nobody declares is null, and arithmetic with null is null.
 //
 // `xp plan` shows these figures of the component in [model] (per update unless said otherwise, for
 // batches as full as `max_tokens` allows, forward and backward):
@@ -32,16 +32,17 @@
 
 namespace xp {
 
-/// What must hold at every point of an experiment before anything starts.
+/// A condition that every point of an experiment must fulfil before anything starts.
 struct Rule {
   std::string code;             ///< stable: "E041"
-  std::string holds;            ///< silent where this is true or a name in it has no value
+  std::string holds;            ///< fulfilled if this is true or a name in it has no value
   std::string message;          ///< {expression} in it is replaced by its value
-  std::vector<std::string> at;  ///< names of settings; the message stands at the first one written
-  bool is_note = false;         ///< said, but stops nothing
+  std::vector<std::string> at;  ///< the settings concerned; the message has the place of the first
+                                ///< one that is written in the file
+  bool is_note = false;         ///< a note, not an error
 };
 
-/// A number that follows from the settings.
+/// A number computed from the settings.
 struct Figure {
   std::string name, formula;
 };

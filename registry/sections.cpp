@@ -1,4 +1,4 @@
-// Registers the tables that every experiment file has.
+// Registers the sections of the experiment file.
 #include "registry/sections.h"
 
 namespace xp {

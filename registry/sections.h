@@ -1,50 +1,51 @@
-// The tables of the experiment file that every run has, whatever components it picks. design/spec
-// names are fixed.
+// The sections of the experiment file that every run has, whatever components it picks.
 //
-// [corpus], [model] and [launch] are components themselves; what all of a kind share is declared
-// here too. Sections whose settings are read by one folder only are declared there.
+// [corpus], [model] and [launch] also pick components; the settings that all components of the kind
+// share are declared here.
 #pragma once
 
 #include "registry/registry.h"
 
 namespace xp {
 
-/// [corpus.cleaning]: what is left out of the training pairs, and counted with its reason. Blank
-/// sides and those of more than [corpus] max_length pieces always are.
+/// [corpus.cleaning]: which training pairs are left out; the reasons are counted. Pairs with a
+/// blank side or with more than [corpus] max_length pieces are always left out.
 struct CleaningSection {
   bool unicode = true, control = true, script = true, repeated = true, held_out = true;
   double max_ratio = 0;
 
   void describe(auto& field) {
-    field("unicode", unicode, "text is brought into Unicode's composed form (NFC) first");
-    field("control", control, "pairs with control or replacement characters are left out");
+    field("unicode", unicode, "normalize text to Unicode NFC first");
+    field("control", control, "leave out pairs with control or replacement characters");
     field("script", script,
-          "pairs with a side of which most letters are not of its language's script are left out");
-    field("repeated", repeated, "of equal pairs only the first is kept");
+          "leave out pairs with a side whose letters are mostly not of its language's script");
+    field("repeated", repeated, "keep only the first of equal pairs");
     field("held_out", held_out,
-          "pairs with a side that stands in another subset (but for case, digits, punctuation) are "
-          "left out");
-    field("max_ratio", max_ratio, "pieces of the longer side by those of the shorter; 0 = any",
-          at_least(0));
+          "leave out training pairs with a side that is also in another subset, ignoring case, "
+          "digits and punctuation");
+    field("max_ratio", max_ratio,
+          "leave out pairs whose longer side has more than this many times the pieces of the "
+          "shorter; "
+          "0 or inf = no limit",
+          at_least(0).or_infinite());
   }
 };
 
-/// [corpus.language_tokens]: tags that tell a model of several languages which ones are meant. They
-/// are put on when pairs are read, so the prepared corpus does not depend on them.
+/// [corpus.language_tokens]: tags that tell a multilingual model which languages are meant. They
+/// are added when pairs are read, so the prepared corpus does not depend on them.
 struct LanguageTokensSection {
   std::string source = "none", placement = "prefix";
   std::optional<bool> target;
 
   void describe(auto& field) {
     field("source", source,
-          "tag of the source sentence: the language it is in, that it is to be "
-          "translated to, or both",
+          "tag of the source sentence: its own language, the target language, or both (pair)",
           one_of({"none", "source", "target", "pair"}), Scope::kTrain);
     field("target", target,
-          "the target sentence has its language's tag; default true with several directions",
-          Limit{}, Scope::kTrain);
+          "tag target sentences with their language; default true with several directions", Limit{},
+          Scope::kTrain);
     field("placement", placement,
-          "before the sentence, or in place of the source's </s> and the decoder's first symbol",
+          "before the sentence, or instead of the source's </s> and the decoder's first symbol",
           one_of({"prefix", "replace-eos-bos"}), Scope::kTrain);
   }
 };
@@ -56,15 +57,15 @@ struct SamplingSection {
 
   void describe(auto& field) {
     field("method", method,
-          "every pair once an epoch, as much of each direction, or shares to the power of 1 / "
-          "temperature",
+          "share of each direction in an epoch: by its pairs, equal, or its pairs to the power of "
+          "1 / temperature",
           one_of({"proportional", "uniform", "temperature"}), Scope::kTrain);
-    field("temperature", temperature, "1 = proportional; large = uniform", at_least(1),
+    field("temperature", temperature, "1 = proportional; inf = uniform", at_least(1).or_infinite(),
           Scope::kTrain);
   }
 };
 
-/// [corpus] keys shared by every kind of corpus.
+/// [corpus]: settings that all corpora share.
 struct CorpusSection {
   static constexpr Scope kScope = Scope::kCorpus;
   std::string use;
@@ -77,14 +78,15 @@ struct CorpusSection {
 
   void describe(auto& field) {
     field("use", use, "the corpus: a component of kind `corpus`");
-    field("pairs", pairs, "directions source-target; \"all\" where the corpus knows them");
-    field("max_length", max_length, "pieces; longer training pairs are dropped and counted",
+    field("pairs", pairs, "directions, source-target; \"all\" if the corpus lists its directions");
+    field("max_length", max_length,
+          "training pairs with more pieces on a side are left out and counted",
           at_least(1, "pieces"));
     field.table("cleaning", cleaning);
     field.table("language_tokens", language_tokens);
     field.table("sampling", sampling);
     field.component("vocabulary", "tokenizer", vocabulary, "sentencepiece",
-                    "how text becomes pieces");
+                    "splits text into pieces");
   }
 };
 
@@ -103,37 +105,41 @@ struct TrainSection {
 
   void describe(auto& field) {
     field("max_updates", max_updates,
-          "updates of the parameters; the first limit reached ends training",
+          "updates of the parameters; training ends at the first limit it reaches",
           at_least(1, "updates"));
-    field("max_epochs", max_epochs, "passes over the training pairs; 0 = no limit",
-          at_least(0, "epochs"));
-    field("max_hours", max_hours, "wall time; 0 = no limit", at_least(0, "hours"));
+    field("max_epochs", max_epochs, "passes over the training pairs; 0 or inf = no limit",
+          at_least(0, "epochs").or_infinite());
+    field("max_hours", max_hours, "wall time; 0 or inf = no limit",
+          at_least(0, "hours").or_infinite());
     field("max_cpu_seconds", max_cpu_seconds,
-          "CPU time of all ranks, evaluation aside; 0 = no limit", at_least(0, "s"));
+          "CPU time of all ranks without evaluation; 0 or inf = no limit",
+          at_least(0, "s").or_infinite());
     field("max_tokens", max_tokens,
-          "per rank and micro-batch: sentences x the longest of all their lengths, </s> included",
+          "per rank and micro-batch: sentences x longest length of either side, with </s>",
           at_least(1, "tokens"));
-    field("accumulate", accumulate, "micro-batches per update", at_least(1));
-    field("clip_norm", clip_norm, "largest global gradient norm; 0 = no clipping", at_least(0));
-    field("label_smoothing", label_smoothing, "share of probability spread over the vocabulary",
+    field("accumulate", accumulate, "micro-batches per update; larger batches without more memory",
+          at_least(1));
+    field("clip_norm", clip_norm, "maximum norm of the whole gradient; 0 or inf = no clipping",
+          at_least(0).or_infinite());
+    field("label_smoothing", label_smoothing, "probability mass spread evenly over the vocabulary",
           between(0, 0.99));
     field("precision", precision, "number format of the forward and backward pass",
           one_of({"fp32", "bf16", "fp16"}));
     field("expert_gradient_scale", expert_gradient_scale,
-          "\"sqrt-world\" scales expert gradients as the predecessor does",
+          "\"sqrt-world\" scales the gradients of experts as fairseq-moe does",
           one_of({"exact", "sqrt-world"}));
     field("seed", seed, "seed of every random stream", at_least(0));
     field("validate_every", validate_every, "updates between validations", at_least(1, "updates"));
     field("validate_sentences", validate_sentences,
-          "validation sentences translated for BLEU at most", at_least(0));
+          "validation sentences to translate for BLEU, at most", at_least(0));
     field("save_every", save_every, "updates between checkpoints", at_least(1, "updates"));
-    field("keep", keep, "checkpoints kept beside the best", at_least(1));
-    field("patience", patience, "validations without a better best_metric before stopping; 0 = off",
-          at_least(0));
-    field("best_metric", best_metric, "what makes a checkpoint the best",
+    field("keep", keep, "latest checkpoints to keep besides the best one", at_least(1));
+    field("patience", patience,
+          "stop after this many validations without a better best_metric; 0 = never", at_least(0));
+    field("best_metric", best_metric, "validation metric that picks the best checkpoint",
           one_of({"bleu", "perplexity"}));
     field.component("optimizer", "optimizer", optimizer, "adam",
-                    "how gradients change the parameters");
+                    "updates the parameters from the gradients");
     field.component("schedule", "schedule", schedule, "inverse-sqrt",
                     "learning rate over the updates");
   }
@@ -167,13 +173,17 @@ struct EvalSection {
 
   void describe(auto& field) {
     field("subsets", subsets, "subsets of the corpus to translate and score");
-    field("checkpoint", checkpoint, "which checkpoint of the training", one_of({"best", "last"}));
-    field("beam", beam, "hypotheses kept per sentence; 1 = greedy", between(1, 1000));
+    field("checkpoint", checkpoint, "which checkpoint to evaluate", one_of({"best", "last"}));
+    field("beam", beam, "hypotheses kept per sentence; 1 = greedy, more is slower",
+          between(1, 1000));
     field("max_tokens", max_tokens, "as in [train]", at_least(1, "tokens"));
-    field("length_penalty", length_penalty, "exponent of the length a score is divided by", any());
+    field("length_penalty", length_penalty,
+          "scores are divided by length to this power; > 1 favours longer hypotheses", any());
     field("max_length_a", max_length_a,
-          "longest hypothesis = max_length_a x source length + max_length_b", at_least(0));
-    field("max_length_b", max_length_b, "see max_length_a", at_least(1, "pieces"));
+          "longest hypothesis = max_length_a x source length + max_length_b; inf = no limit",
+          at_least(0).or_infinite());
+    field("max_length_b", max_length_b, "see max_length_a; inf = no limit",
+          at_least(1, "pieces").or_infinite());
     field("capacity_fraction", capacity_fraction,
           "slots per expert as a share of the tokens; < 0: the training rule; 0: dropless", any());
     field("alpha", alpha,
@@ -193,7 +203,7 @@ struct EvalSection {
   }
 };
 
-/// [launch] keys shared by every launcher.
+/// [launch]: settings that all launchers share.
 struct LaunchSection {
   static constexpr Scope kScope = Scope::kNone;
   std::string use = "local";
@@ -202,15 +212,19 @@ struct LaunchSection {
 
   void describe(auto& field) {
     field("use", use, "the launcher: a component of kind `launcher`");
-    field("nodes", nodes, "nodes of the topology, whatever machines they are on", at_least(1),
+    field("nodes", nodes, "nodes; results depend on this number, not on the machines", at_least(1),
           Scope::kTrain);
     field("ranks_per_node", ranks_per_node, "ranks of each node", at_least(1), Scope::kTrain);
-    field("device", device, "where tensors live", one_of({"auto", "cpu", "cuda"}), Scope::kSpeed);
+    field("device", device, "device of the tensors; auto = cuda if there is one",
+          one_of({"auto", "cpu", "cuda"}), Scope::kSpeed);
     field("threads_per_rank", threads_per_rank, "CPU threads of each rank", at_least(1),
           Scope::kSpeed);
-    field("timeout_s", timeout_s, "of a collective", at_least(1, "s"));
-    field("interface", interface, "network interface; empty = chosen and reported");
-    field("on_oom", on_oom, "\"halve\": smaller micro-batch, larger accumulation, marked",
+    field("timeout_s", timeout_s,
+          "longest wait for the other ranks in a collective; a longer one fails the run",
+          at_least(1, "s"));
+    field("interface", interface, "network interface; empty = chosen by xp, which reports it");
+    field("on_oom", on_oom,
+          "when memory runs out: fail, or halve the micro-batch and accumulate twice as often",
           one_of({"fail", "halve"}));
   }
 
@@ -226,16 +240,17 @@ struct ReportSection {
 
   void describe(auto& field) {
     field("rows", rows, "settings that make the rows; empty = the axes of [sweep]");
-    field("columns", columns, "metrics shown");
-    field("baseline", baseline, "expression that picks the row others are compared to");
-    field("where", where, "expression: rows to show");
+    field("columns", columns, "metrics to show");
+    field("baseline", baseline, "condition that picks the row which others are compared with");
+    field("where", where, "condition for the rows to show");
     field("pivot", pivot, "an axis whose values become columns");
-    field("sort", sort, "a column; - before it sorts downwards");
+    field("sort", sort, "column to sort by; -COLUMN = descending");
     field("pool", pool,
           "\"layout\": pool trainings that differ only in nodes x ranks (quality only)");
     field("files", files,
-          "`xp report --write` keeps the report there, `--check` compares; beside the experiment");
-    field("format", format, "how it is printed: a component of kind `renderer`");
+          "files, relative to the experiment, that `xp report --write` updates and `--check` "
+          "compares");
+    field("format", format, "output format: a component of kind `renderer`");
   }
 };
 

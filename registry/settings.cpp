@@ -1,4 +1,4 @@
-// All wording about settings and their limits.
+// Checks of values against limits, with their messages; JSON of declarations.
 #include "registry/settings.h"
 
 #include "engine/base/text.h"
@@ -11,8 +11,8 @@
 namespace xp {
 namespace {
 
-constexpr std::array<std::string_view, 6> kScopes = {"inherit", "corpus", "train",
-                                                     "eval",    "speed",  "none"};
+constexpr std::array<std::string_view, 7> kScopes = {"inherit", "corpus", "train", "eval",
+                                                     "content", "speed",  "none"};
 constexpr std::array<std::string_view, 7> kTypes = {"bool",  "integer", "number",   "text",
                                                     "texts", "numbers", "component"};
 constexpr std::array<std::string_view, 7> kTypeWords = {
@@ -70,6 +70,8 @@ std::string out_of_range(const Limit& limit, double number, const Value& value) 
   if (limit.low_open && number <= limit.low) return bound("above", limit.low);
   if (number < limit.low) return bound("at least", limit.low);
   if (number > limit.high) return bound("at most", limit.high);
+  if (std::isinf(number) && !limit.may_be_infinite)
+    return fmt::format("is {}; must be finite", show(value));
   return "";
 }
 
@@ -77,6 +79,9 @@ std::string out_of_range(const Limit& limit, double number, const Value& value) 
 
 std::string_view scope_name(Scope scope) {
   return kScopes.at(static_cast<size_t>(scope));
+}
+Scope scope_from_name(const std::string& name) {
+  return from_name<Scope>(kScopes, name);
 }
 std::string_view type_name(Type type) {
   return kTypeWords.at(static_cast<size_t>(type));
@@ -112,6 +117,7 @@ Value to_json(const Setting& s) {
   if (!s.limit.unit.empty()) limit["unit"] = s.limit.unit;
   if (!s.limit.pattern.empty()) limit["pattern"] = s.limit.pattern;
   if (!s.limit.form.empty()) limit["form"] = s.limit.form;
+  if (s.limit.may_be_infinite) limit["infinite"] = true;
   Value out = {{"name", s.name},         {"type", kTypes.at(static_cast<size_t>(s.type))},
                {"default", s.fallback},  {"limit", limit},
                {"sentence", s.sentence}, {"scope", scope_name(s.scope)}};
@@ -125,7 +131,7 @@ Setting setting_from_json(const Value& v) {
   out.type = from_name<Type>(kTypes, v.at("type").get<std::string>());
   out.fallback = v.at("default");
   out.sentence = v.at("sentence").get<std::string>();
-  out.scope = from_name<Scope>(kScopes, v.at("scope").get<std::string>());
+  out.scope = scope_from_name(v.at("scope").get<std::string>());
   out.component = v.value("component", "");
   const Value& limit = v.at("limit");
   out.limit.low_open = limit.contains("above");
@@ -135,6 +141,7 @@ Setting setting_from_json(const Value& v) {
   out.limit.unit = limit.value("unit", "");
   out.limit.pattern = limit.value("pattern", "");
   out.limit.form = limit.value("form", "");
+  out.limit.may_be_infinite = limit.value("infinite", false);
   return out;
 }
 

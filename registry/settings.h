@@ -1,5 +1,5 @@
-// Typed settings, declared once in the part that reads them; help, checks, dumps and ids are
-// visitors of that list.
+// Typed settings. A component declares each of its settings once, in `describe`; help, checks,
+// dumps and run ids are all derived from that list.
 //
 //   struct Config {
 //     double alpha = 0.2;
@@ -19,27 +19,42 @@
 
 namespace xp {
 
-/// What a setting changes, hence which ids it enters: kCorpus -> corpus, kTrain -> training, kEval
-/// -> evaluation. kSpeed changes only how fast (attempts), kNone nothing that is measured.
-/// kInherit: as its section.
-enum class Scope { kInherit, kCorpus, kTrain, kEval, kSpeed, kNone };
+/// What a setting changes, and therefore which run ids depend on it.
+enum class Scope {
+  kInherit,  ///< as the section that it is used in
+  kCorpus,   ///< the prepared corpus, and so everything after it
+  kTrain,    ///< the training, and so its evaluations
+  kEval,     ///< the evaluation
+  kContent,  ///< names files: the corpus id depends on their content, not on their names
+  kSpeed,    ///< only how fast a run is; no id depends on it
+  kNone,     ///< nothing that is measured; no id depends on it
+};
 
 enum class Type { kBool, kInteger, kNumber, kText, kTexts, kNumbers, kComponent };
 
 std::string_view scope_name(Scope scope);
+Scope scope_from_name(const std::string& name);  ///< Raises kBug if no scope has this name.
 std::string_view type_name(
     Type type);  ///< "true or false", "an integer", "a number", "a string", "a list of strings" ...
 
-/// What a value may be: a range, one of `choices`, or what matches `pattern` as a whole; and its
-/// unit.
+/// Which values a setting accepts: numbers in a range, one of `choices`, or texts that match
+/// `pattern`.
 struct Limit {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
-  bool low_open = false;  ///< the bound itself is out
+  bool low_open = false;  ///< `low` itself is excluded
   std::vector<std::string> choices;
   std::string unit;
-  std::string pattern = {};  ///< a regular expression of ECMAScript
-  std::string form = {};     ///< what it stands for, in words
+  std::string pattern = {};  ///< an ECMAScript regular expression for the whole text
+  std::string form = {};     ///< the pattern in words, for messages
+  bool may_be_infinite = false;
+
+  /// The same limit, with `inf` accepted as "no limit". Numbers must be finite otherwise.
+  Limit or_infinite() const {
+    Limit out = *this;
+    out.may_be_infinite = true;
+    return out;
+  }
 };
 
 Limit any(std::string unit = "");
@@ -48,27 +63,26 @@ Limit above(double low, std::string unit = "");
 Limit between(double low, double high, std::string unit = "");
 Limit fraction();  ///< 0 .. 1
 Limit one_of(std::vector<std::string> choices);
-/// Texts that a regular expression describes; `form` says it in words: "must be FORM".
+/// Texts that match a regular expression; messages say "must be FORM".
 Limit matching(std::string pattern, std::string form);
 
-/// One declared setting; `name` may be dotted ("moe.experts"): a table below its section.
+/// One declared setting. A dotted name ("moe.experts") is in a table below its section.
 struct Setting {
   std::string name;
   Type type = Type::kText;
-  Value fallback;  ///< the default; null where the default depends on something else (the sentence
-                   ///< says on what)
+  Value fallback;  ///< the default; null if it depends on something else (`sentence` says on what)
   Limit limit;
   std::string sentence;
   Scope scope = Scope::kInherit;
-  std::string component;  ///< kComponent: the kind whose settings live in the table `name` (its key
-                          ///< `use` picks)
+  std::string component;  ///< kComponent: the kind of component that the table `name` configures;
+                          ///< its key `use` picks which
 };
 
 Value to_json(const Setting& setting);
 Setting setting_from_json(const Value& value);
 
 /// Why `value` cannot be this setting ("must be a number, not \"x\""; "is 2.5; must be at most 1"),
-/// or "" if it can. Integers are accepted where numbers are asked; nothing else is converted.
+/// or "" if it can. An integer is accepted as a number; nothing else is converted.
 std::string objection(const Setting& setting, const Value& value);
 
 template <class T>
@@ -87,7 +101,7 @@ constexpr Type type_of() {
     return Type::kNumbers;
 }
 
-/// Visitor that writes a Config's settings down.
+/// Visitor that collects the settings of a Config.
 class Describer {
  public:
   template <class T>
@@ -111,8 +125,8 @@ class Describer {
     config.describe(*this);
     prefix_ = outer;
   }
-  /// A table that belongs to a component of `kind`, picked by its key `use`; the table itself is
-  /// kept as a value.
+  /// A table that configures a component of `kind`, picked by its key `use`. The table is kept as a
+  /// value.
   void component(const char* name, const char* kind, Value& table, const char* fallback,
                  const char* sentence) {
     table = Value{{"use", fallback}};
@@ -126,7 +140,7 @@ class Describer {
   std::vector<Setting> settings_;
 };
 
-/// Visitor that assigns what a table of settings holds. Raises kUser on a wrong kind of value.
+/// Visitor that assigns the values of a table to a Config. Raises kUser if a value is not accepted.
 class Binder {
  public:
   explicit Binder(const Value& table) : table_(table) {}
@@ -169,7 +183,7 @@ class Binder {
   const Value& table_;
 };
 
-/// The settings of a Config with its defaults.
+/// The declared settings of a Config, with their defaults.
 template <class Config>
 std::vector<Setting> settings_of() {
   Config config;
@@ -178,8 +192,7 @@ std::vector<Setting> settings_of() {
   return describer.take();
 }
 
-/// A Config from a table; keys that are absent keep their defaults. Raises kUser on a wrong kind of
-/// value.
+/// A Config from a table; absent keys keep their defaults. Raises kUser if a value is not accepted.
 template <class Config>
 Config bind_settings(const Value& table) {
   Config config;

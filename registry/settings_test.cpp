@@ -67,6 +67,20 @@ TEST_CASE("a declaration lists names, types and defaults, tables by dotted names
   CHECK(settings[6].component == "router");
 }
 
+TEST_CASE("numbers are finite unless the setting takes inf as no limit") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Setting finite{"power", Type::kNumber, 1.0, any(), "", Scope::kInherit, ""};
+  CHECK(objection(finite, infinity) == "is inf; must be finite");
+  CHECK(objection(finite, -infinity) == "is -inf; must be finite");
+  Setting limit{"hours", Type::kNumber,   0.0, at_least(0, "hours").or_infinite(),
+                "",      Scope::kInherit, ""};
+  CHECK(objection(limit, infinity).empty());
+  CHECK(objection(limit, -infinity) == "is -inf; must be at least 0 hours");
+  CHECK(objection(setting_from_json(to_json(limit)), infinity).empty());
+  limit.type = Type::kInteger;
+  CHECK(objection(limit, infinity) == "must be an integer, not inf");
+}
+
 TEST_CASE("a declaration survives JSON") {
   for (const auto& setting : settings_of<Outer>()) {
     CHECK(to_json(setting_from_json(to_json(setting))) == to_json(setting));

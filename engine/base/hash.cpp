@@ -48,7 +48,7 @@ std::string sha256_file(const std::string& path) {
 }
 
 std::string content_id(const Value& value) {
-  return sha256(value.dump()).substr(0, 16);
+  return sha256(canonical_text(value)).substr(0, 16);
 }
 
 uint64_t seed_for(uint64_t run_seed, std::string_view stream, int64_t index) {

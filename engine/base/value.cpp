@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
@@ -43,6 +44,21 @@ std::string show_number(double number) {
   std::string text = fmt::format("{}", number);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";
   return text;
+}
+
+bool is_json(const Value& value) {
+  if (value.is_number_float()) return std::isfinite(value.get<double>());
+  return !value.is_structured() || std::all_of(value.begin(), value.end(), is_json);
+}
+
+Value as_json(const Value& value) {
+  if (value.is_number_float() && !is_json(value)) return show_number(value.get<double>());
+  Value out = value;
+  if (value.is_structured()) {
+    for (auto& item : out)
+      item = as_json(item);
+  }
+  return out;
 }
 
 void write_table(const Value& table, const std::string& prefix, std::string& out) {
@@ -112,6 +128,13 @@ std::vector<std::pair<std::string, Value>> leaves(const Value& root) {
   };
   walk(walk, root, "");
   return out;
+}
+
+std::string canonical_text(const Value& value) {
+  const auto dump = [](const Value& json) {
+    return json.dump(-1, ' ', false, Value::error_handler_t::replace);
+  };
+  return is_json(value) ? dump(value) : dump(as_json(value));
 }
 
 std::string show(const Value& value) {

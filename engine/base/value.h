@@ -9,7 +9,7 @@
 
 namespace xp {
 
-/// Objects keep their keys sorted, so that a dump is canonical: equal values have equal text.
+/// Objects keep their keys sorted, so that canonical_text is one for equal values.
 using Value = nlohmann::json;
 
 /// "model.moe.router" -> {"model", "moe", "router"}.
@@ -23,6 +23,11 @@ void set_path(Value& root, std::string_view dotted_path, Value value);
 
 /// All leaves (everything that is not an object) as dotted path -> value, sorted by path.
 std::vector<std::pair<std::string, Value>> leaves(const Value& root);
+
+/// The value as JSON on one line, the text that ids are hashes of. Numbers that JSON does not have
+/// become the texts "inf", "-inf" and "nan" (`dump` makes null of them all), bytes that are not
+/// UTF-8 become U+FFFD.
+std::string canonical_text(const Value& value);
 
 /// A value as a person writes it in TOML: 0.2, true, "text", [1, 2]. Numbers that are floats keep a
 /// point.

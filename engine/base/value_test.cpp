@@ -6,6 +6,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
+
 using namespace xp;  // NOLINT: tests read better without the prefix
 
 TEST_CASE("dotted paths find and set what lies in tables") {
@@ -41,6 +43,16 @@ TEST_CASE("a float stays a float and an integer an integer") {
   CHECK(show(1) == "1");
   CHECK(show(5e-4) == "0.0005");
   CHECK(show(Value::array({1, "a"})) == "[1, \"a\"]");
+}
+
+TEST_CASE("infinite numbers have texts and ids of their own") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Value above = {{"a", {1.0, infinity}}}, below = {{"a", {1.0, -infinity}}};
+  CHECK(canonical_text(above) == R"({"a":[1.0,"inf"]})");
+  CHECK(canonical_text(below) == R"({"a":[1.0,"-inf"]})");
+  CHECK(canonical_text({{"a", {1, 2.5, "x", nullptr}}}) == R"({"a":[1,2.5,"x",null]})");
+  CHECK(content_id(above) != content_id(below));
+  CHECK(content_id(above) != content_id({{"a", {1.0, nullptr}}}));
 }
 
 TEST_CASE("keys and values know where they stood") {

@@ -20,7 +20,9 @@ Value content_settings(const std::string& kind, const Value& table) {
   const Declaration declaration = entry.describe(entry);
   Value out = {{"use", versioned_name(declaration)}};
   for (const auto& setting : declaration.settings) {
-    if (setting.scope == Scope::kNone || setting.scope == Scope::kSpeed) continue;
+    if (setting.scope == Scope::kNone || setting.scope == Scope::kContent ||
+        setting.scope == Scope::kSpeed)
+      continue;
     const Value* given = find_path(table, setting.name);
     Value value = given != nullptr ? *given : setting.fallback;
     if (setting.type == Type::kNumber && value.is_number()) value = value.get<double>();

@@ -36,7 +36,7 @@ struct TableCorpus final : Corpus {
     std::string path;
     double noise = 0.5;
     void describe(auto& field) {
-      field("path", path, "where", any(), Scope::kNone);
+      field("path", path, "where", any(), Scope::kContent);
       field("noise", noise, "a number");
     }
   };

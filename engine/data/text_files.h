@@ -16,11 +16,11 @@ struct TextFiles {
   std::string train = "train", valid = "valid", test = "test";
 
   void describe(auto& field) {
-    field("path", path, "the folder of the files, relative to the spec", any(), Scope::kNone);
+    field("path", path, "the folder of the files, relative to the spec", any(), Scope::kContent);
     field("archive", archive,
           "an archive of the folder (.tar.xz, .tar.gz, .tar.zst, .zip), beside the spec or in the "
           "mirror",
-          any(), Scope::kNone);
+          any(), Scope::kContent);
     field("train", train, "stem of the training files");
     field("valid", valid, "stem of the validation files; empty = none");
     field("test", test, "stem of the test files; empty = none");

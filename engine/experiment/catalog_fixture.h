@@ -87,7 +87,7 @@ inline Catalog fixture_catalog() {
   add("schedule", "inverse-sqrt",
       {fixture_setting("warmup_updates", Type::kInteger, 4000, at_least(1))});
   add("corpus", "dummy", {fixture_setting("sentences", Type::kInteger, 100, at_least(1))});
-  add("corpus", "moses", {fixture_setting("path", Type::kText, "", {}, Scope::kNone)});
+  add("corpus", "moses", {fixture_setting("path", Type::kText, "", {}, Scope::kContent)});
   add("tokenizer", "sentencepiece", {fixture_setting("size", Type::kInteger, 32000, at_least(8))});
   add("metric", "bleu", {});
   add("metric", "chrf", {});

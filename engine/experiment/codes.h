@@ -35,6 +35,8 @@ inline constexpr const char* kExpression = "E034";
 inline constexpr const char* kNoPoints = "E035";
 inline constexpr const char* kTooManyPoints = "E036";
 
+inline constexpr const char* kSameRun = "E038";  // an axis whose values would be one run
+
 // What only the prepared corpus can tell.
 inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it does not have
 

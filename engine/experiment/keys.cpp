@@ -1,4 +1,4 @@
-// Wording and places of everything about key tails.
+// Lookup of key tails, with the messages about them.
 #include "engine/experiment/keys.h"
 
 #include "engine/base/text.h"
@@ -26,16 +26,40 @@ Place inside(const Place& whole, std::string_view text, size_t offset, size_t le
   return out;
 }
 
-std::string quoted_list(const std::vector<std::string>& names) {
+// "a, b and c".
+std::string listed(const std::vector<std::string>& names, const std::string& last,
+                   const std::string& quote = "") {
   std::string out;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (i > 0) out += i + 1 == names.size() ? " and " : ", ";
-    out += "'" + names[i] + "'";
+    if (i > 0) out += i + 1 == names.size() ? " " + last + " " : ", ";
+    out += quote + names[i] + quote;
   }
   return out;
 }
 
 }  // namespace
+
+std::string Undeclared::message(const std::string& path) const {
+  std::string owner = path;
+  do {
+    owner = owner.substr(0, owner.rfind('.'));
+  } while (everything.kind_of(owner).empty() && owner.find('.') != std::string::npos);
+  const std::string kind = everything.kind_of(owner);
+  const std::string rest = path.substr(owner.size() + 1);
+  std::vector<std::string> names;
+  for (const auto& name : catalog.names(kind)) {
+    const auto& settings = catalog.find(kind, name)->settings;
+    const bool declares = std::any_of(settings.begin(), settings.end(), [&](const Setting& s) {
+      return s.name == rest || s.name.starts_with(rest + ".");
+    });
+    if (declares) names.push_back(name);
+  }
+  const auto picks = picked.picked_names(owner);
+  const size_t dot = path.rfind('.');
+  return fmt::format("'{}' in [{}] is a setting of the {} {}, but this experiment picks {}",
+                     path.substr(dot + 1), path.substr(0, dot), kind, listed(names, "or"),
+                     picks.empty() ? "none" : listed(picks, "and"));
+}
 
 Matches Keys::match(const std::string& key) const {
   Matches found;
@@ -55,11 +79,19 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
   const Matches found = match(key);
   if (found.size() == 1) return found.front();
   if (found.size() > 1) {
-    problems_.add(place, code::kAmbiguous,
-                  fmt::format("'{}' may be {}; write more of the path", key, quoted_list(found)));
+    problems_.add(
+        place, code::kAmbiguous,
+        fmt::format("'{}' may be {}; write more of the path", key, listed(found, "or", "'")));
     return "";
   }
   if (schema_.is_incomplete()) return "";
+  if (undeclared_ != nullptr) {
+    const Matches others = undeclared_->everything.match(key);
+    if (!others.empty()) {
+      problems_.add(place, code::kUndeclared, undeclared_->message(others.front()));
+      return "";
+    }
+  }
   // A tail is near to a tail: compare as many parts as the person wrote.
   std::vector<std::string> names;
   const size_t length = path_parts(key).size();

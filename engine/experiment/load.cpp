@@ -68,7 +68,7 @@ class Loader {
     }
     for (const auto& path : spec_.doubtful)
       erase_path(spec_.settings, path);
-    take_report();
+    take_report(everything);
     // With another component than is meant, other rules hold.
     const bool knows_components =
         std::none_of(spec_.doubtful.begin(), spec_.doubtful.end(),
@@ -192,7 +192,7 @@ class Loader {
   }
 
   // Rows and pivot name settings, columns name measures.
-  void take_report() {
+  void take_report(const Schema& everything) {
     Value& report = spec_.report = Value::object();
     if (const Declaration* declared = catalog_.find("section", "report")) {
       for (const auto& setting : declared->settings)
@@ -200,7 +200,8 @@ class Loader {
     }
     const auto written = spec_.settings.find("report");
     if (written != spec_.settings.end()) report.update(*written);
-    Keys keys(*spec_.schema, problems_, spec_.sweep.keys());
+    const Undeclared undeclared{catalog_, everything, *spec_.schema};
+    const Keys keys(*spec_.schema, problems_, spec_.sweep.keys(), &undeclared);
     for (size_t i = 0; i < report["rows"].size(); ++i)
       take_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
     const Value* columns = find_path(spec_.settings, "report.columns");

@@ -151,17 +151,29 @@ TEST_CASE("unknown components are named with those that there are") {
 TEST_CASE("a key must belong to a component that use takes somewhere in the sweep") {
   const std::string alpha = "[model.moe.exchange]\nalpha = 0.2\n";
   CHECK(problems(alpha) ==
-        "x.toml:5:1: 'alpha' in [model.moe.exchange] is not a setting of the exchange picked here: "
-        "gshard (code E016)\n"
+        "x.toml:5:1: 'alpha' in [model.moe.exchange] is a setting of the exchange scomoe-feat or "
+        "scomoe-seq, but this experiment picks gshard (code E016)\n"
         "  alpha = 0.2\n"
         "  ^^^^^");
   CHECK(problems(alpha + "[sweep]\nexchange = [\"gshard\", \"scomoe-seq\"]\n") == "");
 }
 
+TEST_CASE("what an axis, a later file or --set replaces leaves its keys legal") {
+  Files files;
+  files.write("base.toml",
+              std::string(kHead) +
+                  "[model.moe.exchange]\nuse = \"scomoe-seq\"\nalpha = 0.2\n[sweep]\n"
+                  "exchange = [\"scomoe-seq\"]\n'model.moe.exchange.beta' = [0.1, 0.2]\n");
+  files.write("x.toml", "extends = \"base.toml\"\n");
+  CHECK(files.problems({"model.moe.exchange.use=gshard"}) == "");
+  files.write("x.toml", "extends = \"base.toml\"\n[sweep]\nexchange = [\"gshard\"]\n");
+  CHECK(files.problems() == "");
+}
+
 TEST_CASE("a tail that fits two keys names both") {
   const std::string sweep = "[sweep]\nuse = [\"adam\"]\n";
   CHECK(problems(sweep) ==
-        "x.toml:5:1: 'use' may be 'model.moe.exchange.use', 'model.moe.router.use' and "
+        "x.toml:5:1: 'use' may be 'model.moe.exchange.use', 'model.moe.router.use' or "
         "'model.use'; write more of the path (code E017)\n"
         "  use = [\"adam\"]\n"
         "  ^^^");

@@ -116,6 +116,8 @@ class Resolver {
     if (scope == Scope::kCorpus) out_.corpus[path] = value;
     if (scope == Scope::kTrain) out_.training[path] = value;
     if (scope == Scope::kEval) out_.evaluation[path] = value;
+    if (scope == Scope::kContent || scope == Scope::kSpeed || scope == Scope::kNone)
+      out_.no_id[path] = scope;
   }
 
   const Catalog& catalog_;

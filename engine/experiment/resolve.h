@@ -4,6 +4,7 @@
 #include "engine/experiment/catalog.h"
 
 #include <array>
+#include <map>
 #include <set>
 #include <string>
 
@@ -20,6 +21,8 @@ struct Section {
   Value corpus = Value::object();      ///< path -> value, flat: what the corpus id depends on
   Value training = Value::object();    ///< ... the training id beside the corpus id
   Value evaluation = Value::object();  ///< ... the evaluation id beside the training id
+  std::map<std::string, Scope> no_id;  ///< paths whose values no id depends on, with the reason:
+                                       ///< kContent, kSpeed or kNone
   std::set<std::string> unused;        ///< paths that change nothing: experts of a dense model
 };
 

@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
+#include "engine/experiment/keys.h"
 
 #include <algorithm>
 
@@ -82,11 +83,8 @@ class Walk {
   void unknown(const std::string& path, const std::string& key, const std::string& at) {
     const Place place = in_.source.place_of(at);
     if (in_.everything.find(at) != nullptr || in_.everything.is_table(at)) {
-      const std::string owner = component_table(path);
-      problems_.add(
-          place, code::kUndeclared,
-          fmt::format("'{}' in [{}] is not a setting of the {} picked here: {}", key, path,
-                      in_.picked.kind_of(owner), join(in_.picked.picked_names(owner), ", ")));
+      problems_.add(place, code::kUndeclared,
+                    Undeclared{in_.catalog, in_.everything, in_.picked}.message(at));
       return;
     }
     const std::string near = nearest(key, in_.picked.names_below(path));
@@ -108,12 +106,6 @@ class Walk {
     }
     const bool helps = !tables.empty() && tables.size() <= kMost;
     return helps ? "; it is one of " + join(tables, " and ") : "";
-  }
-
-  std::string component_table(std::string path) const {
-    while (in_.picked.kind_of(path).empty() && path.find('.') != std::string::npos)
-      path = table_of(path);
-    return path;
   }
 
   const SettingsCheck& in_;

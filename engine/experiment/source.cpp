@@ -1,4 +1,4 @@
-// Reads `extends` chains depth first, so that what is written later wins.
+// Reads `extends` depth first, so that a later file wins over what it extends.
 #include "engine/experiment/source.h"
 
 #include "engine/base/file.h"
@@ -11,6 +11,8 @@
 
 namespace xp {
 namespace {
+
+constexpr std::string_view kSweep = "sweep";
 
 class Reader {
  public:
@@ -97,11 +99,12 @@ class Reader {
       if (key == "use" && into.contains(key) && into[key].is_string() && into[key] != value)
         out_.replaced[path].insert(into[key].get<std::string>());
       // An axis is replaced as a whole: { repeat = 3 } is not merged into { range = [...] }.
-      const bool whole =
-          path.starts_with("sweep") && (is_axis_form(value) || is_form_in(into, key));
+      const bool whole = path.starts_with(kSweep) && (is_axis_form(value) || is_form_in(into, key));
       if (value.is_object() && into.contains(key) && into[key].is_object() && !whole) {
         merge_value(into[key], value, at);
       } else {
+        if (path.starts_with(kSweep) && into.contains(key))
+          out_.replaced_axes.emplace_back(at.substr(kSweep.size() + 1), into[key]);
         into[key] = value;
       }
     }

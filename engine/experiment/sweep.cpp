@@ -48,14 +48,31 @@ void expect_size(double count) {
     user_error("{:.6g} values are more than an axis may have ({})", count, kMostRows);
 }
 
+// Digits after the decimal point of a number as a person writes it: 0.25 has 2, 1e-13 has 13.
+int num_decimals(double number) {
+  const std::string text = fmt::format("{}", number);
+  const size_t exponent = std::min(text.find('e'), text.size());
+  const size_t point = std::min(text.find('.'), exponent);
+  const int fraction = point == exponent ? 0 : static_cast<int>(exponent - point) - 1;
+  const int power = exponent == text.size() ? 0 : std::stoi(text.substr(exponent + 1));
+  return std::max(0, fraction - power);
+}
+
+// `number`, a sum of multiples of numbers with at most `decimals` digits after the point, without
+// its error of rounding: 0.3, not 0.30000000000000004.
+double as_written(double number, int decimals) {
+  return std::stod(fmt::format("{:.{}f}", number, decimals));
+}
+
 Rows range_rows(const Value& form, size_t) {
   const Value& v = form["range"];
   expect_numbers(v, "range", "[from, to, step]", 3);
   const bool integers =
       std::all_of(v.begin(), v.end(), [](auto& x) { return x.is_number_integer(); });
   const double from = v[0], to = v[1], step = v[2];
-  if (!(step > 0) || !std::isfinite(from) || !std::isfinite(to))
-    user_error("the step of 'range' is {}; must be above 0", show(v[2]));
+  if (!std::isfinite(from) || !std::isfinite(to) || !std::isfinite(step))
+    user_error("'range' is {}; must be finite numbers", show(v));
+  if (!(step > 0)) user_error("the step of 'range' is {}; must be above 0", show(v[2]));
   // A hair more than the last step, so that 0.1 .. 0.3 by 0.1 has its end.
   const double steps = std::floor((to - from) / step + 1e-9);
   if (steps >= 0) expect_size(steps + 1);
@@ -69,10 +86,9 @@ Rows range_rows(const Value& form, size_t) {
       out.emplace_back(value += by);
     return one_wide(std::move(out));
   }
-  for (int64_t i = 0; static_cast<double>(i) <= steps; ++i) {
-    // As a person would write it: 0.3, not 0.30000000000000004.
-    out.emplace_back(std::round((from + static_cast<double>(i) * step) * 1e12) / 1e12);
-  }
+  const int decimals = std::max(num_decimals(from), num_decimals(step));
+  for (int64_t i = 0; static_cast<double>(i) <= steps; ++i)
+    out.emplace_back(as_written(from + static_cast<double>(i) * step, decimals));
   return one_wide(std::move(out));
 }
 
@@ -80,17 +96,20 @@ Rows log_rows(const Value& form, size_t) {
   const Value& v = form["log"];
   expect_numbers(v, "log", "[from, to, count]", 3);
   const double from = v[0], to = v[1];
-  if (!(from > 0) || !(to > 0)) user_error("the ends of 'log' must be above 0");
+  if (!(from > 0) || !(to > 0) || !std::isfinite(from) || !std::isfinite(to))
+    user_error("the ends of 'log' must be finite and above 0");
   if (!v[2].is_number_integer() || v[2].get<int64_t>() < 2)
     user_error("the count of 'log' is {}; must be an integer of at least 2", show(v[2]));
   const auto count = v[2].get<int64_t>();
   expect_size(static_cast<double>(count));
   std::vector<Value> out;
-  for (int64_t i = 0; i < count; ++i) {
+  out.emplace_back(from);
+  for (int64_t i = 1; i + 1 < count; ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(count - 1);
-    const double value = from * std::pow(to / from, share);
+    const double value = std::exp(std::lerp(std::log(from), std::log(to), share));
     out.emplace_back(std::stod(fmt::format("{:.12g}", value)));
   }
+  out.emplace_back(to);
   return one_wide(std::move(out));
 }
 
@@ -101,6 +120,7 @@ Rows random_rows(const Value& form, size_t) {
   if (samples < 1) user_error("'random' needs 'samples', an integer of at least 1");
   expect_size(static_cast<double>(samples));
   const double from = v[0], to = v[1];
+  if (!std::isfinite(to - from)) user_error("the ends of 'random' must be finite numbers");
   const Value scale = form.value("scale", Value("linear"));
   if (scale != "linear" && scale != "log")
     user_error("'scale' is {}; must be one of linear, log", show(scale));
@@ -134,6 +154,7 @@ Rows simplex_rows(const Value& form, size_t width) {
   const double all_steps = std::floor(1 / step + 1e-9);
   expect_size(std::pow(all_steps + 1, width));
   const auto steps = static_cast<int64_t>(all_steps);
+  const int decimals = num_decimals(step);
   Rows out;
   std::vector<int64_t> count(width, 0);
   while (true) {
@@ -141,7 +162,7 @@ Rows simplex_rows(const Value& form, size_t width) {
     std::vector<Value> row;
     for (const int64_t c : count) {
       sum += c;
-      row.emplace_back(std::round(static_cast<double>(c) * step * 1e12) / 1e12);
+      row.emplace_back(as_written(static_cast<double>(c) * step, decimals));
     }
     if (sum <= steps) out.push_back(std::move(row));
     size_t digit = width;

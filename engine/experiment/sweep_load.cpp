@@ -30,6 +30,14 @@ Rows without_repetitions(const Rows& rows) {
   return out;
 }
 
+// "train.seed, launch.nodes" sets two keys.
+std::vector<std::string> axis_keys(const std::string& name) {
+  std::vector<std::string> out;
+  for (const auto& key : split(name, ','))
+    out.emplace_back(trim(key));
+  return out;
+}
+
 // { log = [16, 256, 5] } and { random = [1000, 8000], ... } are about whole numbers where their
 // ends are and the setting is.
 bool has_whole_ends(const Value& written) {
@@ -79,8 +87,7 @@ void SweepLoader::add_axis(const Value& written, const std::vector<std::string>&
   axis.at = place_key(parts);
   axis.is_list = written.is_array();
   const std::string name = join({parts.begin() + 1, parts.end()}, ".");
-  for (const auto& key : split(name, ','))
-    axis.keys.emplace_back(trim(key));
+  axis.keys = axis_keys(name);
   Keys quiet(everything_, problems_);
   axis.may_round = has_whole_ends(written);
   try {
@@ -117,6 +124,22 @@ void SweepLoader::cut_fixed(RawAxis& axis, const Keys& quiet) {
   if (axis.is_cut) axis.rows = without_repetitions(axis.rows);
 }
 
+// As they would have been read; what was wrong with them does not matter any more.
+std::vector<SweepLoader::RawAxis> SweepLoader::replaced_axes() const {
+  std::vector<RawAxis> out;
+  for (const auto& [name, written] : source_.replaced_axes) {
+    RawAxis axis;
+    axis.keys = axis_keys(name);
+    try {
+      axis.rows = axis_rows(written, axis.keys.size());
+    } catch (const Error&) {
+      continue;
+    }
+    out.push_back(std::move(axis));
+  }
+  return out;
+}
+
 Uses SweepLoader::uses() const {
   Uses out = source_.replaced;
   const auto add = [&out](const std::string& path, const Value& value) {
@@ -124,7 +147,7 @@ Uses SweepLoader::uses() const {
       out[path.substr(0, path.size() - 4)].insert(value.get<std::string>());
   };
   for (const auto& [path, value] : leaves(source_.value)) {
-    if (!path.starts_with("sweep.") && !swept_.contains(path)) add(path, value);
+    if (!path.starts_with("sweep.")) add(path, value);
   }
   Keys quiet(everything_, problems_);
   const auto add_axes = [&](const std::vector<RawAxis>& axes) {
@@ -138,6 +161,7 @@ Uses SweepLoader::uses() const {
   };
   add_axes(raw_);
   add_axes(fixed_);
+  add_axes(replaced_axes());
   const Value* points = find_path(source_.value, "sweep.points");
   if (points == nullptr || !points->is_array()) return out;
   for (const auto& point : *points) {
@@ -150,10 +174,11 @@ Uses SweepLoader::uses() const {
 
 Sweep SweepLoader::take(const Schema& schema) {
   Sweep sweep;
-  const Keys keys(schema, problems_);
+  const Undeclared undeclared{catalog_, everything_, schema};
+  const Keys keys(schema, problems_, {}, &undeclared);
   for (const auto& raw : raw_)
     take_axis(raw, keys, schema, sweep);
-  const Keys with_axes(schema, problems_, sweep.keys());
+  const Keys with_axes(schema, problems_, sweep.keys(), &undeclared);
   take_points(with_axes, schema, sweep);
   const size_t num_problems = problems_.all().size();
   sweep.where = condition("where", with_axes);

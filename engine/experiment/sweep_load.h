@@ -48,6 +48,7 @@ class SweepLoader {
   void find_axes(const Value& table, const std::vector<std::string>& parts);
   void add_axis(const Value& written, const std::vector<std::string>& parts);
   void cut_fixed(RawAxis& axis, const Keys& quiet);
+  std::vector<RawAxis> replaced_axes() const;
   bool is_setting(const std::vector<std::string>& parts) const;
   void take_axis(const RawAxis& raw, const Keys& keys, const Schema& schema, Sweep& sweep);
   void keep_good_rows(const RawAxis& raw, Axis& axis, const Schema& schema);

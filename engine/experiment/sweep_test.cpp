@@ -27,6 +27,13 @@ TEST_CASE("each form of axis makes its rows") {
   CHECK(rows(R"({"range": [1, 5, 2]})") == "[[1],[3],[5]]");
   CHECK(rows(R"({"range": [0.1, 0.3, 0.1]})") == "[[0.1],[0.2],[0.3]]");
   CHECK(rows(R"({"log": [1e-4, 1e-2, 3]})") == "[[0.0001],[0.001],[0.01]]");
+  CHECK(rows(R"({"range": [1e-13, 3e-13, 1e-13]})") == "[[1e-13],[2e-13],[3e-13]]");
+  CHECK(rows(R"({"range": [-0.2, 0.1, 0.1]})") == "[[-0.2],[-0.1],[0.0],[0.1]]");
+  CHECK(rows(R"({"range": [1000000.0, 1000000.0000002, 1e-7]})") ==
+        "[[1000000.0],[1000000.0000001],[1000000.0000002]]");
+  CHECK(rows(R"({"log": [1e-20, 1e-16, 3]})") == "[[1e-20],[1e-18],[1e-16]]");
+  CHECK(rows(R"({"log": [0.123456789012345, 0.5, 2]})") == "[[0.123456789012345],[0.5]]");
+  CHECK(rows(R"({"simplex": 5e-13})", 1).starts_with("2e+12 values are more"));
   CHECK(rows(R"({"repeat": 3, "base": 7})") == "[[7],[8],[9]]");
   CHECK(rows(R"({"zip": [[1, 2], [3, 4]]})", 2) == "[[1,2],[3,4]]");
   CHECK(rows(R"({"simplex": 0.5})", 2) ==
@@ -64,7 +71,7 @@ TEST_CASE("mistakes in the forms are named") {
   CHECK(rows("[1]", 2) == "an axis of 2 keys needs a form, such as zip = [[...]]");
   CHECK(rows(R"({"range": [1, 2]})") == "'range' must be [from, to, step], not [1, 2]");
   CHECK(rows(R"({"range": [1, 2, 0]})") == "the step of 'range' is 0; must be above 0");
-  CHECK(rows(R"({"log": [0, 1, 3]})") == "the ends of 'log' must be above 0");
+  CHECK(rows(R"({"log": [0, 1, 3]})") == "the ends of 'log' must be finite and above 0");
   CHECK(rows(R"({"log": [1, 2, 1]})") ==
         "the count of 'log' is 1; must be an integer of at least 2");
   CHECK(rows(R"({"random": [0, 1]})") == "'random' needs 'samples', an integer of at least 1");

@@ -263,7 +263,7 @@ size_t Assessor::projection(const SharedSection* section, size_t index) {
   std::string text = prefix;
   for (auto at = read_.lower_bound(prefix); at != read_.end() && at->starts_with(prefix); ++at) {
     const Value* value = find_path(section->table, std::string_view(*at).substr(prefix.size()));
-    text += value == nullptr || value->is_object() ? "\n" : value->dump() + "\n";
+    text += value == nullptr || value->is_object() ? "\n" : canonical_text(*value) + "\n";
   }
   return projections_[section] = texts_.emplace(text, texts_.size()).first->second;
 }

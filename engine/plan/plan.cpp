@@ -48,6 +48,7 @@ class Planner {
       problems_.add(spec_.source.place_of("sweep"), code::kNoPoints,
                     "'where' and 'exclude' in [sweep] leave no point");
     }
+    note_idle_axes();
     return std::move(plan_);
   }
 
@@ -57,10 +58,6 @@ class Planner {
     point.resolved = pool_.settings(combination);
     if (!is_wanted(combination.values, point.settings())) {
       ++plan_.excluded;
-      return;
-    }
-    if (!seen_.insert(pool_.identity(point.settings())).second) {
-      ++plan_.merged;
       return;
     }
     for (size_t i = 0; i < plan_.axes.size(); ++i) {
@@ -73,7 +70,58 @@ class Planner {
     }
     if (point.name.empty()) point.name = plan_.name;
     if (combination.rows.empty() && !spec_.sweep.points.empty()) point.further = combination.point;
+    auto& same = by_identity_[pool_.identity(point.settings())];
+    for (const size_t other : same) {
+      if (is_same_run(plan_.points[other], point)) {
+        ++plan_.merged;
+        return;
+      }
+    }
+    same.push_back(plan_.points.size());
     plan_.points.push_back(std::move(point));
+  }
+
+  // Of points with equal settings in their ids. Axes that one of them does not use do not count.
+  // Files with other names may have other content: whether they do is known when they are hashed.
+  bool is_same_run(const Point& a, const Point& b) {
+    for (const auto& [path, value] : a.axes) {
+      const auto other = b.axes.find(path);
+      if (other == b.axes.end() || other->second == value) continue;
+      if (a.settings().no_id(path) == Scope::kContent) return false;
+      report_same_run(path, value, other->second, a.settings().no_id(path) == Scope::kSpeed);
+    }
+    return true;
+  }
+
+  void report_same_run(const std::string& path, const Value& a, const Value& b, bool is_speed) {
+    if (!same_runs_.insert(path).second) return;
+    const size_t dot = path.rfind('.');
+    problems_.add(
+        place_of(path), code::kSameRun,
+        fmt::format("'{}' in [{}] changes {}, so the points with {} and {} would be the same run; "
+                    "keep one value in [sweep], and try others with --set {}=... and a --workspace "
+                    "of their own",
+                    path.substr(dot + 1), path.substr(0, dot),
+                    is_speed ? "only the speed of a run" : "no result", show(a), show(b), path));
+  }
+
+  Place place_of(const std::string& path) const {
+    for (const auto& axis : spec_.sweep.axes) {
+      if (std::find(axis.keys.begin(), axis.keys.end(), path) != axis.keys.end()) return axis.place;
+    }
+    for (const auto& places : spec_.sweep.point_places) {
+      if (const auto found = places.find(path); found != places.end()) return found->second;
+    }
+    return spec_.source.place_of("sweep");
+  }
+
+  void note_idle_axes() {
+    for (size_t i = 0; i < plan_.axes.size(); ++i) {
+      const auto uses = [&](const Point& point) { return point.axes.contains(plan_.axes[i]); };
+      if (std::any_of(plan_.points.begin(), plan_.points.end(), uses)) continue;
+      plan_.notes.push_back(fmt::format(
+          "the axis '{}' changes nothing: no point has a component that uses it", short_names_[i]));
+    }
   }
 
   bool is_wanted(const Assignment& assignment, const Settings& settings) {
@@ -97,7 +145,8 @@ class Planner {
   Problems& problems_;
   Plan plan_;
   std::vector<std::string> short_names_;
-  std::set<SectionPool::Identity> seen_;
+  std::map<SectionPool::Identity, std::vector<size_t>> by_identity_;  // indices of points
+  std::set<std::string> same_runs_;                                   // axes already reported
   std::set<const Condition*> broken_;
 };
 
@@ -197,7 +246,8 @@ void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& prob
     point.assessment = assessor.assess(point.settings());
     findings.take(*point.assessment, point.name, i + 1);
   }
-  plan.notes = findings.report(plan.points.size(), problems);
+  for (auto& note : findings.report(plan.points.size(), problems))
+    plan.notes.push_back(std::move(note));
 }
 
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
@@ -210,11 +260,12 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
   std::map<const SharedSection*, const CorpusIdentity*> known;
   std::map<std::string, CorpusIdentity> corpora;
   RunIds ids;
+  std::map<std::string, const Point*> evaluations;
   for (auto& point : plan.points) {
     const CorpusIdentity*& found = known[point.settings().sections()[0].get()];
     if (found == nullptr) {
       const Value& table = point.settings().at("corpus");
-      const auto [at, is_new] = corpora.try_emplace(table.dump());
+      const auto [at, is_new] = corpora.try_emplace(canonical_text(table));
       if (is_new) at->second = identify_corpus(table);
       found = &at->second;
     }
@@ -232,6 +283,12 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
     point.corpus_id = corpus.id;
     point.training_id = ids.training(corpus.id, point.settings());
     point.evaluation_id = ids.evaluation(point.training_id, point.settings());
+    const auto [same, is_new] = evaluations.try_emplace(point.evaluation_id, &point);
+    if (!is_new)
+      user_error(
+          "the points '{}' and '{}' are the same run: their files have the same content; "
+          "remove one of them from [sweep]",
+          same->second->name, point.name);
   }
 }
 

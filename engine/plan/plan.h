@@ -60,7 +60,8 @@ void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& prob
 /// `expand` and `assess`.
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
 
-/// Fills in the ids; `identify` is called once for each distinct corpus.
+/// Fills in the ids; `identify` is called once for each distinct corpus. Raises kUser if points
+/// that name different files are the same run, because the files have the same content.
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus);
 
 /// Fills in the states from the folders.

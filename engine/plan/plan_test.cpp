@@ -120,6 +120,35 @@ TEST_CASE("a product of axes has the points that its combinations have one by on
   CHECK(found.size() == 312);  // 2 presets, 3 schedules; dense, 3 of gshard, 48 of scomoe
 }
 
+const char* const kFolders =
+    "[sweep]\n'corpus.use, corpus.path' = { zip = [[\"moses\", \"small\"], [\"moses\", \"large\"]] "
+    "}\n";
+
+TEST_CASE("each value of an axis over files is a point, whatever the files are called") {
+  const Planned planned(kFolders);
+  CHECK(names(planned) == std::vector<std::string>{"use=moses path=small", "use=moses path=large"});
+  CHECK(planned.plan.merged == 0);
+}
+
+TEST_CASE("files with the same content are one run, which is an error that names both points") {
+  Planned planned(kFolders);
+  CHECK_THROWS_WITH(planned.identified(),
+                    "the points 'use=moses path=small' and 'use=moses path=large' are the same "
+                    "run: their files have the same content; remove one of them from [sweep]");
+  identify(planned.plan, [](const Value& corpus) {
+    return CorpusIdentity{corpus["path"].get<std::string>(), ""};
+  });
+  CHECK(planned.plan.points[0].training_id != planned.plan.points[1].training_id);
+}
+
+TEST_CASE("an axis that no point uses is noted") {
+  const Planned planned("[sweep]\nexchange = [\"dense\"]\nexperts = [4, 8]\n");
+  CHECK(names(planned) == std::vector<std::string>{"exchange=dense"});
+  CHECK(planned.plan.notes ==
+        std::vector<std::string>{
+            "the axis 'experts' changes nothing: no point has a component that uses it"});
+}
+
 TEST_CASE("where keeps and exclude removes points") {
   const Planned planned(std::string(kShares) +
                         "where = \"alpha + beta <= 0.75\"\nexclude = \"exchange == 'gshard'\"\n");

@@ -27,7 +27,7 @@ size_t sum(const std::vector<size_t>& rows, const std::vector<size_t>& strides) 
 }
 
 std::string inside_braces(const Value& object) {
-  const std::string text = object.dump();
+  const std::string text = canonical_text(object);
   return text.substr(1, text.size() - 2);
 }
 
@@ -43,6 +43,7 @@ SharedSection::SharedSection(Section section)
       corpus(inside_braces(section.corpus)),
       training(inside_braces(section.training)),
       evaluation(inside_braces(section.evaluation)),
+      no_id(std::move(section.no_id)),
       unused(std::move(section.unused)) {}
 
 Settings::Settings(const std::map<std::string, Section>& sections) {
@@ -66,6 +67,14 @@ bool Settings::is_unused(const std::string& path) const {
   const size_t index = index_of(section_of(path));
   return index < sections_.size() && sections_[index] != nullptr &&
          sections_[index]->unused.contains(path);
+}
+
+std::optional<Scope> Settings::no_id(const std::string& path) const {
+  const size_t index = index_of(section_of(path));
+  if (index == sections_.size() || sections_[index] == nullptr) return std::nullopt;
+  const auto& paths = sections_[index]->no_id;
+  const auto found = paths.find(path);
+  return found == paths.end() ? std::nullopt : std::optional(found->second);
 }
 
 Value Settings::whole() const {
@@ -129,7 +138,7 @@ SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combi
   if (combination.rows.empty() || index == kEval) {
     // The table alone is not enough: what of [eval] decides ids depends on [model], too.
     const auto [known, is_new] =
-        by_content_[index].try_emplace(sha256(made.table.dump() + id_text), out);
+        by_content_[index].try_emplace(sha256(canonical_text(made.table) + id_text), out);
     if (!is_new) return known->second;
   }
   identities_[out.section.get()] = texts_.emplace(sha256(id_text), texts_.size()).first->second;

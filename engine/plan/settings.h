@@ -20,7 +20,8 @@ struct SharedSection {
   Value table;
   /// Pieces of the canonical texts that ids are hashes of: `"path":value` joined by commas.
   std::string corpus, training, evaluation;
-  std::set<std::string> unused;  ///< as in Section
+  std::map<std::string, Scope> no_id;  ///< as in Section
+  std::set<std::string> unused;        ///< as in Section
 };
 
 /// The sections of one point.
@@ -39,6 +40,8 @@ class Settings {
   const Value* find(std::string_view path) const;
   /// Whether the setting at a full path changes nothing at this point, whatever its value.
   bool is_unused(const std::string& path) const;
+  /// Why no id depends on the value at a full path: kContent, kSpeed or kNone; nothing if one does.
+  std::optional<Scope> no_id(const std::string& path) const;
   /// All tables in one value.
   Value whole() const;
 

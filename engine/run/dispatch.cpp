@@ -67,7 +67,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
   bool any = plan.count(PointState::kDone) > 0;
   for (const auto& point : plan.points) {
     if (point.state == PointState::kDone) continue;
-    const std::string key = point.settings().at("corpus").dump();
+    const std::string key = canonical_text(point.settings().at("corpus"));
     if (ids.contains(key)) continue;
     const bool known =
         point.corpus_id != "?" && fs::exists(settings_.workspace.corpus(point.corpus_id));
@@ -84,7 +84,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
   }
   if (first && !any) throw *first;
   identify(plan, [&](const Value& corpus) -> CorpusIdentity {
-    const auto made = ids.find(corpus.dump());
+    const auto made = ids.find(canonical_text(corpus));
     if (made != ids.end()) return {made->second, ""};
     for (const auto& point : plan.points) {
       if (point.settings().at("corpus") == corpus) return {point.corpus_id, ""};

@@ -18,12 +18,12 @@ struct FairseqBin final : Corpus {
     std::string path, archive, joins = "sentencepiece";
 
     void describe(auto& field) {
-      field("path", path, "the folder of the files, relative to the spec", any(), Scope::kNone);
+      field("path", path, "the folder of the files, relative to the spec", any(), Scope::kContent);
       field(
           "archive", archive,
           "an archive of the folder (.tar.xz, .tar.gz, .tar.zst, .zip), beside the spec or in the "
           "mirror",
-          any(), Scope::kNone);
+          any(), Scope::kContent);
       field("joins", joins,
             "how pieces become text: SentencePiece's mark, \"@@\" (subword-nmt) or spaces",
             one_of({"none", "sentencepiece", "@@"}));

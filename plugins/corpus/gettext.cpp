@@ -46,7 +46,7 @@ struct Gettext final : Corpus {
       field("catalogs", catalogs,
             "a folder LANGUAGE/LC_MESSAGES/*.mo to read instead of packages; empty where there is "
             "no apt = the system's",
-            any(), Scope::kNone);
+            any(), Scope::kContent);
       field("valid", valid, "validation pairs", at_least(0, "pairs"));
       field("test", test, "test pairs", at_least(0, "pairs"));
       field("seed", seed, "picks the validation and test pairs");

@@ -63,10 +63,11 @@ struct Opus100 final : Corpus {
     std::string path, archive;
 
     void describe(auto& field) {
-      field("path", path, "a folder that has the files, relative to the spec", any(), Scope::kNone);
+      field("path", path, "a folder that has the files, relative to the spec", any(),
+            Scope::kContent);
       field("archive", archive,
             "an archive of such a folder, beside the spec or in the mirror; neither = upstream's",
-            any(), Scope::kNone);
+            any(), Scope::kContent);
     }
   };
 

@@ -93,8 +93,9 @@ struct Dictionary final : Tokenizer {
       field("threshold", threshold, "words seen less often are unknown", at_least(0, "times"));
       field("size", size, "words at most, the most frequent ones; 0 = all", at_least(0, "words"));
       field("padding", padding, "entries are filled up to a multiple of this", at_least(1));
-      field("source", source, "an existing dict.txt instead of learning one", any(), Scope::kNone);
-      field("target", target, "that of the target where not joint", any(), Scope::kNone);
+      field("source", source, "an existing dict.txt instead of learning one", any(),
+            Scope::kContent);
+      field("target", target, "that of the target where not joint", any(), Scope::kContent);
       field("joins", joins, "how words become text again: SentencePiece's mark, \"@@\" or spaces",
             one_of({"none", "sentencepiece", "@@"}));
     }

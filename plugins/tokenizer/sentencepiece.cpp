@@ -209,7 +209,7 @@ struct SentencePiece final : Tokenizer {
             between(8, 1 << 24, "pieces"));
       field("joint", joint, "one vocabulary for both sides");
       field("model", model, "an existing SentencePiece model instead of training one", any(),
-            Scope::kNone);
+            Scope::kContent);
       field("byte_fallback", byte_fallback, "unknown characters become bytes");
       field("sample", sample, "sentences to train on; 0 = all", at_least(0, "sentences"));
       field("sample_seed", sample_seed, "picks these sentences", at_least(0));

@@ -30,8 +30,7 @@ std::string type_text(const Value& value) {
 }
 
 std::string plain_text(const Value& value) {
-  return value.is_string() ? value.get<std::string>()
-                           : value.dump(-1, ' ', false, Value::error_handler_t::replace);
+  return value.is_string() ? value.get<std::string>() : canonical_text(value);
 }
 
 /// From where to where an attempt went; null where it logged nothing.
@@ -140,7 +139,7 @@ class Writer {
     const auto points = read_points(folder.path / "plan.json");
     for (size_t i = 0; i < points.size(); ++i) {
       run("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)", folder.id, static_cast<int64_t>(i),
-          points[i].training, points[i].evaluation, points[i].seed, Value(points[i].axes).dump(),
+          points[i].training, points[i].evaluation, points[i].seed, canonical_text(points[i].axes),
           points[i].name);
     }
     run("INSERT INTO experiments VALUES (?, ?)", folder.id, folder.stamp);
