@@ -25,6 +25,7 @@ inline constexpr const char* kSchemaVersion = "E018";
 inline constexpr const char* kName = "E019";
 inline constexpr const char* kSet = "E020";  // --set that is no path=value
 inline constexpr const char* kUnknownColumn = "E021";  // of a report
+inline constexpr const char* kNameTaken = "E022";      // by another file, in this workspace
 
 // The sweep.
 inline constexpr const char* kAxisForm = "E030";

@@ -28,7 +28,7 @@ Point point_of(const fs::path& file, const std::string& text) {
 }
 
 std::string ids(const Point& point) {
-  return point.corpus_id + " " + point.training_id + " " + point.evaluation_id;
+  return point.ids->corpus + " " + point.ids->training + " " + point.ids->evaluation;
 }
 
 using Lines = std::vector<std::string>;
@@ -90,7 +90,7 @@ TEST_CASE("an experiment written otherwise has the same ids") {
     Lines lines = draw.settings(0.3);
     const Point point = point_of(file, file_text(lines));
     INFO(file_text(lines));
-    REQUIRE(point.training_id.size() == 16);
+    REQUIRE(point.ids->training.size() == 16);
 
     draw.shuffle(lines);
     for (auto& line : lines)

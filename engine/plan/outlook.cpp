@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
+#include "engine/plan/recorded_plan.h"
 
 #include <algorithm>
 #include <set>
@@ -29,9 +30,9 @@ class Shapes {
     const auto& sections = point.settings().sections();
     auto& known = evaluations_[{point.assessment.get(), sections[0].get(), sections[1].get(),
                                 sections[2].get()}];
-    if (known.empty() && !training.empty() && point.corpus_id != "?")
+    if (known.empty() && !training.empty() && point.ids)
       known = content_id({{"model", training},
-                          {"corpus", point.corpus_id},
+                          {"corpus", point.ids->corpus},
                           {"eval", point.settings().at("eval")}});
     return known;
   }
@@ -176,24 +177,6 @@ std::string plural(size_t count, const std::string& noun) {
 
 }  // namespace
 
-std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder) {
-  const fs::path file = experiment_folder / "plan.json";
-  std::vector<RecordedPoint> out;
-  if (!fs::exists(file)) return out;
-  try {
-    const Value plan = Value::parse(read_file(file));
-    for (const auto& point : plan.at("points")) {
-      const Value further = point.value("further", Value());
-      out.push_back({point.value("name", ""), point.at("training"), point.at("evaluation"),
-                     point.value("shape", ""), point.value("evaluation_shape", ""),
-                     further.is_null() ? std::nullopt : std::optional<size_t>(further)});
-    }
-  } catch (const Value::exception&) {
-    machine_error("'{}' is damaged; delete it and run the experiment again", file.string());
-  }
-  return out;
-}
-
 Outlook outlook(const Plan& plan, const Workspace& workspace) {
   Outlook out;
   Shapes shapes;
@@ -204,12 +187,14 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
     PointOutlook& ahead = out.points[i];
     ahead.shape = shapes.of(point);
     ahead.evaluation_shape = shapes.of_evaluation(point);
-    const auto others = elsewhere.experiments.find(point.training_id);
+    if (!point.ids) continue;
+    const auto others = elsewhere.experiments.find(point.ids->training);
     if (others != elsewhere.experiments.end()) ahead.also_in = others->second;
     if (ahead.shape.empty()) continue;
-    if (point.training == State::kDone) elsewhere.trainings[ahead.shape].insert(point.training_id);
+    if (point.training == State::kDone)
+      elsewhere.trainings[ahead.shape].insert(point.ids->training);
     if (point.evaluation == State::kDone)
-      elsewhere.evaluations[ahead.evaluation_shape].insert(point.evaluation_id);
+      elsewhere.evaluations[ahead.evaluation_shape].insert(point.ids->evaluation);
   }
   // Its own runs of before an edit tell, too, if anything is left to be told.
   if (plan.count(PointState::kDone) < plan.points.size()) {
@@ -222,7 +207,6 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
   for (size_t i = 0; i < plan.points.size(); ++i) {
     const Point& point = plan.points[i];
     PointOutlook& ahead = out.points[i];
-    const bool is_known = point.training_id != "?";
     const auto add = [&](size_t& left, const std::optional<double>& seconds) {
       ++left;
       if (!seconds) return;
@@ -232,7 +216,7 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
       out.device_hours +=
           *seconds / 3600 * launch.value("nodes", 1.0) * launch.value("ranks_per_node", 1.0);
     };
-    const bool is_first = seen.insert(is_known ? point.training_id : point.name).second;
+    const bool is_first = seen.insert(point.ids ? point.ids->training : point.name).second;
     if (is_first) ++out.trainings;
     if (point.training != State::kDone) {
       if (const auto pace = trainings.pace(ahead.shape))
@@ -256,9 +240,9 @@ std::vector<std::optional<double>> step_forecast(
   std::map<std::string, std::set<std::string>> witnesses;
   for (const Point& point : plan.points) {
     const std::string& shape = shapes.of(point);
-    if (shape.empty() || point.training_id == "?") continue;
+    if (shape.empty() || !point.ids) continue;
     auto& ids = witnesses[shape];
-    ids.insert(point.training_id);
+    ids.insert(point.ids->training);
     auto& others = elsewhere.trainings[shape];
     for (size_t i = 0; i < kEnough && !others.empty(); ++i)
       ids.insert(others.extract(others.begin()).value());
@@ -279,11 +263,11 @@ std::vector<std::optional<double>> step_forecast(
     std::sort(list.begin(), list.end());
   std::vector<std::optional<double>> out;
   for (const Point& point : plan.points) {
-    const auto machine = machines.find(point.training_id);
+    const std::string training = point.ids ? point.ids->training : "";
+    const auto machine = machines.find(training);
     const auto list =
         paces.find({shapes.of(point), machine == machines.end() ? "" : machine->second});
-    out.push_back(list == paces.end() ? std::nullopt
-                                      : median_without(list->second, point.training_id));
+    out.push_back(list == paces.end() ? std::nullopt : median_without(list->second, training));
   }
   return out;
 }
@@ -298,29 +282,6 @@ std::string Outlook::sentence() const {
   out += fmt::format("; about {}, {:.2f} device-hours, by {} of the same shape",
                      human_duration(seconds), device_hours, plural(witnesses, "finished run"));
   if (judged < left) out += fmt::format(" ({} of these {} cannot be judged)", left - judged, left);
-  return out;
-}
-
-PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now) {
-  const auto key = [](const std::string& evaluation, const std::string& name) {
-    return evaluation.empty() || evaluation == "?" ? "name " + name : evaluation;
-  };
-  std::set<std::string> old_keys, new_keys;
-  for (const auto& point : before)
-    old_keys.insert(key(point.evaluation, point.name));
-  PlanChange out;
-  for (const auto& point : now.points) {
-    const std::string id = key(point.evaluation_id, point.name);
-    new_keys.insert(id);
-    if (old_keys.contains(id)) {
-      ++out.kept;
-    } else {
-      out.added.push_back(point.name);
-    }
-  }
-  for (const auto& point : before) {
-    if (!new_keys.contains(key(point.evaluation, point.name))) out.removed.push_back(point);
-  }
   return out;
 }
 

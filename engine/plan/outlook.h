@@ -35,17 +35,6 @@ struct Outlook {
   std::string sentence() const;
 };
 
-/// A point of a plan.json.
-struct RecordedPoint {
-  std::string name, training, evaluation;  ///< ids empty where they were not known
-  std::string shape, evaluation_shape;     ///< as in PointOutlook
-  std::optional<size_t> further;           ///< as in Point
-};
-
-/// The points of the plan that an experiment's folder keeps; empty where there is none. Raises
-/// kMachine where it is damaged.
-std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder);
-
 /// Looks at the other experiments of the workspace and at finished runs. Needs ids and states.
 Outlook outlook(const Plan& plan, const Workspace& workspace);
 
@@ -62,13 +51,5 @@ struct Pace {
 std::vector<std::optional<double>> step_forecast(
     const Plan& plan, const Workspace& workspace,
     const std::function<std::optional<Pace>(const std::string& training)>& pace);
-
-/// What changed between two plans of an experiment, by ids, or by names where ids are not known.
-struct PlanChange {
-  std::vector<std::string> added;      ///< names of points
-  std::vector<RecordedPoint> removed;  ///< points that left
-  size_t kept = 0;
-};
-PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now);
 
 }  // namespace xp

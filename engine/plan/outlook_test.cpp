@@ -1,7 +1,6 @@
 // What is shared, what is left, how long it takes, what changed.
-#include "engine/plan/outlook.h"
-
 #include "engine/experiment/catalog_fixture.h"
+#include "engine/plan/recorded_plan.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
@@ -31,8 +30,8 @@ struct Planned {
   void finish(size_t point) {
     Status status{State::kDone, 1, 0, 0, "", Value::object()};
     status.summary = {{"train_seconds", 50.0}, {"updates", 25}};
-    fs::create_directories(workspace.training(plan.points[point].training_id));
-    write_status(workspace.training(plan.points[point].training_id), status);
+    fs::create_directories(workspace.training(plan.points[point].ids->training));
+    write_status(workspace.training(plan.points[point].ids->training), status);
     read_states(plan, workspace);
   }
   void record(const std::string& name, const Value& points) const {
@@ -41,8 +40,8 @@ struct Planned {
   }
   Value recorded(size_t point) const {
     return {{"name", plan.points[point].name},
-            {"training", plan.points[point].training_id},
-            {"evaluation", plan.points[point].evaluation_id}};
+            {"training", plan.points[point].ids->training},
+            {"evaluation", plan.points[point].ids->evaluation}};
   }
   TempFolder folder;
   Workspace workspace{folder.path()};
@@ -74,8 +73,8 @@ TEST_CASE("a finished evaluation tells how long those like it take") {
   planned.finish(0);
   planned.finish(1);
   Status status{State::kDone, 1, 0, 0, "", {{"eval_seconds", 9.0}}};
-  fs::create_directories(planned.workspace.evaluation(planned.plan.points[0].evaluation_id));
-  write_status(planned.workspace.evaluation(planned.plan.points[0].evaluation_id), status);
+  fs::create_directories(planned.workspace.evaluation(planned.plan.points[0].ids->evaluation));
+  write_status(planned.workspace.evaluation(planned.plan.points[0].ids->evaluation), status);
   read_states(planned.plan, planned.workspace);
   const Outlook ahead = outlook(planned.plan, planned.workspace);
   CHECK_FALSE(ahead.points[0].evaluation_seconds.has_value());
@@ -109,7 +108,7 @@ TEST_CASE("the step time of a run is foretold by the others of its shape on its 
     });
   };
   const auto learn = [&](size_t point, const char* machine, double step_ms) {
-    known[planned.plan.points[point].training_id] = {machine, step_ms};
+    known[planned.plan.points[point].ids->training] = {machine, step_ms};
   };
   using Forecast = std::vector<std::optional<double>>;
   const auto none = std::nullopt;

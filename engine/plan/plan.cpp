@@ -153,7 +153,7 @@ class Planner {
 // Ids are content_id of {"corpus": ..., "settings": {...}} and of {"settings": {...}, "training":
 // ...}; the settings are the sections' pieces in order. What points share of these texts is hashed
 // once.
-class RunIds {
+class IdMaker {
  public:
   const std::string& training(const std::string& corpus_id, const Settings& settings) {
     const auto pieces = pieces_of(settings, &SharedSection::training);
@@ -259,7 +259,7 @@ Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
   std::map<const SharedSection*, const CorpusIdentity*> known;
   std::map<std::string, CorpusIdentity> corpora;
-  RunIds ids;
+  IdMaker ids;
   std::map<std::string, const Point*> evaluations;
   for (auto& point : plan.points) {
     const CorpusIdentity*& found = known[point.settings().sections()[0].get()];
@@ -273,17 +273,17 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
     if (!corpus.missing.empty()) {
       point.state = PointState::kBlocked;
       point.cause = corpus.missing;
+      point.ids.reset();
       continue;
     }
     if (corpus.id.empty()) {
-      point.corpus_id = point.training_id = point.evaluation_id = "?";
+      point.ids.reset();
       continue;
     }
     if (point.state == PointState::kBlocked) point.state = PointState::kNew;
-    point.corpus_id = corpus.id;
-    point.training_id = ids.training(corpus.id, point.settings());
-    point.evaluation_id = ids.evaluation(point.training_id, point.settings());
-    const auto [same, is_new] = evaluations.try_emplace(point.evaluation_id, &point);
+    const std::string& training = ids.training(corpus.id, point.settings());
+    point.ids = {corpus.id, training, ids.evaluation(training, point.settings())};
+    const auto [same, is_new] = evaluations.try_emplace(point.ids->evaluation, &point);
     if (!is_new)
       user_error(
           "the points '{}' and '{}' are the same run: their files have the same content; "
@@ -297,14 +297,14 @@ void read_states(Plan& plan, const Workspace& workspace) {
   const auto evaluations = folder_names(workspace.root / "evaluations");
   const OpenJobs jobs(workspace);
   const auto read = [&](Point& point) {
-    if (point.training_id == "?") return;
+    if (!point.ids) return;
     const auto has = [](const std::vector<std::string>& names, const std::string& id) {
       return std::binary_search(names.begin(), names.end(), id);
     };
     PointStanding now;
-    if (has(trainings, point.training_id) || has(evaluations, point.evaluation_id)) {
-      now = point_standing(workspace.training(point.training_id),
-                           workspace.evaluation(point.evaluation_id), jobs);
+    if (has(trainings, point.ids->training) || has(evaluations, point.ids->evaluation)) {
+      now = point_standing(workspace.training(point.ids->training),
+                           workspace.evaluation(point.ids->evaluation), jobs);
     }
     point.training = now.training;
     point.evaluation = now.evaluation;

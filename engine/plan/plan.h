@@ -22,14 +22,19 @@ struct CorpusIdentity {
 /// From the whole resolved [corpus] table to its identity.
 using IdentifyCorpus = std::function<CorpusIdentity(const Value& corpus)>;
 
-/// One training and its evaluation. Ids are "?" where the corpus is not known yet.
+/// The ids of a point's corpus and runs.
+struct PointIds {
+  std::string corpus, training, evaluation;
+};
+
+/// One training and its evaluation.
 struct Point {
   Settings resolved;
   std::shared_ptr<const Assessment> assessment;  ///< null before `assess`
   Assignment axes;                ///< the axes' values, without keys that its components lack
   std::string name;               ///< "exchange=gshard seed=2", or the experiment's name
   std::optional<size_t> further;  ///< which of the sweep's `points` it is, if it is one
-  std::string corpus_id = "?", training_id = "?", evaluation_id = "?";
+  std::optional<PointIds> ids;    ///< nothing before the content of the corpus is known
   State training = State::kNew, evaluation = State::kNew;
   PointState state = PointState::kNew;
   std::string cause;  ///< why it waits, stopped, failed or is blocked, where that is known

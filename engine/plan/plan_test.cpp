@@ -74,20 +74,20 @@ TEST_CASE("a point has the same ids alone as beside others") {
   for (const char* axis : kAxes) {
     Planned planned(std::string("[sweep]\n") + axis + "\n");
     for (const auto& point : planned.identified().plan.points) {
-      const auto [at, is_new] = evaluations.try_emplace(point.training_id, point.evaluation_id);
-      CHECK(at->second == point.evaluation_id);
+      const auto [at, is_new] = evaluations.try_emplace(point.ids->training, point.ids->evaluation);
+      CHECK(at->second == point.ids->evaluation);
     }
   }
   CHECK(evaluations.size() == 2);
-  CHECK(Planned("").identified().plan.points[0].evaluation_id ==
-        evaluations.at(Planned("").identified().plan.points[0].training_id));
+  CHECK(Planned("").identified().plan.points[0].ids->evaluation ==
+        evaluations.at(Planned("").identified().plan.points[0].ids->training));
 }
 
 std::set<std::string> evaluations_of(const std::string& text) {
   Planned planned(text);
   std::set<std::string> out;
   for (const auto& point : planned.identified().plan.points)
-    CHECK(out.insert(point.evaluation_id).second);
+    CHECK(out.insert(point.ids->evaluation).second);
   return out;
 }
 
@@ -138,7 +138,7 @@ TEST_CASE("files with the same content are one run, which is an error that names
   identify(planned.plan, [](const Value& corpus) {
     return CorpusIdentity{corpus["path"].get<std::string>(), ""};
   });
-  CHECK(planned.plan.points[0].training_id != planned.plan.points[1].training_id);
+  CHECK(planned.plan.points[0].ids->training != planned.plan.points[1].ids->training);
 }
 
 TEST_CASE("an axis that no point uses is noted") {
@@ -164,14 +164,15 @@ TEST_CASE("a sweep without points is a problem") {
 TEST_CASE("an evaluation setting gives new evaluations of one training") {
   Planned planned("[sweep]\n\"eval.beam\" = [1, 5]\n");
   const auto& points = planned.identified().plan.points;
-  CHECK(points[0].training_id == points[1].training_id);
-  CHECK(points[0].evaluation_id != points[1].evaluation_id);
+  CHECK(points[0].ids->training == points[1].ids->training);
+  CHECK(points[0].ids->evaluation != points[1].ids->evaluation);
 }
 
 TEST_CASE("ids do not depend on the order of keys or on comments") {
   Planned a("[model]\nwidth = 64\nheads = 4\n[train]\nseed = 3\n"),
       b("[train]\nseed = 3 # three\n[model]\nheads = 4\nwidth = 64\n");
-  CHECK(a.identified().plan.points[0].evaluation_id == b.identified().plan.points[0].evaluation_id);
+  CHECK(a.identified().plan.points[0].ids->evaluation ==
+        b.identified().plan.points[0].ids->evaluation);
 }
 
 TEST_CASE("a missing input blocks the point and hides its ids") {
@@ -179,7 +180,7 @@ TEST_CASE("a missing input blocks the point and hides its ids") {
   const auto& point = planned.identified({"", "train.en is missing"}).plan.points[0];
   CHECK(point.state == PointState::kBlocked);
   CHECK(point.cause == "train.en is missing");
-  CHECK(point.evaluation_id == "?");
+  CHECK_FALSE(point.ids.has_value());
 }
 
 TEST_CASE("states come from the folders") {
@@ -192,8 +193,8 @@ TEST_CASE("states come from the folders") {
     read_states(planned.plan, workspace);
     return point.state;
   };
-  const fs::path training = workspace.training(point.training_id);
-  const fs::path evaluation = workspace.evaluation(point.evaluation_id);
+  const fs::path training = workspace.training(point.ids->training);
+  const fs::path evaluation = workspace.evaluation(point.ids->evaluation);
   CHECK(state_after(training, State::kRunning) == PointState::kStopped);  // nobody holds it
   CHECK(state_after(training, State::kFailed) == PointState::kFailed);
   CHECK(point.cause == "it broke");
@@ -209,13 +210,13 @@ TEST_CASE("a point whose training or evaluation waits in a job is queued") {
     put_into_job(workspace, run, "queued", "12", "Priority");
     read_states(planned.plan, workspace);
   };
-  queue("evaluations/" + point.evaluation_id);
+  queue("evaluations/" + point.ids->evaluation);
   CHECK(point.state == PointState::kQueued);
-  write_status(workspace.training(point.training_id),
+  write_status(workspace.training(point.ids->training),
                {State::kFailed, 1, 0, 0, "it broke", Value::object()});
   read_states(planned.plan, workspace);  // its evaluation waits for nothing
   CHECK(point.state == PointState::kFailed);
-  queue("trainings/" + point.training_id);
+  queue("trainings/" + point.ids->training);
   CHECK(point.state == PointState::kQueued);
   CHECK(point.cause == "job 12: Priority");
 }
@@ -267,9 +268,9 @@ TEST_CASE("ids are hashes of the canonical text of what they depend on") {
       training.update(section.training);
       evaluation.update(section.evaluation);
     }
-    CHECK(point.training_id == content_id({{"corpus", "c0ffee"}, {"settings", training}}));
-    CHECK(point.evaluation_id ==
-          content_id({{"training", point.training_id}, {"settings", evaluation}}));
+    CHECK(point.ids->training == content_id({{"corpus", "c0ffee"}, {"settings", training}}));
+    CHECK(point.ids->evaluation ==
+          content_id({{"training", point.ids->training}, {"settings", evaluation}}));
   }
 }
 

@@ -1,4 +1,4 @@
-// How a point stands: the training counts until it is done, then the evaluation.
+// The state of a point: that of its training until that is done, then that of its evaluation.
 #pragma once
 
 #include "results/runs/standing.h"
@@ -9,25 +9,28 @@ namespace xp {
 
 enum class PointState {
   kNew,
-  kQueued,   ///< in the queue of a scheduler, or about to start there
-  kRunning,  ///< silent ones too
-  kStopped,  ///< begun, and nobody works on it: goes on with the next `xp run`
+  kQueued,   ///< in the queue of a scheduler, or starting there
+  kRunning,  ///< even if it has not written for long
+  kStopped,  ///< begun, but no process runs it; the next `xp run` resumes it
   kDone,
   kFailed,
   kBlocked,  ///< a local input is missing
 };
+inline constexpr PointState kPointStates[] = {
+    PointState::kNew,  PointState::kQueued, PointState::kRunning, PointState::kStopped,
+    PointState::kDone, PointState::kFailed, PointState::kBlocked};
 std::string_view state_name(PointState state);
 
 struct PointStanding {
   State training = State::kNew, evaluation = State::kNew;  ///< as written
-  bool evaluates = false;  ///< the evaluation is the run that counts, not the training
-  Standing run;            ///< of the run that counts
+  bool evaluates = false;  ///< the state is that of the evaluation, not of the training
+  Standing run;            ///< of the run that the state is of
 
   PointState state() const;
 };
 
-/// Reads both folders, which may be missing; that of the training only where the evaluation is not
-/// done. Raises kMachine where a status is damaged.
+/// Reads both folders, which may be missing; that of the training only if the evaluation is not
+/// done. Raises kMachine if a status is damaged.
 PointStanding point_standing(const fs::path& training, const fs::path& evaluation,
                              const OpenJobs& jobs);
 

@@ -70,7 +70,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
     const std::string key = canonical_text(point.settings().at("corpus"));
     if (ids.contains(key)) continue;
     const bool known =
-        point.corpus_id != "?" && fs::exists(settings_.workspace.corpus(point.corpus_id));
+        point.ids && fs::exists(settings_.workspace.corpus(point.ids->corpus));
     any = any || known;
     if (known) continue;
     try {
@@ -87,7 +87,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
     const auto made = ids.find(canonical_text(corpus));
     if (made != ids.end()) return {made->second, ""};
     for (const auto& point : plan.points) {
-      if (point.settings().at("corpus") == corpus) return {point.corpus_id, ""};
+      if (point.settings().at("corpus") == corpus) return {point.ids ? point.ids->corpus : "", ""};
     }
     return {};
   });

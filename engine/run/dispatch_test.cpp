@@ -99,9 +99,9 @@ TEST_CASE("each training is done once, directly followed by its evaluations") {
   CHECK(scene.plan.count(PointState::kDone) == 4);
   CHECK(scene.calls() == fmt::format("train {}\nevaluate {}\nevaluate {}\n"
                                      "train {}\nevaluate {}\nevaluate {}\n",
-                                     scene.point(0).training_id, scene.point(0).evaluation_id,
-                                     scene.point(1).evaluation_id, scene.point(2).training_id,
-                                     scene.point(2).evaluation_id, scene.point(3).evaluation_id));
+                                     scene.point(0).ids->training, scene.point(0).ids->evaluation,
+                                     scene.point(1).ids->evaluation, scene.point(2).ids->training,
+                                     scene.point(2).ids->evaluation, scene.point(3).ids->evaluation));
 }
 
 TEST_CASE("what is done is not started again") {
@@ -119,12 +119,12 @@ TEST_CASE("a changed evaluation does not train again") {
   scene.plan.points[0].resolved = Scene::settings(1, 9);
   identify(scene.plan, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
   CHECK(scene.run().started == 1);
-  CHECK(scene.calls() == fmt::format("evaluate {}\n", scene.point(0).evaluation_id));
+  CHECK(scene.calls() == fmt::format("evaluate {}\n", scene.point(0).ids->evaluation));
 }
 
 TEST_CASE("files of which a power failure left only the names do not keep a run from going on") {
   Scene scene;
-  const fs::path run = scene.workspace().training(scene.point(0).training_id);
+  const fs::path run = scene.workspace().training(scene.point(0).ids->training);
   for (const char* name : {"status.json", "spec.toml", "provenance.json",
                            "attempts/1/launcher.json", "attempts/1/end.json"})
     write_atomic(run / name, "");
@@ -140,15 +140,15 @@ TEST_CASE("a run's folder says what was run before it starts") {
   scene.engine("test -s \"$2/spec.toml\" && test -s \"$2/provenance.json\" || exit 1");
   CHECK(scene.run().failures.empty());
   const Value spec = load_toml(
-      (scene.workspace().evaluation(scene.point(0).evaluation_id) / "spec.toml").string());
-  CHECK(spec["training_id"] == scene.point(0).training_id);
+      (scene.workspace().evaluation(scene.point(0).ids->evaluation) / "spec.toml").string());
+  CHECK(spec["training_id"] == scene.point(0).ids->training);
   CHECK(spec["corpus_id"] == "c0ffee");
   CHECK(spec["eval"]["beam"] == 1);
 }
 
 TEST_CASE("a failed training keeps its evaluations from starting, not the other trainings") {
   Scene scene;
-  scene.engine(fmt::format("case $2 in *{}) exit 3;; esac", scene.point(0).training_id));
+  scene.engine(fmt::format("case $2 in *{}) exit 3;; esac", scene.point(0).ids->training));
   const DispatchResult result = scene.run();
   REQUIRE(result.failures.size() == 1);
   CHECK(result.failures[0].name == "seed=1 beam=1");
@@ -170,12 +170,12 @@ TEST_CASE("what failed is tried again as a new attempt") {
   scene.run();
   scene.engine("");
   CHECK(scene.run().failures.empty());
-  CHECK(last_attempt(scene.workspace().training(scene.point(0).training_id)) == 2);
+  CHECK(last_attempt(scene.workspace().training(scene.point(0).ids->training)) == 2);
 }
 
 TEST_CASE("a killed run goes on as a new attempt") {
   Scene scene;
-  const fs::path folder = scene.workspace().training(scene.point(0).training_id);
+  const fs::path folder = scene.workspace().training(scene.point(0).ids->training);
   next_attempt(folder);
   write_status(folder, {State::kRunning, 1, 0, 0, "", Value::object()});
   CHECK(scene.run().failures.empty());
@@ -193,7 +193,7 @@ TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be con
   CHECK(result.failures.empty());
   CHECK(result.started == 1);
   CHECK(scene.point(0).state == PointState::kStopped);
-  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  const fs::path training = scene.workspace().training(scene.point(0).ids->training);
   CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kStopped);
 }
 
@@ -214,16 +214,16 @@ TEST_CASE("a wish to start no more lets what runs come to its end") {
   const DispatchResult result = scene.run();
   CHECK(result.stopped);
   CHECK(result.started == 1);
-  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  const fs::path training = scene.workspace().training(scene.point(0).ids->training);
   CHECK(read_status(training).state == State::kDone);
 }
 
 TEST_CASE("runs asked for by id are done with their training, the others are not") {
   Scene scene;
-  scene.only = {scene.point(1).evaluation_id};
+  scene.only = {scene.point(1).ids->evaluation};
   CHECK(scene.run().started == 2);
-  CHECK(scene.calls() == fmt::format("train {}\nevaluate {}\n", scene.point(1).training_id,
-                                     scene.point(1).evaluation_id));
+  CHECK(scene.calls() == fmt::format("train {}\nevaluate {}\n", scene.point(1).ids->training,
+                                     scene.point(1).ids->evaluation));
 }
 
 TEST_CASE("several runs at a time use processors of their own and say with whom they shared") {
@@ -240,7 +240,7 @@ TEST_CASE("several runs at a time use processors of their own and say with whom 
   CHECK(result.started == 6);
   std::set<std::string> cores;
   for (const size_t i : {0, 2}) {
-    const fs::path training = scene.workspace().training(scene.point(i).training_id);
+    const fs::path training = scene.workspace().training(scene.point(i).ids->training);
     CHECK(read_start(attempt_folder(training, 1))->shared_with == 1);
     const std::string said = read_file(training / "cores");
     cores.insert(said.substr(said.rfind(' ')));
@@ -253,7 +253,7 @@ TEST_CASE("a rank that runs out of memory has failed for that") {
   scene.engine("echo 'terminate called after throwing an instance of std::bad_alloc'; exit 134");
   const DispatchResult result = scene.run();
   CHECK(result.failures.at(0).outcome == Outcome::kMemory);
-  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  const fs::path training = scene.workspace().training(scene.point(0).ids->training);
   CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kMemory);
 }
 
@@ -267,7 +267,7 @@ TEST_CASE("with on_oom = halve it goes on in smaller parts, as often as it takes
       "{ echo 'not enough memory'; exit 1; }");
   const DispatchResult result = scene.run();
   CHECK(result.failures.empty());
-  const fs::path training = scene.workspace().training(scene.point(0).training_id);
+  const fs::path training = scene.workspace().training(scene.point(0).ids->training);
   CHECK(last_attempt(training) == 3);
   CHECK(Value::parse(read_file(training / "provenance.json"))["micro_batch_split"] == 4);
 }
@@ -286,7 +286,7 @@ TEST_CASE("an attempt says why it was asked to end before it has ended") {
 
 TEST_CASE("an attempt that nobody saw the end of is told so once the run goes on") {
   Scene scene;
-  const fs::path folder = scene.workspace().training(scene.point(0).training_id);
+  const fs::path folder = scene.workspace().training(scene.point(0).ids->training);
   next_attempt(folder);
   write_status(folder, {State::kRunning, 1, 0, 0, "", Value::object()});
   scene.run();

@@ -49,7 +49,7 @@ struct Waiting : PaperScene {
     return Dispatch(settings, [](const Value&) { return "c0ffee"; }).run(plan);
   }
   std::string job_name() const { return own.submitted.at(0).name; }
-  fs::path training() const { return workspace().training(plan.points[0].training_id); }
+  fs::path training() const { return workspace().training(plan.points[0].ids->training); }
 
   Plan plan{"t", {}, {}, 0, 0, {}};
   std::function<void()> meanwhile = [] {};

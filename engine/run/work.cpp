@@ -16,17 +16,17 @@ Value run_spec(const Point& point, const Value& plugins, bool evaluates) {
   Value spec = point.settings().whole();
   if (plugins.is_object()) spec["plugins"] = plugins;
   if (!evaluates) spec.erase("eval");
-  spec["corpus_id"] = point.corpus_id;
-  spec["training_id"] = point.training_id;
-  if (evaluates) spec["evaluation_id"] = point.evaluation_id;
+  spec["corpus_id"] = point.ids->corpus;
+  spec["training_id"] = point.ids->training;
+  if (evaluates) spec["evaluation_id"] = point.ids->evaluation;
   return spec;
 }
 
 // Distinct ids in the order of the plan, numbered from 1.
-std::map<std::string, size_t> positions(const Plan& plan, std::string Point::*id) {
+std::map<std::string, size_t> positions(const Plan& plan, std::string PointIds::*id) {
   std::map<std::string, size_t> out;
   for (const auto& point : plan.points)
-    out.try_emplace(point.*id, out.size() + 1);
+    if (point.ids) out.try_emplace((*point.ids).*id, out.size() + 1);
   return out;
 }
 
@@ -37,15 +37,15 @@ class List {
       : workspace_(workspace),
         engine_(engine),
         plugins_(plan.plugins),
-        trainings_(positions(plan, &Point::training_id)),
-        evaluations_(positions(plan, &Point::evaluation_id)) {}
+        trainings_(positions(plan, &PointIds::training)),
+        evaluations_(positions(plan, &PointIds::evaluation)) {}
 
   Work training(const Point& point) const {
     Work out;
-    out.title = title("train", trainings_, point.training_id, point);
+    out.title = title("train", trainings_, point.ids->training, point);
     out.unit = "updates";
     out.name = point.name;
-    out.folder = workspace_.training(point.training_id);
+    out.folder = workspace_.training(point.ids->training);
     out.command = command("train", out.folder, point);
     out.spec = run_spec(point, plugins_, false);
     return out;
@@ -53,12 +53,12 @@ class List {
 
   Work evaluation(const Point& point) const {
     Work out = training(point);
-    out.title = title("evaluate", evaluations_, point.evaluation_id, point);
+    out.title = title("evaluate", evaluations_, point.ids->evaluation, point);
     out.unit = "sentences";
-    out.folder = workspace_.evaluation(point.evaluation_id);
+    out.folder = workspace_.evaluation(point.ids->evaluation);
     out.command = command("evaluate", out.folder, point);
     out.command.insert(out.command.end(),
-                       {"--training", workspace_.training(point.training_id).string()});
+                       {"--training", workspace_.training(point.ids->training).string()});
     out.spec = run_spec(point, plugins_, true);
     return out;
   }
@@ -74,7 +74,7 @@ class List {
             verb,
             folder.string(),
             "--corpus",
-            workspace_.corpus(point.corpus_id).string(),
+            workspace_.corpus(point.ids->corpus).string(),
             "--device",
             point.settings().at("launch").value("device", "auto")};
   }
@@ -93,11 +93,12 @@ std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs
   std::vector<std::string> order;
   std::map<std::string, std::vector<const Point*>> evaluations;
   for (const auto& point : plan.points) {
-    if (point.training_id == "?" || point.state == PointState::kDone) continue;
-    if (!only.empty() && !only.contains(point.evaluation_id) && !only.contains(point.training_id))
+    if (!point.ids || point.state == PointState::kDone) continue;
+    if (!only.empty() && !only.contains(point.ids->evaluation) &&
+        !only.contains(point.ids->training))
       continue;
-    auto& mine = evaluations[point.training_id];
-    if (mine.empty()) order.push_back(point.training_id);
+    auto& mine = evaluations[point.ids->training];
+    if (mine.empty()) order.push_back(point.ids->training);
     mine.push_back(&point);
   }
   std::vector<Work> out;
@@ -108,7 +109,8 @@ std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs
     if (!is_trained) out.push_back(list.training(*mine.front()));
     std::set<std::string> seen;
     for (const Point* point : mine) {
-      if (point->evaluation == State::kDone || !seen.insert(point->evaluation_id).second) continue;
+      if (point->evaluation == State::kDone || !seen.insert(point->ids->evaluation).second)
+        continue;
       out.push_back(list.evaluation(*point));
       if (!is_trained) out.back().training = training;
     }

@@ -34,8 +34,11 @@ ReportPoint point_from(const Value& value) {
   ReportPoint out;
   for (const auto& [path, axis] : value.at("axes").items())
     out.axes[path] = axis;
-  out.training = value.at("training");
-  out.evaluation = value.at("evaluation");
+  const auto id = [&value](const char* key) {  // null if it is not known
+    return value.at(key).is_null() ? "" : value.at(key).get<std::string>();
+  };
+  out.training = id("training");
+  out.evaluation = id("evaluation");
   out.seed = value.at("seed");
   out.name = value.value("name", "");
   const auto predicted = value.find("predicted");

@@ -41,7 +41,7 @@ void print_change(const PlanChange& change) {
 }  // namespace
 
 int plan_command(const Options& options) {
-  const auto experiment = open_experiment(options);
+  const auto experiment = open_to_record(options);
   if (!experiment) return Exit::kSpec;
   const Plan& plan = experiment->plan;
   const Workspace workspace{options.workspace};

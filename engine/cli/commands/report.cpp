@@ -33,8 +33,8 @@ std::vector<ReportPoint> report_points(const Plan& plan) {
   for (const auto& point : plan.points) {
     ReportPoint& one = out.emplace_back();
     one.axes = point.axes;
-    if (point.training_id != "?") one.training = point.training_id;
-    if (point.evaluation_id != "?") one.evaluation = point.evaluation_id;
+    if (point.ids) one.training = point.ids->training;
+    if (point.ids) one.evaluation = point.ids->evaluation;
     const Value* seed = find_path(point.settings(), "train.seed");
     if (seed != nullptr) one.seed = *seed;
     if (point.assessment) one.predicted = point.assessment->figures;
@@ -42,11 +42,13 @@ std::vector<ReportPoint> report_points(const Plan& plan) {
   return out;
 }
 
-// The corpora of a plan in its order; ids that are not known are "?".
+// The ids of a plan's corpora in its order; "?" if one is not known.
 std::vector<std::string> corpus_ids(const Plan& plan) {
   std::vector<std::string> out;
-  for (const auto& point : plan.points)
-    if (out.empty() || out.back() != point.corpus_id) out.push_back(point.corpus_id);
+  for (const auto& point : plan.points) {
+    const std::string id = point.ids ? point.ids->corpus : "?";
+    if (out.empty() || out.back() != id) out.push_back(id);
+  }
   return out;
 }
 

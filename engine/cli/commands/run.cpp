@@ -8,6 +8,7 @@
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/notify.h"
 #include "engine/cli/terminal/signals.h"
+#include "engine/plan/recorded_plan.h"
 #include "engine/run/dispatch.h"
 
 #include <fmt/format.h>
@@ -180,7 +181,9 @@ int run_command(const Options& options) {
     fmt::print(stderr, "note: {}\n", note);
   if (plan.count(PointState::kDone) == plan.points.size()) {
     if (options.prune) cancel_removed(options, *experiment);
-    if (options.prune) record(options, *experiment);
+    const Workspace workspace{options.workspace};
+    if (!is_recorded(plan, experiment->spec, options.sets, workspace))
+      record_plan(plan, experiment->spec, options.sets, workspace);
     fmt::print(stderr, "nothing to do: {}\n", counts_line(plan));
     if (plan.points.size() <= kMostShown) return report_command(options);
     fmt::print(stderr, "next: {}\n", next_command(options, "report"));
@@ -192,12 +195,12 @@ int run_command(const Options& options) {
     return Exit::kPreflight;
   }
   if (options.prune) cancel_removed(options, *experiment);
-  record(options, *experiment);
+  record_plan(plan, experiment->spec, options.sets, {options.workspace});
   if (options.detach && has_launcher(plan, false) && detached(options, plan))
     return Exit::kUnfinished;
   Notifier notifier(options.notify);
   const DispatchResult result = dispatched(options, *experiment, notifier);
-  record(options, *experiment);
+  record_plan(plan, experiment->spec, options.sets, {options.workspace});
   if (!result.failures.empty())  // those of a queue are known only now
     notifier.tell_first_failure(failure_notice(plan, result.failures.front()));
   if (!result.stopped && !result.is_queued)

@@ -16,22 +16,14 @@ namespace {
 // Where the experiment that planned the run wrote its settings: path -> place.
 std::map<std::string, std::string> written_origins(const Workspace& workspace,
                                                    const std::string& id) {
-  std::map<std::string, std::string> out;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
     for (const auto& point : recorded_points(entry.path())) {
       if (point.training != id && point.evaluation != id) continue;
-      const Value plan = Value::parse(read_file(entry.path() / "plan.json"));
-      if (!plan.contains("origins")) break;
-      Value places = plan["origins"];
-      const Value axes = plan.value("axis_origins", Value::object());
-      places.update(point.further ? plan.at("further_origins").at(*point.further) : axes);
-      for (const auto& [path, place] : places.items())
-        out[path] = place.get<std::string>();
-      return out;
+      return recorded_source(entry.path())->origins_of(point);
     }
   }
-  return out;
+  return {};
 }
 
 // "default", or the preset that a component's table picks where it has the setting.

@@ -5,12 +5,16 @@
 #include "engine/cli/points/preflight.h"
 #include "engine/cli/points/programs.h"
 #include "engine/experiment/codes.h"
+#include "engine/plan/recorded_plan.h"
 #include "engine/run/corpora.h"
+#include "engine/run/jobs.h"
 #include "registry/plugin.h"
 
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <set>
+#include <thread>
 
 namespace xp {
 namespace {
@@ -94,6 +98,26 @@ bool has_subsets(Experiment& experiment, const Options& options) {
   return problems.empty();
 }
 
+// A problem if another file has an experiment of this name in the workspace.
+void check_name(const Experiment& experiment, const Options& options, Problems& problems) {
+  if (experiment.spec.name.empty()) return;
+  const auto other = other_file_of(experiment.spec, {options.workspace});
+  if (!other) return;
+  problems.add(experiment.spec.source.value_place("name"), code::kNameTaken,
+               fmt::format("'{}' is the experiment of '{}' in this workspace, whose plan would be "
+                           "lost; choose another name, or another --workspace",
+                           experiment.spec.name, *other));
+}
+
+void wait_until_free(const std::vector<fs::path>& folders) {
+  constexpr int kMostPolls = 100;
+  for (const auto& folder : folders) {
+    for (int i = 0; i < kMostPolls && is_held(folder); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    if (is_held(folder)) fmt::print(stderr, "{} is still ending\n", folder.filename().string());
+  }
+}
+
 }  // namespace
 
 Catalog build_catalog(const Options& options) {
@@ -123,18 +147,72 @@ std::optional<Experiment> open_experiment(const Options& options) {
   return out;
 }
 
+std::optional<Experiment> open_to_record(const Options& options) {
+  Problems problems;
+  Experiment out = expanded(options, problems);
+  check_name(out, options, problems);
+  if (!is_sound(out, options, problems) || !has_subsets(out, options)) return std::nullopt;
+  read_states(out.plan, {options.workspace});
+  return out;
+}
+
 std::optional<Experiment> open_to_run(const Options& options) {
   Problems problems;
   Experiment out = expanded(options, problems);
+  check_name(out, options, problems);
   const Workspace workspace{options.workspace};
   const bool may_be_done =
       problems.empty() && !options.prune && fs::exists(workspace.experiment(out.plan.name));
   if (!may_be_done && !is_sound(out, options, problems)) return std::nullopt;
   if (!has_subsets(out, options)) return std::nullopt;
   read_states(out.plan, workspace);
-  const bool is_done = out.plan.count(PointState::kDone) == out.plan.points.size();
+  const bool is_done = out.plan.count(PointState::kDone) == out.plan.points.size() &&
+                       is_recorded(out.plan, out.spec, options.sets, workspace);
   if (may_be_done && !is_done && !is_sound(out, options, problems)) return std::nullopt;
   return out;
+}
+
+std::optional<Options> recorded_options(const Options& options, const std::string& experiment) {
+  const auto source = recorded_source(Workspace{options.workspace}.experiment(experiment));
+  if (!source || source->file.empty() || !fs::exists(source->file)) return std::nullopt;
+  Options out = options;
+  out.spec = source->file;
+  out.sets = source->sets;
+  return out;
+}
+
+size_t cancel_removed(const Options& options, const Experiment& experiment) {
+  const Workspace workspace{options.workspace};
+  const Plan& plan = experiment.plan;
+  const PlanChange change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
+  std::set<std::string> wanted = runs_of_others(workspace, plan.name);
+  for (const auto& point : plan.points) {
+    if (!point.ids) continue;
+    wanted.insert(point.ids->training);
+    wanted.insert(point.ids->evaluation);
+  }
+  size_t cancelled = 0;
+  std::vector<fs::path> ending;
+  std::set<fs::path> asked;
+  std::set<fs::path> seen;
+  for (const auto& point : change.removed) {
+    for (const auto& [id, folder] :
+         {std::make_pair(point.training, workspace.training(point.training)),
+          std::make_pair(point.evaluation, workspace.evaluation(point.evaluation))}) {
+      if (id.empty() || wanted.contains(id) || !seen.insert(folder).second) continue;
+      if (read_status(folder).state == State::kDone) continue;
+      const bool is_running = is_held(folder);
+      ask_cancel(folder);  // a driver that has not come to it yet will not start it
+      asked.insert(folder);
+      if (!is_running) continue;
+      fmt::print(stderr, "cancelling {} ({})\n", point.name, id);
+      ending.push_back(folder);
+      ++cancelled;
+    }
+  }
+  if (!open_jobs(workspace).empty()) cancel_jobs(workspace, asked);
+  wait_until_free(ending);
+  return cancelled;
 }
 
 std::string workspace_words(const Options& options) {

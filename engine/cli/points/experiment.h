@@ -32,20 +32,20 @@ std::optional<Experiment> identify_experiment(const Options& options);
 /// `load_experiment` with ids and states.
 std::optional<Experiment> open_experiment(const Options& options);
 
-/// `open_experiment` for a command that starts runs: where all points are done, and the plan is not
-/// to be written (--prune), they are not assessed, since nothing is to start.
+/// `open_experiment` for a command that records the plan: it is a problem if another file has an
+/// experiment of this name in the workspace, because that one's plan would be lost.
+std::optional<Experiment> open_to_record(const Options& options);
+
+/// `open_to_record` for a command that starts runs: if all points are done and the plan need not be
+/// recorded, they are not assessed.
 std::optional<Experiment> open_to_run(const Options& options);
 
-/// Writes the experiment's folder: the spec as given, the plan with its outlook and where each
-/// setting was written.
-void record(const Options& options, const Experiment& experiment);
-
-/// The same options with the file and --set of the last run of an experiment; nothing where that
-/// file is gone, or was not recorded.
+/// The same options with the file and --set of the last run of an experiment; nothing if that file
+/// no longer exists or was not recorded.
 std::optional<Options> recorded_options(const Options& options, const std::string& experiment);
 
-/// Cancels, in the workspace, runs of the last plan that the experiment has no more and no other
-/// experiment has; how many. Finished runs stay. The plan itself is forgotten by `record`.
+/// Cancels the runs of the last plan that neither this experiment nor any other of the workspace has
+/// now, and returns how many. Finished runs stay. `record_plan` then forgets them.
 size_t cancel_removed(const Options& options, const Experiment& experiment);
 
 /// " --workspace DIR" where this command had it.

@@ -9,9 +9,6 @@ namespace xp {
 namespace {
 
 constexpr size_t kMostRows = 100;
-constexpr PointState kAllStates[] = {
-    PointState::kNew,  PointState::kQueued, PointState::kRunning, PointState::kStopped,
-    PointState::kDone, PointState::kFailed, PointState::kBlocked};
 
 std::string shown(const Point& point, const std::string& path) {
   const auto found = point.axes.find(path);
@@ -44,36 +41,6 @@ void add_figures(const Point& point, const PointOutlook& ahead, std::vector<std:
   row.push_back(is_judged ? human_duration(seconds) : "-");
 }
 
-Value head_json(const Plan& plan) {
-  Value counts = Value::object();
-  for (const PointState state : kAllStates)
-    counts[state_name(state)] = plan.count(state);
-  return {{"schema", 1},
-          {"schema_version", 1},
-          {"experiment", plan.name},
-          {"axes", plan.axes},
-          {"counts", counts},
-          {"merged", plan.merged},
-          {"excluded", plan.excluded},
-          {"notes", plan.notes}};
-}
-
-Value point_json(const Point& point) {
-  const Value* seed = find_path(point.settings(), "train.seed");
-  return {{"name", point.name},
-          {"axes", point.axes},
-          {"seed", seed == nullptr ? Value(0) : *seed},
-          {"further", point.further ? Value(*point.further) : Value()},
-          {"state", state_name(point.state)},
-          {"cause", point.cause.empty() ? Value() : Value(point.cause)},
-          {"figures", point.assessment == nullptr ? Figures{} : point.assessment->figures},
-          {"corpus", point.corpus_id},
-          {"training", point.training_id},
-          {"training_state", state_name(point.training)},
-          {"evaluation", point.evaluation_id},
-          {"evaluation_state", state_name(point.evaluation)}};
-}
-
 }  // namespace
 
 std::string text_table(const std::vector<std::vector<std::string>>& rows) {
@@ -96,7 +63,7 @@ std::string text_table(const std::vector<std::vector<std::string>>& rows) {
 
 std::string counts_line(const Plan& plan) {
   std::vector<std::string> parts;
-  for (const PointState state : kAllStates) {
+  for (const PointState state : kPointStates) {
     const size_t count = plan.count(state);
     if (count > 0) parts.push_back(fmt::format("{} {}", count, state_name(state)));
   }
@@ -126,7 +93,8 @@ std::string points_table(const Plan& plan, const Outlook* outlook) {
       row.push_back(shown(point, path));
     row.emplace_back(state_name(point.state));
     if (outlook != nullptr) add_figures(point, outlook->points[i], row);
-    row.insert(row.end(), {point.training_id, point.evaluation_id});
+    row.push_back(point.ids ? point.ids->training : "?");
+    row.push_back(point.ids ? point.ids->evaluation : "?");
     if (!point.cause.empty()) row.push_back(point.cause);
     if (outlook != nullptr && !outlook->points[i].also_in.empty())
       row.push_back("also in " + join(outlook->points[i].also_in, ", "));
@@ -135,45 +103,6 @@ std::string points_table(const Plan& plan, const Outlook* outlook) {
   if (count < plan.points.size())
     out += fmt::format("... and {} more; --json has all\n", plan.points.size() - count);
   return out;
-}
-
-Value plan_json(const Plan& plan) {
-  Value out = head_json(plan);
-  out["points"] = Value::array();
-  for (const auto& point : plan.points)
-    out["points"].push_back(point_json(point));
-  return out;
-}
-
-void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more,
-                     const std::function<void(std::string_view)>& write) {
-  Value head = head_json(plan);
-  head.update(more);
-  head["work"] = {{"trainings", outlook.trainings},
-                  {"trainings_left", outlook.trainings_left},
-                  {"evaluations_left", outlook.evaluations_left},
-                  {"judged", outlook.judged},
-                  {"finished_runs_of_the_same_shape", outlook.witnesses},
-                  {"seconds", outlook.judged > 0 ? Value(outlook.seconds) : Value()},
-                  {"device_hours", outlook.judged > 0 ? Value(outlook.device_hours) : Value()}};
-  std::string text = head.dump(1);
-  text.erase(text.rfind('\n'));
-  write(text);
-  write(",\n \"points\": [");
-  for (size_t i = 0; i < plan.points.size(); ++i) {
-    const PointOutlook& ahead = outlook.points[i];
-    Value point = point_json(plan.points[i]);
-    point["shape"] = ahead.shape;
-    point["also_in"] = ahead.also_in;
-    point["evaluation_shape"] = ahead.evaluation_shape;
-    const auto number = [](const std::optional<double>& one) {
-      return one ? Value(*one) : Value();
-    };
-    point["seconds"] = number(ahead.seconds);
-    point["evaluation_seconds"] = number(ahead.evaluation_seconds);
-    write((i == 0 ? "\n  " : ",\n  ") + point.dump());
-  }
-  write("\n ]\n}\n");
 }
 
 }  // namespace xp

@@ -44,8 +44,8 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace) {
     PointView& view = out.emplace_back();
     view.experiment = plan.name;
     view.name = point.name;
-    view.training = point.training_id;
-    view.evaluation = point.evaluation_id;
+    view.training = point.ids ? point.ids->training : "?";
+    view.evaluation = point.ids ? point.ids->evaluation : "?";
     view.axes = point.axes;
     view.point = &point;
     view.state = point.state;

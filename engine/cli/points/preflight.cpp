@@ -31,7 +31,8 @@ Need disk_need(const Plan& plan) {
   Need out;
   std::set<std::string> seen;
   for (const auto& point : plan.points) {
-    if (point.training == State::kDone || !seen.insert(point.training_id).second) continue;
+    if (point.training == State::kDone) continue;
+    if (!seen.insert(point.ids ? point.ids->training : point.name).second) continue;
     out.all += disk_bytes(point);
     out.largest = std::max(out.largest, disk_bytes(point));
   }
@@ -80,8 +81,8 @@ std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin
   std::set<std::string> seen;
   for (const auto& point : plan.points) {
     if (plugins.empty() || point.training != State::kDone) continue;
-    if (!seen.insert(point.training_id).second) continue;
-    const std::string spec = read_file(workspace.training(point.training_id) / "spec.toml");
+    if (!seen.insert(point.ids->training).second) continue;
+    const std::string spec = read_file(workspace.training(point.ids->training) / "spec.toml");
     for (size_t i = 0; i < plugins.size(); ++i) {
       const bool names_it = spec.find(plugins[i].file.string()) != std::string::npos;
       if (names_it && spec.find(plugins[i].sha256) == std::string::npos) ++counts[i];

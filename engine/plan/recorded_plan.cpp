@@ -1,0 +1,231 @@
+// Reading, writing and comparing recorded plans.
+#include "engine/plan/recorded_plan.h"
+
+#include "engine/base/error.h"
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+using Places = std::map<std::string, std::string>;
+
+fs::path plan_file(const fs::path& experiment_folder) {
+  return experiment_folder / "plan.json";
+}
+
+// What `read` makes of the file; a fallback if there is none.
+template <class Read>
+auto read_plan(const fs::path& experiment_folder, Read&& read) -> decltype(read(Value())) {
+  const fs::path file = plan_file(experiment_folder);
+  if (!fs::exists(file)) return {};
+  try {
+    return read(Value::parse(read_file(file)));
+  } catch (const Value::exception&) {
+    machine_error("'{}' is damaged; delete it and run the experiment again", file.string());
+  }
+}
+
+RecordedPoint point_from(const Value& point) {
+  const auto id = [&point](const char* key) {
+    const Value& value = point.at(key);
+    return value.is_null() ? "" : value.get<std::string>();
+  };
+  const Value further = point.value("further", Value());
+  return {point.value("name", ""),
+          id("training"),
+          id("evaluation"),
+          point.value("shape", ""),
+          point.value("evaluation_shape", ""),
+          further.is_null() ? std::nullopt : std::optional<size_t>(further)};
+}
+
+std::string place_text(const Place& place) {
+  return place.line > 0 ? fmt::format("{}:{}", place.file, place.line) : place.file;
+}
+
+RecordedSource source_of(const Spec& spec, const std::vector<std::string>& sets) {
+  RecordedSource out{fs::absolute(spec.file).string(), sets, {}, {}, {}};
+  for (const auto& [path, place] : spec.source.keys) {
+    const Value* value = find_path(spec.settings, path);
+    if (value != nullptr && !value->is_object()) out.origins[path] = place_text(place);
+  }
+  for (const auto& axis : spec.sweep.axes) {
+    for (const auto& key : axis.keys)
+      out.axis_origins[key] = place_text(axis.place);
+  }
+  for (const auto& places : spec.sweep.point_places) {
+    auto& one = out.further_origins.emplace_back();
+    for (const auto& [path, place] : places)
+      one[path] = place_text(place);
+  }
+  return out;
+}
+
+Value head_json(const Plan& plan) {
+  Value counts = Value::object();
+  for (const PointState state : kPointStates)
+    counts[state_name(state)] = plan.count(state);
+  return {{"schema", 1},
+          {"schema_version", 1},
+          {"experiment", plan.name},
+          {"axes", plan.axes},
+          {"counts", counts},
+          {"merged", plan.merged},
+          {"excluded", plan.excluded},
+          {"notes", plan.notes}};
+}
+
+Value point_json(const Point& point) {
+  const Value* seed = find_path(point.settings(), "train.seed");
+  return {{"name", point.name},
+          {"axes", point.axes},
+          {"seed", seed == nullptr ? Value(0) : *seed},
+          {"further", point.further ? Value(*point.further) : Value()},
+          {"state", state_name(point.state)},
+          {"cause", point.cause.empty() ? Value() : Value(point.cause)},
+          {"figures", point.assessment == nullptr ? Figures{} : point.assessment->figures},
+          {"corpus", point.ids ? Value(point.ids->corpus) : Value()},
+          {"training", point.ids ? Value(point.ids->training) : Value()},
+          {"training_state", state_name(point.training)},
+          {"evaluation", point.ids ? Value(point.ids->evaluation) : Value()},
+          {"evaluation_state", state_name(point.evaluation)}};
+}
+
+}  // namespace
+
+std::map<std::string, std::string> RecordedSource::origins_of(const RecordedPoint& point) const {
+  const bool is_further = point.further && *point.further < further_origins.size();
+  Places out = is_further ? further_origins[*point.further] : axis_origins;
+  out.insert(origins.begin(), origins.end());  // what varies wins over what is in tables
+  return out;
+}
+
+std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder) {
+  return read_plan(experiment_folder, [](const Value& plan) {
+    std::vector<RecordedPoint> out;
+    for (const auto& point : plan.at("points"))
+      out.push_back(point_from(point));
+    return out;
+  });
+}
+
+std::optional<RecordedSource> recorded_source(const fs::path& experiment_folder) {
+  return read_plan(experiment_folder, [](const Value& plan) {
+    return std::optional<RecordedSource>(
+        {plan.value("file", ""), plan.value("sets", std::vector<std::string>()),
+         plan.value("origins", Places()), plan.value("axis_origins", Places()),
+         plan.value("further_origins", std::vector<Places>())});
+  });
+}
+
+void record_plan(const Plan& plan, const Spec& spec, const std::vector<std::string>& sets,
+                 const Workspace& workspace) {
+  const fs::path folder = workspace.experiment(plan.name);
+  write_atomic(folder / "spec.toml", read_file(spec.file));
+  const RecordedSource source = source_of(spec, sets);
+  std::string text;
+  write_plan_json(plan, outlook(plan, workspace),
+                  {{"origins", source.origins},
+                   {"axis_origins", source.axis_origins},
+                   {"further_origins", source.further_origins},
+                   {"file", source.file},
+                   {"sets", source.sets}},
+                  [&text](std::string_view piece) { text += piece; });
+  write_atomic(plan_file(folder), text);
+}
+
+bool is_recorded(const Plan& plan, const Spec& spec, const std::vector<std::string>& sets,
+                 const Workspace& workspace) {
+  const fs::path folder = workspace.experiment(plan.name);
+  const auto source = recorded_source(folder);
+  if (!source || source->file != fs::absolute(spec.file).string() || source->sets != sets)
+    return false;
+  const PlanChange change = plan_change(recorded_points(folder), plan);
+  return change.added.empty() && change.removed.empty();
+}
+
+std::optional<std::string> other_file_of(const Spec& spec, const Workspace& workspace) {
+  const auto source = recorded_source(workspace.experiment(spec.name));
+  std::error_code code;
+  const bool has_other = source && !source->file.empty() && fs::exists(source->file, code) &&
+                         !fs::equivalent(source->file, spec.file, code);
+  return has_other ? std::optional(source->file) : std::nullopt;
+}
+
+std::set<std::string> runs_of_others(const Workspace& workspace, const std::string& own) {
+  std::set<std::string> out;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
+    if (entry.path().filename() == own) continue;
+    for (const auto& point : recorded_points(entry.path())) {
+      out.insert(point.training);
+      out.insert(point.evaluation);
+    }
+  }
+  return out;
+}
+
+PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now) {
+  const auto key = [](const std::string& evaluation, const std::string& name) {
+    return evaluation.empty() ? "name " + name : evaluation;
+  };
+  std::set<std::string> old_keys, new_keys;
+  for (const auto& point : before)
+    old_keys.insert(key(point.evaluation, point.name));
+  PlanChange out;
+  for (const auto& point : now.points) {
+    const std::string id = key(point.ids ? point.ids->evaluation : "", point.name);
+    new_keys.insert(id);
+    if (old_keys.contains(id)) {
+      ++out.kept;
+    } else {
+      out.added.push_back(point.name);
+    }
+  }
+  for (const auto& point : before) {
+    if (!new_keys.contains(key(point.evaluation, point.name))) out.removed.push_back(point);
+  }
+  return out;
+}
+
+Value plan_json(const Plan& plan) {
+  Value out = head_json(plan);
+  out["points"] = Value::array();
+  for (const auto& point : plan.points)
+    out["points"].push_back(point_json(point));
+  return out;
+}
+
+void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more,
+                     const std::function<void(std::string_view)>& write) {
+  Value head = head_json(plan);
+  head.update(more);
+  head["work"] = {{"trainings", outlook.trainings},
+                  {"trainings_left", outlook.trainings_left},
+                  {"evaluations_left", outlook.evaluations_left},
+                  {"judged", outlook.judged},
+                  {"finished_runs_of_the_same_shape", outlook.witnesses},
+                  {"seconds", outlook.judged > 0 ? Value(outlook.seconds) : Value()},
+                  {"device_hours", outlook.judged > 0 ? Value(outlook.device_hours) : Value()}};
+  std::string text = head.dump(1);
+  text.erase(text.rfind('\n'));
+  write(text);
+  write(",\n \"points\": [");
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    const PointOutlook& ahead = outlook.points[i];
+    Value point = point_json(plan.points[i]);
+    point["shape"] = ahead.shape;
+    point["also_in"] = ahead.also_in;
+    point["evaluation_shape"] = ahead.evaluation_shape;
+    const auto number = [](const std::optional<double>& one) {
+      return one ? Value(*one) : Value();
+    };
+    point["seconds"] = number(ahead.seconds);
+    point["evaluation_seconds"] = number(ahead.evaluation_seconds);
+    write((i == 0 ? "\n  " : ",\n  ") + point.dump());
+  }
+  write("\n ]\n}\n");
+}
+
+}  // namespace xp
