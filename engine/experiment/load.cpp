@@ -1,4 +1,4 @@
-// The order matters: which keys are known depends on the components that axes and --set pick.
+// The order of the steps matters: the known keys depend on the components that axes and --set pick.
 #include "engine/experiment/load.h"
 
 #include "engine/base/file.h"
@@ -69,7 +69,7 @@ class Loader {
     for (const auto& path : spec_.doubtful)
       erase_path(spec_.settings, path);
     take_report(everything);
-    // With another component than is meant, other rules hold.
+    // Another component would have other rules.
     const bool knows_components =
         std::none_of(spec_.doubtful.begin(), spec_.doubtful.end(),
                      [](const std::string& path) { return path.ends_with(".use"); });
@@ -170,7 +170,7 @@ class Loader {
                               show(root["name"])));
   }
 
-  // The files themselves are wanted before the catalog: see plugin_files.
+  // The plug-ins themselves are loaded before the catalog is known: see plugin_names.
   void check_plugins() {
     const Value* load = find_path(spec_.source.value, "plugins.load");
     const Value* table = find_path(spec_.source.value, "plugins");
@@ -203,17 +203,17 @@ class Loader {
     const Undeclared undeclared{catalog_, everything, *spec_.schema};
     const Keys keys(*spec_.schema, problems_, spec_.sweep.keys(), &undeclared);
     for (size_t i = 0; i < report["rows"].size(); ++i)
-      take_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
+      resolve_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
     const Value* columns = find_path(spec_.settings, "report.columns");
     for (size_t i = 0; columns != nullptr && i < columns->size(); ++i)
       check_column((*columns)[i], fmt::format("report.columns[{}]", i));
-    if (report["pivot"] != "") take_report_key(report["pivot"], "report.pivot", keys);
+    if (report["pivot"] != "") resolve_report_key(report["pivot"], "report.pivot", keys);
     spec_.report_where = report_condition("where", keys);
     spec_.report_baseline = report_condition("baseline", keys);
   }
 
-  void take_report_key(const std::string& key, const std::string& at, const Keys& keys) {
-    spec_.report_keys[key] = keys.resolve(key, spec_.source.value_place(at));
+  void resolve_report_key(Value& key, const std::string& at, const Keys& keys) {
+    key = keys.resolve(key, spec_.source.value_place(at));
   }
 
   // A metric of a plug-in may give scores of other names than its own, which only evaluations

@@ -1,4 +1,4 @@
-// Experiment file to Spec: everything that can be known about it without planning points.
+// Loads an experiment file and checks all that can be checked without planning its points.
 #pragma once
 
 #include "engine/experiment/source.h"
@@ -14,36 +14,35 @@
 
 namespace xp {
 
-/// An experiment as it is written, checked. Settings are without defaults: a point has those.
+/// A checked experiment. Its settings are without defaults; points have those.
 struct Spec {
   std::string file;  ///< as it was named
   std::string name, description;
   Value settings = Value::object();  ///< the sections' tables, merged, with --set
   Sweep sweep;
-  Value report;  ///< [report] with its defaults; keys as they were written
-  std::map<std::string, std::string> report_keys;  ///< its `rows` and `pivot` -> full paths
+  Value report;  ///< [report] with its defaults; `rows` and `pivot` are full paths
   std::optional<Condition> report_where, report_baseline;
   Source source;                         ///< for the places of keys
   std::shared_ptr<const Schema> schema;  ///< the keys that this experiment may use
-  /// Whether it can be planned, were it only to find what else is wrong: there is no mistake but in
-  /// single settings and axes, which are left out.
+  /// Whether it can be planned, if only to find more problems: all problems are in single settings
+  /// and axes, which are left out.
   bool is_plannable = false;
-  std::set<std::string> doubtful;  ///< settings, or tables of them, that mistakes are about
+  std::set<std::string> doubtful;  ///< settings, or tables of them, that have problems
 
-  /// Whether nothing certain is known of the setting at a path.
+  /// Whether the value of the setting at a path is not known for certain.
   bool is_doubtful(const std::string& path) const;
 
-  /// Where relative paths of the file start.
+  /// The folder that relative paths in the file start from.
   std::filesystem::path folder() const { return std::filesystem::path(file).parent_path(); }
 };
 
-/// As below, of a file that has been read: `source` is what read_source made of it.
+/// As below, for a file that has been read: `source` is the result of read_source.
 Spec load_spec(const std::string& file, Source source, const std::vector<std::string>& sets,
                const Catalog& catalog, Problems& problems);
 
-/// Reads `file`, and whatever it extends, and applies `sets` ("path=value", value in TOML or a bare
-/// text). All findings are added to `problems`; the Spec is of use only where there are none (but
-/// see is_plannable). `catalog` must outlive the Spec.
+/// Reads `file` and the files it extends, and applies `sets` ("path=value", the value in TOML or a
+/// bare text). All problems are added to `problems`; the Spec may be used only if there are none
+/// (but see is_plannable). `catalog` must outlive the Spec.
 Spec load_spec(const std::string& file, const std::vector<std::string>& sets,
                const Catalog& catalog, Problems& problems);
 

@@ -1,5 +1,7 @@
-// Walks the declarations of the picked components, not what was written: nothing else gets through.
+// Walks the declarations of the picked components, not what was written, so nothing else is taken.
 #include "engine/experiment/resolve.h"
+
+#include "engine/experiment/components.h"
 
 #include <algorithm>
 
@@ -12,104 +14,81 @@ const Value& child(const Value& table, const std::string& dotted) {
   return found == nullptr ? kNothing : *found;
 }
 
-Value normal(const Setting& setting, const Value& value) {
-  if (setting.type == Type::kNumber && value.is_number()) {
-    const double number = value;
-    return number == 0 ? 0.0 : number;  // -0.0 and 0.0 are one value
+// How ids know a component.
+std::string versioned(const Catalog& catalog, std::string_view kind, const std::string& name) {
+  const Declaration* part = catalog.find(std::string(kind), name);
+  return part == nullptr ? name : versioned_name(*part);
+}
+
+Value with_versions(const Catalog& catalog, const std::string& path, const Value& value) {
+  for (const auto& [names, kind] : kNamesOf) {
+    if (path != names || !value.is_array()) continue;
+    Value out = Value::array();
+    for (const auto& name : value)
+      out.push_back(versioned(catalog, kind, name));
+    return out;
   }
-  if (setting.type != Type::kNumbers || !value.is_array()) return value;
-  Value out = Value::array();
-  for (const auto& item : value)
-    out.push_back(item.get<double>());
-  return out;
+  return value;
 }
 
 class Resolver {
  public:
-  Resolver(const Catalog& catalog, Section& out) : catalog_(catalog), out_(out) {}
+  Resolver(const Catalog& catalog, const SectionRule& rule, const Value& written, Section& out)
+      : catalog_(catalog), rule_(rule), written_(written), out_(out) {}
 
-  void section(const SectionRule& rule, const Value& written) {
-    scope_ = rule.scope;
-    Value& table = out_.table;
-    if (*rule.kind != '\0') component(rule.kind, rule.fallback, written, {table, rule.name});
-    if (const Declaration* shared = catalog_.find("section", rule.name))
-      settings(*shared, written, {table, rule.name});
+  void run() {
+    const auto pick = [this](const std::string& path, std::string_view, const Value& fallback) {
+      const Value& use = child(written_, below(path + ".use"));
+      return std::vector{use.is_string() ? use.get<std::string>() : fallback.get<std::string>()};
+    };
+    const auto visit = [this](const PickedPart& part) { take(part); };
+    ComponentWalk(catalog_, pick, visit).section(rule_);
   }
 
  private:
-  struct At {
-    Value& table;
-    std::string path;
-  };
-
-  void component(const std::string& kind, const Value& fallback, const Value& written,
-                 const At& at) {
-    const Value& use = child(written, "use");
-    const std::string name = use.is_string() ? use.get<std::string>() : fallback.get<std::string>();
-    at.table["use"] = name;
-    note(at.path + ".use", versioned(kind, name), scope_);
-    if (const Declaration* part = catalog_.find(kind, name)) settings(*part, written, at);
+  // A full path without the section's name.
+  std::string below(const std::string& path) const {
+    return path.substr(std::string_view(rule_.name).size() + 1);
   }
 
-  void settings(const Declaration& part, const Value& written, const At& at) {
-    const Value* preset = preset_of(part, written, at);
-    for (const auto& setting : part.settings) {
-      if (at.table.contains(setting.name)) continue;  // `use`, `preset`
-      const Value& given = child(written, setting.name);
-      const std::string path = at.path + "." + setting.name;
-      if (setting.type == Type::kComponent) {
-        set_path(at.table, setting.name, Value::object());
-        Value& inner = at.table.at(Value::json_pointer(pointer(setting.name)));
-        component(setting.component, setting.fallback, given, {inner, path});
-        continue;
-      }
+  void take(const PickedPart& part) {
+    if (!part.kind.empty()) {
+      const std::string name(part.name);
+      set_path(out_.table, below(part.path + ".use"), name);
+      note(part.path + ".use", versioned(catalog_, part.kind, name), rule_.scope);
+    }
+    if (part.declaration == nullptr) return;
+    const Value* preset = take_preset(part);
+    for (const auto& setting : part.declaration->settings) {
+      const std::string path = part.path + "." + setting.name;
+      const std::string key = below(path);
+      const bool is_taken = find_path(out_.table, key) != nullptr;  // `use`, `preset`
+      if (is_taken || setting.type == Type::kComponent) continue;
+      const Value& given = child(written_, key);
       const Value& fallback = preset != nullptr && preset->contains(setting.name)
                                   ? preset->at(setting.name)
                                   : setting.fallback;
-      const Value value = normal(setting, given.is_null() ? fallback : given);
+      const Value value = normal_value(setting, given.is_null() ? fallback : given);
       if (value.is_null()) continue;
-      note(path, with_versions(path, value),
-           setting.scope == Scope::kInherit ? scope_ : setting.scope);
-      set_path(at.table, setting.name, value);
+      note(path, with_versions(catalog_, path, value),
+           setting.scope == Scope::kInherit ? rule_.scope : setting.scope);
+      set_path(out_.table, key, value);
     }
   }
 
-  // How ids know a component.
-  std::string versioned(const std::string& kind, const std::string& name) const {
-    const Declaration* part = catalog_.find(kind, name);
-    return part == nullptr ? name : versioned_name(*part);
-  }
-
-  Value with_versions(const std::string& path, const Value& value) const {
-    for (const auto& [names, kind] : kNamesOf) {
-      if (path != names || !value.is_array()) continue;
-      Value out = Value::array();
-      for (const auto& name : value)
-        out.push_back(versioned(kind, name));
-      return out;
-    }
-    return value;
-  }
-
-  // The preset is kept for reports but decides nothing by itself: its values do.
-  static const Value* preset_of(const Declaration& part, const Value& written, const At& at) {
-    if (part.presets.empty()) return nullptr;
-    Value name = child(written, "preset");
-    for (const auto& setting : part.settings) {
+  // The preset is kept for reports, but ids depend on its values only.
+  const Value* take_preset(const PickedPart& part) {
+    const Declaration& declaration = *part.declaration;
+    if (declaration.presets.empty()) return nullptr;
+    const std::string key = below(part.path + ".preset");
+    Value name = child(written_, key);
+    for (const auto& setting : declaration.settings) {
       if (name.is_null() && setting.name == "preset") name = setting.fallback;
     }
     if (!name.is_string()) return nullptr;
-    at.table["preset"] = name;
-    const auto found = part.presets.find(name.get<std::string>());
-    return found == part.presets.end() ? nullptr : &*found;
-  }
-
-  static std::string pointer(const std::string& dotted) {
-    std::string out = "/" + dotted;
-    for (char& c : out) {
-      if (c == '.') c = '/';
-    }
-    return out;
+    set_path(out_.table, key, name);
+    const auto found = declaration.presets.find(name.get<std::string>());
+    return found == declaration.presets.end() ? nullptr : &*found;
   }
 
   void note(const std::string& path, const Value& value, Scope scope) {
@@ -121,8 +100,9 @@ class Resolver {
   }
 
   const Catalog& catalog_;
+  const SectionRule& rule_;
+  const Value& written_;
   Section& out_;
-  Scope scope_ = Scope::kNone;
 };
 
 // The shares at evaluation have no fixed default: SCoMoE-seq is evaluated as GShard unless asked
@@ -168,21 +148,6 @@ void drop_unused_moe(Section& model) {
   }
 }
 
-void add_declared(const Catalog& catalog, const Declaration* part, const Value& table,
-                  const std::string& path, std::set<std::string>& out) {
-  if (part == nullptr) return;
-  if (!part->presets.empty()) out.insert(path + ".preset");
-  for (const auto& setting : part->settings) {
-    const std::string inner = path + "." + setting.name;
-    out.insert(inner);
-    if (setting.type != Type::kComponent) continue;
-    out.insert(inner + ".use");
-    const Value& picked = child(table, setting.name);
-    const std::string use = picked.is_object() ? picked.value("use", "") : "";
-    add_declared(catalog, catalog.find(setting.component, use), picked, inner, out);
-  }
-}
-
 const SectionRule& rule_of(const std::string& section) {
   const auto* rule = std::find_if(std::begin(kSections), std::end(kSections),
                                   [&](const SectionRule& r) { return section == r.name; });
@@ -200,7 +165,7 @@ void drop(Section& eval, const std::string& path) {
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
                         const Value& model) {
   Section out;
-  Resolver(catalog, out).section(rule_of(name), written);
+  Resolver(catalog, rule_of(name), written, out).run();
   if (name == "model" && is_dense(catalog, out.table)) drop_unused_moe(out);
   if (name != "eval") return out;
   fill_shares(out, model);
@@ -211,13 +176,36 @@ Section resolve_section(const Catalog& catalog, const std::string& name, const V
   return out;
 }
 
-std::set<std::string> declared_paths(const Catalog& catalog, const std::string& name,
-                                     const Value& table) {
-  std::set<std::string> out = {name + ".use"};
-  const SectionRule& rule = rule_of(name);
-  if (*rule.kind != '\0')
-    add_declared(catalog, catalog.find(rule.kind, table.value("use", "")), table, name, out);
-  add_declared(catalog, catalog.find("section", name), table, name, out);
+Value normal_value(const Setting& setting, const Value& value) {
+  if (setting.type == Type::kNumber && value.is_number()) {
+    const double number = value;
+    return number == 0 ? 0.0 : number;  // -0.0 and 0.0 are one value
+  }
+  if (setting.type != Type::kNumbers || !value.is_array()) return value;
+  Value out = Value::array();
+  for (const auto& item : value)
+    out.push_back(item.get<double>());
+  return out;
+}
+
+DeclaredSettings declared_settings(const Catalog& catalog, const std::string& name,
+                                   const Value& table) {
+  DeclaredSettings out;
+  const auto pick = [&](const std::string& path, std::string_view, const Value&) {
+    const std::string key = path == name ? "use" : path.substr(name.size() + 1) + ".use";
+    const Value& use = child(table, key);
+    return std::vector{use.is_string() ? use.get<std::string>() : ""};
+  };
+  const auto visit = [&](const PickedPart& part) {
+    if (!part.kind.empty()) out[part.path + ".use"] = nullptr;
+    if (part.declaration == nullptr) return;
+    if (!part.declaration->presets.empty()) out[part.path + ".preset"] = nullptr;
+    for (const auto& setting : part.declaration->settings) {
+      if (setting.type != Type::kComponent)
+        out.try_emplace(part.path + "." + setting.name, &setting);
+    }
+  };
+  ComponentWalk(catalog, pick, visit).section(rule_of(name));
   return out;
 }
 

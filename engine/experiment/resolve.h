@@ -1,4 +1,4 @@
-// A point's tables with every default filled in, and what of them decides each id.
+// A point's settings with all defaults, and which of them each id depends on.
 #pragma once
 
 #include "engine/experiment/catalog.h"
@@ -10,15 +10,15 @@
 
 namespace xp {
 
-/// The sections that a point consists of, in the order of their names: that of the canonical text.
+/// The sections of a point, sorted by name as in the canonical text.
 inline constexpr std::array<const char*, 5> kPointSections = {"corpus", "eval", "launch", "model",
                                                               "train"};
 
-/// One section of a point. Keys that the picked components do not declare are dropped: gshard has
-/// no alpha.
+/// One section of a point, without keys that the picked components do not declare: gshard has no
+/// alpha.
 struct Section {
   Value table = Value::object();
-  Value corpus = Value::object();      ///< path -> value, flat: what the corpus id depends on
+  Value corpus = Value::object();      ///< path -> value, flat: the corpus id depends on these
   Value training = Value::object();    ///< ... the training id beside the corpus id
   Value evaluation = Value::object();  ///< ... the evaluation id beside the training id
   std::map<std::string, Scope> no_id;  ///< paths whose values no id depends on, with the reason:
@@ -32,10 +32,16 @@ struct Section {
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
                         const Value& model);
 
-/// The full paths of all settings that the components picked in a resolved `table` have. What else
-/// was written for the section changes nothing.
-std::set<std::string> declared_paths(const Catalog& catalog, const std::string& name,
-                                     const Value& table);
+/// The value as a resolved table has it: an integer becomes a float if the setting is a number.
+Value normal_value(const Setting& setting, const Value& value);
+
+/// Full path -> setting; nullptr for `use` and `preset`.
+using DeclaredSettings = std::map<std::string, const Setting*>;
+
+/// All settings of the components that are picked in a resolved `table`. What else was written for
+/// the section changes nothing.
+DeclaredSettings declared_settings(const Catalog& catalog, const std::string& name,
+                                   const Value& table);
 
 /// What of a resolved [model] the section [eval] depends on.
 Value seen_by_eval(const Catalog& catalog, const Value& model);

@@ -1,55 +1,26 @@
-// Walks the declarations from the sections down.
+// Collects the keys of all picked components.
 #include "engine/experiment/schema.h"
 
 #include "engine/base/text.h"
+#include "engine/experiment/components.h"
 
 #include <algorithm>
 
 namespace xp {
-namespace {
-
-std::string_view without_use(std::string_view path) {
-  constexpr std::string_view kUse = ".use";
-  return path.ends_with(kUse) ? path.substr(0, path.size() - kUse.size()) : path;
-}
-
-bool ends_in(std::string_view path, std::string_view tail) {
-  if (path == tail) return true;
-  return path.size() > tail.size() && path.ends_with(tail) &&
-         path[path.size() - tail.size() - 1] == '.';
-}
-
-}  // namespace
-
-bool has_tail(std::string_view path, std::string_view tail) {
-  return ends_in(path, tail) || ends_in(without_use(path), tail);
-}
-
-std::string short_name(const std::string& path, const std::vector<std::string>& among) {
-  const std::string whole(without_use(path));
-  const auto parts = path_parts(whole);
-  std::string tail;
-  for (size_t i = parts.size(); i-- > 0;) {
-    tail = tail.empty() ? parts[i] : parts[i] + "." + tail;
-    const auto same = std::count_if(among.begin(), among.end(), [&](const std::string& other) {
-      return other != path && has_tail(other, tail);
-    });
-    if (same == 0) return tail;
-  }
-  return whole;
-}
-
 Schema::Schema(const Catalog& catalog, Uses uses, bool everything)
     : catalog_(catalog), uses_(std::move(uses)), everything_(everything) {
+  const auto pick = [this](const std::string& path, const std::string& kind,
+                           const Value& fallback) { return add_use(path, kind, fallback); };
+  const auto visit = [this](const PickedPart& part) {
+    if (part.declaration == nullptr)
+      open_.insert(part.path);
+    else
+      add_settings(*part.declaration, part.path);
+  };
+  ComponentWalk walk(catalog_, pick, visit);
   for (const auto& section : kSections) {
     add_table(section.name);
-    const Declaration* shared = catalog_.find("section", section.name);
-    if (shared != nullptr) add_settings(*shared, section.name, *section.kind != '\0');
-    if (*section.kind == '\0') continue;
-    Setting picked;
-    picked.fallback = section.fallback;
-    picked.component = section.kind;
-    add_component(picked, section.name);
+    walk.section(section);
   }
 }
 
@@ -59,46 +30,37 @@ void Schema::add_table(const std::string& path) {
   tables_.insert(path);
 }
 
-void Schema::add_component(const Setting& picked, const std::string& path) {
+// The names that `use` takes; none if another component has declared the table before.
+std::vector<std::string> Schema::add_use(const std::string& path, const std::string& kind,
+                                         const Value& fallback) {
   add_table(path);
-  if (settings_.contains(path + ".use")) return;  // declared by two components: one table
+  if (settings_.contains(path + ".use")) return {};
   Setting& use = own_.emplace_back();
   use.name = "use";
-  use.fallback = picked.fallback;
-  use.component = picked.component;
-  use.sentence = "the component: one of kind `" + picked.component + "`";
+  use.fallback = fallback;
+  use.component = kind;
+  use.sentence = "the component: one of kind `" + kind + "`";
   settings_[path + ".use"].push_back(&use);
 
-  std::vector<std::string> names;
+  std::vector<std::string>& names = picked_[path];
   const auto chosen = uses_.find(path);
   // A launcher changes no result, so its keys may stay in the file while another one is picked.
-  const bool must_choose = picked.fallback == "" && chosen == uses_.end();
-  if (everything_ || must_choose || picked.component == "launcher") {
-    names = catalog_.names(picked.component);
+  const bool must_choose = fallback == "" && chosen == uses_.end();
+  if (everything_ || must_choose || kind == "launcher") {
+    names = catalog_.names(kind);
   } else if (chosen != uses_.end()) {
     names.assign(chosen->second.begin(), chosen->second.end());
   } else {
-    names.push_back(picked.fallback.get<std::string>());
+    names.push_back(fallback.get<std::string>());
   }
-  picked_[path] = names;
-  for (const auto& name : names) {
-    const Declaration* part = catalog_.find(picked.component, name);
-    if (part == nullptr) {
-      open_.insert(path);
-    } else {
-      add_settings(*part, path, true);
-    }
-  }
+  return names;
 }
 
-void Schema::add_settings(const Declaration& part, const std::string& path, bool skip_use) {
+void Schema::add_settings(const Declaration& part, const std::string& path) {
   for (const auto& setting : part.settings) {
-    if (skip_use && setting.name == "use") continue;
     const std::string at = path + "." + setting.name;
-    if (setting.type == Type::kComponent) {
-      add_component(setting, at);
-      continue;
-    }
+    const bool is_use = setting.name == "use" && settings_.contains(at);
+    if (is_use || setting.type == Type::kComponent) continue;
     settings_[at].push_back(&setting);
     add_table(at.substr(0, at.rfind('.')));
   }

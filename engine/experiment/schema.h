@@ -1,6 +1,7 @@
 // The keys that an experiment may use, by full path: what the components that it picks declare.
 #pragma once
 
+#include "engine/base/key_tail.h"
 #include "engine/experiment/catalog.h"
 
 #include <deque>
@@ -15,13 +16,12 @@ namespace xp {
 /// Table path -> the names that its key `use` takes somewhere in the sweep.
 using Uses = std::map<std::string, std::set<std::string>>;
 
-/// What a key's tail stands for. One path: found; several: ambiguous; none: unknown.
+/// The paths that the tail of a key may mean. One: found; several: ambiguous; none: unknown.
 using Matches = std::vector<std::string>;
 
 class Schema {
  public:
-  /// The keys of the components in `uses`; a table that is not named there has its default
-  /// component.
+  /// The keys of the components in `uses`; a table that is not in it has its default component.
   Schema(const Catalog& catalog, const Uses& uses) : Schema(catalog, uses, false) {}
 
   /// The keys of every component in every place.
@@ -29,14 +29,14 @@ class Schema {
 
   Schema(Schema&&) = default;  // not copied: it points into itself
 
-  /// The settings that share a path, one per component that declares it; nullptr where nobody does.
+  /// The settings that share a path, one per component that declares it; nullptr if none does.
   /// A path that ends in `.use` has one setting whose `component` is the kind.
   const std::vector<const Setting*>* find(const std::string& path) const;
 
   /// Whether settings lie below `path`.
   bool is_table(const std::string& path) const { return tables_.contains(path); }
 
-  /// Whether the keys below the table `path` are unknown, because it picks an unknown component.
+  /// Whether the table `path` picks an unknown component, so that its keys cannot be known.
   bool is_open(const std::string& path) const { return open_.contains(path); }
 
   /// Whether there is any such table.
@@ -59,8 +59,9 @@ class Schema {
 
  private:
   Schema(const Catalog& catalog, Uses uses, bool everything);
-  void add_component(const Setting& picked, const std::string& path);
-  void add_settings(const Declaration& part, const std::string& path, bool skip_use);
+  std::vector<std::string> add_use(const std::string& path, const std::string& kind,
+                                   const Value& fallback);
+  void add_settings(const Declaration& part, const std::string& path);
   void add_table(const std::string& path);
 
   const Catalog& catalog_;
@@ -71,11 +72,5 @@ class Schema {
   std::set<std::string> tables_, open_;
   std::deque<Setting> own_;  // the keys `use`
 };
-
-/// Whether `path` is `tail`, ends in `.tail`, or does so before a last `.use`.
-bool has_tail(std::string_view path, std::string_view tail);
-
-/// The shortest tail of `path` that no other path of `among` has; `.use` is dropped.
-std::string short_name(const std::string& path, const std::vector<std::string>& among);
 
 }  // namespace xp

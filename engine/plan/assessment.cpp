@@ -2,6 +2,7 @@
 #include "engine/plan/assessment.h"
 
 #include "engine/base/error.h"
+#include "engine/experiment/components.h"
 
 #include <cmath>
 #include <deque>
@@ -116,11 +117,19 @@ class Wiring {
 class Evaluation {
  public:
   Evaluation(Assessor& owner, const Settings& settings) : owner_(owner), settings_(settings) {
+    const auto pick = [&](const std::string& path, std::string_view, const Value&) {
+      const std::string name = path + ".use";
+      owner_.read_.insert(name);
+      const Value* use = settings_.find(name);
+      return std::vector{use != nullptr && use->is_string() ? use->get<std::string>() : ""};
+    };
+    const auto visit = [this](const PickedPart& part) {
+      picked_.push_back(part.declaration);
+      if (part.declaration != nullptr) parts_.push_back({part.declaration, part.path});
+    };
+    ComponentWalk walk(owner_.catalog_, pick, visit);
     for (const auto& section : kSections) {
-      if (std::string_view(section.name) == "report") continue;
-      if (const Declaration* shared = owner_.catalog_.find("section", section.name))
-        add(*shared, section.name);
-      if (*section.kind != '\0') add_component(section.kind, section.name);
+      if (std::string_view(section.name) != "report") walk.section(section);
     }
     auto& wiring = owner_.wirings_[picked_];
     if (wiring == nullptr) wiring = std::make_shared<Wiring>(owner_, parts_);
@@ -150,26 +159,6 @@ class Evaluation {
     bool is_setting;
     size_t slot;
   };
-
-  void add_component(const std::string& kind, const std::string& path) {
-    const std::string name = path + ".use";
-    owner_.read_.insert(name);
-    const Value* use = settings_.find(name);
-    const bool is_named = use != nullptr && use->is_string();
-    const Declaration* part = is_named ? owner_.catalog_.find(kind, *use) : nullptr;
-    if (part != nullptr)
-      add(*part, path);
-    else
-      picked_.push_back(nullptr);
-  }
-
-  void add(const Declaration& part, const std::string& path) {
-    picked_.push_back(&part);
-    parts_.push_back({&part, path});
-    for (const auto& inner : part.settings) {
-      if (inner.type == Type::kComponent) add_component(inner.component, path + "." + inner.name);
-    }
-  }
 
   Known& known(size_t slot) {
     if (slot >= known_.size()) known_.resize(wiring_->num_slots());

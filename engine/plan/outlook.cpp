@@ -18,7 +18,7 @@ class Shapes {
  public:
   const std::string& of(const Point& point) {
     const Settings& settings = point.settings();
-    const Key key = {point.assessment.get(), settings.sections()[2].get()};
+    const Key key = {point.assessment.get(), settings.section("launch")};
     auto found = known_.find(key);
     if (found == known_.end()) found = known_.emplace(key, shape(point)).first;
     return found->second;
@@ -27,9 +27,9 @@ class Shapes {
   // "" where the corpus is not known.
   const std::string& of_evaluation(const Point& point) {
     const std::string& training = of(point);
-    const auto& sections = point.settings().sections();
-    auto& known = evaluations_[{point.assessment.get(), sections[0].get(), sections[1].get(),
-                                sections[2].get()}];
+    const Settings& settings = point.settings();
+    auto& known = evaluations_[{point.assessment.get(), settings.section("corpus"),
+                                settings.section("eval"), settings.section("launch")}];
     if (known.empty() && !training.empty() && point.ids)
       known = content_id({{"model", training},
                           {"corpus", point.ids->corpus},

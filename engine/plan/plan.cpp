@@ -262,7 +262,7 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
   IdMaker ids;
   std::map<std::string, const Point*> evaluations;
   for (auto& point : plan.points) {
-    const CorpusIdentity*& found = known[point.settings().sections()[0].get()];
+    const CorpusIdentity*& found = known[point.settings().section("corpus")];
     if (found == nullptr) {
       const Value& table = point.settings().at("corpus");
       const auto [at, is_new] = corpora.try_emplace(canonical_text(table));

@@ -1,5 +1,5 @@
-// A section is looked up by the rows of the axes that reach into it, resolved where it is new, and
-// then exchanged for an equal one if there is one.
+// A section is looked up by the rows of the axes that reach into it, made if it is new, and then
+// replaced by an equal one if there is one.
 #include "engine/plan/settings.h"
 
 #include "engine/base/error.h"
@@ -46,15 +46,34 @@ SharedSection::SharedSection(Section section)
       no_id(std::move(section.no_id)),
       unused(std::move(section.unused)) {}
 
+SharedSection::SharedSection(const SharedSection& base, const std::map<std::string, Value>& changes)
+    : SharedSection(base) {
+  for (const auto& [path, value] : changes) {
+    const std::string key = path.substr(path.find('.') + 1);
+    const std::string old_text = canonical_text(*find_path(table, key));
+    set_path(table, key, value);
+    const std::string name = '"' + path + "\":";
+    for (std::string* text : {&corpus, &training, &evaluation}) {
+      const size_t at = text->find(name);
+      if (at != std::string::npos)
+        text->replace(at + name.size(), old_text.size(), canonical_text(value));
+    }
+  }
+}
+
 Settings::Settings(const std::map<std::string, Section>& sections) {
   for (const auto& [name, section] : sections)
     sections_.at(index_of(name)) = std::make_shared<const SharedSection>(section);
 }
 
-const Value& Settings::at(std::string_view section) const {
-  const size_t index = index_of(section);
-  const bool is_there = index < sections_.size() && sections_[index] != nullptr;
-  return is_there ? sections_[index]->table : empty_section().table;
+const SharedSection* Settings::section(std::string_view name) const {
+  const size_t index = index_of(name);
+  return index < sections_.size() ? sections_[index].get() : nullptr;
+}
+
+const Value& Settings::at(std::string_view name) const {
+  const SharedSection* found = section(name);
+  return found == nullptr ? empty_section().table : found->table;
 }
 
 const Value* Settings::find(std::string_view path) const {
@@ -64,17 +83,15 @@ const Value* Settings::find(std::string_view path) const {
 }
 
 bool Settings::is_unused(const std::string& path) const {
-  const size_t index = index_of(section_of(path));
-  return index < sections_.size() && sections_[index] != nullptr &&
-         sections_[index]->unused.contains(path);
+  const SharedSection* found = section(section_of(path));
+  return found != nullptr && found->unused.contains(path);
 }
 
 std::optional<Scope> Settings::no_id(const std::string& path) const {
-  const size_t index = index_of(section_of(path));
-  if (index == sections_.size() || sections_[index] == nullptr) return std::nullopt;
-  const auto& paths = sections_[index]->no_id;
-  const auto found = paths.find(path);
-  return found == paths.end() ? std::nullopt : std::optional(found->second);
+  const SharedSection* in = section(section_of(path));
+  if (in == nullptr) return std::nullopt;
+  const auto found = in->no_id.find(path);
+  return found == in->no_id.end() ? std::nullopt : std::optional(found->second);
 }
 
 Value Settings::whole() const {
@@ -94,7 +111,7 @@ SectionPool::SectionPool(const Catalog& catalog, const Value& written, const Swe
       for (const auto& key : axis.keys) {
         const bool is_here = section_of(key) == kPointSections[i];
         reaches = reaches || is_here;
-        picks = picks || (is_here && key.ends_with(".use"));
+        picks = picks || (is_here && (key.ends_with(".use") || key.ends_with(".preset")));
       }
       strides_[i].push_back(reaches ? num_keys_[i] : 0);
       picking_[i].push_back(picks ? num_keys_[i] : 0);
@@ -105,7 +122,7 @@ SectionPool::SectionPool(const Catalog& catalog, const Value& written, const Swe
 
 // Of the axes that reach into a section, those with a setting that `table`'s components have.
 SectionPool::Strides SectionPool::changing(size_t index, const Value& table) const {
-  const auto declared = declared_paths(catalog_, kPointSections[index], table);
+  const auto declared = declared_settings(catalog_, kPointSections[index], table);
   Strides out = strides_[index];
   for (size_t axis = 0; axis < out.size(); ++axis) {
     const auto& keys = sweep_.axes[axis].keys;
@@ -115,9 +132,30 @@ SectionPool::Strides SectionPool::changing(size_t index, const Value& table) con
   return out;
 }
 
-SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combination,
-                                          const Value& model) {
+// Of the first section that picks the same; nullptr if there is none yet, or it lacks a setting
+// because that has no default.
+std::shared_ptr<const SharedSection> SectionPool::changed_copy(const Base& base,
+                                                               const Combination& combination) {
+  if (base.section == nullptr) return nullptr;
+  std::map<std::string, Value> changes;
+  for (const auto& [path, value] : combination.values) {
+    const auto declared = base.settings.find(path);
+    if (declared == base.settings.end() || declared->second == nullptr) continue;
+    if (find_path(base.section->table, path.substr(path.find('.') + 1)) == nullptr) return nullptr;
+    changes[path] = normal_value(*declared->second, value);
+  }
+  return std::make_shared<const SharedSection>(*base.section, changes);
+}
+
+std::shared_ptr<const SharedSection> SectionPool::made(size_t index, const Combination& combination,
+                                                       const Value& model) {
   const std::string name = kPointSections[index];
+  // In these a setting decides nothing but its own value.
+  const bool is_plain = index != kModel && index != kEval && !combination.rows.empty();
+  const size_t picked = is_plain ? sum(combination.rows, picking_[index]) : 0;
+  if (is_plain) {
+    if (auto copy = changed_copy(bases_[index][picked], combination)) return copy;
+  }
   const auto found = written_.find(name);
   Value written = Value::object();
   if (found != written_.end()) written[name] = *found;
@@ -125,20 +163,27 @@ SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combi
     if (section_of(path) == name) set_path(written, path, value);
   }
   const auto given = written.find(name);
-  Pooled out;
-  out.section = std::make_shared<const SharedSection>(
+  auto out = std::make_shared<const SharedSection>(
       resolve_section(catalog_, name, given == written.end() ? Value() : *given, model));
-  const SharedSection& made = *out.section;
+  if (is_plain) bases_[index][picked] = {out, declared_settings(catalog_, name, out->table)};
+  return out;
+}
+
+SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combination,
+                                          const Value& model) {
+  Pooled out;
+  out.section = made(index, combination, model);
+  const SharedSection& section = *out.section;
   if (index == kModel) {
-    const std::string view = seen_by_eval(catalog_, made.table).dump();
+    const std::string view = canonical_text(seen_by_eval(catalog_, section.table));
     out.eval_view = eval_views_.emplace(view, eval_views_.size()).first->second;
   }
-  const std::string id_text = made.corpus + "\n" + made.training + "\n" + made.evaluation;
+  const std::string id_text = section.corpus + "\n" + section.training + "\n" + section.evaluation;
   // Rows that change a section seldom make it equal to another one; further points and models do.
   if (combination.rows.empty() || index == kEval) {
     // The table alone is not enough: what of [eval] decides ids depends on [model], too.
     const auto [known, is_new] =
-        by_content_[index].try_emplace(sha256(canonical_text(made.table) + id_text), out);
+        by_content_[index].try_emplace(sha256(canonical_text(section.table) + id_text), out);
     if (!is_new) return known->second;
   }
   identities_[out.section.get()] = texts_.emplace(sha256(id_text), texts_.size()).first->second;

@@ -1,4 +1,5 @@
-// The resolved settings of points, shared: points that differ in a seed have one [model] in memory.
+// The resolved settings of points. Points share equal sections: those that differ only in their
+// seed have one [model] in memory.
 #pragma once
 
 #include "engine/experiment/resolve.h"
@@ -17,6 +18,8 @@ namespace xp {
 /// One section as all points hold it that have it equal.
 struct SharedSection {
   explicit SharedSection(Section section);
+  /// `base` with other values, by full path, of settings that it has.
+  SharedSection(const SharedSection& base, const std::map<std::string, Value>& changes);
   Value table;
   /// Pieces of the canonical texts that ids are hashes of: `"path":value` joined by commas.
   std::string corpus, training, evaluation;
@@ -46,6 +49,8 @@ class Settings {
   Value whole() const;
 
   const Sections& sections() const { return sections_; }
+  /// The section of this name, or nullptr. Points with equal sections have the same one.
+  const SharedSection* section(std::string_view name) const;
 
  private:
   Sections sections_;
@@ -73,12 +78,20 @@ class SectionPool {
     std::shared_ptr<const SharedSection> section;
     size_t eval_view = 0;  ///< of [model]: points with equal ones have equal defaults in [eval]
   };
+  struct Base {
+    std::shared_ptr<const SharedSection> section;
+    DeclaredSettings settings;
+  };
   /// By axis: what one of its rows adds to a section's key; 0 where it does not change the section.
   using Strides = std::vector<size_t>;
 
   const Pooled& pooled(size_t index, const Combination& combination, const Pooled* model);
   Strides changing(size_t index, const Value& table) const;
   Pooled resolved(size_t index, const Combination& combination, const Value& model);
+  static std::shared_ptr<const SharedSection> changed_copy(const Base& base,
+                                                           const Combination& combination);
+  std::shared_ptr<const SharedSection> made(size_t index, const Combination& combination,
+                                            const Value& model);
 
   const Catalog& catalog_;
   const Value& written_;
@@ -88,6 +101,9 @@ class SectionPool {
   /// By section and the key of what is picked: of the axes that change it then.
   std::array<std::map<size_t, std::optional<Strides>>, kPointSections.size()> changing_;
   std::array<size_t, kPointSections.size()> num_keys_{};
+  /// By section and the key of what is picked: the first one resolved, of which others are changed
+  /// copies, which takes a fraction of the time.
+  std::array<std::map<size_t, Base>, kPointSections.size()> bases_;
   std::array<std::map<std::pair<size_t, size_t>, Pooled>, kPointSections.size()> by_key_;
   /// By the hash of what they hold: texts of a thousand equal bytes are slow keys.
   std::array<std::map<std::string, Pooled>, kPointSections.size()> by_content_;

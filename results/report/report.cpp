@@ -2,6 +2,7 @@
 #include "results/report/report.h"
 
 #include "engine/base/error.h"
+#include "engine/base/key_tail.h"
 #include "engine/base/text.h"
 #include "results/report/budget.h"
 #include "results/report/measures.h"
@@ -100,14 +101,6 @@ std::vector<size_t> row_order(const ReportSection& section, const Draft& draft, 
              near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(known, ", "));
 }
 
-// The tail of a path with `parts` parts, `.use` dropped before counting.
-std::string tail(const std::string& path, size_t parts) {
-  std::vector<std::string> all = path_parts(path);
-  if (all.size() > 1 && all.back() == "use") all.pop_back();
-  if (all.size() > parts) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(parts));
-  return join(all, ".");
-}
-
 }  // namespace
 
 Table make_report(const ReportSection& section, const ReportInput& input) {
@@ -137,16 +130,8 @@ Table make_report(const ReportSection& section, const ReportInput& input) {
 
 std::map<std::string, std::string> short_names(const std::vector<std::string>& axes) {
   std::map<std::string, std::string> out;
-  for (const auto& axis : axes) {
-    for (size_t parts = 1; parts <= path_parts(axis).size(); ++parts) {
-      const std::string name = tail(axis, parts);
-      bool unique = true;
-      for (const auto& other : axes)
-        unique &= other == axis || tail(other, parts) != name;
-      out[axis] = name;
-      if (unique) break;
-    }
-  }
+  for (const auto& axis : axes)
+    out[axis] = short_name(axis, axes);
   return out;
 }
 

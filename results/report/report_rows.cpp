@@ -2,6 +2,7 @@
 #include "results/report/report_rows.h"
 
 #include "engine/base/error.h"
+#include "engine/base/key_tail.h"
 #include "engine/base/text.h"
 
 #include <algorithm>
@@ -17,25 +18,18 @@ bool is_layout(const std::string& path) {
   return std::find(std::begin(kLayout), std::end(kLayout), path) != std::end(kLayout);
 }
 
-bool is_tail(const std::string& path, const std::string& name) {
-  const auto ends = [&](std::string_view whole) {
-    return whole == name || whole.ends_with("." + name);
-  };
-  return ends(path) || (path.ends_with(".use") && ends(path.substr(0, path.size() - 4)));
-}
-
 RowKey row_key(const std::string& name, const std::vector<std::string>& axes,
                const ReportInput& input, const char* where) {
   std::vector<std::string> found;
   for (const auto& axis : axes) {
     if (axis == name) return {axis, short_names(axes).at(axis), true};
-    if (is_tail(axis, name)) found.push_back(axis);
+    if (has_tail(axis, name)) found.push_back(axis);
   }
   if (found.size() == 1) return {found[0], name, true};
   if (found.size() > 1)
     user_error("'{}' in [report] {} is both '{}' and '{}'; write more of the path", name, where,
                found[0], found[1]);
-  if (input.setting) return {name, name, false};
+  if (input.setting) return {name, short_name(name, axes), false};
   std::vector<std::string> known;
   for (const auto& [axis, tail] : short_names(axes))
     known.push_back(tail);
@@ -67,7 +61,7 @@ std::vector<RowKey> row_keys(const ReportSection& section, const ReportInput& in
 }
 
 Value value_of(const ReportPoint& point, const RowKey& key, const ReportInput& input) {
-  if (!key.is_axis) return input.setting(point, key.name);
+  if (!key.is_axis) return input.setting(point, key.path);
   const auto found = point.axes.find(key.path);
   return found == point.axes.end() ? Value() : found->second;
 }

@@ -88,13 +88,6 @@ class PointSettings {
     return found == nullptr ? Value() : *found;
   }
 
-  /// The setting that a key of [report] names.
-  Value named(const ReportPoint& point, const std::string& name) const {
-    const auto& keys = experiment_.spec.report_keys;
-    const auto path = keys.find(name);
-    return at(point, path == keys.end() ? name : path->second);
-  }
-
   std::function<bool(const ReportPoint&)> test(const std::optional<Condition>& condition) const {
     if (!condition) return {};
     return [this, &condition](const ReportPoint& point) {
@@ -112,18 +105,8 @@ class PointSettings {
   const ReportInput& input_;
 };
 
-// Keys that are axes go in as full paths, others as they were written.
 ReportSection report_section(const Experiment& experiment, const Options& options) {
   auto section = bind_settings<ReportSection>(experiment.spec.report);
-  const auto& axes = experiment.plan.axes;
-  const auto full = [&](std::string& key) {
-    const auto found = experiment.spec.report_keys.find(key);
-    if (found == experiment.spec.report_keys.end()) return;
-    if (std::find(axes.begin(), axes.end(), found->second) != axes.end()) key = found->second;
-  };
-  for (auto& row : section.rows)
-    full(row);
-  full(section.pivot);
   if (options.json) section.format = "json";
   if (!options.format.empty()) section.format = options.format;
   return section;
@@ -242,8 +225,8 @@ int report_command(const Options& typed) {
   const PointSettings settings(*experiment, input);
   input.where = settings.test(experiment->spec.report_where);
   input.is_baseline = settings.test(experiment->spec.report_baseline);
-  input.setting = [&](const ReportPoint& point, const std::string& name) {
-    return settings.named(point, name);
+  input.setting = [&](const ReportPoint& point, const std::string& path) {
+    return settings.at(point, path);
   };
   input.metrics = [&](const ReportPoint& point) {
     return settings.at(point, "eval.metrics").get<std::vector<std::string>>();

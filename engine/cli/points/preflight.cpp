@@ -123,8 +123,8 @@ std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpu
   const std::vector<std::string> known(names->begin(), names->end());
   std::set<std::pair<const SharedSection*, const SharedSection*>> seen;
   for (const auto& point : plan.points) {
-    const auto& sections = point.settings().sections();
-    const bool is_new = seen.emplace(sections[0].get(), sections[1].get()).second;
+    const Settings& settings = point.settings();
+    const bool is_new = seen.emplace(settings.section("corpus"), settings.section("eval")).second;
     if (!is_new || point.settings().at("corpus") != corpus) continue;
     for (const std::string subset : point.settings().at("eval").at("subsets")) {
       if (std::find(known.begin(), known.end(), subset) == known.end())
