@@ -292,7 +292,7 @@ TEST_CASE("the option --set takes its key out of an axis of several and out of p
   REQUIRE(spec.sweep.axes.size() == 1);
   CHECK(spec.sweep.axes[0].keys == std::vector<std::string>{"train.schedule.warmup_updates"});
   CHECK(Value(spec.sweep.axes[0].values) == Value::parse("[[1], [2]]"));
-  CHECK(spec.sweep.points == std::vector<Assignment>{{{"train.seed", 3}}});
+  CHECK(spec.sweep.points == std::vector<SettingValues>{{{"train.seed", 3}}});
   CHECK(files.problems({"lr=1e-2", "warmup_updates=-1"}) ==
         "--set warmup_updates=-1: 'warmup_updates' in [train.schedule] is -1; must be at least 1 "
         "(code E012)\n"

@@ -12,13 +12,13 @@
 namespace xp {
 namespace {
 
-using Rows = std::vector<std::vector<Value>>;
+using AxisRows = std::vector<std::vector<Value>>;
 
 constexpr const char* kForms = "range, log, random, zip, simplex, repeat";
 constexpr int64_t kMostRows = 1'000'000;
 
-Rows one_wide(std::vector<Value> values) {
-  Rows out;
+AxisRows one_wide(std::vector<Value> values) {
+  AxisRows out;
   for (auto& value : values)
     out.push_back({std::move(value)});
   return out;
@@ -64,7 +64,7 @@ double as_written(double number, int decimals) {
   return std::stod(fmt::format("{:.{}f}", number, decimals));
 }
 
-Rows range_rows(const Value& form, size_t) {
+AxisRows range_rows(const Value& form, size_t) {
   const Value& v = form["range"];
   expect_numbers(v, "range", "[from, to, step]", 3);
   const bool integers =
@@ -92,7 +92,7 @@ Rows range_rows(const Value& form, size_t) {
   return one_wide(std::move(out));
 }
 
-Rows log_rows(const Value& form, size_t) {
+AxisRows log_rows(const Value& form, size_t) {
   const Value& v = form["log"];
   expect_numbers(v, "log", "[from, to, count]", 3);
   const double from = v[0], to = v[1];
@@ -113,7 +113,7 @@ Rows log_rows(const Value& form, size_t) {
   return one_wide(std::move(out));
 }
 
-Rows random_rows(const Value& form, size_t) {
+AxisRows random_rows(const Value& form, size_t) {
   const Value& v = form["random"];
   expect_numbers(v, "random", "[from, to]", 2);
   const int64_t samples = whole(form, "samples", 0), seed = whole(form, "seed", 1);
@@ -136,10 +136,10 @@ Rows random_rows(const Value& form, size_t) {
   return one_wide(std::move(out));
 }
 
-Rows zip_rows(const Value& form, size_t width) {
+AxisRows zip_rows(const Value& form, size_t width) {
   const Value& v = form["zip"];
   if (!v.is_array()) user_error("'zip' must be a list of lists, not {}", show(v));
-  Rows out;
+  AxisRows out;
   for (const auto& row : v) {
     if (!row.is_array() || row.size() != width)
       user_error("each row of 'zip' must be a list of {} values, not {}", width, show(row));
@@ -148,14 +148,14 @@ Rows zip_rows(const Value& form, size_t width) {
   return out;
 }
 
-Rows simplex_rows(const Value& form, size_t width) {
+AxisRows simplex_rows(const Value& form, size_t width) {
   const double step = number(form["simplex"], "'simplex'");
   if (!(step > 0 && step <= 1)) user_error("'simplex' is {}; must be above 0, at most 1", step);
   const double all_steps = std::floor(1 / step + 1e-9);
   expect_size(std::pow(all_steps + 1, width));
   const auto steps = static_cast<int64_t>(all_steps);
   const int decimals = num_decimals(step);
-  Rows out;
+  AxisRows out;
   std::vector<int64_t> count(width, 0);
   while (true) {
     int64_t sum = 0;
@@ -173,7 +173,7 @@ Rows simplex_rows(const Value& form, size_t width) {
   }
 }
 
-Rows repeat_rows(const Value& form, size_t) {
+AxisRows repeat_rows(const Value& form, size_t) {
   const int64_t times = whole(form, "repeat", 0), base = whole(form, "base", 1);
   if (times < 1) user_error("'repeat' is {}; must be at least 1", times);
   constexpr int64_t kMostBase = int64_t{1} << 62;
@@ -187,7 +187,7 @@ Rows repeat_rows(const Value& form, size_t) {
 
 struct Form {
   const char* name;
-  Rows (*rows)(const Value& form, size_t width);
+  AxisRows (*rows)(const Value& form, size_t width);
   bool many;                       // may set several keys
   std::vector<const char*> extra;  // further keys of its table
 };

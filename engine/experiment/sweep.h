@@ -13,7 +13,7 @@
 namespace xp {
 
 /// Setting path -> value.
-using Assignment = std::map<std::string, Value>;
+using SettingValues = std::map<std::string, Value>;
 
 /// One axis: `keys` change together; `values` holds one row for each step, as wide as `keys`.
 struct Axis {
@@ -32,7 +32,7 @@ struct Condition {
 
 struct Sweep {
   std::vector<Axis> axes;  ///< in the order of the file: the first changes slowest
-  std::vector<Assignment> points;
+  std::vector<SettingValues> points;
   std::vector<std::map<std::string, Place>> point_places;  ///< where each point has its keys
   std::optional<Condition> where, exclude;
   bool seed_last = false;
@@ -52,7 +52,7 @@ size_t combination_count(const Sweep& sweep);
 
 /// One combination of the axes' rows, or one of the further points.
 struct Combination {
-  Assignment values;
+  SettingValues values;
   std::vector<size_t> rows;  ///< the row of each axis, in the order of `axes`; empty for a point
   size_t point = 0;          ///< the index of a further point
 };

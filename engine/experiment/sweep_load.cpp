@@ -19,10 +19,10 @@ bool is_word(const std::vector<std::string>& parts) {
          std::find(std::begin(kWords), std::end(kWords), parts[1]) != std::end(kWords);
 }
 
-using Rows = std::vector<std::vector<Value>>;
+using AxisRows = std::vector<std::vector<Value>>;
 
-Rows without_repetitions(const Rows& rows) {
-  Rows out;
+AxisRows without_repetitions(const AxisRows& rows) {
+  AxisRows out;
   std::set<std::vector<Value>> seen;
   for (const auto& row : rows) {
     if (seen.insert(row).second) out.push_back(row);
@@ -273,7 +273,7 @@ void SweepLoader::take_points(const Keys& keys, const Schema& schema, Sweep& swe
     return;
   }
   for (size_t i = 0; i < points->size(); ++i) {
-    Assignment point;
+    SettingValues point;
     std::map<std::string, Place> places;
     const size_t num_problems = problems_.all().size();
     for (const auto& [key, value] : (*points)[i].items()) {

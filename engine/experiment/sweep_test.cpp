@@ -8,8 +8,8 @@
 namespace xp {
 namespace {
 
-std::vector<Assignment> combinations(const Sweep& sweep) {
-  std::vector<Assignment> out;
+std::vector<SettingValues> combinations(const Sweep& sweep) {
+  std::vector<SettingValues> out;
   for_each_combination(sweep, [&out](const Combination& one) { out.push_back(one.values); });
   return out;
 }

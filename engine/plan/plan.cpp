@@ -20,14 +20,14 @@ constexpr size_t kMostReaders = 8, kPointsPerReader = 500;
 
 // What a condition sees: the value that the point was given, even where its component lacks the
 // key, then the resolved one.
-Value seen(const std::string& path, const Assignment& assignment, const Settings& settings) {
+Value seen(const std::string& path, const SettingValues& assignment, const Settings& settings) {
   const auto given = assignment.find(path);
   if (given != assignment.end()) return given->second;
   const Value* found = settings.find(path);
   return found == nullptr ? Value() : *found;
 }
 
-bool holds(const Condition& condition, const Assignment& assignment, const Settings& settings) {
+bool holds(const Condition& condition, const SettingValues& assignment, const Settings& settings) {
   return condition.expression.holds(
       [&](size_t name) { return seen(condition.paths.at(name), assignment, settings); });
 }
@@ -124,7 +124,7 @@ class Planner {
     }
   }
 
-  bool is_wanted(const Assignment& assignment, const Settings& settings) {
+  bool is_wanted(const SettingValues& assignment, const Settings& settings) {
     const auto test = [&](const std::optional<Condition>& condition, bool otherwise) {
       if (!condition) return otherwise;
       if (broken_.contains(&*condition)) return false;  // said once, not for every point
@@ -240,7 +240,7 @@ Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems) {
 
 void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems) {
   Assessor assessor(catalog);
-  Findings findings(spec);
+  BreachList findings(spec);
   for (size_t i = 0; i < plan.points.size(); ++i) {
     Point& point = plan.points[i];
     point.assessment = assessor.assess(point.settings());

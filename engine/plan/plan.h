@@ -31,7 +31,7 @@ struct PointIds {
 struct Point {
   Settings resolved;
   std::shared_ptr<const Assessment> assessment;  ///< null before `assess`
-  Assignment axes;                ///< the axes' values, without keys that its components lack
+  SettingValues axes;                ///< the axes' values, without keys that its components lack
   std::string name;               ///< "exchange=gshard seed=2", or the experiment's name
   std::optional<size_t> further;  ///< which of the sweep's `points` it is, if it is one
   std::optional<PointIds> ids;    ///< nothing before the content of the corpus is known

@@ -5,7 +5,7 @@
 
 namespace xp {
 
-Place Findings::place_of(const std::vector<std::string>& paths) const {
+Place BreachList::place_of(const std::vector<std::string>& paths) const {
   for (const auto& path : paths) {
     for (const auto& axis : spec_.sweep.axes) {
       if (std::find(axis.keys.begin(), axis.keys.end(), path) != axis.keys.end()) return axis.place;
@@ -17,7 +17,7 @@ Place Findings::place_of(const std::vector<std::string>& paths) const {
   return spec_.source.place_of("");
 }
 
-void Findings::take(const Assessment& assessment, const std::string& name, size_t number) {
+void BreachList::take(const Assessment& assessment, const std::string& name, size_t number) {
   for (const auto& breach : assessment.breaches) {
     const bool is_certain =
         std::none_of(breach.paths.begin(), breach.paths.end(),
@@ -37,7 +37,7 @@ void Findings::take(const Assessment& assessment, const std::string& name, size_
   }
 }
 
-std::vector<std::string> Findings::report(size_t points, Problems& problems) const {
+std::vector<std::string> BreachList::report(size_t points, Problems& problems) const {
   std::vector<std::string> notes;
   for (const auto& finding : findings_) {
     std::string text = finding.message;

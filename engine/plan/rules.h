@@ -10,9 +10,9 @@
 
 namespace xp {
 
-class Findings {
+class BreachList {
  public:
-  explicit Findings(const Spec& spec) : spec_(spec) {}
+  explicit BreachList(const Spec& spec) : spec_(spec) {}
 
   /// Takes what was found at one point; `number` counts from 1.
   void take(const Assessment& assessment, const std::string& name, size_t number);

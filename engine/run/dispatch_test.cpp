@@ -97,11 +97,11 @@ TEST_CASE("each training is done once, directly followed by its evaluations") {
   CHECK(result.failures.empty());
   CHECK(result.started == 6);
   CHECK(scene.plan.count(PointState::kDone) == 4);
+  const auto ids = [&](size_t point) { return *scene.point(point).ids; };
   CHECK(scene.calls() == fmt::format("train {}\nevaluate {}\nevaluate {}\n"
                                      "train {}\nevaluate {}\nevaluate {}\n",
-                                     scene.point(0).ids->training, scene.point(0).ids->evaluation,
-                                     scene.point(1).ids->evaluation, scene.point(2).ids->training,
-                                     scene.point(2).ids->evaluation, scene.point(3).ids->evaluation));
+                                     ids(0).training, ids(0).evaluation, ids(1).evaluation,
+                                     ids(2).training, ids(2).evaluation, ids(3).evaluation));
 }
 
 TEST_CASE("what is done is not started again") {

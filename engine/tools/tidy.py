@@ -96,6 +96,13 @@ BANNED = [
 ]
 # A test is about our own names and may take them all.
 TEST_IDIOM = "using namespace xp;  // NOLINT: tests read better without the prefix"
+# Headers whose functions have a source each, by what they are for; and those still to be split.
+IMPLEMENTED_ELSEWHERE = {
+    "engine/cli/commands/commands.h", "engine/conformance/cases.h", "engine/laws/laws.h",
+    "engine/worker/commands.h",
+    "engine/launch/slurm.h", "engine/launch/slurm_lookup.h", "engine/launch/starter.h",
+    "engine/run/jobs.h", "plugins/renderer/page.h", "results/report/report.h",
+    "results/store/store.h"}
 BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
 THIRD_PARTY = "cmake/gloo-shim/"
 SKIPPED = re.compile(r"(^|/)(\.git|\.deps|\.cache|__pycache__|build[^/]*|xp-workspace)(/|$)")
@@ -334,8 +341,86 @@ def files_named(path, line):
         yield from (named.rstrip("/") for named in NAMED_PATH.findall(line))
 
 
+TYPE = re.compile(r"^(?:struct|class|enum class|enum|union) (\w+)\b(?!::)[^;]*$")
+ALIAS = re.compile(r"^using (\w+) =")
+
+
+def types_of(text, pattern=TYPE):
+    """(line, name, whether it is in no unnamed namespace) of the types at namespace scope."""
+    depth = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        depth += line == "namespace {"
+        depth -= line == "}  // namespace"
+        found = pattern.match(line)
+        if found:
+            yield number, found[1], depth == 0
+
+
+def one_type_a_name(tree):
+    """Two types of one name are one to the linker; a second one in sight misleads the reader."""
+    shared = collections.defaultdict(dict)
+    for path, text in tree.cpp():
+        names = [*types_of(text), *(types_of(text, ALIAS) if path.endswith(".h") else ())]
+        for number, name, is_shared in names:
+            if is_shared and not path.startswith("docs/"):
+                shared[name][path] = number
+    for name, places in shared.items():
+        for path in sorted(places)[1:]:
+            yield path, places[path], f"'{name}' is also a type of '{min(places)}'; rename one"
+    for path, text in tree.cpp():
+        seen = visible(tree, path) - {path}
+        for number, name, is_shared in [*types_of(text), *types_of(text, ALIAS)]:
+            for other in sorted(seen & shared[name].keys() if not is_shared else ()):
+                yield path, number, f"'{name}' hides a type of '{other}'; rename it"
+
+
+def visible(tree, path):
+    """The files that a file includes, directly or through others."""
+    out, left = set(), [path]
+    while left:
+        for include in tree.includes.get(left.pop(), ()):
+            if include.own and include.own not in out:
+                out.add(include.own)
+                left.append(include.own)
+    return out
+
+
+DECLARATION = re.compile(
+    r"^(?!inline|constexpr|template|static|extern|using|namespace|struct|class|enum|friend|XP_)"
+    r"[A-Za-z][\w:<>,&*\[\]\" ]*\s+[&*]?(\w+)\((?:[^;{}]|\{\})*\);", re.M)
+METHOD = re.compile(r"^(?:[A-Za-z][\w:<>,&*\[\] ]* [&*]?)?(\w+)::~?\w+\(", re.M)
+
+
+def without_comments(text):
+    return "\n".join(re.sub(r"\s*//.*", "", line) for line in text.splitlines())
+
+
+def sources_of_headers(tree):
+    """foo.h is implemented in foo.cpp: whoever reads the one finds the other."""
+    owner = {}  # of types
+    for path, text in tree.texts(".h"):
+        if path in IMPLEMENTED_ELSEWHERE:
+            continue
+        source = path[: -len("h")] + "cpp"
+        for _, name, is_shared in types_of(text):
+            owner[name] = source
+        code, defined = without_comments(text), tree.files.get(source, "")
+        code = re.sub(r"^template .*\n", "template ", code, flags=re.M)
+        for found in DECLARATION.finditer(code):
+            if not re.search(rf"^[A-Za-z].*\b{found[1]}\(", defined, re.M):
+                yield path, 1, f"'{found[1]}' is not implemented in '{source}'; move it there"
+    for path, text in tree.texts(".cpp"):
+        own = {name for _, name, _ in types_of(text)}
+        for found in METHOD.finditer("" if path.endswith("_test.cpp") else text):
+            source = owner.get(found[1], path)
+            beside = source.rpartition("/")[0] == path.rpartition("/")[0]
+            if source != path and beside and found[1] not in own:
+                line = text.count("\n", 0, found.start()) + 1
+                yield path, line, f"this is part of '{found[1]}', which '{source}' implements"
+
+
 RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,
-         purpose_first, words, names, readme_map, citations]
+         purpose_first, words, names, readme_map, citations, one_type_a_name, sources_of_headers]
 
 
 def breaches(tree):

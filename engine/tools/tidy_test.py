@@ -49,6 +49,28 @@ class TidyTest(unittest.TestCase):
         )
         self.assertEqual(found, ["plugins/metric/bleu.cpp:2"])
 
+    def test_two_types_of_one_name_are_found(self):
+        found = self.found(
+            tidy.one_type_a_name,
+            a__rows_h=header("struct Rows {", "};"),
+            a__table_cpp=file('#include "a/rows.h"', "namespace {", "struct Rows {", "};",
+                              "}  // namespace"),
+            a__other_cpp=file("namespace {", "struct Rows {", "};", "}  // namespace"),
+            b__rows_h=header("enum class Rows {", "};", "class Table;"),
+            b__table_h=header("class Table {", "};"),
+        )
+        self.assertEqual(found, ["b/rows.h:3", "a/table.cpp:4"])
+
+    def test_what_a_header_declares_is_in_the_source_beside_it(self):
+        found = self.found(
+            tidy.sources_of_headers,
+            a__jobs_h=header("struct Jobs {", "  void stop();", "};", "void settle();",
+                             "Jobs open_jobs(int most = {});", "inline int one() { return 1; }"),
+            a__jobs_cpp=file("Jobs open_jobs(int most) {"),
+            a__settle_cpp=file("void settle() {", "}", "void Jobs::stop() {"),
+        )
+        self.assertEqual(found, ["a/jobs.h:1", "a/settle.cpp:4"])
+
     def test_a_test_may_use_the_fixtures_and_other_code_may_not(self):
         found = self.found(
             tidy.layers,

@@ -44,8 +44,8 @@ std::optional<Experiment> open_to_run(const Options& options);
 /// no longer exists or was not recorded.
 std::optional<Options> recorded_options(const Options& options, const std::string& experiment);
 
-/// Cancels the runs of the last plan that neither this experiment nor any other of the workspace has
-/// now, and returns how many. Finished runs stay. `record_plan` then forgets them.
+/// Cancels the runs of the last plan that neither this experiment nor any other of the workspace
+/// has now, and returns how many. Finished runs stay. `record_plan` then forgets them.
 size_t cancel_removed(const Options& options, const Experiment& experiment);
 
 /// " --workspace DIR" where this command had it.

@@ -16,7 +16,7 @@ namespace xp {
 struct PointView {
   std::string experiment, name;
   std::string training, evaluation;  ///< ids, "?" where not known
-  Assignment axes;
+  SettingValues axes;
   const Point* point = nullptr;  ///< in the plan; null where only the index was asked
   PointState state = PointState::kNew;
   std::string cause;       ///< as in Point
