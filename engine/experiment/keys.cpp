@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
+#include "engine/experiment/fairseq_names.h"
 
 #include <algorithm>
 
@@ -91,6 +92,12 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
       problems_.add(place, code::kUndeclared, undeclared_->message(others.front()));
       return "";
     }
+  }
+  const std::string replaced_by = setting_of_fairseq(key.substr(key.rfind('.') + 1));
+  if (!replaced_by.empty() && schema_.find(replaced_by) != nullptr) {
+    problems_.add(place, code::kUnknownKey, fmt::format("no setting is named '{}'", key),
+                  replaced_by);
+    return "";
   }
   // A tail is near to a tail: compare as many parts as the person wrote.
   std::vector<std::string> names;

@@ -4,6 +4,7 @@
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
+#include "engine/experiment/fairseq_names.h"
 #include "engine/experiment/keys.h"
 #include "engine/experiment/settings_check.h"
 #include "engine/experiment/sweep_load.h"
@@ -140,8 +141,10 @@ class Loader {
       if (!near.empty()) spec_.doubtful.insert(near);
       problems_.add(place, code::kUnknownSection, fmt::format("unknown section [{}]", key), near);
     } else {
+      const std::string setting = setting_of_fairseq(key);
+      if (!setting.empty()) spec_.doubtful.insert(setting);
       problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}'", key),
-                    nearest(key, plain_keys()));
+                    setting.empty() ? nearest(key, plain_keys()) : setting);
     }
   }
 

@@ -170,6 +170,36 @@ TEST_CASE("what an axis, a later file or --set replaces leaves its keys legal") 
   CHECK(files.problems() == "");
 }
 
+TEST_CASE("options of fairseq are replaced by settings, in tables, at the top and as axes") {
+  CHECK(problems("[train]\nupdate_freq = 8\n") ==
+        "x.toml:5:1: unknown key 'update_freq' in [train] (code E010)\n"
+        "  update_freq = 8\n"
+        "  ^^^^^^^^^^^\n"
+        "  did you mean 'accumulate'?");
+  CHECK(problems("[model.moe]\nratio1 = 0.2\n") ==
+        "x.toml:5:1: unknown key 'ratio1' in [model.moe] (code E010)\n"
+        "  ratio1 = 0.2\n"
+        "  ^^^^^^\n"
+        "  did you mean 'model.moe.exchange.alpha'?");
+  CHECK(problems("[sweep]\n\"--update-freq\" = [1, 8]\n") ==
+        "x.toml:5:1: no setting is named '--update-freq' (code E010)\n"
+        "  \"--update-freq\" = [1, 8]\n"
+        "  ^^^^^^^^^^^^^^^\n"
+        "  did you mean 'train.accumulate'?");
+  Files files;
+  files.write("x.toml", std::string("fp16 = true\n") + kHead);
+  CHECK(files.problems() ==
+        "x.toml:1:1: unknown key 'fp16' (code E010)\n"
+        "  fp16 = true\n"
+        "  ^^^^\n"
+        "  did you mean 'train.precision'?\n"
+        "1 error; nothing was run or written");
+  CHECK(files.write("x.toml", kHead).problems({"fp16=true"}) ==
+        "--set fp16=true: no setting is named 'fp16' (code E010)\n"
+        "  did you mean 'train.precision'?\n"
+        "1 error; nothing was run or written");
+}
+
 TEST_CASE("a tail that fits two keys names both") {
   const std::string sweep = "[sweep]\nuse = [\"adam\"]\n";
   CHECK(problems(sweep) ==

@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
+#include "engine/experiment/fairseq_names.h"
 #include "engine/experiment/keys.h"
 
 #include <algorithm>
@@ -85,6 +86,12 @@ class Walk {
     if (in_.everything.find(at) != nullptr || in_.everything.is_table(at)) {
       problems_.add(place, code::kUndeclared,
                     Undeclared{in_.catalog, in_.everything, in_.picked}.message(at));
+      return;
+    }
+    if (const std::string setting = setting_of_fairseq(key); in_.everything.find(setting)) {
+      doubtful.insert(setting);
+      problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}' in [{}]", key, path),
+                    table_of(setting) == path ? last_part(setting) : setting);
       return;
     }
     const std::string near = nearest(key, in_.picked.names_below(path));

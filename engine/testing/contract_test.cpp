@@ -1,5 +1,7 @@
 // What people's files and the documents rely on: the names of the experiment file, the experiments
 // of this tree and of its documents, the starter of `xp init`.
+#include "engine/experiment/fairseq_names.h"
+#include "engine/experiment/schema.h"
 #include "engine/testing/golden.h"
 #include "engine/testing/user.h"
 
@@ -37,6 +39,16 @@ TEST_CASE("every name of the experiment file is known") {
   CHECK(mistakes(user, kFile) == "");
   const Value plan = Value::parse(user.xp({"plan", kFile, "--json"}).output);
   CHECK(plan["points"].size() > 100);
+}
+
+TEST_CASE("every option of fairseq that hints know is replaced by a setting that exists") {
+  const Catalog catalog = Catalog::of_build(build_folder() / "components.json");
+  const Schema schema = Schema::of_everything(catalog);
+  for (const auto& [option, path] : kFairseqNames) {
+    INFO(option);
+    CHECK(schema.find(std::string(path)) != nullptr);
+    CHECK(schema.match(option).empty());
+  }
 }
 
 TEST_CASE("the experiments of this tree, of the documents and of `xp init` have no mistakes") {
