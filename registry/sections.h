@@ -179,11 +179,10 @@ struct EvalSection {
     field("max_tokens", max_tokens, "as in [train]", at_least(1, "tokens"));
     field("length_penalty", length_penalty,
           "scores are divided by length to this power; > 1 favours longer hypotheses", any());
+    // Without a limit, a model that never ends a sentence would be decoded for ever.
     field("max_length_a", max_length_a,
-          "longest hypothesis = max_length_a x source length + max_length_b; inf = no limit",
-          at_least(0).or_infinite());
-    field("max_length_b", max_length_b, "see max_length_a; inf = no limit",
-          at_least(1, "pieces").or_infinite());
+          "longest hypothesis = max_length_a x source length + max_length_b", between(0, 1000));
+    field("max_length_b", max_length_b, "see max_length_a", between(1, 100000, "pieces"));
     field("capacity_fraction", capacity_fraction,
           "slots per expert as a share of the tokens; < 0: the training rule; 0: dropless", any());
     field("alpha", alpha,

@@ -5,6 +5,7 @@
 // usage: moe_layer VARIANT RANKS TOKENS REPEATS     prints a line of JSON for each repeat: summed
 // CPU milliseconds of all ranks, wall milliseconds of the slowest, bytes and rows sent.
 #include "engine/base/process.h"
+#include "engine/base/to_integer.h"
 #include "engine/base/value.h"
 #include "engine/moe/balanced_assignment.h"
 #include "engine/moe/moe_layer.h"
@@ -47,8 +48,8 @@ Step moe_step(const Groups& groups, double factor, int64_t& kept) {
     const auto y_TD = layer->forward({x_TD, {}});
     const auto metrics = layer->take_metrics();
     const auto share = [&](const char* name) { return 1 - metrics.at(name) / 100; };
-    kept = std::llround(static_cast<double>(x_TD.size(0)) *
-                        (share("global.overflow_first") + share("global.overflow_second")));
+    kept = to_nearest_integer(static_cast<double>(x_TD.size(0)) *
+                              (share("global.overflow_first") + share("global.overflow_second")));
     return y_TD.square().mean() + 0.01 * layer->balance();
   };
 }

@@ -1,6 +1,8 @@
 // Words and figures.
 #include "engine/base/text.h"
 
+#include "engine/base/to_integer.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -153,7 +155,7 @@ std::string human_count(double count) {
 
 std::string human_duration(double seconds) {
   if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
-  const auto whole = static_cast<int64_t>(std::llround(seconds));
+  const auto whole = to_nearest_integer(seconds);
   if (whole < 60) return fmt::format("{} s", whole);
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);

@@ -1,9 +1,27 @@
 // Claims about words and figures.
 #include "engine/base/text.h"
 
+#include "engine/base/to_integer.h"
+
 #include <catch2/catch_test_macros.hpp>
 
+#include <limits>
+
 using namespace xp;  // NOLINT: tests read better without the prefix
+
+TEST_CASE("a number that fits no integer becomes the nearest one") {
+  constexpr int64_t kMin = std::numeric_limits<int64_t>::min(), kMax = -(kMin + 1);
+  CHECK(to_integer(2.9) == 2);
+  CHECK(to_integer(-2.9) == -2);
+  CHECK(to_nearest_integer(2.5) == 3);
+  CHECK(to_integer(0x1p62) == int64_t{1} << 62);
+  CHECK(to_integer(0x1p63) == kMax);
+  CHECK(to_integer(1e30) == kMax);
+  CHECK(to_integer(std::numeric_limits<double>::infinity()) == kMax);
+  CHECK(to_integer(-0x1p63) == kMin);
+  CHECK(to_nearest_integer(-1e300) == kMin);
+  CHECK(to_integer(std::numeric_limits<double>::quiet_NaN()) == 0);
+}
 
 TEST_CASE("splitting keeps empty parts, joining undoes it") {
   CHECK(split("a,,b,", ',') == std::vector<std::string>{"a", "", "b", ""});

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/split_mix.h"
+#include "engine/base/to_integer.h"
 
 #include <algorithm>
 #include <bit>
@@ -44,7 +45,7 @@ std::vector<int64_t> shared_out(int64_t total, const std::vector<double>& weight
   std::vector<std::pair<double, size_t>> rests;
   for (size_t i = 0; i < weights.size(); ++i) {
     const double exact = sum == 0 ? 0 : static_cast<double>(total) * weights[i] / sum;
-    out.push_back(static_cast<int64_t>(exact));
+    out.push_back(to_integer(exact));
     if (weights[i] > 0) rests.emplace_back(static_cast<double>(out[i]) - exact, i);
   }
   std::sort(rests.begin(), rests.end());

@@ -2,6 +2,7 @@
 #include "engine/eval/beam.h"
 
 #include "engine/base/error.h"
+#include "engine/base/to_integer.h"
 #include "engine/nn/padding.h"
 #include "registry/tokenizer.h"
 
@@ -42,7 +43,7 @@ class Search {
       const double longest =
           rule.max_length_a * static_cast<double>(sources[i].size()) + rule.max_length_b;
       open_.push_back(
-          {i, std::max<int64_t>(1, static_cast<int64_t>(longest)) + (tags.first ? 1 : 0), {}, {}});
+          {i, std::max<int64_t>(1, to_integer(longest)) + (tags.first ? 1 : 0), {}, {}});
       open_.back().rows.resize(static_cast<size_t>(rule.beam));
       // Equal beginnings would fill the beam with copies: only the first row is alive at first.
       for (size_t k = 1; k < open_.back().rows.size(); ++k)

@@ -1,5 +1,5 @@
-// The options of fairseq and fairseq-moe that a setting replaces, for hints and for
-// docs/from-fairseq-moe.md.
+// The options of fairseq and fairseq-moe that a setting replaces, for hints and the guide for users
+// of those.
 #pragma once
 
 #include <algorithm>

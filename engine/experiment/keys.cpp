@@ -94,7 +94,8 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
     }
   }
   const std::string replaced_by = setting_of_fairseq(key.substr(key.rfind('.') + 1));
-  if (!replaced_by.empty() && schema_.find(replaced_by) != nullptr) {
+  const Schema& all = undeclared_ != nullptr ? undeclared_->everything : schema_;
+  if (all.find(replaced_by) != nullptr) {
     problems_.add(place, code::kUnknownKey, fmt::format("no setting is named '{}'", key),
                   replaced_by);
     return "";

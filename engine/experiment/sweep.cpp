@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
+#include "engine/base/to_integer.h"
 
 #include <algorithm>
 #include <cmath>
@@ -153,7 +154,7 @@ AxisRows simplex_rows(const Value& form, size_t width) {
   if (!(step > 0 && step <= 1)) user_error("'simplex' is {}; must be above 0, at most 1", step);
   const double all_steps = std::floor(1 / step + 1e-9);
   expect_size(std::pow(all_steps + 1, width));
-  const auto steps = static_cast<int64_t>(all_steps);
+  const auto steps = to_integer(all_steps);
   const int decimals = num_decimals(step);
   AxisRows out;
   std::vector<int64_t> count(width, 0);

@@ -2,6 +2,7 @@
 #include "engine/experiment/sweep_load.h"
 
 #include "engine/base/text.h"
+#include "engine/base/to_integer.h"
 #include "engine/experiment/codes.h"
 #include "engine/experiment/settings_check.h"
 
@@ -216,7 +217,7 @@ void SweepLoader::take_axis(const RawAxis& raw, const Keys& keys, const Schema& 
   const auto* settings = axis.keys.empty() ? nullptr : schema.find(axis.keys.front());
   if (raw.may_round && settings != nullptr && settings->front()->type == Type::kInteger) {
     for (auto& row : axis.values)
-      row.front() = std::llround(row.front().get<double>());
+      row.front() = to_nearest_integer(row.front().get<double>());
     axis.values = without_repetitions(axis.values);
   }
   const bool is_known = std::none_of(axis.keys.begin(), axis.keys.end(),

@@ -1,6 +1,8 @@
 // Shared by the exchanges that split tokens or features in three.
 #include "engine/moe/parts.h"
 
+#include "engine/base/to_integer.h"
+
 #include <cmath>
 
 namespace xp {
@@ -22,7 +24,8 @@ std::array<bool, kNumParts> parts_present(const Shares& shares) {
 std::array<int64_t, kNumParts> part_sizes(int64_t total, const Shares& shares) {
   const auto present = parts_present(shares);
   const auto border = [total](double upto) {
-    return std::min<int64_t>(total, std::llround(upto * static_cast<double>(total) + kRounding));
+    return std::min<int64_t>(total,
+                             to_nearest_integer(upto * static_cast<double>(total) + kRounding));
   };
   const int64_t local = present[kNode] || present[kGlobal] ? border(shares.local) : total;
   const int64_t node = (present[kGlobal] ? border(shares.local + shares.node) : total) - local;

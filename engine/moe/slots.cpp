@@ -1,6 +1,8 @@
 // Routing as a stable sort of choices by expert.
 #include "engine/moe/slots.h"
 
+#include "engine/base/to_integer.h"
+
 #include <cmath>
 
 namespace xp {
@@ -8,11 +10,11 @@ int64_t capacity_slots(const CapacityRule& rule, int64_t choices, int64_t T, int
   const bool by_fraction = !rule.training && rule.fraction >= 0;
   if (by_fraction) {
     if (rule.fraction == 0) return T;
-    return std::min(T, static_cast<int64_t>(std::ceil(rule.fraction * static_cast<double>(T))));
+    return std::min(T, to_integer(std::ceil(rule.fraction * static_cast<double>(T))));
   }
   if (rule.factor <= 0) return T;
   const auto even = static_cast<double>(choices * ((T + E - 1) / E));
-  return std::min(T, static_cast<int64_t>(even * rule.factor));
+  return std::min(T, to_integer(even * rule.factor));
 }
 
 Slots assign_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority_T, int64_t E,

@@ -1,5 +1,6 @@
 // Ids are of what is meant: the order of keys, comments, files and defaults written out change
 // nothing.
+#include "engine/base/to_integer.h"
 #include "engine/experiment/catalog_fixture.h"
 #include "engine/plan/plan.h"
 
@@ -69,9 +70,9 @@ class Draw {
       case Type::kBool:
         return chance(0.5);
       case Type::kInteger:
-        return std::llround(std::ceil(number));
+        return to_integer(std::ceil(number));
       case Type::kNumber:
-        return chance(0.3) && high >= 1 ? Value(std::llround(std::ceil(number))) : Value(number);
+        return chance(0.3) && high >= 1 ? Value(to_integer(std::ceil(number))) : Value(number);
       case Type::kText:
         if (setting.limit.choices.empty()) return {};
         return setting.limit.choices[random_() % setting.limit.choices.size()];

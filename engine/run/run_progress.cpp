@@ -1,6 +1,8 @@
 // Events become figures.
 #include "engine/run/run_progress.h"
 
+#include "engine/base/to_integer.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
@@ -16,7 +18,7 @@ std::optional<double> number(const Value& values, const char* name) {
 
 int64_t total_of(const Value& values) {
   for (const char* name : {"max_updates", "total"}) {
-    if (const auto found = number(values, name)) return std::llround(*found);
+    if (const auto found = number(values, name)) return to_nearest_integer(*found);
   }
   return 0;
 }
@@ -36,7 +38,7 @@ void RunProgress::take(const Event& event) {
   update_ = std::max(update_, event.update);
   seconds_ = event.seconds;
   const double share = number(values, "share_done").value_or(0);
-  if (share > 0) total_ = std::llround(static_cast<double>(event.update) / share);
+  if (share > 0) total_ = to_nearest_integer(static_cast<double>(event.update) / share);
   if (event.event == "checkpoint") checkpoint_ = std::max(checkpoint_, event.update);
   if (const auto loss = number(values, "loss")) loss_ = loss;
   if (const auto bleu = number(values, "bleu")) bleu_ = bleu;

@@ -91,6 +91,8 @@ BANNED = [
     (r"\bgetenv\b", READS_ENVIRONMENT, "read it in cli or a launcher and pass the value on"),
     (r"\bstd::unordered_(map|set)\b", KEEPS_NO_ORDER,
      "its order may reach a file, an id or a message; use std::map or a sorted vector"),
+    (r"\bstd::ll?round\(|static_cast<[\w:]+>\(std::(floor|ceil|round|trunc|pow|exp|log\w*)\(",
+     (), "a number that does not fit is undefined; use engine/base/to_integer.h"),
     (r"#pragma GCC diagnostic", (), "mend what the warning is about"),
     (r"\bNOLINT(?!(NEXTLINE)?\([\w-]+\))", (), "name the one check that is wrong here"),
 ]

@@ -2,6 +2,7 @@
 // the time and can write.
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/to_integer.h"
 #include "engine/worker/rank.h"
 #include "results/runs/workspace.h"
 
@@ -34,7 +35,7 @@ void exchange(Group& world) {
 }
 
 void compare_clocks(Group& world) {
-  const auto mine = torch::full({1}, static_cast<int64_t>(now_s()), torch::kLong);
+  const auto mine = torch::full({1}, to_integer(now_s()), torch::kLong);
   const auto all = world.all_gather(mine).flatten();
   const auto spread = static_cast<double>((all.max() - all.min()).item<int64_t>());
   if (spread <= kMostSkew_s) return;

@@ -5,6 +5,7 @@
 // a small model learns it.
 #include "engine/base/hash.h"
 #include "engine/base/split_mix.h"
+#include "engine/base/to_integer.h"
 #include "registry/corpus.h"
 
 #include <algorithm>
@@ -82,10 +83,11 @@ struct Dummy final : Corpus {
   std::vector<int64_t> sentence(SplitMix& draws) const {
     // Spread 0.6 gives the long tail of real text; exp(0.6^2 / 2) keeps the mean.
     const double length = std::exp(std::log(config.mean_length) - 0.18 + 0.6 * normal(draws));
-    std::vector<int64_t> ranks(static_cast<size_t>(std::clamp(std::round(length), 1.0, 250.0)));
+    std::vector<int64_t> ranks(
+        static_cast<size_t>(to_nearest_integer(std::clamp(length, 1.0, 250.0))));
     for (auto& rank : ranks) {
       const auto drawn = std::pow(static_cast<double>(config.words), draws.uniform()) - 1;
-      rank = std::min(static_cast<int64_t>(drawn), config.words - 1);
+      rank = std::min(to_integer(drawn), config.words - 1);
     }
     return ranks;
   }

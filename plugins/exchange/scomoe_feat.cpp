@@ -4,6 +4,7 @@
 //
 // Shapes: T tokens, D width; every token is seen by one local, two node and two global experts.
 #include "engine/base/error.h"
+#include "engine/base/to_integer.h"
 #include "engine/moe/parts.h"
 #include "plugins/exchange/scomoe_figures.h"
 #include "registry/exchange.h"
@@ -120,7 +121,7 @@ struct ScomoeFeat final : Exchange {
     const Shares shares = effective_shares(config.alpha, config.beta, topology);
     if (compatibility != Compatibility::kSeed) return part_sizes(width, shares);
     const auto truncated = [width](double share) {
-      return static_cast<int64_t>(share * static_cast<double>(width));
+      return to_integer(share * static_cast<double>(width));
     };
     const int64_t local = truncated(shares.local);
     const bool has_global = 1 - shares.local - shares.node > 0;

@@ -3,6 +3,7 @@
 // (predecessor.md 4.2).
 //
 // Shapes: T tokens, K tokens of a part, D width, X experts per rank, Y experts per node, E experts.
+#include "engine/base/to_integer.h"
 #include "engine/moe/parts.h"
 #include "plugins/exchange/scomoe_figures.h"
 #include "registry/exchange.h"
@@ -91,9 +92,7 @@ struct ScomoeSeq final : Exchange {
   // Truncated shares; the node takes the rest only where the shares sum to 1 in binary floats
   // (predecessor.md 4.2).
   static std::array<int64_t, kNumParts> seed_sizes(int64_t T, const Shares& shares) {
-    const auto truncated = [T](double share) {
-      return static_cast<int64_t>(share * static_cast<double>(T));
-    };
+    const auto truncated = [T](double share) { return to_integer(share * static_cast<double>(T)); };
     const int64_t local = truncated(shares.local);
     const bool all_in_node = shares.local + shares.node == 1.0;
     const int64_t node = all_in_node ? T - local : truncated(shares.node);

@@ -2,6 +2,7 @@
 #include "results/report/statistics.h"
 
 #include "engine/base/error.h"
+#include "engine/base/to_integer.h"
 
 #include <boost/math/distributions/students_t.hpp>
 
@@ -90,7 +91,7 @@ double percentile(std::vector<double> values, double share) {
   check(!values.empty(), "a percentile is of something");
   std::sort(values.begin(), values.end());
   const double at = share * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<size_t>(at);
+  const auto below = static_cast<size_t>(to_integer(at));
   const size_t above = std::min(below + 1, values.size() - 1);
   return values[below] + (at - static_cast<double>(below)) * (values[above] - values[below]);
 }

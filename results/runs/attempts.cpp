@@ -3,6 +3,7 @@
 #include "results/runs/attempts.h"
 
 #include "engine/base/error.h"
+#include "engine/base/to_integer.h"
 
 #include <algorithm>
 #include <chrono>
@@ -166,7 +167,7 @@ void forgive(const fs::path& run_folder) {
 // Written, not only touched: some network file systems pass a new time on late. A full disk must
 // not end a run that is well.
 void beat(const fs::path& attempt_folder) {
-  std::ofstream(attempt_folder / "heartbeat") << std::llround(now_s()) << '\n';
+  std::ofstream(attempt_folder / "heartbeat") << to_integer(now_s()) << '\n';
 }
 
 std::optional<double> heartbeat_age_s(const fs::path& attempt_folder) {

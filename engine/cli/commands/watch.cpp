@@ -180,7 +180,7 @@ class Watch {
 
   // A signal ends it early.
   bool pause() const {
-    ::poll(nullptr, 0, static_cast<int>(std::lround(options_.interval_s * 1000)));
+    ::poll(nullptr, 0, static_cast<int>(std::clamp(options_.interval_s * 1000, 0.0, 1e9)));
     return false;
   }
 

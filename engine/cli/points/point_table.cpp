@@ -2,6 +2,7 @@
 #include "engine/cli/points/point_table.h"
 
 #include "engine/base/text.h"
+#include "engine/base/to_integer.h"
 
 #include <fmt/format.h>
 
@@ -71,7 +72,7 @@ PointFigures PointReader::figures(const PointView& point) {
   const auto trained = stored_.find(point.training), evaluated = stored_.find(point.evaluation);
   if (trained != stored_.end() && evaluated != stored_.end()) {
     out.attempts = trained->second.status.attempt;
-    out.updates = static_cast<int64_t>(trained->second.status.summary.value("updates", 0.0));
+    out.updates = to_integer(trained->second.status.summary.value("updates", 0.0));
     const Value& summary = evaluated->second.status.summary;
     if (summary.contains("bleu")) out.bleu = summary["bleu"];
     return out;

@@ -87,7 +87,7 @@ void Screen::draw(const std::vector<std::string>& lines) {
 
 bool Screen::wait(double seconds) {
   pollfd keys{has_keys_ ? STDIN_FILENO : -1, POLLIN, 0};
-  const int found = ::poll(&keys, 1, static_cast<int>(std::lround(seconds * 1000)));
+  const int found = ::poll(&keys, 1, static_cast<int>(std::clamp(seconds * 1000, 0.0, 1e9)));
   if (found <= 0 || (keys.revents & POLLIN) == 0) return false;
   char key = 0;
   if (::read(STDIN_FILENO, &key, 1) != 1) {

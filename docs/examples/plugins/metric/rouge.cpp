@@ -2,6 +2,7 @@
 // sentences.
 // Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries", section 3, beta 1.
 #include "engine/base/text.h"
+#include "engine/base/to_integer.h"
 #include "registry/metric.h"
 
 #include <cmath>
@@ -48,7 +49,7 @@ struct Rouge final : Metric {
 
   SentenceCounts sentence_counts(const Translations& texts) const override {
     return counted(texts, kWidth, [](const auto& ours, const auto& theirs, std::span<int64_t> out) {
-      out[kScore] = std::llround(kParts * rouge(ours, theirs));
+      out[kScore] = to_nearest_integer(kParts * rouge(ours, theirs));
       out[kSentences] = 1;
     });
   }

@@ -7,6 +7,7 @@
 // which a translation does not know yet: meant for encoders, here as an example.
 //
 // Shapes: T tokens, E experts, C tokens of each expert, N = E x C.
+#include "engine/base/to_integer.h"
 #include "engine/moe/slots.h"
 #include "registry/router.h"
 
@@ -55,8 +56,8 @@ struct ExpertChoice final : Router {
   // Without a capacity the average decides.
   int64_t tokens_of_expert(const CapacityRule& rule, int64_t T, int64_t E) const {
     const double average = config.experts_per_token * static_cast<double>(T);
-    const auto share = static_cast<int64_t>(std::ceil(average / static_cast<double>(E)));
-    const auto choices = static_cast<int64_t>(std::ceil(config.experts_per_token));
+    const auto share = to_integer(std::ceil(average / static_cast<double>(E)));
+    const auto choices = to_integer(std::ceil(config.experts_per_token));
     const int64_t slots = capacity_slots(rule, choices, T, E);
     return std::min(T, slots == T ? share : slots);
   }
