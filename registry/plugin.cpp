@@ -18,7 +18,7 @@ constexpr size_t kLongestStamp = 1000;
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// Empty where the text is no stamp. Only what can be printed gets into a message.
+// Empty if the text is not a stamp. Only printable characters are taken, as they go into messages.
 Fields fields_of(const std::string& stamp) {
   const bool printable =
       std::all_of(stamp.begin(), stamp.end(), [](unsigned char c) { return c >= ' ' && c < 0x7f; });
@@ -61,7 +61,7 @@ void check_one(const std::string& file, const std::string& stamp) {
       file, join(theirs, ", "), join(here, ", "));
 }
 
-// Those registered now, and whose names are taken.
+// The entries registered since. Raises kUser if one has the name of another.
 std::vector<const AnyEntry*> added_to(const std::vector<const AnyEntry*>& before,
                                       const std::string& file) {
   std::vector<const AnyEntry*> out;
@@ -97,12 +97,12 @@ void check_stamp(const std::string& file, std::string_view bytes) {
   const auto stamps = elf_notes(bytes, "xp", kNoteType);
   if (!stamps)
     user_error(
-        "'{}' is no shared object for this machine, or not all of one; build it with "
+        "'{}' is not a whole shared object for this machine; build it with "
         "xp_add_plugin (docs/plugins.md)",
         file);
   if (stamps->empty())
     user_error(
-        "'{}' is no plug-in of xp: it has no stamp; build it with xp_add_plugin "
+        "'{}' is not a plug-in of xp: it has no stamp; build it with xp_add_plugin "
         "(docs/plugins.md)",
         file);
   for (const auto& stamp : *stamps)
@@ -112,7 +112,7 @@ void check_stamp(const std::string& file, std::string_view bytes) {
 std::string checked_plugin(const fs::path& file) {
   std::error_code code;
   if (!fs::is_regular_file(file, code))
-    user_error("no plug-in '{}'; build it, or mend [plugins] load or XP_PLUGINS", file.string());
+    user_error("no plug-in '{}'; build it, or fix [plugins] load or XP_PLUGINS", file.string());
   const std::string bytes = read_file(file);
   check_stamp(file.string(), bytes);
   return sha256(bytes);

@@ -78,7 +78,7 @@ TEST_CASE("what is no plug-in is named as such") {
 
 TEST_CASE("a plug-in that is not there is asked for") {
   CHECK(message_of([] { checked_plugin("none/my.so"); }) ==
-        "no plug-in 'none/my.so'; build it, or mend [plugins] load or XP_PLUGINS");
+        "no plug-in 'none/my.so'; build it, or fix [plugins] load or XP_PLUGINS");
 }
 
 TEST_CASE("a stamped file that the loader refuses is refused") {

@@ -23,11 +23,21 @@ exchange.use = "scomoe-seq"
 [sweep]
 "model.moe.exchange.alpha" = {{ range = [0.0, {alpha}, 0.05] }}
 "model.moe.exchange.beta" = {{ range = [0.0, {beta}, 0.05] }}
-"train.optimizer.lr" = [1e-3, 5e-4, 2e-4, 1e-4]
+"train.optimizer.lr" = {lr}
 "train.seed" = {{ repeat = {seeds} }}
 """
-# 100 = 5 x 5 x 4 x 1, 10,000 = 10 x 10 x 4 x 25, 100,000 = 10 x 10 x 4 x 250 points.
-SIZES = {100: (0.2, 0.2, 1), 10_000: (0.45, 0.45, 25), 100_000: (0.45, 0.45, 250)}
+FOUR = "[1e-3, 5e-4, 2e-4, 1e-4]"
+# 100 = 5 x 5 x 4 x 1, 10,000 = 10 x 10 x 4 x 25, 100,000 = 10 x 10 x 4 x 250 points; and 10,000 of
+# which no two have [train] in common: 1 x 1 x 100 x 100.
+SWEEPS = {
+    "plan of 100 points": (0.2, 0.2, FOUR, 1),
+    "plan of 10,000 points": (0.45, 0.45, FOUR, 25),
+    "plan of 10,000 points, each with a [train] of its own":
+        (0.0, 0.0, "{ log = [1e-5, 1e-2, 100] }", 100),
+    "plan of 100,000 points": (0.45, 0.45, FOUR, 250),
+}
+# Plans that are timed with Hydra too; the second one with --patient only.
+ALSO_HYDRA = ("plan of 100 points", "plan of 10,000 points")
 
 APP = """import hydra
 @hydra.main(version_base=None, config_path="conf", config_name="config")
@@ -81,12 +91,11 @@ def cases(xp, python, folder, patient):
     yield "--version", [xp, "--version"], hydra and [*hydra, "--version"], None
     yield ("complete a setting", [xp, "complete", "--", "plan", "--set", "model.moe."],
            hydra and [*hydra, "-sc", "query=bash"], completing)
-    for size, (alpha, beta, seeds) in SIZES.items():
-        spec = folder / f"plan{size}.toml"
-        spec.write_text(SPEC.format(alpha=alpha, beta=beta, seeds=seeds))
-        asked = hydra and (size == 100 or patient and size == 10_000)
-        yield (f"plan of {size:,} points",
-               [xp, "plan", str(spec), "--workspace", str(folder / "ws")],
+    for number, (title, (alpha, beta, lr, seeds)) in enumerate(SWEEPS.items()):
+        spec = folder / f"plan{number}.toml"
+        spec.write_text(SPEC.format(alpha=alpha, beta=beta, lr=lr, seeds=seeds))
+        asked = hydra and title in ALSO_HYDRA[:2 if patient else 1]
+        yield (title, [xp, "plan", str(spec), "--workspace", str(folder / "ws")],
                [*hydra, "-m", *sweep_words(alpha, beta, seeds)] if asked else None, None)
 
 
@@ -109,6 +118,7 @@ def main():
         (folder / "conf").mkdir()
         (folder / "conf" / "config.yaml").write_text(CONFIG)
         (folder / "app.py").write_text(APP)
+        walls = {}
         for title, ours, theirs, environment in cases(str(options.xp.resolve()), python, folder,
                                                       options.patient):
             print(f"{title}\n  {' '.join(ours)}")
@@ -121,9 +131,12 @@ def main():
                 if theirs:
                     others.append(once(theirs, folder, environment))
             wall, cpu = show("xp", runs)
+            walls[title] = wall
             if others:
                 wall_other, cpu_other = show("Hydra", others)
                 print(f"  ratio  wall {wall_other / wall:10.1f}      CPU {cpu_other / cpu:10.1f}")
+        shared, own = (walls[title] for title in SWEEPS if title.startswith("plan of 10,000"))
+        print(f"a [train] of its own for each point takes {own / shared:.2f} times as long")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Every component and section that there is, as data: what checks, plans and help read.
+// All components and sections as data, for checks, plans and help.
 #pragma once
 
 #include "registry/registry.h"
@@ -11,13 +11,13 @@
 
 namespace xp {
 
-/// A table at the top of the experiment file. `kind` is what its `use` picks, or empty; `fallback`
-/// is picked where the file names nothing (empty: it has to).
+/// A section of the experiment file. `kind` is the kind of component that its `use` picks, or
+/// empty; `fallback` is picked if the file names none (empty: the file must name one).
 struct SectionRule {
   const char* name;
   const char* kind;
   const char* fallback;
-  Scope scope;  ///< what its settings change unless they say otherwise
+  Scope scope;  ///< of its settings, unless they declare another
 };
 
 /// The sections in the order in which a key's tail is looked up.
@@ -30,7 +30,7 @@ inline constexpr SectionRule kSections[] = {
     {"report", "", "", Scope::kNone},
 };
 
-/// Settings whose texts name components, although those have no tables of their own.
+/// Settings whose texts name components that have no table of their own.
 struct NamesOf {
   const char* path;
   const char* kind;
@@ -42,14 +42,14 @@ class Catalog {
   /// Later declarations replace earlier ones of the same kind and name.
   explicit Catalog(std::vector<Declaration> declarations);
 
-  /// What is linked into this program; not what plug-ins have registered.
+  /// The components linked into this program, without those of plug-ins.
   static Catalog of_this_program();
 
-  /// What the build wrote down (`components.json`), with what is linked into this program on top.
-  /// Raises kMachine where the file is damaged; where it is missing this program's own remain.
+  /// The components that the build wrote to `components.json`, replaced by those linked into this
+  /// program. Raises kMachine if the file is damaged; a missing one counts as empty.
   static Catalog of_build(const std::filesystem::path& components);
 
-  /// nullptr where there is none.
+  /// nullptr if there is none.
   const Declaration* find(const std::string& kind, const std::string& name) const;
 
   /// The names of one kind, sorted.

@@ -1,4 +1,4 @@
-// The stable codes of everything that can be wrong with an experiment, in one list.
+// The stable codes of all problems that an experiment can have.
 #pragma once
 
 namespace xp::code {
@@ -38,7 +38,7 @@ inline constexpr const char* kTooManyPoints = "E036";
 
 inline constexpr const char* kSameRun = "E038";  // an axis whose values would be one run
 
-// What only the prepared corpus can tell.
+// Known only once the corpus is prepared.
 inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it does not have
 
 // E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040

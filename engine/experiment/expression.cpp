@@ -276,7 +276,7 @@ Value rounded(const std::string& name, size_t offset, const Value& value) {
   return name == "floor" ? std::floor(number + kHair) : std::ceil(number - kHair);
 }
 
-// Null where any of the values is.
+// Null if any of the values is.
 Value extreme(const std::string& name, size_t offset, const std::vector<Value>& values) {
   Value best = calculated("+", offset, values.front(), 0);
   for (const auto& value : values) {

@@ -1,5 +1,4 @@
-// Conditions over settings: `alpha + beta <= 0.75 and exchange != 'gshard'`. Nothing in it can run
-// code.
+// Conditions over settings: `alpha + beta <= 0.75 and exchange != 'gshard'`. They cannot run code.
 //
 //   or, and, not; == != < <= > >= in, not in; + - * / %; unary -; ( ), [lists];
 //   numbers, 'texts' or "texts", true, false; names are keys or their tails (`moe.experts`);
@@ -19,7 +18,7 @@
 
 namespace xp {
 
-/// What is wrong with an expression, and at which byte of it.
+/// An error in an expression, and the byte that it is at.
 struct ExpressionError : std::runtime_error {
   ExpressionError(const std::string& message, size_t at)
       : std::runtime_error(message), offset(at) {}
@@ -28,7 +27,7 @@ struct ExpressionError : std::runtime_error {
 
 class Expression {
  public:
-  /// A name used in the expression, and where.
+  /// A name in the expression, with its place.
   struct Name {
     std::string text;
     size_t offset = 0;
@@ -40,11 +39,11 @@ class Expression {
 
   const std::vector<Name>& names() const { return names_; }
 
-  /// The value with `look(i)` for the i-th of `names()`. Raises ExpressionError where kinds do not
-  /// fit (a text plus a number).
+  /// The value, if `look(i)` is the value of the i-th of `names()`. Raises ExpressionError if types
+  /// do not fit (a text plus a number).
   Value evaluate(const std::function<Value(size_t)>& look) const;
 
-  /// Whether the value is true; raises ExpressionError where it is no truth value.
+  /// Whether the value is true. Raises ExpressionError if it is neither true nor false.
   bool holds(const std::function<Value(size_t)>& look) const;
 
  private:

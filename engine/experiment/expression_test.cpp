@@ -64,7 +64,7 @@ TEST_CASE("and, or decide without their right side") {
   CHECK(value_of("true or 1 / 0 == 1") == true);
 }
 
-TEST_CASE("names know where they stand") {
+TEST_CASE("names have their place in the text") {
   const Expression expression = Expression::parse("alpha + moe.experts > 1");
   REQUIRE(expression.names().size() == 2);
   CHECK(expression.names()[1].text == "moe.experts");

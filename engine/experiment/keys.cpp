@@ -16,8 +16,8 @@ int num_characters(std::string_view text) {
   }));
 }
 
-// Where byte `offset` of `text` stands, which is written at `whole` as a string on one line; the
-// whole where that is not so, or has characters written as escapes.
+// The place of byte `offset` of `text`, which is written at `whole` as a string on one line;
+// `whole` if it is not, or if it has escapes.
 Place inside(const Place& whole, std::string_view text, size_t offset, size_t length) {
   const bool is_plain = whole.end_column - whole.column == num_characters(text) + 2;
   if (whole.line == 0 || !is_plain) return whole;

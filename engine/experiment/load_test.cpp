@@ -66,7 +66,7 @@ TEST_CASE("files that cannot be used are named") {
         "1 error; nothing was run or written");
 }
 
-TEST_CASE("a file that is not TOML is shown where it breaks") {
+TEST_CASE("a syntax error in TOML has its place") {
   CHECK(problems("a = = 1\n").starts_with("x.toml:4:5: this is not TOML: "));
   CHECK(problems("a = = 1\n").ends_with("(code E001)\n  a = = 1\n      ^"));
 }
@@ -241,7 +241,7 @@ TEST_CASE("axes are checked like values") {
         "          ^^^^^^");
 }
 
-TEST_CASE("conditions are shown where they break") {
+TEST_CASE("errors in conditions have their place") {
   CHECK(problems("[sweep]\nwhere = \"seed <= \"\n") ==
         "x.toml:5:18: in the condition: expected a value, but the expression ends here "
         "(code E034)\n"

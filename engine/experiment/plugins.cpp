@@ -1,4 +1,4 @@
-// A plug-in's own code runs only in the process that describes it, whatever it does there.
+// The code of a plug-in runs only in the process that describes it, so a crash there is harmless.
 #include "engine/experiment/plugins.h"
 
 #include "engine/base/file.h"
@@ -16,7 +16,7 @@
 namespace xp {
 namespace {
 
-// Nothing where the text is no answer of xp-engine, or not all of one.
+// Nothing if the text is not a whole answer of xp-engine.
 std::optional<std::vector<Declaration>> declarations_in(const std::string& text) {
   const Value answer = Value::parse(text, nullptr, /*allow_exceptions=*/false);
   std::vector<Declaration> out;
@@ -35,7 +35,7 @@ std::string last_line(const std::string& text) {
   return lines.empty() ? "" : std::string(trim(lines.back()));
 }
 
-// What xp-engine says about the plug-in. Raises what it said where it refused.
+// The answer of xp-engine about the plug-in. Raises its message if it refused.
 std::string answer_of(const fs::path& file, const fs::path& engine) {
   if (!fs::exists(engine))
     machine_error("'{}' is missing, which describes plug-ins; build it with `make build`",
@@ -68,7 +68,7 @@ bool is_of_xp(const fs::path& file, const Declaration& declaration) {
              file.string(), declaration.name, declaration.kind, join(names, ", "));
 }
 
-// Planning would stumble over what cannot be read.
+// Rules and figures that cannot be parsed would fail only while a plan is made.
 void check_formulas(const fs::path& file, const Declaration& declaration) {
   const auto check_one = [&](const std::string& text) {
     try {
@@ -102,7 +102,7 @@ void check_declarations(Plugin& plugin) {
 std::optional<std::vector<Declaration>> kept_answer(const fs::path& file) {
   try {
     if (fs::exists(file)) return declarations_in(read_file(file));
-  } catch (const std::exception&) {  // unreadable: asked again
+  } catch (const std::exception&) {  // damaged: made again
   }
   return std::nullopt;
 }
@@ -110,7 +110,7 @@ std::optional<std::vector<Declaration>> kept_answer(const fs::path& file) {
 void keep_answer(const fs::path& file, const std::string& answer) {
   try {
     write_atomic(file, answer);
-  } catch (const std::exception&) {  // asked again next time
+  } catch (const std::exception&) {  // made again next time
   }
 }
 

@@ -1,8 +1,8 @@
-// Plug-ins as `xp` knows them: what they declare, without running them in this process.
+// What plug-ins declare. `xp` learns it without running their code in its own process.
 //
-// `xp-engine describe --plugin FILE` answers once; what it said is kept by the hash of the file and
-// of what this xp was built with, so only the first use of a plug-in takes longer (LibTorch is
-// loaded for it).
+// `xp-engine describe --plugin FILE` is run once. Its answer is cached under the hash of the file
+// and of what this xp was built with, so only the first use of a plug-in is slow (it loads
+// LibTorch).
 #pragma once
 
 #include "engine/experiment/source.h"
@@ -13,7 +13,7 @@
 
 namespace xp {
 
-/// A plug-in that fits this xp.
+/// A plug-in that is compatible with this xp.
 struct Plugin {
   std::filesystem::path file;  ///< absolute
   std::string sha256;
@@ -21,24 +21,24 @@ struct Plugin {
   bool is_of_xp = false;  ///< its components are of kinds that `xp` itself uses (registry/plugin.h)
 };
 
-/// Who describes plug-ins, and where the answers are kept.
+/// The program that describes plug-ins, and where its answers are cached.
 struct PluginDescriber {
   std::filesystem::path engine;  ///< the program xp-engine
-  std::filesystem::path cache;   ///< a folder, made when needed; empty = nothing is kept
+  std::filesystem::path cache;   ///< a folder, made if needed; empty = no cache
 };
 
 /// Raises kUser, naming the file: no such file, another stamp (see check_stamp), nothing
 /// registered, a name that is taken, an unknown kind, rules or figures that cannot be read, kinds
 /// of `xp` and of xp-engine in one file, a crash or a lasting silence while it is described. Raises
-/// kMachine where xp-engine is missing. A damaged answer in the cache is asked for again; a cache
-/// that cannot be written is done without.
+/// kMachine if xp-engine is missing. A damaged cache entry is made again; a cache that cannot be
+/// written is ignored.
 Plugin describe_plugin(const std::filesystem::path& file, const PluginDescriber& describer);
 
-/// The plug-ins of an experiment as its run folders name them: {load: files, sha256: hashes}; null
-/// where it has none.
+/// [plugins] of the specs of an experiment's runs: {load: files, sha256: hashes}; null if it has no
+/// plug-ins.
 Value plugin_table(const std::vector<Plugin>& plugins);
 
-/// A file that an experiment names, and where it does.
+/// A plug-in named in an experiment, and the place of its name.
 struct PluginName {
   std::filesystem::path file;
   Place place;
@@ -48,11 +48,11 @@ struct PluginName {
 /// values than texts are left out: load_spec reports them.
 std::vector<PluginName> plugin_names(const Source& source);
 
-/// Describes each file once. What is wrong is added to `problems`, at the place of the name.
+/// Describes each file once. Problems are added at the place of the name.
 std::vector<Plugin> describe_plugins(const std::vector<PluginName>& names,
                                      const PluginDescriber& describer, Problems& problems);
 
-/// Adds what plug-ins declare. Raises kUser where a component has the name of another.
+/// The catalog with the components of plug-ins. Raises kUser if one has the name of another.
 Catalog with_plugins(const Catalog& catalog, const std::vector<Plugin>& plugins);
 
 }  // namespace xp

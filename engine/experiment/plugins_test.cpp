@@ -91,7 +91,7 @@ TEST_CASE("a cache that cannot be written is done without") {
   CHECK(bench.described().declarations.size() == 1);
 }
 
-TEST_CASE("whatever happens while a plug-in describes itself is told") {
+TEST_CASE("a plug-in that fails to describe itself is named with what happened") {
   const Bench bench;
   bench.engine_does("kill -SEGV $$");
   CHECK(bench.refusal() == bench.about("crashed while it described itself (signal 11)"));
@@ -133,14 +133,15 @@ TEST_CASE("a figure that cannot be read is refused before anything is planned wi
       bench.about("declares '2 *' for the router 'mine', which cannot be read: ")));
 }
 
-TEST_CASE("without xp-engine there is nobody to describe plug-ins") {
+TEST_CASE("without xp-engine plug-ins cannot be described") {
   const Bench bench;
   CHECK(bench.refusal() == fmt::format("'{}' is missing, which describes plug-ins; build it with "
                                        "`make build`",
                                        bench.describer.engine.string()));
 }
 
-TEST_CASE("names start at the file that holds the key, and errors stand at the name") {
+TEST_CASE(
+    "relative names start at the file that has the key, and errors have the place of the name") {
   const Bench bench;
   const fs::path base = bench.folder.path() / "bases" / "base.toml";
   write_atomic(base, "[plugins]\nload = [\"my.so\", \"../my.so\"]\n");
@@ -156,7 +157,7 @@ TEST_CASE("names start at the file that holds the key, and errors stand at the n
   CHECK(problem.code == "E007");
   CHECK(problem.place.line == 2);
   CHECK(problem.place.column == 9);
-  CHECK(problem.message.ends_with("bases/my.so'; build it, or mend [plugins] load or XP_PLUGINS"));
+  CHECK(problem.message.ends_with("bases/my.so'; build it, or fix [plugins] load or XP_PLUGINS"));
 }
 
 TEST_CASE("a file that is named twice is one plug-in") {

@@ -28,7 +28,7 @@ struct Section {
 
 /// `written` is the section's table of one point; `model` the resolved table of [model], which the
 /// defaults of [eval] depend on (unused for other sections). Components must be known (see
-/// load_spec). Integers become floats where numbers are asked, so that 1 and 1.0 have one id.
+/// load_spec). Integers become floats if the setting is a number, so that 1 and 1.0 have one id.
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
                         const Value& model);
 

@@ -103,7 +103,7 @@ TEST_CASE("without experts their settings change nothing, whatever makes the mod
   CHECK(resolved("").training != dense.training);
 }
 
-TEST_CASE("the predecessor's decisions are told apart in dense models, too") {
+TEST_CASE("compatibility with the predecessor also changes the ids of dense models") {
   Declaration model = fixture_model();
   model.settings.push_back(
       fixture_setting("moe.compatibility", Type::kText, "none", one_of({"none", "seed"})));

@@ -1,4 +1,4 @@
-// One walk over the tables; every finding names the key, its table and what is known there.
+// Walks over the tables of the file; each message names the key, its table and what is known there.
 #include "engine/experiment/settings_check.h"
 
 #include "engine/base/text.h"
@@ -102,7 +102,7 @@ class Walk {
         near);
   }
 
-  // "; it is one of [train]": where the key would be right.
+  // "; it is one of [train]": the tables that have this key.
   std::string owners(const std::string& key) {
     constexpr size_t kMost = 2;
     std::vector<std::string> tables;

@@ -1,4 +1,4 @@
-// Checks the sections' tables against what the picked components declare.
+// Checks the settings of an experiment file against the declarations of the picked components.
 #pragma once
 
 #include "engine/experiment/source.h"
@@ -16,11 +16,12 @@ struct SettingsCheck {
   const std::set<std::string>& swept;  ///< full paths of the axes
 };
 
-/// Unknown and undeclared keys, wrong types and limits, unknown and missing components. The paths
-/// of the settings, or of whole tables, that are wrong or that an unknown key may have meant.
+/// Adds problems for unknown and undeclared keys, wrong types and limits, unknown and missing
+/// components. Returns the paths of settings, or of whole tables, that have problems or that an
+/// unknown key may have meant.
 std::set<std::string> check_settings(const SettingsCheck& in, Problems& problems);
 
-/// Adds a problem where `value` cannot be the setting at `path`, known to `schema`; whether it can.
+/// Whether `value` can be the setting at `path`, which `schema` must have; adds a problem if not.
 bool check_value(const Catalog& catalog, const Schema& schema, const std::string& path,
                  const Value& value, const Place& place, Problems& problems);
 

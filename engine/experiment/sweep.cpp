@@ -43,7 +43,7 @@ void expect_numbers(const Value& list, const char* form, const char* shape, size
   if (!fits) user_error("'{}' must be {}, not {}", form, shape, show(list));
 }
 
-// Takes a floating-point number, because a count too large for an integer must not become one.
+// The count is a floating-point number because it may be too large for an integer.
 void expect_size(double count) {
   if (!(count <= kMostRows))
     user_error("{:.6g} values are more than an axis may have ({})", count, kMostRows);
@@ -74,7 +74,7 @@ AxisRows range_rows(const Value& form, size_t) {
   if (!std::isfinite(from) || !std::isfinite(to) || !std::isfinite(step))
     user_error("'range' is {}; must be finite numbers", show(v));
   if (!(step > 0)) user_error("the step of 'range' is {}; must be above 0", show(v[2]));
-  // A hair more than the last step, so that 0.1 .. 0.3 by 0.1 has its end.
+  // With some tolerance, so that 0.1 .. 0.3 by 0.1 includes its end.
   const double steps = std::floor((to - from) / step + 1e-9);
   if (steps >= 0) expect_size(steps + 1);
   if (steps < 0) return {};

@@ -15,15 +15,15 @@ namespace xp {
 /// Setting path -> value.
 using SettingValues = std::map<std::string, Value>;
 
-/// One axis: `keys` change together; `values` holds one row for each step, as wide as `keys`.
+/// An axis. Its `keys` change together; each row of `values` has one value for each key.
 struct Axis {
   std::vector<std::string> keys;  ///< full paths
   std::vector<std::vector<Value>> values;
-  std::string at;  ///< where it stands: its path in the place maps
+  std::string at;  ///< its path in the place maps of the file
   Place place;
 };
 
-/// A condition whose names are full paths.
+/// A condition with the full paths of its names.
 struct Condition {
   Expression expression;
   std::vector<std::string> paths;  ///< of the expression's names
@@ -33,7 +33,7 @@ struct Condition {
 struct Sweep {
   std::vector<Axis> axes;  ///< in the order of the file: the first changes slowest
   std::vector<SettingValues> points;
-  std::vector<std::map<std::string, Place>> point_places;  ///< where each point has its keys
+  std::vector<std::map<std::string, Place>> point_places;  ///< the places of each point's keys
   std::optional<Condition> where, exclude;
   bool seed_last = false;
 
@@ -41,10 +41,10 @@ struct Sweep {
   std::vector<std::string> keys() const;
 };
 
-/// The rows of an axis as it is written: a list, or a table { FORM = ..., ... }. Raises kUser.
+/// The rows of an axis written as a list or as a table { FORM = ..., ... }. Raises kUser.
 std::vector<std::vector<Value>> axis_rows(const Value& written, size_t width);
 
-/// Whether the table is a form of axis rather than a table of axes.
+/// Whether the table is the form of an axis rather than a table of axes.
 bool is_axis_form(const Value& written);
 
 /// Number of combinations, points included.

@@ -1,4 +1,4 @@
-// Keeps the order of the file, which the parsed tables have lost, through the places of the keys.
+// The places of the keys restore the order of the axes in the file, which parsed tables lose.
 #include "engine/experiment/sweep_load.h"
 
 #include "engine/base/text.h"
@@ -39,8 +39,8 @@ std::vector<std::string> axis_keys(const std::string& name) {
   return out;
 }
 
-// { log = [16, 256, 5] } and { random = [1000, 8000], ... } are about whole numbers where their
-// ends are and the setting is.
+// { log = [16, 256, 5] } and { random = [1000, 8000], ... } give integers if their ends and the
+// setting are.
 bool has_whole_ends(const Value& written) {
   for (const char* form : {"log", "random"}) {
     if (!written.is_object() || !written.contains(form)) continue;
@@ -108,7 +108,7 @@ void SweepLoader::add_axis(const Value& written, const std::vector<std::string>&
   raw_.push_back(std::move(axis));
 }
 
-// Takes out the keys that --set has set; the others go on varying.
+// Removes the keys that --set has set; the others continue to vary.
 void SweepLoader::cut_fixed(RawAxis& axis, const Keys& quiet) {
   for (size_t i = axis.keys.size(); i-- > 0;) {
     if (!source_.fixed.contains(quiet.resolve_quietly(axis.keys[i]))) continue;
@@ -241,7 +241,7 @@ Place SweepLoader::item_place(const RawAxis& raw, size_t row) const {
 void SweepLoader::keep_good_rows(const RawAxis& raw, Axis& axis, const Schema& schema) {
   std::vector<std::vector<Value>> good;
   std::set<std::vector<Value>> seen;
-  Place told;  // the rows of a form share a place: what is wrong there is said once
+  Place told;  // the rows of a form share a place: only its first problem is added
   for (size_t row = 0; row < axis.values.size(); ++row) {
     const auto& values = axis.values[row];
     const Place place = item_place(raw, row);

@@ -1,4 +1,4 @@
-// Reads [sweep] in two steps: which components it picks, then, with their keys known, the rest.
+// Reads [sweep] in two steps: the components that it picks, then the rest, whose keys they declare.
 #pragma once
 
 #include "engine/experiment/keys.h"
@@ -28,11 +28,11 @@ class SweepLoader {
   /// The checked sweep, without the axes, rows and points in which something is wrong.
   Sweep take(const Schema& schema);
 
-  /// The settings that left-out axes are about, and those that their unknown keys may have meant.
+  /// The settings of axes that were left out, and those that unknown keys may have meant.
   const std::set<std::string>& doubtful() const { return doubtful_; }
 
-  /// Whether it is certain which points are meant: `where` and `exclude` could be read, and there
-  /// are not too many.
+  /// Whether the points are certain: `where` and `exclude` could be parsed, and there are not too
+  /// many points.
   bool has_points() const { return has_points_; }
 
  private:
@@ -42,8 +42,8 @@ class SweepLoader {
     std::vector<std::vector<Value>> rows;
     std::string at;
     bool is_list = false;
-    bool is_cut = false;     // by --set: its rows are not those of the file
-    bool may_round = false;  // its form makes fractions where the file has whole ends
+    bool is_cut = false;     // --set took keys out, so its rows are not those of the file
+    bool may_round = false;  // its form makes fractions, but its ends are integers
   };
   void find_axes(const Value& table, const std::vector<std::string>& parts);
   void add_axis(const Value& written, const std::vector<std::string>& parts);
@@ -62,7 +62,7 @@ class SweepLoader {
   const Source& source_;
   Problems& problems_;
   std::vector<RawAxis> raw_;
-  std::vector<RawAxis> fixed_;  // by --set: vary no more, but their components' keys stay legal
+  std::vector<RawAxis> fixed_;  // by --set: no longer vary, but their components' keys stay legal
   std::set<std::string> swept_, doubtful_;
   bool has_points_ = false;
 };

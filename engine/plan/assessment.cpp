@@ -1,4 +1,4 @@
-// Evaluates declared expressions over one point's settings, remembering which settings they read.
+// Evaluates declared expressions over one point's settings, and remembers which settings they read.
 #include "engine/plan/assessment.h"
 
 #include "engine/base/error.h"
@@ -24,7 +24,7 @@ std::string shown(const Value& value, bool is_setting) {
 struct Slot {
   std::string path;
   const std::string* formula = nullptr;  // of a figure
-  std::string table;                     // where names in the formula are looked up first
+  std::string table;                     // the table that names are looked up in first
   const struct Bound* bound = nullptr;   // the formula, once it was asked for
   bool was_read = false;
 };
@@ -44,8 +44,8 @@ struct Part {
 
 }  // namespace
 
-/// Where the names in rules and formulas of some components lead, found out once for all points
-/// that pick these.
+/// The settings and figures that the names in the rules and formulas of some components mean,
+/// looked up once for all points that pick these.
 class Wiring {
  public:
   struct WiredRule {
@@ -101,7 +101,7 @@ class Wiring {
     try {
       return owner_.expressions_.emplace(text, Expression::parse(text)).first->second;
     } catch (const ExpressionError& error) {
-      user_error("a component declares '{}', which is no expression: {}", text, error.what());
+      user_error("a component declares '{}', which is not an expression: {}", text, error.what());
     }
   }
 
@@ -188,7 +188,7 @@ class Evaluation {
     Known& one = known(index);
     if (one.figure) return *one.figure;
     Slot& slot = wiring_->slot(index);
-    if (one.is_open) user_error("the figure '{}' of a component leads back to itself", slot.path);
+    if (one.is_open) user_error("the figure '{}' of a component depends on itself", slot.path);
     if (slot.bound == nullptr) slot.bound = &wiring_->bound(*slot.formula, slot.table);
     one.is_open = true;
     one.figure = value_of(*slot.bound);
@@ -264,8 +264,8 @@ Assessor::Key Assessor::key(const Settings& settings) {
   return out;
 }
 
-// What an assessment reads depends on nothing but what it has read, so points that agree on that
-// are assessed alike. Where one reads a setting that none has read before, keys are made anew.
+// The result depends only on the settings that were read, so points that agree in those share it.
+// If an assessment reads a setting that none has read before, all keys are made again.
 std::shared_ptr<const Assessment> Assessor::assess(const Settings& settings) {
   const auto known = known_.find(key(settings));
   if (known != known_.end()) return known->second;

@@ -1,4 +1,4 @@
-// What the components of a point say about it: rules it breaks, figures that follow from it.
+// Evaluates the rules and figures that the components of a point declare.
 #pragma once
 
 #include "engine/plan/settings.h"
@@ -30,12 +30,12 @@ struct Assessment {
 
 class Wiring;
 
-/// Assesses points; those with equal values in all settings that were read are assessed once.
+/// Assesses points. Points with equal values in all settings that are read are assessed once.
 class Assessor {
  public:
   explicit Assessor(const Catalog& catalog) : catalog_(catalog) {}
 
-  /// Raises kUser where a component's expression is none, or a figure leads back to itself.
+  /// Raises kUser if a component's expression cannot be parsed or a figure depends on itself.
   std::shared_ptr<const Assessment> assess(const Settings& settings);
 
  private:
@@ -48,7 +48,7 @@ class Assessor {
   const Catalog& catalog_;
   std::map<std::string, Expression> expressions_;
   std::map<std::vector<const Declaration*>, std::shared_ptr<Wiring>> wirings_;  // by components
-  std::set<std::string> read_;  // paths of all settings that any assessment looked at
+  std::set<std::string> read_;  // paths of all settings that an assessment has read
   std::map<const SharedSection*, size_t> projections_;
   std::map<std::string, size_t> texts_;
   std::map<Key, std::shared_ptr<const Assessment>> known_;

@@ -1,4 +1,4 @@
-// Estimates are medians of finished runs: seconds per update of the same shape.
+// Estimates are medians over finished runs of the same shape.
 #include "engine/plan/outlook.h"
 
 #include "engine/base/error.h"
@@ -13,7 +13,7 @@
 namespace xp {
 namespace {
 
-// What decides how long one update, or an evaluation, takes, beside the machine itself.
+// All that the time of an update, or of an evaluation, depends on besides the machine.
 class Shapes {
  public:
   const std::string& of(const Point& point) {
@@ -24,7 +24,7 @@ class Shapes {
     return found->second;
   }
 
-  // "" where the corpus is not known.
+  // "" if the corpus is not known.
   const std::string& of_evaluation(const Point& point) {
     const std::string& training = of(point);
     const Settings& settings = point.settings();
@@ -110,12 +110,12 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-// The median pace of the finished runs of each shape, looked up when it is asked for.
-class Witnesses {
+// The median pace of the finished runs of each shape, read on demand.
+class PaceSources {
  public:
   using PaceOf = std::optional<double> (*)(const Workspace& workspace, const std::string& id);
 
-  Witnesses(const Workspace& workspace, const RunsOfShape& runs, PaceOf pace_of)
+  PaceSources(const Workspace& workspace, const RunsOfShape& runs, PaceOf pace_of)
       : workspace_(workspace), runs_(runs), pace_of_(pace_of) {}
 
   std::optional<double> pace(const std::string& shape) {
@@ -142,7 +142,7 @@ class Witnesses {
   size_t count_ = 0;
 };
 
-// Nothing where it is not known how many updates it will be.
+// Nothing if the number of updates is not known.
 std::optional<double> training_seconds(const Point& point, double pace) {
   const Value& train = point.settings().at("train");
   if (!train.contains("max_updates") || train.value("max_epochs", 0.0) > 0) return std::nullopt;
@@ -196,13 +196,13 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
     if (point.evaluation == State::kDone)
       elsewhere.evaluations[ahead.evaluation_shape].insert(point.ids->evaluation);
   }
-  // Its own runs of before an edit tell, too, if anything is left to be told.
+  // Runs of this experiment from before an edit count, too, if anything is left to estimate.
   if (plan.count(PointState::kDone) < plan.points.size()) {
     for (const auto& point : recorded_points(workspace.experiment(plan.name)))
       add_shapes(point, elsewhere);
   }
-  Witnesses trainings(workspace, elsewhere.trainings, training_pace);
-  Witnesses evaluations(workspace, elsewhere.evaluations, evaluation_pace);
+  PaceSources trainings(workspace, elsewhere.trainings, training_pace);
+  PaceSources evaluations(workspace, elsewhere.evaluations, evaluation_pace);
   std::set<std::string> seen;
   for (size_t i = 0; i < plan.points.size(); ++i) {
     const Point& point = plan.points[i];
@@ -210,7 +210,7 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
     const auto add = [&](size_t& left, const std::optional<double>& seconds) {
       ++left;
       if (!seconds) return;
-      ++out.judged;
+      ++out.estimated;
       out.seconds += *seconds;
       const Value& launch = point.settings().at("launch");
       out.device_hours +=
@@ -227,7 +227,7 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
     ahead.evaluation_seconds = evaluations.pace(ahead.evaluation_shape);
     add(out.evaluations_left, ahead.evaluation_seconds);  // no two points have the same one
   }
-  out.witnesses = trainings.count() + evaluations.count();
+  out.sources = trainings.count() + evaluations.count();
   return out;
 }
 
@@ -237,11 +237,11 @@ std::vector<std::optional<double>> step_forecast(
   constexpr size_t kEnough = 20;  // of other experiments
   Shapes shapes;
   Elsewhere elsewhere = look_elsewhere(workspace, plan.name);
-  std::map<std::string, std::set<std::string>> witnesses;
+  std::map<std::string, std::set<std::string>> sources;
   for (const Point& point : plan.points) {
     const std::string& shape = shapes.of(point);
     if (shape.empty() || !point.ids) continue;
-    auto& ids = witnesses[shape];
+    auto& ids = sources[shape];
     ids.insert(point.ids->training);
     auto& others = elsewhere.trainings[shape];
     for (size_t i = 0; i < kEnough && !others.empty(); ++i)
@@ -250,7 +250,7 @@ std::vector<std::optional<double>> step_forecast(
   }
   std::map<std::pair<std::string, std::string>, Paces> paces;  // by shape and machine, "" for any
   std::map<std::string, std::string> machines;                 // of trainings
-  for (const auto& [shape, ids] : witnesses) {
+  for (const auto& [shape, ids] : sources) {
     for (const auto& id : ids) {
       const auto found = pace(id);
       if (!found) continue;
@@ -278,10 +278,10 @@ std::string Outlook::sentence() const {
       fmt::format("{} of {} left, {} left", trainings_left, plural(trainings, "training"),
                   plural(evaluations_left, "evaluation"));
   if (left == 0) return out;
-  if (judged == 0) return out + "; no finished run of the same shape tells how long they take";
-  out += fmt::format("; about {}, {:.2f} device-hours, by {} of the same shape",
-                     human_duration(seconds), device_hours, plural(witnesses, "finished run"));
-  if (judged < left) out += fmt::format(" ({} of these {} cannot be judged)", left - judged, left);
+  if (estimated == 0) return out + "; the time is unknown: no run of the same shape has finished";
+  out += fmt::format("; about {}, {:.2f} device-hours, estimated from {} of the same shape",
+                     human_duration(seconds), device_hours, plural(sources, "finished run"));
+  if (estimated < left) out += fmt::format(" (without {} of these {})", left - estimated, left);
   return out;
 }
 

@@ -1,4 +1,4 @@
-// What is shared, what is left, how long it takes, what changed.
+// What is shared, what is left, how long it takes, what changed between plans.
 #include "engine/experiment/catalog_fixture.h"
 #include "engine/plan/recorded_plan.h"
 
@@ -49,26 +49,26 @@ struct Planned {
   Plan plan;
 };
 
-TEST_CASE("without finished runs no time is claimed") {
+TEST_CASE("without finished runs the time is unknown") {
   const Planned planned;
   const Outlook ahead = outlook(planned.plan, planned.workspace);
   CHECK_FALSE(ahead.points[0].seconds.has_value());
   CHECK(ahead.sentence() ==
-        "2 of 2 trainings left, 2 evaluations left; no finished run of the same shape tells how "
-        "long they take");
+        "2 of 2 trainings left, 2 evaluations left; the time is unknown: no run of the same shape "
+        "has finished");
 }
 
-TEST_CASE("a finished run of the same shape tells how long the others take") {
+TEST_CASE("the time of a training is estimated from a finished one of the same shape") {
   Planned planned;
   planned.finish(0);
   const Outlook ahead = outlook(planned.plan, planned.workspace);
   CHECK(ahead.points[1].seconds == 200.0);  // 2 s an update
   CHECK(ahead.sentence() ==
-        "1 of 2 trainings left, 2 evaluations left; about 3 min 20 s, 0.11 device-hours, by 1 "
-        "finished run of the same shape (2 of these 3 cannot be judged)");
+        "1 of 2 trainings left, 2 evaluations left; about 3 min 20 s, 0.11 device-hours, "
+        "estimated from 1 finished run of the same shape (without 2 of these 3)");
 }
 
-TEST_CASE("a finished evaluation tells how long those like it take") {
+TEST_CASE("the time of an evaluation is estimated from a finished one of the same shape") {
   Planned planned;
   planned.finish(0);
   planned.finish(1);
@@ -80,8 +80,8 @@ TEST_CASE("a finished evaluation tells how long those like it take") {
   CHECK_FALSE(ahead.points[0].evaluation_seconds.has_value());
   CHECK(ahead.points[1].evaluation_seconds == 9.0);
   CHECK(ahead.sentence() ==
-        "0 of 2 trainings left, 1 evaluation left; about 9.0 s, 0.01 device-hours, by 1 finished "
-        "run of the same shape");
+        "0 of 2 trainings left, 1 evaluation left; about 9.0 s, 0.01 device-hours, "
+        "estimated from 1 finished run of the same shape");
 }
 
 TEST_CASE("a run of the same shape counts that another experiment has, or this one had before") {
@@ -97,7 +97,7 @@ TEST_CASE("a run of the same shape counts that another experiment has, or this o
   }
 }
 
-TEST_CASE("the step time of a run is foretold by the others of its shape on its machine") {
+TEST_CASE("the step time of a run is predicted from the others of its shape on its machine") {
   Planned planned;
   planned.plan = planned.planned("[1, 2, 3, 4, 5]");
   std::map<std::string, Pace> known;

@@ -14,12 +14,12 @@
 namespace xp {
 namespace {
 
-// Most of the time of reading a run's state is the file system's: several at once cost little, and
-// on a network's disk they save much.
+// Reading the state of a run mostly waits for the file system. Several threads cost little, and
+// save much on a network disk.
 constexpr size_t kMostReaders = 8, kPointsPerReader = 500;
 
-// What a condition sees: the value that the point was given, even where its component lacks the
-// key, then the resolved one.
+// The value of a name in a condition: that of the point's axes, even if its component does not have
+// the setting, else the resolved one.
 Value seen(const std::string& path, const SettingValues& assignment, const Settings& settings) {
   const auto given = assignment.find(path);
   if (given != assignment.end()) return given->second;
@@ -127,7 +127,7 @@ class Planner {
   bool is_wanted(const SettingValues& assignment, const Settings& settings) {
     const auto test = [&](const std::optional<Condition>& condition, bool otherwise) {
       if (!condition) return otherwise;
-      if (broken_.contains(&*condition)) return false;  // said once, not for every point
+      if (broken_.contains(&*condition)) return false;  // reported once, not for every point
       try {
         return holds(*condition, assignment, settings);
       } catch (const ExpressionError& error) {

@@ -1,4 +1,4 @@
-// A Spec's points: what each one is, which ids it has and how far it has come.
+// The points of an experiment: their settings, ids and states.
 #pragma once
 
 #include "engine/experiment/load.h"
@@ -13,10 +13,10 @@
 
 namespace xp {
 
-/// What is known about a corpus before it is prepared.
+/// What is known of a corpus before it is prepared.
 struct CorpusIdentity {
-  std::string id;       ///< empty where it is not known yet
-  std::string missing;  ///< not empty: what is missing and what to do
+  std::string id;       ///< empty if it is not known yet
+  std::string missing;  ///< the input that is missing and what to do; empty if none is
 };
 
 /// From the whole resolved [corpus] table to its identity.
@@ -31,13 +31,13 @@ struct PointIds {
 struct Point {
   Settings resolved;
   std::shared_ptr<const Assessment> assessment;  ///< null before `assess`
-  SettingValues axes;                ///< the axes' values, without keys that its components lack
+  SettingValues axes;             ///< the axes' values, without keys that its components lack
   std::string name;               ///< "exchange=gshard seed=2", or the experiment's name
   std::optional<size_t> further;  ///< which of the sweep's `points` it is, if it is one
   std::optional<PointIds> ids;    ///< nothing before the content of the corpus is known
   State training = State::kNew, evaluation = State::kNew;
   PointState state = PointState::kNew;
-  std::string cause;  ///< why it waits, stopped, failed or is blocked, where that is known
+  std::string cause;  ///< why it waits, stopped, failed or is blocked, if known
 
   const Settings& settings() const { return resolved; }
 };
@@ -46,20 +46,21 @@ struct Plan {
   std::string name;               ///< of the experiment
   std::vector<std::string> axes;  ///< full paths, in the order of the file
   std::vector<Point> points;
-  size_t merged = 0;               ///< combinations left out, because they equal a point
+  size_t merged = 0;               ///< combinations left out because they equal a point
   size_t excluded = 0;             ///< ... because of `where` and `exclude`
-  std::vector<std::string> notes;  ///< what is legal but worth saying, once with its points
-  Value plugins{};  ///< [plugins] of every run's spec, see plugin_table; null where there are none
+  std::vector<std::string> notes;  ///< of rules and unused axes, each once with its points
+  Value plugins{};  ///< [plugins] of every run's spec, see plugin_table; null if there are none
 
   size_t count(PointState state) const;
 };
 
-/// All points, without ids, not assessed. That there are none is added to `problems`. Of a spec
-/// with mistakes the plan is of no use, but what is certain in spite of them is found.
+/// All points, without ids, not assessed. Adds a problem if there are none, or if points that
+/// differ in an axis would be the same run. If the spec has problems the plan must not be used, but
+/// problems that are certain in spite of those are added.
 Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems);
 
-/// Settings that do not fit together are added to `problems`, once for each place with the number
-/// of points concerned.
+/// Evaluates the rules and figures of the points. Broken rules are added to `problems`, once for
+/// each place with the number of points concerned.
 void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems);
 
 /// `expand` and `assess`.

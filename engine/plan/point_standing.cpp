@@ -1,4 +1,4 @@
-// Two runs become one state.
+// The state of a point from those of its training and evaluation.
 #include "engine/plan/point_standing.h"
 
 namespace xp {

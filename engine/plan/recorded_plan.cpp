@@ -204,10 +204,10 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
   head["work"] = {{"trainings", outlook.trainings},
                   {"trainings_left", outlook.trainings_left},
                   {"evaluations_left", outlook.evaluations_left},
-                  {"judged", outlook.judged},
-                  {"finished_runs_of_the_same_shape", outlook.witnesses},
-                  {"seconds", outlook.judged > 0 ? Value(outlook.seconds) : Value()},
-                  {"device_hours", outlook.judged > 0 ? Value(outlook.device_hours) : Value()}};
+                  {"judged", outlook.estimated},
+                  {"finished_runs_of_the_same_shape", outlook.sources},
+                  {"seconds", outlook.estimated > 0 ? Value(outlook.seconds) : Value()},
+                  {"device_hours", outlook.estimated > 0 ? Value(outlook.device_hours) : Value()}};
   std::string text = head.dump(1);
   text.erase(text.rfind('\n'));
   write(text);

@@ -54,7 +54,7 @@ std::optional<std::string> other_file_of(const Spec& spec, const Workspace& work
 /// The ids of all runs that other experiments of the workspace have.
 std::set<std::string> runs_of_others(const Workspace& workspace, const std::string& own);
 
-/// What changed between two plans of an experiment, by ids, or by names where ids are not known.
+/// What changed between two plans of an experiment, by ids, or by names if ids are not known.
 struct PlanChange {
   std::vector<std::string> added;      ///< names of points
   std::vector<RecordedPoint> removed;  ///< points that left

@@ -1,5 +1,4 @@
-// Settings that do not fit together, found for every point before anything starts: the rules that
-// components declare, gathered over the points.
+// The rules that points break, gathered over all points of a plan.
 #pragma once
 
 #include "engine/experiment/load.h"
@@ -14,11 +13,10 @@ class BreachList {
  public:
   explicit BreachList(const Spec& spec) : spec_(spec) {}
 
-  /// Takes what was found at one point; `number` counts from 1.
+  /// Adds the broken rules of one point; `number` counts from 1.
   void take(const Assessment& assessment, const std::string& name, size_t number);
 
-  /// Adds one problem for each rule and place, with the first point concerned; notes come back as
-  /// sentences.
+  /// Adds one problem for each rule and place, with the first point concerned. Returns the notes.
   std::vector<std::string> report(size_t points, Problems& problems) const;
 
  private:

@@ -82,7 +82,7 @@ class SectionPool {
     std::shared_ptr<const SharedSection> section;
     DeclaredSettings settings;
   };
-  /// By axis: what one of its rows adds to a section's key; 0 where it does not change the section.
+  /// By axis: what one of its rows adds to a section's key; 0 if it does not change the section.
   using Strides = std::vector<size_t>;
 
   const Pooled& pooled(size_t index, const Combination& combination, const Pooled* model);
