@@ -100,6 +100,48 @@ TEST_CASE("show names the place of each value that a plan remembers") {
                               "train.seed  1    x.toml:9\n"));
 }
 
+// An experiment of one point, all of whose runs are done.
+struct Done {
+  Done() {
+    write_atomic(file, "name = \"t\"\n[corpus]\nuse = \"dummy\"\n");
+    const Value plan = Value::parse(xp({"plan", file.string(), "--json"}).output);
+    for (const auto& run : {workspace.training(plan["points"][0]["training"]),
+                            workspace.evaluation(plan["points"][0]["evaluation"])}) {
+      write_atomic(run / "spec.toml", "[train]\nseed = 1\n");
+      write_status(run, {State::kDone, 1, 0, 0, "", Value::object()});
+    }
+  }
+  Typed xp(std::vector<std::string> words) const {
+    words.insert(words.end(), {"--workspace", workspace.root.string()});
+    return type(std::move(words));
+  }
+  TempFolder folder;
+  Workspace workspace{folder.path() / "w"};
+  fs::path file = folder.path() / "x.toml";
+};
+
+TEST_CASE("an experiment that has nothing left to do is recorded, too") {
+  const Done done;
+  CHECK_FALSE(fs::exists(done.workspace.experiment("t")));
+  CHECK(done.xp({"run", done.file.string()}).exit_code == Exit::kDone);
+  CHECK(fs::exists(done.workspace.experiment("t") / "plan.json"));
+  CHECK(done.xp({"status"}).output.starts_with("experiment"));
+  CHECK(done.xp({"status"}).output.find("\nt ") != std::string::npos);
+}
+
+TEST_CASE("a second file of one name is refused before it takes the plan of the first") {
+  const Done done;
+  CHECK(done.xp({"run", done.file.string()}).exit_code == Exit::kDone);
+  const std::string before = read_file(done.workspace.experiment("t") / "plan.json");
+  const std::string second = (done.folder.path() / "y.toml").string();
+  write_atomic(second, read_file(done.file) + "[train]\nseed = 2\n");
+  for (const char* command : {"plan", "run", "prune"})
+    CHECK(done.xp({command, second}).exit_code == Exit::kSpec);
+  CHECK(read_file(done.workspace.experiment("t") / "plan.json") == before);
+  fs::remove(done.file);  // renamed, not copied
+  CHECK(done.xp({"plan", second}).exit_code == Exit::kDone);
+}
+
 TEST_CASE("init writes an experiment once and never over another") {
   const TempFolder folder;
   const std::string file = (folder.path() / "x.toml").string();
