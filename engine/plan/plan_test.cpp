@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
 
+#include <array>
 #include <set>
 
 namespace xp {
@@ -148,6 +149,31 @@ TEST_CASE("an axis that no point uses is noted") {
   CHECK(planned.plan.notes ==
         std::vector<std::string>{
             "the axis 'experts' changes nothing: no point has a component that uses it"});
+}
+
+TEST_CASE("a point of a sweep has the ids that it has with its settings written out") {
+  const std::pair<std::string, std::array<std::string, 2>> kAxes[] = {
+      {"train.seed", {"1", "2"}},
+      {"train.optimizer.lr", {"1", "5e-4"}},
+      {"train.optimizer.betas", {"[0.9, 0.98]", "[0, 1]"}},
+      {"train.schedule.use", {"'constant'", "'inverse-sqrt'"}},
+      {"launch.nodes", {"1", "2"}},
+      {"corpus.language_tokens.target", {"true", "false"}},  // has no default
+      {"corpus.sampling.temperature", {"2", "inf"}}};
+  for (const auto& [path, values] : kAxes) {
+    INFO(path);
+    Planned sweep("[sweep]\n'" + path + "' = [" + values[0] + ", " + values[1] + "]\n");
+    sweep.identified();
+    REQUIRE(sweep.plan.points.size() == 2);
+    for (size_t i = 0; i < 2; ++i) {
+      const size_t dot = path.rfind('.');
+      Planned alone("[" + path.substr(0, dot) + "]\n" + path.substr(dot + 1) + " = " + values[i] +
+                    "\n");
+      const Point& point = alone.identified().plan.points[0];
+      CHECK(sweep.plan.points[i].ids->evaluation == point.ids->evaluation);
+      CHECK(sweep.plan.points[i].settings().whole() == point.settings().whole());
+    }
+  }
 }
 
 TEST_CASE("where keeps and exclude removes points") {

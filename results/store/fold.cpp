@@ -30,7 +30,9 @@ std::string type_text(const Value& value) {
 }
 
 std::string plain_text(const Value& value) {
-  return value.is_string() ? value.get<std::string>() : canonical_text(value);
+  if (value.is_string()) return value.get<std::string>();
+  const bool is_infinite = value.is_number_float() && !std::isfinite(value.get<double>());
+  return is_infinite ? show(value) : canonical_text(value);
 }
 
 /// From where to where an attempt went; null where it logged nothing.
