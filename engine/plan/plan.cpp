@@ -81,28 +81,36 @@ class Planner {
     plan_.points.push_back(std::move(point));
   }
 
-  // Of points with equal settings in their ids. Axes that one of them does not use do not count.
-  // Files with other names may have other content: whether they do is known when they are hashed.
+  // Of points whose ids depend on equal settings. Files of other names may have other content,
+  // which is known only when they are hashed.
   bool is_same_run(const Point& a, const Point& b) {
+    std::vector<std::string> differing;
     for (const auto& [path, value] : a.axes) {
       const auto other = b.axes.find(path);
-      if (other == b.axes.end() || other->second == value) continue;
-      if (a.settings().no_id(path) == Scope::kContent) return false;
-      report_same_run(path, value, other->second, a.settings().no_id(path) == Scope::kSpeed);
+      const bool has_both = other != b.axes.end();  // unused at one of them otherwise
+      if (has_both && other->second != value) differing.push_back(path);
     }
+    const auto is_content = [&a](auto& path) {
+      return a.settings().no_id(path) == Scope::kContent;
+    };
+    if (std::any_of(differing.begin(), differing.end(), is_content)) return false;
+    for (const auto& path : differing)
+      report_same_run(path, a, b);
     return true;
   }
 
-  void report_same_run(const std::string& path, const Value& a, const Value& b, bool is_speed) {
+  void report_same_run(const std::string& path, const Point& a, const Point& b) {
     if (!same_runs_.insert(path).second) return;
     const size_t dot = path.rfind('.');
+    const bool is_speed = a.settings().no_id(path) == Scope::kSpeed;
     problems_.add(
         place_of(path), code::kSameRun,
         fmt::format("'{}' in [{}] changes {}, so the points with {} and {} would be the same run; "
                     "keep one value in [sweep], and try others with --set {}=... and a --workspace "
                     "of their own",
                     path.substr(dot + 1), path.substr(0, dot),
-                    is_speed ? "only the speed of a run" : "no result", show(a), show(b), path));
+                    is_speed ? "only the speed of a run" : "no result", show(a.axes.at(path)),
+                    show(b.axes.at(path)), path));
   }
 
   Place place_of(const std::string& path) const {

@@ -103,7 +103,7 @@ IMPLEMENTED_ELSEWHERE = {
     "engine/cli/commands/commands.h", "engine/conformance/cases.h", "engine/laws/laws.h",
     "engine/worker/commands.h",
     "engine/launch/slurm.h", "engine/launch/slurm_lookup.h", "engine/launch/starter.h",
-    "engine/run/jobs.h", "plugins/renderer/page.h", "results/report/report.h",
+    "engine/run/jobs.h", "plugins/renderer/page.h",
     "results/store/store.h"}
 BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
 THIRD_PARTY = "cmake/gloo-shim/"

@@ -10,7 +10,7 @@ namespace {
 // Decimals that show `digits` figures of `value`.
 int decimals_for(double value, int digits) {
   if (value <= 0) return 0;
-  return std::clamp(digits - 1 - static_cast<int>(std::floor(std::log10(value))), 0, 4);
+  return static_cast<int>(std::clamp(digits - 1 - std::floor(std::log10(value)), 0.0, 4.0));
 }
 
 }  // namespace
