@@ -1,6 +1,6 @@
 # Writes HEADER with what a plug-in has to agree on with the programs that load it, and leaves it
 # alone when it is right: INTERFACE, a hash of all HEADERS that a component may include, so that
-# nobody has to remember to count a version up.
+# no version number has to be incremented by hand.
 #
 # usage: cmake -DSOURCE=FOLDER -DHEADERS="a.h b.h" -DVERSION=0.1.0 -DLIBTORCH=2.11.0 -DHEADER=FILE
 #        -P Abi.cmake

@@ -156,8 +156,8 @@ endfunction()
 # xp_plugins(NAME [TORCH] KINDS a b [USES ...] [LIBS ...]): the components of these kinds, together
 # xp_plugins_NAME.
 #
-# An OBJECT library, because the linker drops a member of an archive that nobody refers to, and a
-# component is referred to by nobody: it registers itself.
+# An OBJECT library, because the linker drops members of an archive that nothing refers to, and
+# nothing refers to a component: it registers itself.
 function(xp_plugins name)
   cmake_parse_arguments(ARG "TORCH" "" "KINDS;USES;LIBS" ${ARGN})
   if(ARG_TORCH AND NOT XP_ENGINE)

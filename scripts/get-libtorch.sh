@@ -3,7 +3,7 @@
 #
 # usage: scripts/get-libtorch.sh [--check] cpu|cuda [FOLDER]
 #
-#   --check   fetch nothing; succeed when FOLDER already holds what is asked for
+#   --check   fetch nothing; succeed when FOLDER already holds what was requested
 #
 # Any Python >= 3.8 with pip will do, since nothing of the wheels is run. pip's own settings apply
 # (index, certificates, cache); WHEELS names one more folder to look for wheels in, PYTHON another
@@ -64,7 +64,7 @@ fetch_patiently() {
     sleep "$pause"
   done
   fetch "$1" && return
-  echo "get-libtorch: the wheel of $1 did not come; run it again to go on" >&2
+  echo "get-libtorch: the wheel of $1 could not be downloaded; run it again to resume" >&2
   exit 1
 }
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Puts in place everything the build needs: system packages, Catch2 3 and LibTorch. Safe to repeat.
 #
-# usage: scripts/setup.sh [cpu|cuda]    default: cuda where an NVIDIA driver answers, else cpu
-#        scripts/setup.sh tests         what tests need besides: Clang with libFuzzer and, if it can
-#                                       be had, that without which some of them are skipped
+# usage: scripts/setup.sh [cpu|cuda]    default: cuda if an NVIDIA driver is found, else cpu
+#        scripts/setup.sh tests         what tests need in addition: Clang with libFuzzer and, if
+#                                       available, the programs without which some are skipped
 #
-# Installs as root or through sudo. Where neither works it prints what is missing and stops.
+# Installs as root or through sudo. If neither works it prints what is missing and stops.
 # Tried on Debian 12; written for Debian 13 and Ubuntu 24.04 as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -80,8 +80,8 @@ install_packages() {
   fi
   become_root || refuse "$@"
   echo "setup: installing $*$(has_catch2 || echo " catch2")" >&2
-  # A broken source of another party must not keep us from the packages of the system.
-  apt_get update || echo "setup: the package lists are not all up to date; going on" >&2
+  # A broken third-party source must not prevent the installation of the system's packages.
+  apt_get update || echo "setup: could not update all package lists; continuing" >&2
   if [ $# -gt 0 ]; then apt_get install --no-install-recommends "$@"; fi
   has_catch2 || install_catch2
 }
@@ -90,7 +90,7 @@ refuse() {
   local advice=()
   [ $# -eq 0 ] || advice+=("  apt-get install --no-install-recommends $*")
   has_catch2 || advice+=("  apt-get install catch2   # >= 3; Debian 12: -t bookworm-backports")
-  stop "packages are missing and neither root nor sudo is at hand; ask someone who may to run" \
+  stop "packages are missing and neither root nor sudo is available; ask an administrator to run" \
     "${advice[@]}"
 }
 

@@ -84,7 +84,7 @@ KEEPS_NO_ORDER = ("engine/base/", "engine/data/", "engine/comm/", "engine/nn/", 
                   "engine/train/", "engine/eval/", "engine/worker/", "plugins/")
 # Words that cannot land: a pattern, the paths where it can, and what to do instead.
 BANNED = [
-    (r"\bFIXME\b", (), "mend it, or write a TODO with the reason to wait"),
+    (r"\bFIXME\b", (), "fix it, or write a TODO with the reason to wait"),
     (r"\busing namespace\b", (), "name the thing that is used"),
     (r"\bstd::(cout|cerr|endl)\b", (), "print with fmt: results on stdout, progress on stderr"),
     (r"\b(std::)?rand\(\)|\bstd::random_device\b", (), "draw from a named stream"),
@@ -93,7 +93,7 @@ BANNED = [
      "its order may reach a file, an id or a message; use std::map or a sorted vector"),
     (r"\bstd::ll?round\(|static_cast<[\w:]+>\(std::(floor|ceil|round|trunc|pow|exp|log\w*)\(",
      (), "a number that does not fit is undefined; use engine/base/to_integer.h"),
-    (r"#pragma GCC diagnostic", (), "mend what the warning is about"),
+    (r"#pragma GCC diagnostic", (), "fix what the warning is about"),
     (r"\bNOLINT(?!(NEXTLINE)?\([\w-]+\))", (), "name the one check that is wrong here"),
 ]
 # A test is about our own names and may take them all.
@@ -235,7 +235,7 @@ def used_headers(tree):
     included = {include.own for includes in tree.includes.values() for include in includes}
     for path, _ in tree.texts(".h"):
         if path not in included:
-            yield path, 1, "nobody includes this header; delete it or use it"
+            yield path, 1, "no file includes this header; delete it or use it"
 
 
 def sizes(tree):
@@ -398,7 +398,7 @@ def without_comments(text):
 
 
 def sources_of_headers(tree):
-    """foo.h is implemented in foo.cpp: whoever reads the one finds the other."""
+    """foo.h is implemented in foo.cpp: a reader of one finds the other."""
     owner = {}  # of types
     for path, text in tree.texts(".h"):
         if path in IMPLEMENTED_ELSEWHERE:
