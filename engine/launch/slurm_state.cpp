@@ -71,38 +71,60 @@ std::string value_of(std::string_view line, std::string_view key, std::string_vi
   return set_or_empty(line.substr(at, line.find(end, at) - at));
 }
 
-// One part of a bracket: "3", "0-2", "08-10"; nothing where it is neither.
-std::optional<std::vector<std::string>> numbers_of(const std::string& part) {
+// Beyond these a list is damaged: no cluster has more nodes, no host a longer name.
+constexpr size_t kMaxHosts = 200'000, kMaxNameBytes = 255;
+
+struct Range {
+  int64_t first = 0, last = 0;
+  size_t width = 0;  ///< digits, zeros in front included
+};
+
+// One part of a bracket: "3", "0-2", "08-10"; nothing if it is neither.
+std::optional<Range> range_in(std::string_view part) {
   const size_t dash = part.find('-');
-  const std::string first = part.substr(0, dash);
-  const std::string last = dash == part.npos ? first : part.substr(dash + 1);
-  const auto from = number_of(first), to = number_of(last);
-  constexpr int64_t kMost = 100000;  // no cluster has more; a damaged list may
-  if (!from || !to || *to < *from || *to - *from > kMost) return std::nullopt;
+  const std::string_view first = part.substr(0, dash);
+  const auto from = number_of(first);
+  const auto to = dash == part.npos ? from : number_of(part.substr(dash + 1));
+  if (!from || !to || *to < *from || first.size() > kMaxNameBytes) return std::nullopt;
+  return Range{*from, *to, first.size()};
+}
+
+// "0-1,08" -> 0, 1, 08; nothing if it is no such list.
+std::optional<std::vector<std::string>> numbers_in(std::string_view list) {
   std::vector<std::string> out;
-  for (int64_t i = *from; i <= *to; ++i)
-    out.push_back(fmt::format("{:0{}}", i, first.size()));
+  for (const auto& part : split(list, ',')) {
+    const auto range = range_in(part);
+    if (!range) return std::nullopt;
+    if (range->last - range->first >= static_cast<int64_t>(kMaxHosts - out.size()))
+      return std::nullopt;
+    for (int64_t i = range->first; i <= range->last; ++i)
+      out.push_back(fmt::format("{:0{}}", i, range->width));
+  }
   return out;
 }
 
-// "a[0-1]b[2]" -> a0b2, a1b2; nothing where brackets do not fit.
+// "a[0-1]b[2]" -> a0b2, a1b2; nothing if brackets do not fit.
 std::optional<std::vector<std::string>> expand_one(std::string_view text) {
-  const size_t open = text.find('[');
-  if (open == text.npos) return std::vector<std::string>{std::string(text)};
-  const size_t close = text.find(']', open);
-  if (close == text.npos) return std::nullopt;
-  const auto tails = expand_one(text.substr(close + 1));
-  if (!tails) return std::nullopt;
-  std::vector<std::string> out;
-  for (const auto& part : split(text.substr(open + 1, close - open - 1), ',')) {
-    const auto numbers = numbers_of(part);
-    if (!numbers) return std::nullopt;
-    for (const auto& number : *numbers) {
-      for (const auto& tail : *tails)
-        out.push_back(fmt::format("{}{}{}", text.substr(0, open), number, tail));
+  std::vector<std::string> out = {""};
+  while (true) {
+    const size_t open = text.find('[');
+    for (auto& name : out)
+      name += text.substr(0, open);
+    if (out.front().size() > kMaxNameBytes) return std::nullopt;
+    if (open == text.npos) return out;
+    const size_t close = text.find(']', open);
+    if (close == text.npos) return std::nullopt;
+    const auto numbers = numbers_in(text.substr(open + 1, close - open - 1));
+    if (!numbers || out.size() * numbers->size() > kMaxHosts) return std::nullopt;
+    std::vector<std::string> longer;
+    longer.reserve(out.size() * numbers->size());
+    for (const auto& name : out) {
+      for (const auto& number : *numbers)
+        longer.push_back(name + number);
     }
+    out = std::move(longer);
+    text.remove_prefix(close + 1);
   }
-  return out;
 }
 
 // What a job that FAILED shows of its batch process, which is `xp work` itself.
@@ -234,8 +256,12 @@ bool is_about(std::string_view listed, std::string_view id) {
   if (bracket == listed.npos || !id.starts_with(listed.substr(0, bracket + 1))) return false;
   std::string_view tasks = listed.substr(bracket + 2);
   tasks = tasks.substr(0, tasks.find_first_of("]%"));
-  const auto all = expand_one(fmt::format("[{}]", tasks));
-  return all && std::find(all->begin(), all->end(), id.substr(bracket + 1)) != all->end();
+  const auto task = number_of(id.substr(bracket + 1));
+  const auto parts = split(tasks, ',');
+  return task && std::any_of(parts.begin(), parts.end(), [&](const std::string& part) {
+           const auto range = range_in(part);
+           return range && range->first <= *task && *task <= range->last;
+         });
 }
 
 std::vector<std::string> expand_hosts(std::string_view list) {
@@ -250,7 +276,7 @@ std::vector<std::string> expand_hosts(std::string_view list) {
     begin = i + 1;
     if (one.empty()) continue;
     const auto names = expand_one(one);
-    if (!names) return {std::string(list)};
+    if (!names || out.size() + names->size() > kMaxHosts) return {std::string(list)};
     out.insert(out.end(), names->begin(), names->end());
   }
   return out;
