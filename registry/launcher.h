@@ -40,6 +40,10 @@ struct LaunchEnd {
   std::string host;   ///< where that rank was
   std::string cause;
   int64_t peak_memory_bytes = 0;  ///< of the rank that used most; 0 = not known
+  double cpu_seconds = 0;         ///< of all ranks; 0 = not known
+  double other_load = -1;  ///< share of a machine's processors that other programs kept busy, of
+                           ///< the machine with most; < 0: not known
+  double energy_j = 0;     ///< of the machines meanwhile; 0 = not known
 };
 
 /// Where the ranks of a job are.

@@ -73,7 +73,8 @@ void write_and_rename(const fs::path& path, std::span<const std::string_view> pi
   make_parents(path);
   const fs::path fresh = beside(path);
   try {
-    const Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+    const Descriptor file(
+        ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (file.get() < 0) machine_error("writing '{}': {}", path.string(), reason());
     for (const auto piece : pieces)
       write_all(file.get(), piece, path);
@@ -88,9 +89,9 @@ void write_and_rename(const fs::path& path, std::span<const std::string_view> pi
   if (flush == Flush::kYes) flush_folder(path.parent_path());
 }
 
-bool lock(int descriptor, int command) {
+bool lock(int descriptor, int command, short type = F_WRLCK) {
   struct flock range {};
-  range.l_type = F_WRLCK;
+  range.l_type = type;
   range.l_whence = SEEK_SET;
   int result = 0;
   do {
@@ -235,6 +236,19 @@ std::optional<FileLock> FileLock::attempt(const fs::path& path) {
   if (lock(descriptor, F_OFD_SETLK)) return FileLock(descriptor);
   ::close(descriptor);
   return std::nullopt;
+}
+
+FileLock FileLock::share(const fs::path& path) {
+  while (true) {
+    FileLock out(open_lock(path));
+    if (!lock(out.descriptor_, F_OFD_SETLKW, F_RDLCK))
+      machine_error("locking '{}': {}", path.string(), reason());
+    struct stat held {
+    }, named{};
+    if (::fstat(out.descriptor_, &held) == 0 && ::stat(path.c_str(), &named) == 0 &&
+        held.st_dev == named.st_dev && held.st_ino == named.st_ino)
+      return out;
+  }
 }
 
 bool FileLock::is_held(const fs::path& path) {

@@ -61,14 +61,18 @@ class MappedFile {
 };
 
 /// An advisory lock (fcntl, so it also works on NFS and ends with the process) held while the
-/// object lives.
+/// object lives: by one object alone, or shared by several.
 class FileLock {
  public:
   /// Waits until the lock is free; `on_wait` is called once if it has to wait.
   static FileLock wait(const fs::path& path, const std::function<void()>& on_wait = {});
   /// The lock, or nothing where another process holds it.
   static std::optional<FileLock> attempt(const fs::path& path);
-  /// Whether somebody holds the lock now. Neither takes the lock nor makes the file.
+  /// The lock, shared with others that ask for it so; waits while somebody holds it alone, who may
+  /// remove the file meanwhile.
+  static FileLock share(const fs::path& path);
+  /// Whether somebody holds the lock now, alone or shared. Neither takes the lock nor makes the
+  /// file.
   static bool is_held(const fs::path& path);
   FileLock(FileLock&& other) noexcept;
   FileLock& operator=(FileLock&&) = delete;

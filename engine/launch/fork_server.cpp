@@ -68,10 +68,11 @@ void tell_ends(int socket) {
   int status = 0;
   rusage used{};
   for (pid_t pid = 0; (pid = ::wait4(-1, &status, WNOHANG, &used)) > 0;) {
-    send_message(socket,
-                 {{"ended", pid},
-                  {"exit_code", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)},
-                  {"peak_memory_bytes", used.ru_maxrss * 1024}});
+    const ProcessEnd end = process_end(status, used);
+    send_message(socket, {{"ended", pid},
+                          {"exit_code", end.exit_code},
+                          {"peak_memory_bytes", end.peak_memory_bytes},
+                          {"cpu_seconds", end.cpu_seconds}});
   }
 }
 
@@ -171,14 +172,15 @@ class ForkServer final : public Starter {
     if (!message.is_object() || !message.contains("ended")) return;
     const auto found = under_way_.find(message["ended"].get<pid_t>());
     if (found != under_way_.end())
-      found->second = ProcessEnd{message["exit_code"], message["peak_memory_bytes"]};
+      found->second =
+          ProcessEnd{message["exit_code"], message["peak_memory_bytes"], message["cpu_seconds"]};
   }
 
   // Its processes die with the server.
   void lose_all() {
     close_socket();
     for (auto& [pid, end] : under_way_) {
-      if (!end) end = ProcessEnd{128 + SIGKILL, 0};
+      if (!end) end = ProcessEnd{128 + SIGKILL};
     }
   }
 

@@ -5,7 +5,7 @@
 //   -> {"command": [...], "environment": [...], "log": "...", "cores": [...]}
 //   <- {"ready": true}    once, at the start
 //   <- {"started": PID} or {"error": "..."}
-//   <- {"ended": PID, "exit_code": 0, "peak_memory_bytes": 1}
+//   <- {"ended": PID, "exit_code": 0, "peak_memory_bytes": 1, "cpu_seconds": 1}
 #pragma once
 
 #include <string>

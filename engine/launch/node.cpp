@@ -6,6 +6,7 @@
 #include "engine/base/value.h"
 #include "engine/launch/ranks.h"
 #include "engine/launch/starter.h"
+#include "registry/outcome_json.h"
 
 #include <fmt/format.h>
 
@@ -20,6 +21,13 @@
 #include <unistd.h>
 
 namespace xp {
+
+// The JSON forms of node-job.json and node-I.json.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchJob, name, command, nodes, ranks_per_node,
+                                   threads_per_rank, timeout_s, interface, cores, gpus)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchEnd, outcome, rank, exit_code, host, cause,
+                                   peak_memory_bytes, cpu_seconds, other_load, energy_j)
+
 namespace {
 
 constexpr int kTick_ms = 200;
@@ -29,49 +37,21 @@ fs::path record_of(const fs::path& folder, int64_t node) {
 }
 
 void write_record(const fs::path& folder, int64_t node, const LaunchEnd& end) {
-  const Value value = {{"schema", 1},
-                       {"outcome", outcome_name(end.outcome)},
-                       {"rank", end.rank},
-                       {"exit_code", end.exit_code},
-                       {"host", end.host},
-                       {"cause", end.cause},
-                       {"peak_memory_bytes", end.peak_memory_bytes}};
+  Value value = end;
+  value["schema"] = 1;
   write_atomic(record_of(folder, node),
                value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
 }
 
+// Nothing if there is no record, or it is damaged: as if the node had said nothing.
 std::optional<LaunchEnd> read_end_of(const fs::path& folder, int64_t node) {
-  const fs::path path = record_of(folder, node);
-  const auto bytes = read_if_there(path);
-  if (!bytes) return std::nullopt;
   try {
-    const Value value = Value::parse(*bytes);
-    LaunchEnd out;
-    out.outcome = outcome_from(value.at("outcome").get<std::string>()).value_or(Outcome::kLost);
-    out.rank = value.at("rank");
-    out.exit_code = value.at("exit_code");
-    out.host = value.at("host");
-    out.cause = value.at("cause");
-    out.peak_memory_bytes = value.at("peak_memory_bytes");
-    return out;
-  } catch (const std::exception&) {  // damaged: as if the node had said nothing
+    const auto bytes = read_if_there(record_of(folder, node));
+    if (!bytes) return std::nullopt;
+    return Value::parse(*bytes).get<LaunchEnd>();
+  } catch (const std::exception&) {
     return std::nullopt;
   }
-}
-
-LaunchJob job_from(const Value& value, const fs::path& folder) {
-  LaunchJob job;
-  job.name = value.at("name");
-  job.command = value.at("command").get<std::vector<std::string>>();
-  job.log_folder = folder;
-  job.nodes = value.at("nodes");
-  job.ranks_per_node = value.at("ranks_per_node");
-  job.threads_per_rank = value.at("threads_per_rank");
-  job.timeout_s = value.at("timeout_s");
-  job.interface = value.at("interface");
-  job.cores = value.at("cores").get<std::vector<int>>();
-  job.gpus = value.at("gpus").get<std::vector<int>>();
-  return job;
 }
 
 // An address of `host` that a packet could be sent to; the socket is not used to send any.
@@ -108,17 +88,9 @@ bool is_same_address(const sockaddr* a, const sockaddr_storage& b) {
 }  // namespace
 
 fs::path write_node_job(const LaunchJob& job, const std::vector<std::string>& hosts, int port) {
-  const Value value = {{"name", job.name},
-                       {"command", job.command},
-                       {"nodes", job.nodes},
-                       {"ranks_per_node", job.ranks_per_node},
-                       {"threads_per_rank", job.threads_per_rank},
-                       {"timeout_s", job.timeout_s},
-                       {"interface", job.interface},
-                       {"cores", job.cores},
-                       {"gpus", job.gpus},
-                       {"hosts", hosts},
-                       {"port", port}};
+  Value value = job;
+  value["hosts"] = hosts;
+  value["port"] = port;
   const fs::path path = job.log_folder / "node-job.json";
   write_atomic(path, value.dump(2) + "\n");
   return path;
@@ -130,7 +102,8 @@ void run_node(const fs::path& node_job, int64_t node, const std::string& host,
   LaunchEnd end;
   try {
     const Value value = Value::parse(read_file(node_job));
-    LaunchJob job = job_from(value, folder);
+    auto job = value.get<LaunchJob>();
+    job.log_folder = folder;
     const auto hosts = value.at("hosts").get<std::vector<std::string>>();
     job.host = host;
     // The first node may know itself by a name that leads nowhere else; the last one comes to it
@@ -167,15 +140,21 @@ std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job) {
     return 2 + blame_weight(end.exit_code);
   };
   std::optional<LaunchEnd> out;
-  int64_t peak = 0;
+  LaunchEnd all;  // figures of the nodes together
   for (int64_t node = 0; node < job.nodes; ++node) {
     const auto end = read_end_of(job.log_folder, node);
     if (!end) continue;
-    peak = std::max(peak, end->peak_memory_bytes);
+    all.peak_memory_bytes = std::max(all.peak_memory_bytes, end->peak_memory_bytes);
+    all.cpu_seconds += end->cpu_seconds;
+    all.other_load = std::max(all.other_load, end->other_load);
+    all.energy_j += end->energy_j;
     if (!out || weight(*end) > weight(*out)) out = end;
   }
   if (!out) return out;
-  out->peak_memory_bytes = peak;
+  out->peak_memory_bytes = all.peak_memory_bytes;
+  out->cpu_seconds = all.cpu_seconds;
+  out->other_load = all.other_load;
+  out->energy_j = all.energy_j;
   if (const auto silent = silent_nodes(job); !silent.empty() && out->outcome == Outcome::kDone) {
     out->outcome = Outcome::kMachine;
     out->cause = fmt::format("node {} left no record of its ranks", silent.front());

@@ -154,6 +154,7 @@ bool Ranks::reap() {
       ends_[i].ended = true;
       ends_[i].exit_code = end->exit_code;
       ends_[i].peak_memory_bytes = end->peak_memory_bytes;
+      ends_[i].cpu_seconds = end->cpu_seconds;
     }
     left = left || !ends_[i].ended;
   }
@@ -187,6 +188,7 @@ const RankEnd* Ranks::first_failure() const {
 }
 
 std::optional<LaunchEnd> Ranks::look() {
+  use_.sample();
   const bool left = reap();
   if (!ending_ && first_failure() != nullptr) {
     has_failed_ = true;
@@ -215,8 +217,12 @@ LaunchEnd Ranks::conclusion() {
     const auto finished = [](const RankEnd& rank) { return rank.exit_code == 0; };
     if (!std::all_of(ends_.begin(), ends_.end(), finished)) out.outcome = Outcome::kStopped;
   }
-  for (const auto& rank : ends_)
+  for (const auto& rank : ends_) {
     out.peak_memory_bytes = std::max(out.peak_memory_bytes, rank.peak_memory_bytes);
+    out.cpu_seconds += rank.cpu_seconds;
+  }
+  out.other_load = use_.other_load(out.cpu_seconds);
+  out.energy_j = use_.energy_j();
   return out;
 }
 

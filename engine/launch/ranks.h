@@ -2,6 +2,7 @@
 // them was the first to fail.
 #pragma once
 
+#include "engine/launch/machine_use.h"
 #include "registry/launcher.h"
 
 #include <chrono>
@@ -19,6 +20,7 @@ struct RankEnd {
   bool ended = false;
   int exit_code = 0;  ///< 128 + signal where a signal ended it
   int64_t peak_memory_bytes = 0;
+  double cpu_seconds = 0;
 };
 
 /// The ranks `first` .. `first + job.ranks_per_node * here - 1` of a job, where `here` nodes of its
@@ -58,6 +60,7 @@ class Ranks {
   std::string host_;
   std::vector<RankEnd> ends_;
   std::vector<pid_t> pids_;
+  MachineUse use_;
   int64_t memory_kills_;  ///< of this machine, when the ranks began
   bool has_failed_ = false, stopped_ = false, ending_ = false, was_killed_ = false;
   Clock::time_point deadline_ = Clock::time_point::max();

@@ -129,6 +129,13 @@ TEST_CASE("the most memory that a rank used is known") {
   CHECK(scene.run("true").peak_memory_bytes > 100'000);
 }
 
+TEST_CASE("the processor time of all ranks is known") {
+  const Scene scene;
+  const double idle = scene.run("true").cpu_seconds;
+  const double busy = scene.run("i=0; while [ $i -lt 50000 ]; do i=$((i + 1)); done").cpu_seconds;
+  CHECK(busy > idle);
+}
+
 TEST_CASE("ranks are killed with the object that watches over them") {
   const Scene scene;
   {

@@ -22,6 +22,7 @@ struct SlurmSettings {
   std::vector<std::string> extra = {};
   std::optional<int64_t> cpus_per_rank = {};
   int64_t retries = 2, pack = 0;
+  bool exclusive = false;
 
   void describe(auto& field) {
     field("partition", partition, "where jobs wait; empty = the cluster's default");
@@ -39,6 +40,8 @@ struct SlurmSettings {
     field("cpus_per_rank", cpus_per_rank, "processors of each rank; default threads_per_rank",
           at_least(1, "processors"));
     field("gres", gres, "what each node must have, \"gpu:8\"");
+    field("exclusive", exclusive,
+          "whole nodes, so that no other job disturbs the speed; waits longer in the queue");
     field("retries", retries,
           "failures of the machine a run may have; preemptions and time limits do not count",
           at_least(0));

@@ -24,7 +24,7 @@ std::string record(const std::string& outcome, int exit_code, const std::string&
                    const std::string& cause) {
   return fmt::format(
       "{{\"outcome\": \"{}\", \"rank\": 1, \"exit_code\": {}, \"host\": \"{}\", \"cause\": \"{}\", "
-      "\"peak_memory_bytes\": 7}}",
+      "\"peak_memory_bytes\": 7, \"cpu_seconds\": 1.5, \"other_load\": 0.25, \"energy_j\": 40}}",
       outcome, exit_code, host, cause);
 }
 
@@ -113,6 +113,9 @@ TEST_CASE("nodes that all end well make a job that is done") {
   const LaunchEnd end = wait_for(*running);
   CHECK(end.outcome == Outcome::kDone);
   CHECK(end.peak_memory_bytes == 7);
+  CHECK(end.cpu_seconds == 3);
+  CHECK(end.other_load == 0.25);
+  CHECK(end.energy_j == 80);
   CHECK(scene.slurm.calls("srun").at(0).ends_with(
       fmt::format(" /opt/xp ranks {}", (scene.job.log_folder / "node-job.json").string())));
 }

@@ -219,6 +219,7 @@ std::vector<std::string> sbatch_command(const SlurmSettings& settings, const Bat
   option("ntasks-per-node", std::to_string(job.ranks_per_node));
   option("cpus-per-task", std::to_string(settings.cpus_per_rank.value_or(job.threads_per_rank)));
   option("gres", settings.gres);
+  if (settings.exclusive) out.emplace_back("--exclusive");
   option("time", settings.time);
   option("partition", settings.partition);
   option("account", settings.account);

@@ -63,6 +63,9 @@ TEST_CASE("sbatch gets the job's shape, name and places") {
 }
 
 TEST_CASE("what is not set is left to the cluster") {
+  CHECK(join(sbatch_command({.exclusive = true}, {}, true), " ") ==
+        "sbatch --test-only --nodes=1 --ntasks-per-node=1 --cpus-per-task=1 --exclusive "
+        "--time=12:00:00");
   CHECK(join(sbatch_command({.cpus_per_rank = 9}, {}, true), " ") ==
         "sbatch --test-only --nodes=1 --ntasks-per-node=1 --cpus-per-task=9 --time=12:00:00");
 }

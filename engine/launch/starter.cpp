@@ -72,8 +72,7 @@ class ExecStarter final : public Starter {
     rusage used{};
     if (::wait4(pid, &status, WNOHANG, &used) != pid) return std::nullopt;
     forget(pid);
-    return ProcessEnd{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-                      used.ru_maxrss * 1024};
+    return process_end(status, used);
   }
 
   int handle() const override { return has_blind_ ? -1 : news_; }
@@ -106,6 +105,14 @@ class ExecStarter final : public Starter {
 
 std::shared_ptr<Starter> make_exec_starter() {
   return std::make_shared<ExecStarter>();
+}
+
+ProcessEnd process_end(int status, const rusage& used) {
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), used.ru_maxrss * 1024,
+          seconds(used.ru_utime) + seconds(used.ru_stime)};
 }
 
 void settle_process(const char* log, pid_t parent, const std::vector<int>& cores) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <vector>
 
@@ -24,6 +25,7 @@ struct ProcessJob {
 struct ProcessEnd {
   int exit_code = 0;  ///< 128 + signal where a signal ended it
   int64_t peak_memory_bytes = 0;
+  double cpu_seconds = 0;
 };
 
 /// Starts processes that lead a process group of their own (Ctrl-C is for us, not for them), have
@@ -47,6 +49,9 @@ std::shared_ptr<Starter> make_exec_starter();
 /// (fork_server.h): the same one for the same program as long as this process lives. Falls back to
 /// fork and exec where that process cannot be had.
 std::shared_ptr<Starter> warm_starter(const std::string& program);
+
+/// How a process ended, by wait4(2).
+ProcessEnd process_end(int status, const rusage& used);
 
 /// In a new process, between fork and what it is to be: group, death with `parent`, signals,
 /// processors, input and log. Only calls that are safe there.

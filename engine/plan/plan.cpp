@@ -312,7 +312,7 @@ void read_states(Plan& plan, const Workspace& workspace) {
     PointStanding now;
     if (has(trainings, point.ids->training) || has(evaluations, point.ids->evaluation)) {
       now = point_standing(workspace.training(point.ids->training),
-                           workspace.evaluation(point.ids->evaluation), jobs);
+                           workspace.evaluation(point.ids->evaluation), point.checkpoint(), jobs);
     }
     point.training = now.training;
     point.evaluation = now.evaluation;

@@ -40,6 +40,8 @@ struct Point {
   std::string cause;  ///< why it waits, stopped, failed or is blocked, if known
 
   const Settings& settings() const { return resolved; }
+  /// That its evaluation reads: "best", "last".
+  std::string checkpoint() const { return settings().at("eval").value("checkpoint", ""); }
 };
 
 struct Plan {

@@ -234,7 +234,7 @@ TEST_CASE("a point whose training or evaluation waits in a job is queued") {
   auto& point = planned.identified().plan.points[0];
   const Workspace workspace{planned.folder.path()};
   const auto queue = [&](const std::string& run) {
-    put_into_job(workspace, run, "queued", "12", "Priority");
+    put_into_job(workspace, run, JobPhase::kQueued, "12", "Priority");
     read_states(planned.plan, workspace);
   };
   queue("evaluations/" + point.ids->evaluation);

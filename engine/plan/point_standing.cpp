@@ -1,11 +1,13 @@
 // The state of a point from those of its training and evaluation.
 #include "engine/plan/point_standing.h"
 
+#include "results/runs/reopen.h"
+
 namespace xp {
 namespace {
 
 constexpr std::string_view kStates[] = {"new",  "queued", "running", "stopped",
-                                        "done", "failed", "blocked"};
+                                        "done", "failed", "blocked", "no-checkpoint"};
 
 }  // namespace
 
@@ -29,12 +31,14 @@ PointState PointStanding::state() const {
       return PointState::kDone;
     case RunState::kFailed:
       return PointState::kFailed;
+    case RunState::kNoCheckpoint:
+      return PointState::kNoCheckpoint;
   }
   return PointState::kNew;
 }
 
 PointStanding point_standing(const fs::path& training, const fs::path& evaluation,
-                             const OpenJobs& jobs) {
+                             const std::string& checkpoint, const OpenJobs& jobs) {
   PointStanding out;
   Standing evaluated = standing_of(evaluation, jobs);
   out.evaluation = evaluated.status.state;
@@ -46,6 +50,11 @@ PointStanding point_standing(const fs::path& training, const fs::path& evaluatio
   }
   Standing trained = standing_of(training, jobs);
   out.training = trained.status.state;
+  if (trained.state == RunState::kDone && !is_live(evaluated.state) &&
+      !has_checkpoint(training, checkpoint)) {
+    out.training = State::kNew;
+    trained.state = RunState::kNoCheckpoint;
+  }
   // A checkpoint may have been freed with its training's folder; what its evaluation says holds.
   out.evaluates = trained.state == RunState::kDone ||
                   (trained.state == RunState::kNew && evaluated.state != RunState::kNew);

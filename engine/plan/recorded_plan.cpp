@@ -87,6 +87,7 @@ Value point_json(const Point& point) {
           {"figures", point.assessment == nullptr ? Figures{} : point.assessment->figures},
           {"corpus", point.ids ? Value(point.ids->corpus) : Value()},
           {"training", point.ids ? Value(point.ids->training) : Value()},
+          {"checkpoint", point.checkpoint()},
           {"training_state", state_name(point.training)},
           {"evaluation", point.ids ? Value(point.ids->evaluation) : Value()},
           {"evaluation_state", state_name(point.evaluation)}};

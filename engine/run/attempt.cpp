@@ -58,7 +58,9 @@ Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptS
     spec["micro_batch_split"] = more["micro_batch_split"] = parts;
   replace_file(work.folder / "spec.toml", to_toml(spec));
   write_provenance(work.folder, settings.command_line, work.command[0], more);
-  write_status(work.folder, {State::kRunning, number_, started_s_, 0, "", Value::object()});
+  // The figures of a training that is done again stay until there are new ones.
+  write_status(work.folder,
+               {State::kRunning, number_, started_s_, 0, "", read_status(work.folder).summary});
   try {
     is_checking_ = settings.checks_first;
     if (is_checking_) {
@@ -108,7 +110,7 @@ void Attempt::start_work() {
 void Attempt::stop(Outcome meaning) {
   if (!stop_meaning_) {
     stop_meaning_ = meaning;
-    note_asked(folder_, meaning);  // who kills us before the end has at least said why
+    write_end_request(folder_, meaning);  // who kills us before the end has at least said why
   }
   if (running_) running_->stop();
 }
@@ -116,7 +118,7 @@ void Attempt::stop(Outcome meaning) {
 std::optional<AttemptEnd> Attempt::look() {
   if (failed_start_) return conclude(*failed_start_);
   if (const auto now = std::chrono::steady_clock::now(); now >= next_beat_) {
-    beat(folder_);
+    write_heartbeat(folder_);
     next_beat_ = now + kBeat;
   }
   if (is_cancel_asked(work_.folder)) stop(Outcome::kCancelled);
@@ -148,6 +150,9 @@ AttemptEnd Attempt::conclude(const LaunchEnd& end) {
   out.host = end.host;
   out.cause = end.cause;
   out.peak_memory_bytes = end.peak_memory_bytes;
+  out.cpu_seconds = end.cpu_seconds;
+  out.other_load = end.other_load;
+  out.energy_j = end.energy_j;
   // The worker's own last word counts, even if a rank stumbled after it.
   if (read_status(work_.folder).state == State::kDone) {
     out.outcome = Outcome::kDone;
@@ -159,12 +164,12 @@ AttemptEnd Attempt::conclude(const LaunchEnd& end) {
     out.outcome = stop_meaning_.value_or(Outcome::kBug);
     if (!stop_meaning_) out.cause = "it ended without a result";
   }
-  settle_attempt(work_.folder, number_, out, launcher_->retries());
+  end_attempt(work_.folder, number_, out, launcher_->retries());
   return out;
 }
 
-void settle_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& end,
-                    int64_t retries) {
+void end_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& end,
+                 int64_t retries) {
   write_end(attempt_folder(run_folder, number), end);
   const Status before = read_status(run_folder);
   if (before.state == State::kDone || goes_on(end.outcome)) return;

@@ -38,7 +38,7 @@ class Attempt {
   Attempt(const Work& work, FileLock lease, Places places, const AttemptSettings& settings);
 
   /// Looks for news: progress, a wish to cancel, the end. After an end the run's status says what
-  /// became of it (settle_attempt).
+  /// became of it (end_attempt).
   std::optional<AttemptEnd> look();
   /// Asks it to save and end; `meaning` is the outcome that the end will have.
   void stop(Outcome meaning);
@@ -72,7 +72,7 @@ class Attempt {
 /// Writes how attempt `number` ended, and what that makes of the run: done runs stay done; one that
 /// goes_on(), or that may_retry() and has retries left, waits to go on ("running" without a lease);
 /// others have failed.
-void settle_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& end,
-                    int64_t retries);
+void end_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& end,
+                 int64_t retries);
 
 }  // namespace xp

@@ -6,6 +6,7 @@
 #include "engine/plan/plan.h"
 #include "engine/run/corpora.h"
 #include "engine/run/executor.h"
+#include "results/runs/standing.h"
 
 #include <chrono>
 #include <filesystem>
@@ -18,8 +19,9 @@ namespace xp {
 
 struct DispatchSettings {
   Workspace workspace;
-  std::filesystem::path engine;           ///< the program whose ranks train and evaluate
-  std::filesystem::path program;          ///< this xp, for the nodes of a scheduler's jobs
+  /// This xp, for the nodes of a scheduler's jobs, and the engine whose ranks train and evaluate.
+  /// Runs use copies in the workspace (keep_programs); plug-ins are the plan's.
+  Programs programs;
   std::vector<std::string> command_line;  ///< for provenance
   Progress::Style style = Progress::Style::kAuto;
   int64_t jobs = 1;             ///< runs at a time on this machine; 0: as many as have room
@@ -52,22 +54,33 @@ class Dispatch {
   DispatchResult run(Plan& plan);
 
  private:
+  /// One reading of all runs that go through a queue.
+  struct Queue {
+    std::vector<Standing> runs;  ///< as the work
+    std::vector<Work> open;      ///< neither done nor failed
+    bool has_jobs = false;       ///< some run has a job that has not ended
+  };
+
   void prepare_corpora(Plan& plan);
-  bool begin_queue(const Plan& plan, const std::vector<Work>& work);
-  void look_at_queue(const std::vector<Work>& work);
-  bool tell_queue(const std::vector<Work>& work);
+  KeptPrograms kept_programs(const Plan& plan) const;
+  void reopen_trainings(const Plan& plan, const std::vector<Work>& work) const;
+  bool submit_all(const Plan& plan, const std::vector<Work>& work);
+  Queue read_queue(const std::vector<Work>& work) const;
+  void poll_queue(const std::vector<Work>& work);
+  bool print_counts(const Queue& queue);
   void wait_for_queue(const std::vector<Work>& work);
-  void rest(std::chrono::steady_clock::duration look, Wish wish) const;
+  void pause(std::chrono::steady_clock::duration read, Wish wish) const;
   void cancel_queue(const std::vector<Work>& work);
-  void take_failures(const std::vector<Work>& work);
+  void collect_failures(const std::vector<Work>& work, const Queue& queue);
 
   DispatchSettings settings_;
   Prepare prepare_;
   DispatchResult result_;
   std::string experiment_;
-  std::set<fs::path> told_;  ///< run folders whose failure was told
+  Programs programs_;
+  std::set<fs::path> reported_;  ///< run folders whose failure was reported
   PollPace pace_;
-  std::string queue_words_;  ///< as last told
+  std::string last_counts_;  ///< as last printed
 };
 
 }  // namespace xp

@@ -4,6 +4,7 @@
 
 #include "engine/base/toml.h"
 #include "engine/launch/ranks.h"
+#include "results/runs/checkpoints.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -22,8 +23,11 @@ struct Here final : Launcher {
 };
 XP_REGISTER(Launcher, Here, "here", "for tests");
 
-constexpr const char* kDone = R"(echo '{"schema":1,"state":"done","attempt":1,"started_s":1,)"
-                              R"("ended_s":2,"cause":"","summary":{}}' > "$2/status.json")";
+constexpr const char* kDone =
+    R"(test "$1" = evaluate || { mkdir -p "$2/checkpoints";)"
+    R"( touch "$2/checkpoints/update-00000001.safetensors"; }; )"
+    R"(echo '{"schema":1,"state":"done","attempt":1,"started_s":1,)"
+    R"("ended_s":2,"cause":"","summary":{"updates":1}}' > "$2/status.json")";
 
 // Two trainings (seeds 1 and 2) with two evaluations (beams 1 and 2) each.
 struct Scene {
@@ -69,7 +73,7 @@ struct Scene {
     fs::remove(folder.path() / "calls");
     DispatchSettings settings;
     settings.workspace = workspace();
-    settings.engine = program();
+    settings.programs = {program(), program(), {}};
     settings.command_line = {"xp", "run"};
     settings.style = Progress::Style::kQuiet;
     settings.jobs = jobs;
@@ -120,6 +124,25 @@ TEST_CASE("a changed evaluation does not train again") {
   identify(scene.plan, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
   CHECK(scene.run().started == 1);
   CHECK(scene.calls() == fmt::format("evaluate {}\n", scene.point(0).ids->evaluation));
+}
+
+TEST_CASE("a new evaluation of a training without its checkpoint trains again") {
+  Scene scene;
+  scene.run();
+  const Workspace workspace = scene.workspace();
+  const fs::path training = workspace.training(scene.point(0).ids->training);
+  fs::remove(checkpoint_file(training / "checkpoints", 1));
+  scene.plan.points.resize(2);
+  scene.plan.points[0].resolved = Scene::settings(1, 9);
+  identify(scene.plan, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
+  read_states(scene.plan, workspace);
+  CHECK(scene.point(0).state == PointState::kNoCheckpoint);
+  CHECK(scene.point(0).cause == "its checkpoint is gone, so it is trained again");
+  CHECK(scene.point(1).state == PointState::kDone);
+  CHECK(scene.run().started == 2);
+  CHECK(scene.calls() == fmt::format("train {}\nevaluate {}\n", scene.point(0).ids->training,
+                                     scene.point(0).ids->evaluation));
+  CHECK(scene.plan.count(PointState::kDone) == 2);
 }
 
 TEST_CASE("files of which a power failure left only the names do not keep a run from going on") {

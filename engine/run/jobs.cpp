@@ -1,351 +1,230 @@
-// Submitting: the record is on disk before the scheduler hears of the job, so that whatever happens
-// in between is found out by its name.
+// The folder says what the program did, the scheduler why it ended from outside. Where both speak,
+// the folder is believed on success and the scheduler on the reason.
 #include "engine/run/jobs.h"
 
-#include "engine/base/error.h"
-#include "engine/base/hash.h"
 #include "engine/base/text.h"
-#include "engine/run/settle.h"
+#include "engine/base/toml.h"
+#include "engine/run/attempt.h"
+#include "engine/run/work.h"
 
 #include <fmt/format.h>
-
-#include <algorithm>
-#include <unistd.h>
 
 namespace xp {
 namespace {
 
-/// The runs of one job, all of the same shape.
-using Pack = std::vector<const Work*>;
+// A job that no scheduler knows, and that has not beaten for so long, is lost.
+constexpr double kLostAfter_s = 15 * 60;
+// A submission that left no trace in the queue after this never got there.
+constexpr double kNeverArrived_s = 60;
 
-std::string shape_of(const Work& work) {
-  return work.launch().dump();
+std::string describe(const BatchState& state) {
+  std::string out = state.state;
+  if (!state.reason.empty() && state.reason != "None") out += " " + state.reason;
+  return out.empty() ? "unknown" : out;
 }
 
-// Null where its launcher has none.
-std::unique_ptr<BatchQueue> queue_of(const Work& work) {
-  return make_part<Launcher>(work.launch())->queue();
+bool has_bytes(const fs::path& file) {
+  std::error_code code;
+  return fs::file_size(file, code) > 0 && !code;
 }
 
-// A training and its evaluations stay together; several such go into one job where the launcher
-// packs and they are of one node.
-std::vector<Pack> packs_of(const std::vector<const Work*>& work, const std::vector<Work>& all) {
-  std::vector<Pack> families;
-  std::map<const Work*, size_t> family_of;
-  for (const Work* one : work) {
-    const Work* head = one->training ? &all[*one->training] : one;
-    const auto [found, is_new] = family_of.try_emplace(head, families.size());
-    if (is_new) families.emplace_back();
-    families[found->second].push_back(one);
+// A run that never began has no settings of its own yet: those that its job has for it.
+void ensure_spec(const fs::path& run_folder, const fs::path& job_folder) {
+  const fs::path spec = run_folder / "spec.toml", list = job_folder / "work.json";
+  if (has_bytes(spec)) return;
+  const auto bytes = read_if_there(list);
+  if (!bytes) return;
+  const Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
+  if (!value.is_object() || !value.contains("work")) return;
+  try {
+    for (const auto& work : work_from(value["work"])) {
+      if (work.folder.filename() == run_folder.filename()) write_atomic(spec, to_toml(work.spec));
+    }
+  } catch (const Error&) {  // damaged: the run counts as one without retries
   }
-  std::vector<Pack> out;
-  std::map<std::string, std::pair<size_t, int64_t>> open;  // shape -> the pack with room, its size
-  for (auto& family : families) {
-    const Work& first = *family.front();
-    const auto pack = make_part<Launcher>(first.launch())->pack();
-    const bool packs = pack > 1 && first.launch().value("nodes", 1) == 1;
-    const auto found = packs ? open.find(shape_of(first)) : open.end();
-    if (found != open.end() && found->second.second < pack) {
-      Pack& into = out[found->second.first];
-      into.insert(into.end(), family.begin(), family.end());
-      ++found->second.second;
-    } else {
-      if (packs) open[shape_of(first)] = {out.size(), 1};
-      out.push_back(std::move(family));
+}
+
+// What the scheduler's word adds to an attempt's end.
+AttemptEnd merged_end(const std::optional<AttemptEnd>& known, const JobRecord& job,
+                      const BatchState& state) {
+  AttemptEnd out = known.value_or(AttemptEnd{});
+  if (!known) {
+    out.ended_s = now_s();
+    out.outcome = state.outcome == Outcome::kDone ? Outcome::kLost : state.outcome;
+    out.cause = fmt::format("job {} ended: {}", job.id, describe(state));
+    if (state.outcome == Outcome::kMachine && state.hosts.size() == 1) out.host = state.hosts[0];
+  } else if (known->outcome == Outcome::kStopped && state.outcome != Outcome::kDone) {
+    out.outcome = state.outcome;
+    if (out.cause.empty()) out.cause = fmt::format("job {} ended: {}", job.id, describe(state));
+  }
+  out.job_state = state.state;
+  out.job_reason = state.reason;
+  return out;
+}
+
+// What an ended job means for a run of it that nobody works on: how its last attempt ended, as far
+// as the scheduler knows more than the folder, and what comes next (end_attempt). A run that the
+// job never came to waits again, unless the job was cancelled or could not start.
+void end_run(const Workspace& workspace, const fs::path& run, const JobRecord& job,
+             const BatchState& state) {
+  const fs::path run_folder = workspace.root / run;
+  if (job_of(run_folder) == job.name) set_job_of(run_folder, "");
+  const State now = read_status(run_folder).state;
+  if (now == State::kDone || now == State::kFailed || is_held(run_folder)) return;
+  ensure_spec(run_folder, job_folder(workspace, job.name));
+  const int64_t retries = retries_of(run_folder);
+  const int64_t number = last_attempt(run_folder);
+  const fs::path attempt = attempt_folder(run_folder, number);
+  const auto known = read_end(attempt);
+  const auto start = read_start(attempt);
+  // The last attempt may be that of an earlier job.
+  const bool has_begun = number > 0 && (!known || (start && start->job == job.id));
+  if (has_begun) {
+    end_attempt(run_folder, number, merged_end(known, job, state), retries);
+    return;
+  }
+  const bool was_started = state.outcome == Outcome::kDone || goes_on(state.outcome) ||
+                           state.phase == BatchState::Phase::kUnknown;
+  if (was_started) return;
+  AttemptEnd end = merged_end(std::nullopt, job, state);
+  end.cause = fmt::format("job {} ended before the run began: {}", job.id, describe(state));
+  const fs::path folder = next_attempt(run_folder);
+  end_attempt(run_folder, last_attempt(run_folder), end, retries);
+}
+
+bool is_lost(const Workspace& workspace, const JobRecord& job, const BatchState& state) {
+  if (!state.is_absent) return false;  // no answer says nothing
+  if (job.id.empty()) return now_s() - job.submitted_s > kNeverArrived_s;
+  if (now_s() - job.seen_s < kLostAfter_s) return false;
+  for (const auto& run : job.runs) {
+    const fs::path folder = workspace.root / run;
+    const int64_t number = last_attempt(folder);
+    const auto age = number > 0 ? heartbeat_age_s(attempt_folder(folder, number)) : std::nullopt;
+    if (is_held(folder) || (age && *age < kLostAfter_s)) return false;
+  }
+  return true;
+}
+
+JobPhase phase_of(BatchState::Phase phase) {
+  return phase == BatchState::Phase::kPending ? JobPhase::kQueued : JobPhase::kRunning;
+}
+
+// A job that had not begun and was taken out of the queue without a trace has ended.
+BatchState with_removal(const JobRecord& job, BatchState state) {
+  if (!state.is_absent || state.outcome != Outcome::kCancelled || job.phase != JobPhase::kQueued)
+    return state;
+  state.phase = BatchState::Phase::kEnded;
+  state.state = "CANCELLED";
+  return state;
+}
+
+// Brings one record up to date; what changed, or "".
+std::string update_job(const Workspace& workspace, JobRecord& job, const BatchState& answer) {
+  const BatchState state = with_removal(job, answer);
+  const bool is_ended = state.phase == BatchState::Phase::kEnded;
+  const bool is_unknown = state.phase == BatchState::Phase::kUnknown;
+  if (is_unknown && !is_lost(workspace, job, state)) return "";
+  const auto before = std::pair(job.phase, job.reason);
+  if (!state.id.empty()) job.id = state.id;
+  job.state = state.state;
+  job.reason = state.reason;
+  job.is_stuck = state.is_stuck;
+  if (!state.hosts.empty()) job.hosts = state.hosts;
+  if (!is_unknown) job.seen_s = now_s();
+  job.phase = is_ended || is_unknown ? JobPhase::kEnded : phase_of(state.phase);
+  if (job.phase == JobPhase::kEnded) {
+    for (const auto& run : job.runs)
+      end_run(workspace, run, job, state);
+  }
+  write_job(workspace, job);
+  if (std::pair(job.phase, job.reason) == before) return "";
+  if (is_unknown && job.id.empty()) return "never came into the queue";
+  if (is_unknown) return "lost: the scheduler does not know it and nothing beats";
+  if (is_ended) return "ended: " + describe(state);
+  if (job.phase == JobPhase::kRunning) return "running on " + join(job.hosts, ", ");
+  return fmt::format("waiting: {}{}", describe(state),
+                     job.is_stuck ? " (will not start by itself)" : "");
+}
+
+// Null if this xp has no such launcher (it may be a plug-in's), or that has no queue.
+std::unique_ptr<BatchQueue> queue_of(const std::string& launcher) {
+  try {
+    return make_part<Launcher>(Value{{"use", launcher}})->queue();
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+int64_t retries_of(const fs::path& run_folder) {
+  const fs::path spec = run_folder / "spec.toml";
+  if (!has_bytes(spec)) return 0;
+  try {
+    const Value settings = load_toml(spec.string());
+    const Value* launch = find_path(settings, "launch");
+    return launch == nullptr ? 0 : make_part<Launcher>(*launch)->retries();
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
+FileLock jobs_turn(const Workspace& workspace) {
+  fs::create_directories(workspace.root / "jobs");
+  return FileLock::wait(workspace.root / "jobs" / "lock");
+}
+
+std::vector<JobNews> update_jobs(const Workspace& workspace) {
+  std::vector<JobNews> out;
+  if (!fs::exists(workspace.root / "jobs")) return out;
+  const FileLock turn = jobs_turn(workspace);
+  std::map<std::string, std::vector<JobRecord>> by_launcher;
+  for (auto& job : open_jobs(workspace))
+    by_launcher[job.launcher].push_back(std::move(job));
+  for (auto& [name, jobs] : by_launcher) {
+    const auto queue = queue_of(name);
+    if (!queue) continue;
+    std::map<std::string, std::string> asked;
+    for (const auto& job : jobs)
+      asked[job.name] = job.id;
+    const auto states = queue->poll(asked);
+    for (auto& job : jobs) {
+      const auto found = states.find(job.name);
+      const BatchState state = found == states.end() ? BatchState{} : found->second;
+      if (std::string text = update_job(workspace, job, state); !text.empty())
+        out.push_back({job.name, std::move(text)});
     }
   }
   return out;
 }
 
-// Of job `index` of several that are submitted together under one name.
-std::string name_in(const std::string& name, size_t index) {
-  return fmt::format("{}_{}", name, index);
-}
-
-// "-3fb2", for names that no other workspace has, nor an earlier one in the same place: the same
-// run of theirs would be taken for ours in the scheduler's listings.
-std::string mark_of(const Workspace& workspace) {
-  const fs::path file = workspace.root / "jobs" / "mark";
-  if (!fs::exists(file)) write_atomic(file, fmt::format("{:.6f} {}", now_s(), ::getpid()));
-  const std::string made = read_file(file);
-  if (made.empty()) return "";
-  return "-" + sha256(made + fs::absolute(workspace.root).string()).substr(0, 4);
-}
-
-// Names are never used twice, so that a name finds one job for ever.
-std::string fresh_name(const Workspace& workspace, const Work& work) {
-  const std::string stem =
-      "xp-" + work.folder.filename().string().substr(0, 8) + mark_of(workspace);
-  for (int number = 1;; ++number) {
-    const std::string name = fmt::format("{}-{}", stem, number);
-    if (!fs::exists(job_folder(workspace, name)) &&
-        !fs::exists(job_folder(workspace, name_in(name, 0))))
-      return name;
+size_t cancel_jobs(const Workspace& workspace, const std::set<fs::path>& run_folders) {
+  const FileLock turn = jobs_turn(workspace);
+  size_t out = 0;
+  for (const auto& job : open_jobs(workspace)) {
+    const auto is_over = [&](const fs::path& run) {
+      const fs::path folder = workspace.root / run;
+      const State state = read_status(folder).state;
+      return run_folders.contains(folder) || state == State::kDone || state == State::kFailed;
+    };
+    const bool is_asked = std::any_of(job.runs.begin(), job.runs.end(), [&](const fs::path& run) {
+      return run_folders.contains(workspace.root / run);
+    });
+    if (job.id.empty() || !is_asked || !std::all_of(job.runs.begin(), job.runs.end(), is_over))
+      continue;
+    const auto queue = queue_of(job.launcher);
+    if (!queue) continue;
+    queue->cancel(job.id);
+    ++out;
   }
-}
-
-// Where a failure of the machine happened to these runs.
-std::vector<std::string> bad_nodes(const Pack& pack) {
-  std::set<std::string> out;
-  for (const Work* work : pack) {
-    for (int64_t number = last_attempt(work->folder); number > 0; --number) {
-      const auto end = read_end(attempt_folder(work->folder, number));
-      if (end && may_retry(end->outcome) && !end->host.empty()) out.insert(end->host);
-    }
-  }
-  return {out.begin(), out.end()};
-}
-
-BatchJob batch_job(const Pack& pack, const SubmitSettings& settings, const std::string& name) {
-  const Value& launch = pack.front()->launch();
-  BatchJob job;
-  job.name = name;
-  job.folder = fs::absolute(job_folder(settings.workspace, name));
-  job.command = {settings.program.string(), "work", job.folder.string()};
-  job.nodes = launch.value("nodes", int64_t{1});
-  job.ranks_per_node = launch.value("ranks_per_node", int64_t{1});
-  job.threads_per_rank = launch.value("threads_per_rank", int64_t{1});
-  job.exclude = bad_nodes(pack);
-  return job;
-}
-
-// The list that `xp work` reads. An evaluation whose training is in another job, or done, has none.
-Value work_json(const Pack& pack, const std::vector<Work>& all, const SubmitSettings& settings) {
-  std::vector<Work> list;
-  std::map<const Work*, size_t> place;
-  for (const Work* one : pack) {
-    Work copy = *one;
-    copy.folder = fs::absolute(one->folder);
-    if (copy.training) {
-      const auto found = place.find(&all[*copy.training]);
-      copy.training = found == place.end() ? std::nullopt : std::optional(found->second);
-    }
-    place[one] = list.size();
-    list.push_back(std::move(copy));
-  }
-  return {{"schema", 1},
-          {"workspace", fs::absolute(settings.workspace.root).string()},
-          {"experiment", settings.experiment},
-          {"command_line", settings.command_line},
-          {"work", to_json(list)}};
+  return out;
 }
 
 bool has_open_job(const Workspace& workspace, const Work& work) {
   const std::string name = job_of(work.folder);
   if (name.empty()) return false;
   const auto job = read_job(workspace, name);
-  return job && job->phase != "ended";
-}
-
-// On disk before the scheduler hears of it.
-JobRecord begin_job(const Pack& pack, const std::string& name, const std::vector<Work>& all,
-                    const SubmitSettings& settings) {
-  const Workspace& workspace = settings.workspace;
-  JobRecord record;
-  record.name = name;
-  record.launcher = pack.front()->launch().value("use", "");
-  record.experiment = settings.experiment;
-  record.submitted_s = now_s();
-  for (const Work* work : pack)
-    record.runs.push_back(fs::relative(work->folder, workspace.root));
-  write_atomic(job_folder(workspace, name) / "work.json",
-               work_json(pack, all, settings).dump() + "\n");
-  write_job(workspace, record);
-  for (const Work* work : pack)
-    set_job_of(work->folder, name);
-  return record;
-}
-
-void note_queued(const Workspace& workspace, JobRecord record, const std::string& id) {
-  record.id = id;
-  record.phase = "queued";
-  record.seen_s = now_s();
-  write_job(workspace, record);
-}
-
-void note_refused(const Workspace& workspace, JobRecord record) {
-  record.phase = "ended";
-  write_job(workspace, record);
-  for (const auto& run : record.runs)
-    set_job_of(workspace.root / run, "");
-}
-
-// One job, or several of one shape in one call; these one by one where the scheduler does not take
-// so many at once.
-void submit_packs(const std::vector<Pack>& packs, const std::vector<Work>& all,
-                  const SubmitSettings& settings) {
-  const Pack& first = packs.front();
-  const bool is_one = packs.size() == 1;
-  const std::string name = fresh_name(settings.workspace, *first.front());
-  std::vector<JobRecord> records;
-  for (size_t i = 0; i < packs.size(); ++i)
-    records.push_back(begin_job(packs[i], is_one ? name : name_in(name, i), all, settings));
-  BatchJob job = batch_job(first, settings, name);
-  job.count = is_one ? 0 : static_cast<int64_t>(packs.size());
-  std::string id;
-  try {
-    id = queue_of(*first.front())->submit(job);
-  } catch (const Error& error) {
-    // Not answered is not refused: the jobs may be in the queue, and are looked for by their names.
-    if (error.blame() != Blame::kUser) throw;
-    for (const auto& record : records)
-      note_refused(settings.workspace, record);
-    if (is_one) throw;
-  }
-  for (size_t i = 0; i < packs.size(); ++i) {
-    if (id.empty())
-      submit_packs({packs[i]}, all, settings);
-    else
-      note_queued(settings.workspace, records[i], is_one ? id : name_in(id, i));
-  }
-}
-
-// What goes into the queue in one call each.
-std::vector<std::vector<Pack>> batches_of(std::vector<Pack> packs) {
-  // Fewer are worth a name each in the scheduler's listings; more than Slurm's default limit on
-  // an array are refused.
-  constexpr size_t kFewest = 4, kMost = 1000;
-  std::map<std::string, std::vector<Pack>> alike;  // by shape and nodes to avoid
-  std::vector<std::string> order;
-  for (auto& pack : packs) {
-    const std::string key = shape_of(*pack.front()) + join(bad_nodes(pack), ",");
-    if (!alike.contains(key)) order.push_back(key);
-    alike[key].push_back(std::move(pack));
-  }
-  std::vector<std::vector<Pack>> out;
-  for (const auto& key : order) {
-    const auto& same = alike[key];
-    const bool is_together = same.size() >= kFewest && queue_of(*same[0].front())->takes_many();
-    const size_t step = is_together ? kMost : 1;
-    for (size_t i = 0; i < same.size(); i += step) {
-      const auto from = same.begin() + static_cast<ptrdiff_t>(i);
-      out.emplace_back(from, from + static_cast<ptrdiff_t>(std::min(step, same.size() - i)));
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
-std::string queue_problem(const std::vector<Work>& work, const SubmitSettings& settings) {
-  std::set<std::string> shapes;
-  for (const auto& one : work) {
-    if (!shapes.insert(shape_of(one)).second) continue;
-    const auto queue = queue_of(one);
-    if (!queue) continue;
-    const BatchJob job = batch_job({&one}, settings, "xp-trial");
-    if (std::string problem = queue->problem(job); !problem.empty()) return problem;
-  }
-  return "";
-}
-
-bool has_jobs(const Workspace& workspace, const std::vector<Work>& work) {
-  return std::any_of(work.begin(), work.end(),
-                     [&](const Work& one) { return has_open_job(workspace, one); });
-}
-
-std::vector<Work> without(const std::vector<Work>& work,
-                          const std::function<bool(const Work&)>& is_over) {
-  std::vector<Work> out;
-  std::map<size_t, size_t> place;
-  for (size_t i = 0; i < work.size(); ++i) {
-    if (is_over(work[i])) continue;
-    place[i] = out.size();
-    out.push_back(work[i]);
-    if (!out.back().training) continue;
-    const auto found = place.find(*out.back().training);
-    out.back().training = found == place.end() ? std::nullopt : std::optional(found->second);
-  }
-  return out;
-}
-
-std::vector<Work> still_open(const std::vector<Work>& work) {
-  return without(work, [&work](const Work& one) {
-    const State state = read_status(one.folder).state;
-    const bool is_orphan =
-        one.training && read_status(work[*one.training].folder).state == State::kFailed;
-    return is_orphan || state == State::kDone || state == State::kFailed;
-  });
-}
-
-size_t submit(const std::vector<Work>& work, const SubmitSettings& settings) {
-  const Workspace& workspace = settings.workspace;
-  const FileLock turn = jobs_turn(workspace);
-  std::vector<const Work*> free;
-  for (const auto& one : work) {
-    fs::create_directories(one.folder);
-    const bool is_taken = is_held(one.folder) || has_open_job(workspace, one);
-    if (!is_taken && !is_cancel_asked(one.folder)) free.push_back(&one);
-  }
-  // An evaluation waits for its training's job.
-  const std::set<const Work*> mine(free.begin(), free.end());
-  std::erase_if(free, [&](const Work* one) {
-    return one->training && !mine.contains(&work[*one->training]);
-  });
-  size_t out = 0;
-  for (const auto& packs : batches_of(packs_of(free, work))) {
-    if (settings.wish() != Wish::kGoOn) break;
-    submit_packs(packs, work, settings);
-    out += packs.size();
-  }
-  return out;
-}
-
-Execution work_through(const fs::path& job_folder, const fs::path& program,
-                       const std::function<Wish()>& wish,
-                       const std::function<Outcome()>& end_meaning) {
-  const Value list = Value::parse(read_file(job_folder / "work.json"), nullptr, false);
-  if (!list.is_object() || !list.contains("work"))
-    machine_error("'{}' is damaged", (job_folder / "work.json").string());
-  auto work = work_from(list["work"]);
-  check(!work.empty(), "a job has work");
-  const Workspace workspace{list.at("workspace").get<std::string>()};
-  const auto launcher = make_part<Launcher>(work.front().launch());
-  const auto place = launcher->allocation();
-  if (!place) {
-    user_error("`xp work` runs inside a job of '{}'; `xp run FILE` starts one",
-               work.front().launch().value("use", ""));
-  }
-  note_start(workspace, job_folder.filename().string(), *place);
-  if (place->restarts > 0) work = still_open(work);
-  if (work.empty()) {  // its node died after the last word, or too often
-    note_end(workspace, job_folder.filename().string());
-    return {};
-  }
-  ExecutorSettings settings;
-  settings.attempts.command_line = list.at("command_line").get<std::vector<std::string>>();
-  settings.attempts.style = Progress::Style::kLines;
-  settings.attempts.warm = fs::path(work.front().command.at(0)).filename() == "xp-engine";
-  settings.attempts.host = place->hosts.front();
-  settings.attempts.checks_first = place->hosts.size() > 1;
-  settings.jobs = launcher->pack() > 1 ? 0 : 1;
-  settings.gpus = place->gpus;
-  settings.retries_here = false;
-  settings.wish = wish;
-  settings.end_meaning = end_meaning;
-  Execution out = execute(work, settings);
-  if (wish() != Wish::kGoOn) return out;  // the scheduler may start this job again
-  note_end(workspace, job_folder.filename().string());
-  const auto left = still_open(work);
-  if (left.empty()) return out;
-  // Failed here with retries left: elsewhere, if this node may submit; else the next `xp` does.
-  try {
-    submit(left, {workspace, list.at("experiment").get<std::string>(), program,
-                  settings.attempts.command_line, wish});
-  } catch (const Error& error) {
-    fmt::print(stderr, "not submitted again from here: {}\n", error.what());
-  }
-  return out;
-}
-
-void requeue(const fs::path& job_folder) {
-  const Value list = Value::parse(read_file(job_folder / "work.json"), nullptr, false);
-  const auto work = work_from(list.at("work"));
-  const auto launcher = make_part<Launcher>(work.front().launch());
-  const auto place = launcher->allocation();
-  if (!place || still_open(work).empty()) return;
-  if (!launcher->queue()->requeue(place->id))
-    fmt::print(stderr, "the scheduler does not start this job again; the next xp submits it\n");
+  return job && job->phase != JobPhase::kEnded;
 }
 
 }  // namespace xp

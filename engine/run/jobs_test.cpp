@@ -21,7 +21,7 @@ TEST_CASE("a training and its evaluations go into one job, and into no second on
         std::vector<std::string>{"/bin/xp", "work", scene.own.submitted[0].folder.string()});
   CHECK(scene.job("xp-a-1").runs ==
         std::vector<fs::path>{"trainings/a", "evaluations/a1", "evaluations/a2"});
-  CHECK(scene.job("xp-a-1").phase == "queued");
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kQueued);
   CHECK(scene.job("xp-a-1").id == "1");
   CHECK(job_of(scene.run(4)) == "xp-b-1");
 
@@ -44,7 +44,7 @@ TEST_CASE("a job does its work and is over without asking the scheduler") {
   const Execution done = scene.node("xp-a-1");
   CHECK(done.started == 3);
   CHECK(read_status(scene.run(2)).state == State::kDone);
-  CHECK(scene.job("xp-a-1").phase == "ended");
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kEnded);
   CHECK(job_of(scene.run(0)).empty());
   CHECK(scene.own.submitted.size() == 2);
 }
@@ -55,9 +55,9 @@ TEST_CASE("a submission that seemed to fail but was taken is found by its name")
   scene.own.submit_error = Error(Blame::kMachine, "socket timed out");
   scene.own.takes_it_all_the_same = true;
   CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
-  CHECK(scene.job("xp-a-1").phase == "submitting");
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kSubmitting);
   CHECK(submit(scene.work, scene.settings()) == 0);
-  const auto news = settle(scene.workspace());
+  const auto news = update_jobs(scene.workspace());
   REQUIRE(news.size() == 1);
   CHECK(news[0].text == "waiting: PENDING Priority");
   CHECK(scene.job("xp-a-1").id == "1");
@@ -69,11 +69,11 @@ TEST_CASE("a submission that never arrived is made again under another name") {
   scene.work.resize(3);
   scene.own.submit_error = Error(Blame::kMachine, "socket timed out");
   CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
-  CHECK(settle(scene.workspace()).empty());  // it may still be on its way
+  CHECK(update_jobs(scene.workspace()).empty());  // it may still be on its way
   JobRecord old = scene.job("xp-a-1");
   old.submitted_s -= 100;
   write_job(scene.workspace(), old);
-  CHECK(settle(scene.workspace()).at(0).text == "never came into the queue");
+  CHECK(update_jobs(scene.workspace()).at(0).text == "never came into the queue");
   CHECK(submit(scene.work, scene.settings()) == 1);
   CHECK(scene.own.submitted.at(0).name == "xp-a-2");
 }
@@ -82,7 +82,7 @@ TEST_CASE("a job that the scheduler refuses holds nothing") {
   Scene scene;
   scene.own.submit_error = Error(Blame::kUser, "invalid partition");
   CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
-  CHECK(scene.job("xp-a-1").phase == "ended");
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kEnded);
   CHECK(job_of(scene.run(0)).empty());
 }
 
@@ -94,8 +94,8 @@ TEST_CASE("a scheduler that does not answer says nothing about its jobs") {
   JobRecord old = scene.job("xp-a-1");
   old.seen_s = old.submitted_s = 1;
   write_job(scene.workspace(), old);
-  CHECK(settle(scene.workspace()).empty());
-  CHECK(scene.job("xp-a-1").phase == "queued");
+  CHECK(update_jobs(scene.workspace()).empty());
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kQueued);
 }
 
 TEST_CASE("a job that the scheduler forgot and that does not beat is lost, one that beats is not") {
@@ -109,12 +109,12 @@ TEST_CASE("a job that the scheduler forgot and that does not beat is lost, one t
   }
   const fs::path attempt = next_attempt(scene.run(0));
   write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
-  beat(attempt);
-  CHECK(settle(scene.workspace()).size() == 1);  // job b's waiting
-  CHECK(scene.job("xp-a-1").phase == "queued");
+  write_heartbeat(attempt);
+  CHECK(update_jobs(scene.workspace()).size() == 1);  // job b's waiting
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kQueued);
   fs::remove(attempt / "heartbeat");
-  settle(scene.workspace());
-  CHECK(scene.job("xp-a-1").phase == "ended");
+  update_jobs(scene.workspace());
+  CHECK(scene.job("xp-a-1").phase == JobPhase::kEnded);
   CHECK(read_end(attempt)->outcome == Outcome::kLost);
   CHECK(read_status(scene.run(0)).state == State::kFailed);
 }
@@ -132,7 +132,7 @@ TEST_CASE("a node's death is tried again elsewhere as often as the budget says")
     write_status(run, {State::kRunning, round, 0, 0, "", Value::object()});
     scene.own.jobs.at(name).hosts = {"n7"};
     scene.ends(name, Outcome::kMachine, "NODE_FAIL", "NodeDown");
-    CHECK(settle(scene.workspace()).at(0).text == "ended: NODE_FAIL NodeDown");
+    CHECK(update_jobs(scene.workspace()).at(0).text == "ended: NODE_FAIL NodeDown");
     const auto end = read_end(attempt_folder(run, round));
     CHECK(end->outcome == Outcome::kMachine);
     CHECK(end->host == "n7");
@@ -153,7 +153,7 @@ TEST_CASE("a node that died before a run's files were on the disk is tried again
   for (const char* name : {"status.json", "spec.toml", "attempts/1/launcher.json"})
     write_atomic(run / name, "");
   scene.ends("xp-a-1", Outcome::kMachine, "NODE_FAIL", "NodeDown");
-  settle(scene.workspace());
+  update_jobs(scene.workspace());
   CHECK(read_end(attempt_folder(run, 1))->outcome == Outcome::kMachine);
   CHECK(read_file(run / "spec.toml") == "[launch]\nuse = \"paper\"\n");
   CHECK(submit(still_open(scene.work), scene.settings()) == 1);
@@ -170,7 +170,7 @@ TEST_CASE("preemptions and time limits cost no retry") {
     write_atomic(run / "spec.toml", "[launch]\nuse = \"paper\"\n");
     write_status(run, {State::kRunning, last_attempt(run), 0, 0, "", Value::object()});
     scene.ends(name, outcome, "ENDED");
-    settle(scene.workspace());
+    update_jobs(scene.workspace());
     CHECK(read_end(attempt_folder(run, last_attempt(run)))->outcome == outcome);
     CHECK(read_status(run).state == State::kRunning);
   }
@@ -182,7 +182,7 @@ TEST_CASE("a job that ended before its run began says why") {
   scene.work.resize(1);
   submit(scene.work, scene.settings());
   scene.ends("xp-a-1", Outcome::kMachine, "FAILED", "JobLaunchFailure");
-  settle(scene.workspace());
+  update_jobs(scene.workspace());
   CHECK(read_status(scene.run(0)).state == State::kFailed);
   CHECK(read_status(scene.run(0)).cause ==
         "job 1 ended before the run began: FAILED JobLaunchFailure");
@@ -195,7 +195,7 @@ TEST_CASE("a job that its node could not start is tried again as often as the bu
   for (const int number : {1, 2}) {
     REQUIRE(submit(still_open(scene.work), scene.settings()) == 1);
     scene.ends(fmt::format("xp-a-{}", number), Outcome::kMachine, "FAILED", "JobLaunchFailure");
-    settle(scene.workspace());
+    update_jobs(scene.workspace());
   }
   CHECK(read_status(scene.run(0)).state == State::kFailed);
   CHECK(last_attempt(scene.run(0)) == 2);
@@ -205,7 +205,7 @@ TEST_CASE("a job that was cancelled from outside leaves its runs cancelled") {
   Scene scene;
   submit(scene.work, scene.settings());
   scene.ends("xp-b-1", Outcome::kCancelled, "CANCELLED");
-  settle(scene.workspace());
+  update_jobs(scene.workspace());
   CHECK(read_status(scene.run(3)).cause == "cancelled");
   CHECK(read_end(attempt_folder(scene.run(3), 1))->outcome == Outcome::kCancelled);
 }
@@ -276,7 +276,7 @@ TEST_CASE("an attempt that was asked to end and killed before it had saved was n
     scene.work.resize(1);
     submit(scene.work, scene.settings());
     write_atomic(scene.run(0) / "spec.toml", "[launch]\nuse = \"paper\"\n");
-    note_asked(next_attempt(scene.run(0)), asked_for);
+    write_end_request(next_attempt(scene.run(0)), asked_for);
     write_status(scene.run(0), {State::kRunning, 1, 0, 0, "", Value::object()});
     scene.node("xp-a-1", 1);
     CHECK(read_end(attempt_folder(scene.run(0), 1))->outcome == meaning);

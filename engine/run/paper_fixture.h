@@ -2,8 +2,9 @@
 #pragma once
 
 #include "engine/launch/ranks.h"
+#include "engine/run/job_work.h"
 #include "engine/run/jobs.h"
-#include "engine/run/settle.h"
+#include "engine/run/submit.h"
 
 #include <sys/stat.h>
 

@@ -39,7 +39,7 @@ struct Waiting : PaperScene {
   DispatchResult run(Wish wish) {
     DispatchSettings settings;
     settings.workspace = workspace();
-    settings.engine = program();
+    settings.programs = {program(), program(), {}};
     settings.style = Progress::Style::kQuiet;
     settings.wish = [this, wish] {
       if (own.submitted.empty()) return Wish::kGoOn;
@@ -68,8 +68,8 @@ TEST_CASE("many jobs of one shape go into the queue in one call") {
   CHECK(job_of(scene.run(3)) == "xp-a-1_3");
 
   CHECK(scene.node("xp-a-1_3").started == 1);
-  CHECK(scene.job("xp-a-1_3").phase == "ended");
-  CHECK(scene.job("xp-a-1_2").phase == "queued");
+  CHECK(scene.job("xp-a-1_3").phase == JobPhase::kEnded);
+  CHECK(scene.job("xp-a-1_2").phase == JobPhase::kQueued);
   CHECK(read_status(scene.run(3)).state == State::kDone);
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("many jobs that were taken although no answer came are found by their 
   scene.own.takes_it_all_the_same = true;
   CHECK_THROWS_AS(submit(scene.work, scene.settings()), Error);
   CHECK(submit(scene.work, scene.settings()) == 0);
-  CHECK(settle(scene.workspace()).size() == 4);
+  CHECK(update_jobs(scene.workspace()).size() == 4);
   CHECK(scene.job("xp-a-1_2").id == "1_2");
   CHECK(scene.own.submitted.size() == 1);
 }
@@ -115,12 +115,12 @@ TEST_CASE(
   gone.outcome = Outcome::kCancelled;
   scene.own.jobs["xp-a-1_1"] = scene.own.jobs["xp-a-1_2"] = gone;
   JobRecord begun = scene.job("xp-a-1_2");
-  begun.phase = "running";
+  begun.phase = JobPhase::kRunning;
   write_job(scene.workspace(), begun);
-  settle(scene.workspace());
+  update_jobs(scene.workspace());
   CHECK(read_status(scene.run(1)).cause == "cancelled");
-  CHECK(scene.job("xp-a-1_1").phase == "ended");
-  CHECK(scene.job("xp-a-1_2").phase == "running");
+  CHECK(scene.job("xp-a-1_1").phase == JobPhase::kEnded);
+  CHECK(scene.job("xp-a-1_2").phase == JobPhase::kRunning);
 }
 
 TEST_CASE("jobs that the queue does not take at once go in one by one") {
@@ -129,7 +129,7 @@ TEST_CASE("jobs that the queue does not take at once go in one by one") {
   CHECK(submit(scene.work, scene.settings()) == 4);
   CHECK(scene.own.submitted.size() == 4);
   CHECK(scene.own.submitted[0].name == "xp-a-2");
-  CHECK(scene.job("xp-a-1_0").phase == "ended");
+  CHECK(scene.job("xp-a-1_0").phase == JobPhase::kEnded);
   CHECK(job_of(scene.run(3)) == "xp-d-1");
 }
 
@@ -162,7 +162,7 @@ TEST_CASE("Ctrl-C once submits no more and waits for the jobs that are there") {
   scene.meanwhile = [&] { scene.ends(scene.job_name(), Outcome::kMachine, "NODE_FAIL"); };
   const DispatchResult result = scene.run(Wish::kStartNoMore);
   CHECK(result.stopped);
-  CHECK(scene.job(scene.job_name()).phase == "ended");
+  CHECK(scene.job(scene.job_name()).phase == JobPhase::kEnded);
   CHECK(read_end(attempt_folder(scene.training(), 1))->outcome == Outcome::kMachine);
   CHECK(scene.own.submitted.size() == 1);
   CHECK(scene.own.cancelled.empty());
@@ -174,7 +174,7 @@ TEST_CASE("Ctrl-C twice cancels the jobs, which is no failure") {
   CHECK(result.stopped);
   CHECK(result.failures.empty());
   CHECK(scene.own.cancelled == std::vector<std::string>{"1"});
-  CHECK(scene.job(scene.job_name()).phase == "ended");
+  CHECK(scene.job(scene.job_name()).phase == JobPhase::kEnded);
   CHECK(read_status(scene.training()).cause == "cancelled");
 }
 
@@ -184,5 +184,16 @@ TEST_CASE("an end that was not meant for the jobs leaves them in the queue") {
   CHECK(result.stopped);
   CHECK(result.is_queued);
   CHECK(scene.own.cancelled.empty());
-  CHECK(scene.job(scene.job_name()).phase == "queued");
+  CHECK(scene.job(scene.job_name()).phase == JobPhase::kQueued);
+}
+
+TEST_CASE(
+    "a job that waits runs the programs that it was submitted with, whatever is built later") {
+  Waiting scene;
+  scene.run(Wish::kEndHere);
+  scene.engine("exit 1");
+  CHECK(scene.node(scene.job_name()).failures.empty());
+  CHECK(read_status(scene.training()).state == State::kDone);
+  const fs::path programs = scene.workspace().root / "programs";
+  CHECK(scene.own.submitted[0].command[0].starts_with(fs::absolute(programs).string()));
 }

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace xp {
@@ -22,6 +23,16 @@ Value run_spec(const Point& point, const Value& plugins, bool evaluates) {
   return spec;
 }
 
+// The plan's [plugins]: `load` are the files that ranks load, `files` those that the person named.
+Value plugins_of(const Plan& plan, const Programs& programs) {
+  Value out = plan.plugins;
+  if (!out.is_object()) return out;
+  out["files"] = out["load"];
+  for (size_t i = 0; i < programs.plugins.size(); ++i)
+    out["load"][i] = programs.plugins[i].string();
+  return out;
+}
+
 // Distinct ids in the order of the plan, numbered from 1.
 std::map<std::string, size_t> positions(const Plan& plan, std::string PointIds::*id) {
   std::map<std::string, size_t> out;
@@ -33,10 +44,10 @@ std::map<std::string, size_t> positions(const Plan& plan, std::string PointIds::
 /// Makes the work of one plan.
 class List {
  public:
-  List(const Plan& plan, const Workspace& workspace, const fs::path& engine)
+  List(const Plan& plan, const Workspace& workspace, const Programs& programs)
       : workspace_(workspace),
-        engine_(engine),
-        plugins_(plan.plugins),
+        engine_(programs.engine),
+        plugins_(plugins_of(plan, programs)),
         trainings_(positions(plan, &PointIds::training)),
         evaluations_(positions(plan, &PointIds::evaluation)) {}
 
@@ -81,15 +92,15 @@ class List {
 
   const Workspace& workspace_;
   const fs::path& engine_;
-  const Value& plugins_;
+  Value plugins_;
   std::map<std::string, size_t> trainings_, evaluations_;
 };
 
 }  // namespace
 
-std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs::path& engine,
+std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const Programs& programs,
                           const std::set<std::string>& only) {
-  const List list(plan, workspace, engine);
+  const List list(plan, workspace, programs);
   std::vector<std::string> order;
   std::map<std::string, std::vector<const Point*>> evaluations;
   for (const auto& point : plan.points) {
@@ -104,7 +115,9 @@ std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs
   std::vector<Work> out;
   for (const auto& id : order) {
     const auto& mine = evaluations.at(id);
-    const bool is_trained = mine.front()->training == State::kDone;
+    const bool is_trained = std::all_of(mine.begin(), mine.end(), [](const Point* point) {
+      return point->training == State::kDone;
+    });
     const size_t training = out.size();
     if (!is_trained) out.push_back(list.training(*mine.front()));
     std::set<std::string> seen;
@@ -116,6 +129,40 @@ std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs
     }
   }
   return out;
+}
+
+std::vector<Work> without(const std::vector<Work>& work,
+                          const std::function<bool(const Work&)>& is_over) {
+  std::vector<Work> out;
+  std::map<size_t, size_t> place;
+  for (size_t i = 0; i < work.size(); ++i) {
+    if (is_over(work[i])) continue;
+    place[i] = out.size();
+    out.push_back(work[i]);
+    if (!out.back().training) continue;
+    const auto found = place.find(*out.back().training);
+    out.back().training = found == place.end() ? std::nullopt : std::optional(found->second);
+  }
+  return out;
+}
+
+std::vector<State> read_states_of(const std::vector<Work>& work) {
+  std::vector<State> out;
+  for (const auto& one : work)
+    out.push_back(read_status(one.folder).state);
+  return out;
+}
+
+std::vector<Work> still_open(const std::vector<Work>& work, const std::vector<State>& states) {
+  return without(work, [&](const Work& one) {
+    const State state = states.at(static_cast<size_t>(&one - work.data()));
+    const bool is_orphan = one.training && states.at(*one.training) == State::kFailed;
+    return is_orphan || state == State::kDone || state == State::kFailed;
+  });
+}
+
+std::vector<Work> still_open(const std::vector<Work>& work) {
+  return still_open(work, read_states_of(work));
 }
 
 Value to_json(const std::vector<Work>& work) {
@@ -143,6 +190,8 @@ std::vector<Work> work_from(const Value& value) {
       one.folder = item.at("folder").get<std::string>();
       one.command = item.at("command").get<std::vector<std::string>>();
       one.spec = item.at("spec");
+      one.launch();
+      if (one.command.empty()) machine_error("the list of work is damaged: a run has no command");
       if (!item.at("training").is_null()) one.training = item["training"].get<size_t>();
       if (one.training && *one.training + 1 >= out.size())
         machine_error("the list of work is damaged: an evaluation comes before its training");

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "engine/plan/plan.h"
-#include "results/runs/workspace.h"
+#include "results/runs/programs.h"
 
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,9 +27,22 @@ struct Work {
 
 /// What is not done: each training directly followed by its evaluations, in the order of the plan.
 /// Points without a known corpus are left out; `only`, unless empty, names the ids of the runs
-/// wanted (a training comes along with its evaluation). `engine`: the program whose ranks work.
-std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const fs::path& engine,
+/// wanted (a training comes along with its evaluation). `programs`: whose engine the ranks run, and
+/// from where they load the plan's plug-ins.
+std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const Programs& programs,
                           const std::set<std::string>& only);
+
+/// The list without some of its work, the links to trainings kept right.
+std::vector<Work> without(const std::vector<Work>& work,
+                          const std::function<bool(const Work&)>& is_over);
+
+/// The work that is neither done nor failed, nor waits for a training that failed. `states`: of
+/// each, as read_states_of gives them.
+std::vector<Work> still_open(const std::vector<Work>& work, const std::vector<State>& states);
+std::vector<Work> still_open(const std::vector<Work>& work);
+
+/// The state that each run's folder says. Cost: one small file each.
+std::vector<State> read_states_of(const std::vector<Work>& work);
 
 /// For a file that another process reads.
 Value to_json(const std::vector<Work>& work);

@@ -2,7 +2,6 @@
 #include "engine/run/work.h"
 
 #include "engine/base/error.h"
-#include "engine/run/jobs.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -79,6 +79,59 @@ TEST_CASE("changing [eval] evaluates again and never retrains", "[slow]") {
   CHECK(user.num_files("attempts") == 3);
 }
 
+TEST_CASE("a new [eval] trains again after gc freed the checkpoint", "[slow]") {
+  const User user;
+  const std::vector<std::string> dense = {"--set", "exchange=dense"};
+  const auto with = [&](std::vector<std::string> words) {
+    words.insert(words.end(), dense.begin(), dense.end());
+    return user.xp(words);
+  };
+  REQUIRE(with({"run", kSmoke}).exit_code == 0);
+  const Value before = user.figures();
+  // Another training takes its place in the plan, so that nothing needs the first one's
+  // checkpoints.
+  REQUIRE(with({"run", kSmoke, "--set", "train.max_updates=121"}).exit_code == 0);
+  REQUIRE(user.xp({"gc", "--yes"}).exit_code == 0);
+  const Finished plan = with({"plan", kSmoke, "--set", "eval.beam=1"});
+  CHECK(plan.output.find("1 point: 1 no-checkpoint") != std::string::npos);
+  CHECK(plan.output.find("its checkpoint is gone, so it is trained again") != std::string::npos);
+  const Finished again = with({"run", kSmoke, "--set", "eval.beam=1"});
+  INFO(again.errors);
+  CHECK(again.exit_code == 0);
+  const Value after = user.figures();
+  for (const auto& [run, figures] : before.items())
+    CHECK(after[run] == figures);
+}
+
+TEST_CASE("points that another build of the engine computed are counted, and can be refused",
+          "[slow]") {
+  const User user;
+  const fs::path engine = user.folder.path() / "xp-engine";
+  fs::copy_file(build_folder() / "xp-engine", engine);
+  append_file(engine, "\n");  // behind what is loaded: the same program with another hash
+  const auto with = [&](std::vector<std::string> words, bool is_other) {
+    words.insert(words.end(), {"--set", "exchange=dense"});
+    std::vector<std::string> command = {"env"};
+    if (is_other) command.push_back("XP_ENGINE=" + engine.string());
+    const auto xp = user.command(words);
+    command.insert(command.end(), xp.begin(), xp.end());
+    return run_program(command);
+  };
+  const std::string counted =
+      "1 of 1 points that are done or begun were computed by another build of xp-engine";
+  REQUIRE(with({"run", kSmoke}, true).exit_code == 0);
+  CHECK(with({"plan", kSmoke}, true).output.find("another build") == std::string::npos);
+  CHECK(with({"plan", kSmoke}, false).output.find("note: " + counted + "\n") != std::string::npos);
+  const Finished refused =
+      with({"run", kSmoke, "--set", "eval.beam=1", "--other-builds", "refuse"}, false);
+  CHECK(refused.exit_code == 6);
+  CHECK(refused.errors.find(counted +
+                            "; --other-builds keep adds to them, a new --workspace starts "
+                            "afresh\n") != std::string::npos);
+  CHECK(with({"run", kSmoke, "--set", "eval.beam=1", "--other-builds", "keep"}, false)
+            .errors.find("another build") == std::string::npos);
+}
+
 TEST_CASE("a run killed without warning goes on and ends with the same figures", "[slow]") {
   const User calm, harried;
   REQUIRE(calm.xp({"run", kSmoke}).exit_code == 0);

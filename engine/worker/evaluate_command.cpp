@@ -4,6 +4,7 @@
 #include "engine/train/checkpoint.h"
 #include "engine/worker/rank.h"
 #include "registry/metric.h"
+#include "results/runs/checkpoints.h"
 #include "results/runs/records.h"
 #include "results/runs/sentences.h"
 #include "results/runs/workspace.h"
@@ -63,10 +64,10 @@ void score(const fs::path& folder, const Part& part, const std::string& name,
 }
 
 fs::path checkpoint_of(const fs::path& training, const std::string& which) {
-  const Checkpoints checkpoints(training / "checkpoints", 1);
-  const auto file = which == "best" ? std::optional(checkpoints.best()) : checkpoints.last();
-  if (!file || !fs::exists(*file))
-    machine_error("training '{}' has no {} checkpoint", training.string(), which);
+  const auto file = finished_checkpoint(training, which);
+  if (!file)
+    machine_error("training '{}' has no {} checkpoint; `xp run` trains it again", training.string(),
+                  which);
   return *file;
 }
 

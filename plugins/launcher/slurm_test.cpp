@@ -45,7 +45,7 @@ std::unique_ptr<Launcher> launcher() {
 }
 
 TEST_CASE("no setting of [launch.slurm] enters an id") {
-  CHECK(slurm().settings.size() == 9);
+  CHECK(slurm().settings.size() == 10);
   for (const auto& setting : slurm().settings) {
     CAPTURE(setting.name);
     CHECK(setting.name.starts_with("slurm."));

@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/to_integer.h"
+#include "registry/outcome_json.h"
 
 #include <algorithm>
 #include <chrono>
@@ -11,85 +12,54 @@
 #include <fstream>
 
 namespace xp {
+
+// The JSON forms of records: members by their names, outcomes and phases by theirs. A name that is
+// not known makes a record as good as none.
+static void to_json(Value& value, JobPhase phase) {
+  value = phase_name(phase);
+}
+static void from_json(const Value& value, JobPhase& phase) {
+  const auto found =
+      std::find(kJobPhaseNames.begin(), kJobPhaseNames.end(), value.get_ref<const std::string&>());
+  if (found == kJobPhaseNames.end()) throw Value::other_error::create(501, "no phase", &value);
+  phase = static_cast<JobPhase>(found - kJobPhaseNames.begin());
+}
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AttemptStart, launcher, job, hosts, interface,
+                                                rendezvous, nodes, ranks_per_node, threads_per_rank,
+                                                shared_with, command, started_s)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(AttemptEnd, outcome, ended_s, rank, exit_code, host,
+                                                cause, peak_memory_bytes, cpu_seconds, other_load,
+                                                energy_j, job_state, job_reason)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(JobRecord, name, launcher, experiment, id, phase,
+                                                state, reason, is_stuck, hosts, submitted_s, seen_s,
+                                                runs)
+
 namespace {
 
 constexpr int64_t kSchema = 1;
-
-Value read_json(const fs::path& path) {
-  try {
-    const auto bytes = read_if_there(path);
-    if (!bytes) return nullptr;
-    Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
-    return value.is_object() ? value : Value(nullptr);
-  } catch (const Error&) {
-    return nullptr;
-  }
-}
 
 std::string json_text(Value value) {
   value["schema"] = kSchema;
   return value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n";
 }
 
-// `read` of the file's object; nothing where the file is missing, damaged or from a newer xp.
+// Nothing if the file is missing, damaged, lacks one of `required`, or is from a newer xp.
 template <class T>
-std::optional<T> read_record(const fs::path& path, T (*read)(const Value&)) {
-  const Value value = read_json(path);
-  if (value.is_null()) return std::nullopt;
+std::optional<T> read_record(const fs::path& path, std::initializer_list<const char*> required) {
   try {
-    if (value.at("schema").get<int64_t>() > kSchema) return std::nullopt;
-    return read(value);
+    const auto bytes = read_if_there(path);
+    if (!bytes) return std::nullopt;
+    const Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
+    const auto has = [&value](const char* name) { return value.contains(name); };
+    if (!value.is_object() || !std::all_of(required.begin(), required.end(), has) ||
+        value.at("schema").get<int64_t>() > kSchema)
+      return std::nullopt;
+    return value.get<T>();
   } catch (const Value::exception&) {
     return std::nullopt;
+  } catch (const Error&) {
+    return std::nullopt;
   }
-}
-
-AttemptStart start_from(const Value& value) {
-  AttemptStart out;
-  out.launcher = value.at("launcher");
-  out.job = value.value("job", "");
-  out.hosts = value.at("hosts").get<std::vector<std::string>>();
-  out.interface = value.value("interface", "");
-  out.rendezvous = value.value("rendezvous", "");
-  out.nodes = value.at("nodes");
-  out.ranks_per_node = value.at("ranks_per_node");
-  out.threads_per_rank = value.at("threads_per_rank");
-  out.shared_with = value.value("shared_with", int64_t{0});
-  out.command = value.at("command").get<std::vector<std::string>>();
-  out.started_s = value.value("started_s", 0.0);
-  return out;
-}
-
-AttemptEnd end_from(const Value& value) {
-  AttemptEnd out;
-  out.outcome = outcome_from(value.at("outcome").get<std::string>()).value_or(Outcome::kLost);
-  out.ended_s = value.at("ended_s");
-  out.rank = value.value("rank", int64_t{-1});
-  out.exit_code = value.value("exit_code", 0);
-  out.host = value.value("host", "");
-  out.cause = value.value("cause", "");
-  out.peak_memory_bytes = value.value("peak_memory_bytes", int64_t{0});
-  out.job_state = value.value("job_state", "");
-  out.job_reason = value.value("job_reason", "");
-  return out;
-}
-
-JobRecord job_from(const Value& value) {
-  JobRecord out;
-  out.name = value.at("name");
-  out.launcher = value.at("launcher");
-  out.experiment = value.value("experiment", "");
-  out.id = value.value("id", "");
-  out.phase = value.at("phase");
-  out.state = value.value("state", "");
-  out.reason = value.value("reason", "");
-  out.is_stuck = value.value("is_stuck", false);
-  out.hosts = value.value("hosts", std::vector<std::string>());
-  out.submitted_s = value.value("submitted_s", 0.0);
-  out.seen_s = value.value("seen_s", 0.0);
-  for (const auto& run : value.at("runs"))
-    out.runs.emplace_back(run.get<std::string>());
-  return out;
 }
 
 }  // namespace
@@ -99,51 +69,34 @@ fs::path attempt_folder(const fs::path& run_folder, int64_t number) {
 }
 
 void write_start(const fs::path& attempt_folder, const AttemptStart& start) {
-  const double started_s = start.started_s > 0 ? start.started_s : now_s();
-  const Value value = {{"launcher", start.launcher},
-                       {"job", start.job},
-                       {"hosts", start.hosts},
-                       {"interface", start.interface},
-                       {"rendezvous", start.rendezvous},
-                       {"nodes", start.nodes},
-                       {"ranks_per_node", start.ranks_per_node},
-                       {"threads_per_rank", start.threads_per_rank},
-                       {"shared_with", start.shared_with},
-                       {"command", start.command},
-                       {"started_s", started_s}};
-  replace_file(attempt_folder / "launcher.json", json_text(value));
+  AttemptStart timed = start;
+  if (timed.started_s <= 0) timed.started_s = now_s();
+  replace_file(attempt_folder / "launcher.json", json_text(timed));
 }
 
 std::optional<AttemptStart> read_start(const fs::path& attempt_folder) {
-  return read_record(attempt_folder / "launcher.json", start_from);
+  return read_record<AttemptStart>(
+      attempt_folder / "launcher.json",
+      {"schema", "launcher", "hosts", "nodes", "ranks_per_node", "threads_per_rank", "command"});
 }
 
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end) {
-  const Value value = {{"outcome", outcome_name(end.outcome)},
-                       {"ended_s", end.ended_s},
-                       {"rank", end.rank},
-                       {"exit_code", end.exit_code},
-                       {"host", end.host},
-                       {"cause", end.cause},
-                       {"peak_memory_bytes", end.peak_memory_bytes},
-                       {"job_state", end.job_state},
-                       {"job_reason", end.job_reason}};
   const fs::path path = attempt_folder / "end.json";
   if (end.outcome == Outcome::kDone)
-    replace_file(path, json_text(value));
+    replace_file(path, json_text(end));
   else
-    write_atomic(path, json_text(value));
+    write_atomic(path, json_text(end));
 }
 
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder) {
-  return read_record(attempt_folder / "end.json", end_from);
+  return read_record<AttemptEnd>(attempt_folder / "end.json", {"schema", "outcome", "ended_s"});
 }
 
-void note_asked(const fs::path& attempt_folder, Outcome meaning) {
+void write_end_request(const fs::path& attempt_folder, Outcome meaning) {
   std::ofstream(attempt_folder / "asked") << outcome_name(meaning) << '\n';
 }
 
-std::optional<Outcome> asked(const fs::path& attempt_folder) {
+std::optional<Outcome> read_end_request(const fs::path& attempt_folder) {
   std::string name;
   std::ifstream file(attempt_folder / "asked");
   if (!std::getline(file, name)) return std::nullopt;
@@ -153,20 +106,21 @@ std::optional<Outcome> asked(const fs::path& attempt_folder) {
 int64_t counted_failures(const fs::path& run_folder) {
   int64_t first = 1, out = 0;
   std::ifstream(run_folder / "retry") >> first;
-  for (int64_t number = last_attempt(run_folder); number >= first; --number) {
+  // A damaged file counts all of them.
+  for (int64_t number = last_attempt(run_folder); number >= std::max<int64_t>(first, 1); --number) {
     const auto end = read_end(attempt_folder(run_folder, number));
     if (end && may_retry(end->outcome)) ++out;
   }
   return out;
 }
 
-void forgive(const fs::path& run_folder) {
+void reset_retries(const fs::path& run_folder) {
   write_atomic(run_folder / "retry", fmt::format("{}\n", last_attempt(run_folder) + 1));
 }
 
 // Written, not only touched: some network file systems pass a new time on late. A full disk must
 // not end a run that is well.
-void beat(const fs::path& attempt_folder) {
+void write_heartbeat(const fs::path& attempt_folder) {
   std::ofstream(attempt_folder / "heartbeat") << to_integer(now_s()) << '\n';
 }
 
@@ -187,30 +141,16 @@ fs::path job_folder(const Workspace& workspace, const std::string& name) {
 // there have been thousands. It is there whenever the job is open, and seldom for longer.
 void write_job(const Workspace& workspace, const JobRecord& job) {
   const fs::path marker = workspace.root / "jobs" / "open" / job.name;
-  const bool is_open = job.phase != "ended";
+  const bool is_open = job.phase != JobPhase::kEnded;
   if (is_open && !fs::exists(marker)) write_atomic(marker, "");
-  Value runs = Value::array();
-  for (const auto& run : job.runs)
-    runs.push_back(run.string());
-  const Value value = {{"name", job.name},
-                       {"launcher", job.launcher},
-                       {"experiment", job.experiment},
-                       {"id", job.id},
-                       {"phase", job.phase},
-                       {"state", job.state},
-                       {"reason", job.reason},
-                       {"is_stuck", job.is_stuck},
-                       {"hosts", job.hosts},
-                       {"submitted_s", job.submitted_s},
-                       {"seen_s", job.seen_s},
-                       {"runs", runs}};
-  write_atomic(job_folder(workspace, job.name) / "job.json", json_text(value));
+  write_atomic(job_folder(workspace, job.name) / "job.json", json_text(job));
   std::error_code code;
   if (!is_open) fs::remove(marker, code);
 }
 
 std::optional<JobRecord> read_job(const Workspace& workspace, const std::string& name) {
-  return read_record(job_folder(workspace, name) / "job.json", job_from);
+  return read_record<JobRecord>(job_folder(workspace, name) / "job.json",
+                                {"schema", "name", "launcher", "phase", "runs"});
 }
 
 std::vector<JobRecord> open_jobs(const Workspace& workspace) {
@@ -218,7 +158,7 @@ std::vector<JobRecord> open_jobs(const Workspace& workspace) {
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(workspace.root / "jobs" / "open", none)) {
     auto job = read_job(workspace, entry.path().filename().string());
-    if (job && job->phase != "ended") out.push_back(std::move(*job));
+    if (job && job->phase != JobPhase::kEnded) out.push_back(std::move(*job));
   }
   std::sort(out.begin(), out.end(),
             [](const JobRecord& a, const JobRecord& b) { return a.name < b.name; });

@@ -14,6 +14,7 @@
 #include "registry/outcome.h"
 #include "results/runs/workspace.h"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,11 +41,16 @@ std::optional<AttemptStart> read_start(const fs::path& attempt_folder);
 struct AttemptEnd {
   Outcome outcome = Outcome::kDone;
   double ended_s = 0;
-  int64_t rank = -1;                  ///< the first that failed
-  int exit_code = 0;                  ///< of that rank; 128 + signal where a signal ended it
-  std::string host;                   ///< where that rank was
-  std::string cause;                  ///< one sentence; "" where all is well
-  int64_t peak_memory_bytes = 0;      ///< 0 = not known
+  int64_t rank = -1;              ///< the first that failed
+  int exit_code = 0;              ///< of that rank; 128 + signal where a signal ended it
+  std::string host;               ///< where that rank was
+  std::string cause;              ///< one sentence; "" where all is well
+  int64_t peak_memory_bytes = 0;  ///< of the rank that used most; 0 = not known
+  double cpu_seconds = 0;         ///< of all ranks; 0 = not known
+  /// Share of a machine's processors that other programs kept busy, of the machine with most;
+  /// below 0: not known.
+  double other_load = -1;
+  double energy_j = 0;                ///< of all its machines while it ran; 0 = not known
   std::string job_state, job_reason;  ///< the scheduler's words, where it had any
 };
 /// Waits for the disk where all is not well: status.json says only that a run is done.
@@ -52,30 +58,37 @@ void write_end(const fs::path& attempt_folder, const AttemptEnd& end);
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder);
 
 /// Says that the attempt was asked to end, and why: it may be killed before it has written an end.
-void note_asked(const fs::path& attempt_folder, Outcome meaning);
-std::optional<Outcome> asked(const fs::path& attempt_folder);
+void write_end_request(const fs::path& attempt_folder, Outcome meaning);
+std::optional<Outcome> read_end_request(const fs::path& attempt_folder);
 
 /// Failures that count against a run's retries: ends that may_retry() of the attempts since
-/// `forgive`.
+/// `reset_retries`.
 int64_t counted_failures(const fs::path& run_folder);
 /// Forgets the failures so far: somebody asked to try again. Kept in RUN/retry, the number of the
 /// first attempt that counts.
-void forgive(const fs::path& run_folder);
+void reset_retries(const fs::path& run_folder);
 
 /// Says that the attempt is alive. Cost: one small write, not flushed.
-void beat(const fs::path& attempt_folder);
+void write_heartbeat(const fs::path& attempt_folder);
 /// Seconds since the last beat, or since the start where there was none yet; nothing before that.
 std::optional<double> heartbeat_age_s(const fs::path& attempt_folder);
 /// An attempt whose last beat is older than this is not slow but silent.
 inline constexpr double kSilentAfter_s = 60;
 
+enum class JobPhase { kSubmitting, kQueued, kRunning, kEnded };
+inline constexpr std::array<std::string_view, 4> kJobPhaseNames = {"submitting", "queued",
+                                                                   "running", "ended"};
+constexpr std::string_view phase_name(JobPhase phase) {
+  return kJobPhaseNames[static_cast<size_t>(phase)];
+}
+
 /// A job of a scheduler's queue as this workspace knows it.
 struct JobRecord {
   std::string name, launcher, experiment;
-  std::string id;                    ///< the scheduler's number; "" while it is being submitted
-  std::string phase = "submitting";  ///< then "queued", "running", "ended"
-  std::string state, reason;         ///< the scheduler's words
-  bool is_stuck = false;             ///< will not start by itself
+  std::string id;  ///< the scheduler's number; "" while it is being submitted
+  JobPhase phase = JobPhase::kSubmitting;
+  std::string state, reason;  ///< the scheduler's words
+  bool is_stuck = false;      ///< will not start by itself
   std::vector<std::string> hosts;
   double submitted_s = 0, seen_s = 0;  ///< `seen_s`: when the scheduler last answered about it
   std::vector<fs::path> runs;          ///< run folders, relative to the workspace

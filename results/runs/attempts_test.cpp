@@ -78,7 +78,7 @@ TEST_CASE("jobs that ended are not open") {
                 .launcher = "slurm",
                 .experiment = "sweep",
                 .id = "17",
-                .phase = "running",
+                .phase = JobPhase::kRunning,
                 .state = "RUNNING",
                 .reason = "None",
                 .hosts = {"n0", "n1"},
@@ -87,7 +87,7 @@ TEST_CASE("jobs that ended are not open") {
                 .runs = {"trainings/ab", "evaluations/cd"}};
   write_job(workspace, job);
   job.name = "xp-a-1";
-  job.phase = "ended";
+  job.phase = JobPhase::kEnded;
   write_job(workspace, job);
   const auto open = open_jobs(workspace);
   REQUIRE(open.size() == 1);
@@ -103,11 +103,11 @@ TEST_CASE("a start counts as a beat, and a beat makes an attempt young again") {
   CHECK_FALSE(heartbeat_age_s(folder.path()));
   write_start(folder.path(), AttemptStart{});
   CHECK(*heartbeat_age_s(folder.path()) < 50);
-  beat(folder.path());
+  write_heartbeat(folder.path());
   fs::last_write_time(folder.path() / "heartbeat",
                       fs::file_time_type::clock::now() - std::chrono::seconds(100));
   CHECK(*heartbeat_age_s(folder.path()) >= 99);
-  beat(folder.path());
+  write_heartbeat(folder.path());
   CHECK(*heartbeat_age_s(folder.path()) < 50);
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("failures of the machine count until they are forgiven; others never d
     write_end(next_attempt(folder.path()), end);
   }
   CHECK(counted_failures(folder.path()) == 2);
-  forgive(folder.path());
+  reset_retries(folder.path());
   CHECK(counted_failures(folder.path()) == 0);
   AttemptEnd end;
   end.outcome = Outcome::kMachine;

@@ -3,6 +3,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/toml.h"
+#include "results/runs/checkpoints.h"
+#include "results/runs/programs.h"
 #include "results/runs/records.h"
 
 #include <algorithm>
@@ -26,6 +28,10 @@ std::vector<fs::path> entries_of(const fs::path& parent) {
 void add_wanted(const Workspace& workspace, const ReportPoint& point, Wanted& wanted) {
   if (point.training.empty()) return;
   auto& names = wanted[point.training];
+  if (!point.checkpoint.empty()) {
+    names.insert(point.checkpoint);
+    return;
+  }
   const fs::path spec = workspace.evaluation(point.evaluation) / "spec.toml";
   std::error_code code;
   if (!point.evaluation.empty() && fs::exists(spec, code)) {
@@ -56,6 +62,15 @@ bool is_checkpoint(const fs::path& file) {
   return name.ends_with(".safetensors") && !name.starts_with('.');
 }
 
+uintmax_t size_of(const fs::path& folder) {
+  uintmax_t out = 0;
+  std::error_code code;
+  for (fs::recursive_directory_iterator at(folder, code), end; at != end; at.increment(code)) {
+    if (at->is_regular_file(code) && !at->is_symlink(code)) out += at->file_size(code);
+  }
+  return out;
+}
+
 // The best checkpoint is a second name of another one: the bytes go with the last name.
 uintmax_t freed_by(const fs::path& file, const std::vector<Garbage>& before) {
   std::error_code code;
@@ -74,31 +89,30 @@ std::vector<Garbage> find_garbage(const Workspace& workspace) {
   for (const auto& training : entries_of(workspace.root / "trainings")) {
     if (read_status(training).state != State::kDone || is_held(training)) continue;
     const auto found = wanted.find(training.filename().string());
-    std::vector<fs::path> files;
+    const bool is_planned = found != wanted.end();
+    std::set<fs::path> kept;
+    for (const auto& which : is_planned ? found->second : std::set<std::string>()) {
+      if (const auto file = finished_checkpoint(training, which)) kept.insert(*file);
+    }
     for (const auto& file : entries_of(training / "checkpoints")) {
-      if (is_checkpoint(file)) files.push_back(file);
-    }
-    const auto best = training / "checkpoints" / "best.safetensors";
-    fs::path last;  // update-00000320.safetensors: names sort by update
-    for (const auto& file : files) {
-      if (file != best) last = file;
-    }
-    for (const auto& file : files) {
-      const bool is_wanted =
-          found != wanted.end() && ((file == best && found->second.contains("best")) ||
-                                    (file == last && found->second.contains("last")));
-      if (is_wanted) continue;
-      out.push_back(
-          {file, freed_by(file, out),
-           found == wanted.end() ? "no plan has its training" : "no evaluation of a plan uses it"});
+      if (!is_checkpoint(file) || kept.contains(file)) continue;
+      out.push_back({file, freed_by(file, out),
+                     is_planned ? "no evaluation of a plan uses it" : "no plan has its training"});
     }
   }
+  for (const auto& folder : unused_programs(workspace))
+    out.push_back({folder, size_of(folder), "no job and no running sweep uses this build",
+                   Garbage::Kind::kPrograms});
   return out;
 }
 
 uintmax_t remove_garbage(const std::vector<Garbage>& garbage) {
   uintmax_t freed = 0;
   for (const Garbage& one : garbage) {
+    if (one.kind == Garbage::Kind::kPrograms) {
+      freed += remove_programs(one.file) ? one.bytes : 0;
+      continue;
+    }
     const auto lease = take_lease(one.file.parent_path().parent_path());
     if (!lease) continue;
     std::error_code code;

@@ -4,7 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
-#include "results/runs/workspace.h"
+#include "results/runs/programs.h"
 
 #include <fmt/chrono.h>
 
@@ -84,26 +84,14 @@ const Value& machine() {
   return once;
 }
 
-/// Of one that the build made.
-struct Program {
-  std::string sha256;  ///< "" where it cannot be read: a build may replace it meanwhile
-  std::string diff;    ///< what cmake/Diff.cmake left beside it
-};
-
-// Programs are megabytes, so each is read once.
-const Program& program_at(const fs::path& file) {
-  static std::map<fs::path, Program> known;
+// What cmake/Diff.cmake left beside a program, "" if nothing. Read once for each build.
+const std::string& diff_of(const fs::path& program) {
+  static std::map<std::pair<fs::path, std::string>, std::string> known;
   static std::mutex busy;
   const std::lock_guard lock(busy);
-  const auto [place, is_new] = known.try_emplace(file);
-  if (!is_new) return place->second;
-  try {
-    std::error_code code;
-    place->second.sha256 = sha256_file(file);
-    const fs::path diff = file.string() + ".diff";
-    if (fs::exists(diff, code)) place->second.diff = read_file(diff);
-  } catch (const Error&) {
-  }
+  const auto [place, is_new] = known.try_emplace({program, program_sha256(program)});
+  if (is_new && !program.empty())
+    place->second = read_if_there(program.string() + ".diff").value_or("");
   return place->second;
 }
 
@@ -111,14 +99,14 @@ void add_programs(Value& out, const fs::path& engine) {
   std::error_code code;
   const auto add = [&](const char* name, const fs::path& file, const fs::path& opened) {
     out[name] = file.string();
-    if (const auto& hash = program_at(opened).sha256; !hash.empty())
+    if (const auto hash = program_sha256(opened); !hash.empty())
       out[std::string(name) + "_sha256"] = hash;
   };
   const fs::path running = "/proc/self/exe";  // stays what it is where a build replaces the file
   if (const fs::path self = fs::read_symlink(running, code); !code) add("binary", self, running);
   if (engine.empty()) return;
   add("engine", engine, engine);
-  if (const auto& diff = program_at(engine).diff; !diff.empty()) out["diff_sha256"] = sha256(diff);
+  if (const auto& diff = diff_of(engine); !diff.empty()) out["diff_sha256"] = sha256(diff);
 }
 
 }  // namespace
@@ -157,11 +145,18 @@ Value provenance(const std::vector<std::string>& command_line, const fs::path& e
   return out;
 }
 
+std::string engine_of_run(const fs::path& run_folder) {
+  const auto bytes = read_if_there(run_folder / "provenance.json");
+  const Value whole = Value::parse(bytes.value_or(""), nullptr, /*allow_exceptions=*/false);
+  const auto found = whole.is_object() ? whole.find("engine_sha256") : whole.end();
+  return found != whole.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
 void write_provenance(const fs::path& run_folder, const std::vector<std::string>& command_line,
                       const fs::path& engine, const Value& more) {
   Value whole = provenance(command_line, engine);
   whole.update(more);
-  const std::string& diff = program_at(engine).diff;
+  const std::string& diff = diff_of(engine);
   if (!diff.empty() && diff.size() <= kMostDiffBytes) {
     const Workspace workspace{run_folder.parent_path().parent_path()};  // ROOT/trainings/ID
     const fs::path file = workspace.source(whole["diff_sha256"]);

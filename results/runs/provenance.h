@@ -30,6 +30,10 @@ void write_provenance(const fs::path& run_folder, const std::vector<std::string>
                       const fs::path& engine, const Value& more);
 constexpr size_t kMostDiffBytes = 1 << 20;
 
+/// The SHA-256 of the engine that a run was last worked on with, by its provenance.json; "" if that
+/// does not say.
+std::string engine_of_run(const fs::path& run_folder);
+
 /// Whether an environment variable belongs into provenance: it steers threads, devices,
 /// communication, the scheduler or xp, and its name does not hint at a secret.
 bool is_telling_variable(const std::string& name);

@@ -41,6 +41,7 @@ ReportPoint point_from(const Value& value) {
   out.evaluation = id("evaluation");
   out.seed = value.at("seed");
   out.name = value.value("name", "");
+  out.checkpoint = value.value("checkpoint", "");
   const auto predicted = value.find("predicted");
   if (predicted == value.end()) return out;
   for (const auto& [name, figure] : predicted->items()) {
@@ -69,6 +70,7 @@ Value to_json(const std::vector<ReportPoint>& points) {
                    {"evaluation", point.evaluation},
                    {"seed", point.seed}});
     if (!point.name.empty()) out.back()["name"] = point.name;
+    if (!point.checkpoint.empty()) out.back()["checkpoint"] = point.checkpoint;
     if (!point.predicted.empty()) out.back()["predicted"] = point.predicted;
   }
   return out;

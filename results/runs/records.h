@@ -3,7 +3,8 @@
 //   experiments/NAME/plan.json    {"schema": 1, "points": [{"training": ID, "evaluation": ID,
 //                                  "seed": 1, "axes": {"model.moe.exchange.use": "gshard"},
 //                                  "name": "exchange=gshard seed=1",
-//                                  "predicted": {"inter_node_bytes": 7e6}}]}, the last two optional
+//                                  "predicted": {"inter_node_bytes": 7e6},
+//                                  "checkpoint": "best"}]}, the last three optional
 //   evaluations/ID/scores.json    {"schema": 1, "scores": [{"subset": "test", "direction": "en-fr",
 //                                  "name": "bleu", "value": 21.5, "unit": "", "signature": "...",
 //                                  "higher_is_better": true, "label": "BLEU"}]}, the last optional
@@ -29,7 +30,8 @@ struct ReportPoint {
   std::string training, evaluation;   ///< ids
   int64_t seed = 0;                   ///< train.seed
   std::map<std::string, double> predicted{};  ///< figures of the plan: "inter_node_bytes"
-  std::string name{};                         ///< "exchange=gshard seed=1"; "" where not recorded
+  std::string name{};                         ///< "exchange=gshard seed=1"; "" if not recorded
+  std::string checkpoint{};  ///< that its evaluation reads: "best", "last"; "" if not recorded
 };
 
 Value to_json(const std::vector<ReportPoint>& points);

@@ -16,7 +16,7 @@ RunState state_of(const Standing& found, const fs::path& run_folder) {
   const bool has_job = found.job.has_value();
   if (written == State::kDone) return RunState::kDone;
   if (written == State::kRunning && is_held(run_folder)) return RunState::kRunning;
-  if (has_job && found.job->phase != "running") return RunState::kQueued;
+  if (has_job && found.job->phase != JobPhase::kRunning) return RunState::kQueued;
   if (written == State::kFailed) return RunState::kFailed;
   if (has_job) return RunState::kStarting;
   return written == State::kRunning ? RunState::kStopped : RunState::kNew;
@@ -88,6 +88,8 @@ std::string Standing::cause() const {
       return end ? end->cause : "";
     case RunState::kNew:
       return is_cancelled ? "cancelled" : "";
+    case RunState::kNoCheckpoint:
+      return "its checkpoint is gone, so it is trained again";
     default:
       return "";
   }

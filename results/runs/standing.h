@@ -19,10 +19,11 @@ enum class RunState {
   kStopped,   ///< begun and not ended, and nobody works on it: goes on with the next `xp run`
   kDone,
   kFailed,
+  kNoCheckpoint,  ///< a training that is done, whose checkpoint an evaluation needs and is gone
 };
 
-inline constexpr std::array<std::string_view, 8> kRunStateNames = {
-    "new", "queued", "starting", "running", "silent", "stopped", "done", "failed"};
+inline constexpr std::array<std::string_view, 9> kRunStateNames = {
+    "new", "queued", "starting", "running", "silent", "stopped", "done", "failed", "no-checkpoint"};
 
 constexpr std::string_view state_name(RunState state) {
   return kRunStateNames[static_cast<size_t>(state)];

@@ -16,14 +16,14 @@ struct OneRun {
   void status(State state, const std::string& cause = "") {
     write_status(run, {state, 1, 100, 0, cause, Value::object()});
   }
-  void job(const std::string& phase, const std::string& id = "4711", bool is_stuck = false) {
+  void job(JobPhase phase, const std::string& id = "4711", bool is_stuck = false) {
     put_into_job(workspace, "trainings/aaaa", phase, id, "Resources", is_stuck);
   }
   void end(Outcome outcome, const std::string& cause) {
     write_end(attempt_folder(run, 1), made_end(outcome, cause));
   }
   void silent() {
-    beat(attempt_folder(run, 1));
+    write_heartbeat(attempt_folder(run, 1));
     fs::last_write_time(attempt_folder(run, 1) / "heartbeat",
                         fs::file_time_type::clock::now() - std::chrono::seconds(200));
   }
@@ -54,26 +54,26 @@ TEST_CASE("a run that was cancelled before it began says so") {
 
 TEST_CASE("a run whose job waits is queued, with the scheduler's reason") {
   OneRun one;
-  one.job("submitting", "");
+  one.job(JobPhase::kSubmitting, "");
   CHECK(one.words() == "queued||being submitted");
-  one.job("queued");
+  one.job(JobPhase::kQueued);
   CHECK(one.words() == "queued||job 4711: Resources");
-  one.job("queued", "4711", true);
+  one.job(JobPhase::kQueued, "4711", true);
   CHECK(one.words() == "queued||job 4711: Resources; it will not start by itself");
   one.status(State::kRunning);  // preempted, and back in the queue
-  one.job("queued");
+  one.job(JobPhase::kQueued);
   CHECK(one.words() == "queued||job 4711: Resources");
 }
 
 TEST_CASE("a run whose job has begun and that nobody has taken up is starting") {
   OneRun one;
-  one.job("running");
+  one.job(JobPhase::kRunning);
   CHECK(one.words() == "starting||job 4711 runs");
 }
 
 TEST_CASE("a job that ended holds no run") {
   OneRun one;
-  one.job("ended");
+  one.job(JobPhase::kEnded);
   CHECK(one.words() == "new||");
 }
 
@@ -82,7 +82,7 @@ TEST_CASE("a held lease means running, and silent without a heartbeat for a minu
   one.status(State::kRunning);
   const LeaseHolder holder(one.run);
   CHECK(one.look().state == RunState::kRunning);
-  beat(attempt_folder(one.run, 1));
+  write_heartbeat(attempt_folder(one.run, 1));
   CHECK(one.words() == "running||");
   one.silent();
   CHECK(one.words() == "silent||no sign of life for 3 min 20 s");
@@ -102,15 +102,15 @@ TEST_CASE("a failed run has the class of its last attempt, where that is known")
   CHECK(one.words() == "failed||rank 0 was killed");
   one.end(Outcome::kMemory, "ignored");
   CHECK(one.words() == "failed|memory|rank 0 was killed");
-  one.job("running");  // other runs of its job are still to do
+  one.job(JobPhase::kRunning);  // other runs of its job are still to do
   CHECK(one.words() == "failed|memory|rank 0 was killed");
-  one.job("queued");
+  one.job(JobPhase::kQueued);
   CHECK(one.words() == "queued||job 4711: Resources");
 }
 
 TEST_CASE("what is done stays done, whatever jobs say") {
   OneRun one;
   one.status(State::kDone);
-  one.job("queued");
+  one.job(JobPhase::kQueued);
   CHECK(one.words() == "done||");
 }

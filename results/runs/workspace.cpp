@@ -119,6 +119,10 @@ std::optional<FileLock> take_lease(const fs::path& run_folder) {
   return FileLock::attempt(run_folder / "lease");
 }
 
+FileLock wait_for_lease(const fs::path& run_folder) {
+  return FileLock::wait(run_folder / "lease");
+}
+
 bool is_held(const fs::path& run_folder) {
   return FileLock::is_held(run_folder / "lease");
 }

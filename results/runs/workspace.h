@@ -9,6 +9,7 @@
 //                        checkpoints/
 //   evaluations/ID/      the same without checkpoints; hypotheses/SUBSET.DIRECTION.txt, scores.json
 //   sources/SHA256.diff  code changes that runs were made with, by their hash
+//   programs/ID/         xp, xp-engine and plug-ins that runs use, by hash (programs.h)
 //   xp.db                an index of the folders, which can be made anew from them
 //
 // attempts/K/ holds events.jsonl, rank-R.log and launcher.json. A worker writes only its own
@@ -64,6 +65,7 @@ void write_status(const fs::path& run_folder, const Status& status);
 /// The right to work on a run: a lock on `lease` in its folder, which ends with the process that
 /// holds it.
 std::optional<FileLock> take_lease(const fs::path& run_folder);
+FileLock wait_for_lease(const fs::path& run_folder);
 /// Whether another process holds the lease now.
 bool is_held(const fs::path& run_folder);
 

@@ -15,16 +15,16 @@ namespace xp {
 
 /// Puts a run ("trainings/aaaa") into a job of the launcher "test-queue"; `id` is the scheduler's
 /// number.
-inline void put_into_job(const Workspace& workspace, const std::string& run,
-                         const std::string& phase, const std::string& id,
-                         const std::string& reason = "", bool is_stuck = false) {
+inline void put_into_job(const Workspace& workspace, const std::string& run, JobPhase phase,
+                         const std::string& id, const std::string& reason = "",
+                         bool is_stuck = false) {
   JobRecord job;
   job.name = "xp-" + id;
   job.launcher = "test-queue";
   job.submitted_s = job.seen_s = now_s();
   job.id = id;
   job.phase = phase;
-  job.state = phase == "running" ? "RUNNING" : "PENDING";
+  job.state = phase == JobPhase::kRunning ? "RUNNING" : "PENDING";
   job.reason = reason;
   job.is_stuck = is_stuck;
   job.runs = {run};

@@ -1,6 +1,7 @@
 // Folding run folders into the store.
 #include "engine/base/hash.h"
 #include "engine/base/toml.h"
+#include "results/runs/attempts.h"
 #include "results/store/changes.h"
 #include "results/store/database.h"
 #include "results/store/router_health.h"
@@ -196,6 +197,7 @@ class Writer {
     std::map<int64_t, double> seconds_at = {{0, 0.0}};
     RouterHealth health;
     std::optional<Event> load;
+    Cost cost;
     for (int64_t attempt = 1; attempt <= last; ++attempt) {
       size_t offset = 0;
       const fs::path events = folder.path / "attempts" / std::to_string(attempt);
@@ -224,9 +226,14 @@ class Writer {
       attempt_part([&] { launcher = launcher_of(events); });
       run("INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)", folder.id, attempt, span.first,
           span.last, span.seconds, launcher.is_null() ? "" : plain_text(launcher));
+      const auto end = read_end(events);
+      if (end) cost.cpu_seconds += end->cpu_seconds;
+      if (end) cost.energy_j += end->energy_j;
+      if (end) cost.other_load = end->other_load;
       // Speed is that of the last attempt.
       if (attempt == last) take_sharing(folder, launcher);
     }
+    take_cost(folder, cost);
     if (load) take_load(folder, *load, last);
     for (const auto& [name, value] : health.summary())
       run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
@@ -239,6 +246,20 @@ class Writer {
     if (!bytes) return {};
     Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     return value.is_object() ? value : Value();
+  }
+
+  // What all attempts of a run took, and what disturbed the last, as far as it is known.
+  struct Cost {
+    double cpu_seconds = 0, energy_j = 0, other_load = -1;
+  };
+  void take_cost(const Folder& folder, const Cost& cost) {
+    const std::string prefix = folder.is_evaluation() ? "eval_" : "";
+    const auto add = [&](const std::string& name, double value) {
+      run("INSERT OR REPLACE INTO summary VALUES (?, ?, ?)", folder.id, prefix + name, value);
+    };
+    if (cost.cpu_seconds > 0) add("cpu_hours", cost.cpu_seconds / 3600);
+    if (cost.energy_j > 0) add("energy_kj", cost.energy_j / 1000);
+    if (cost.other_load >= 0) add("other_load", cost.other_load);
   }
 
   // How many other runs were given the same machine at the same time, in words that speed is keyed

@@ -236,6 +236,26 @@ TEST_CASE("a run's machine says how many runs shared it in its last attempt") {
   CHECK(machine() == "box");
 }
 
+TEST_CASE("what a run took is that of all its attempts, what disturbed it that of the last") {
+  FilledWorkspace place;
+  place.fill();
+  AttemptEnd end = made_end(Outcome::kMachine, "a disk");
+  end.cpu_seconds = 1800;
+  end.energy_j = 500;
+  end.other_load = 0.75;
+  const fs::path run = place.workspace.training("aaaa");
+  write_end(attempt_folder(run, 1), end);
+  end.outcome = Outcome::kDone;
+  end.other_load = 0.125;
+  write_end(attempt_folder(run, 2), end);
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  const Value summary = store.run("aaaa").value().status.summary;
+  CHECK(summary["cpu_hours"] == 1.0);
+  CHECK(summary["energy_kj"] == 1.0);
+  CHECK(summary["other_load"] == 0.125);
+}
+
 TEST_CASE("of the shares that experts got the last ones are in the store") {
   FilledWorkspace place;
   place.fill();

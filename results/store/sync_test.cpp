@@ -151,6 +151,7 @@ Words names_of(const std::vector<Garbage>& garbage) {
 TEST_CASE("checkpoints that an evaluation of a plan needs are kept") {
   FilledWorkspace place;
   place.fill();
+  place.status("trainings", "aaaa", State::kDone, {{"updates", 20}, {"best_update", 10}});
   place.put("trainings/aaaa/checkpoints/update-00000010.safetensors", "12345");
   place.put("trainings/aaaa/checkpoints/update-00000020.safetensors", "123");
   fs::create_hard_link(place.workspace.training("aaaa") / "checkpoints/update-00000010.safetensors",

@@ -226,6 +226,11 @@ void add_options(CLI::App& app, const Command& command, Options& options) {
   }
   if (name == "run") {
     app.add_flag("--prune", options.prune, "first forget and cancel what left the sweep");
+    app.add_option(
+           "--other-builds", options.other_builds,
+           "points that another build of xp-engine computed: keep them, warn (the default), "
+           "or refuse to start")
+        ->check(CLI::IsMember({"keep", "warn", "refuse"}));
     app.add_option("--only", options.only, "a selector: do only what it picks; several narrow it")
         ->type_size(1)
         ->allow_extra_args(false);

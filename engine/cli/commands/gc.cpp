@@ -1,4 +1,5 @@
-// `xp gc`: lists the checkpoints that nothing needs any more and, with --yes, frees them.
+// `xp gc`: lists the checkpoints and builds that nothing needs any more and, with --yes, frees
+// them.
 #include "engine/base/text.h"
 #include "engine/cli/commands/commands.h"
 #include "engine/cli/points/listing.h"
@@ -6,21 +7,50 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace xp {
+namespace {
+
+Value list_of(const std::vector<Garbage>& found, Garbage::Kind kind) {
+  Value out = Value::array();
+  for (const Garbage& one : found) {
+    if (one.kind == kind)
+      out.push_back({{"file", one.file.string()}, {"bytes", one.bytes}, {"reason", one.reason}});
+  }
+  return out;
+}
+
+// What --yes would free.
+std::string summary(const std::vector<Garbage>& found, uintmax_t bytes) {
+  const auto builds =
+      static_cast<size_t>(std::count_if(found.begin(), found.end(), [](const Garbage& one) {
+        return one.kind == Garbage::Kind::kPrograms;
+      }));
+  const size_t checkpoints = found.size() - builds;
+  const std::string size = human_bytes(static_cast<double>(bytes));
+  if (checkpoints == 0) return fmt::format("{} unused builds, {}", builds, size);
+  return fmt::format("{} checkpoints{}, {}; a new [eval] of their trainings would train again",
+                     checkpoints, builds == 0 ? "" : fmt::format(", {} unused builds", builds),
+                     size);
+}
+
+}  // namespace
 
 int gc_command(const Options& options) {
   const auto found = find_garbage(Workspace{options.workspace});
   uintmax_t bytes = 0;
   std::vector<std::vector<std::string>> rows;
-  Value list = Value::array();
   for (const Garbage& one : found) {
     bytes += one.bytes;
     rows.push_back({human_bytes(static_cast<double>(one.bytes)), one.file.string(), one.reason});
-    list.push_back({{"file", one.file.string()}, {"bytes", one.bytes}, {"reason", one.reason}});
   }
   const uintmax_t freed = options.yes ? remove_garbage(found) : 0;
   if (options.json) {
-    const Value out = {{"schema_version", 1}, {"checkpoints", list}, {"freed", freed}};
+    const Value out = {{"schema_version", 1},
+                       {"checkpoints", list_of(found, Garbage::Kind::kCheckpoint)},
+                       {"programs", list_of(found, Garbage::Kind::kPrograms)},
+                       {"freed", freed}};
     fmt::print("{}\n", out.dump(2));
     return Exit::kDone;
   }
@@ -30,10 +60,7 @@ int gc_command(const Options& options) {
   } else if (options.yes) {
     fmt::print("{} freed\n", human_bytes(static_cast<double>(freed)));
   } else {
-    fmt::print(
-        "{} checkpoints, {}; a new [eval] of their trainings would train again\n"
-        "next: xp gc --yes frees them\n",
-        found.size(), human_bytes(static_cast<double>(bytes)));
+    fmt::print("{}\nnext: xp gc --yes frees them\n", summary(found, bytes));
   }
   return Exit::kDone;
 }

@@ -4,6 +4,7 @@
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
+#include "engine/cli/points/programs.h"
 
 #include <fmt/format.h>
 
@@ -49,7 +50,9 @@ int plan_command(const Options& options) {
   const bool work = plan.count(PointState::kDone) < plan.points.size();
   PlanChange change;
   if (options.diff) change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
-  const auto notes = notes_of(plan, experiment->plugins, workspace);
+  auto notes = notes_of(plan, experiment->plugins, workspace);
+  const auto others = other_builds(plan, workspace, engine_file(options)).sentence();
+  if (!others.empty()) notes.push_back(others);
   if (options.json) {
     Value more = {{"notes", notes}};
     if (options.diff) more["change"] = change_json(change);

@@ -109,9 +109,9 @@ DispatchResult dispatched(const Options& options, Experiment& experiment, Notifi
   const Corpora corpora(workspace, options.mirror, experiment.spec.folder());
   DispatchSettings settings;
   settings.workspace = workspace;
-  settings.engine = engine_program(options);
-  settings.program = own_program();
-  settings.warm = settings.engine.filename() == "xp-engine";
+  settings.programs.xp = own_program();
+  settings.programs.engine = engine_program(options);
+  settings.warm = settings.programs.engine.filename() == "xp-engine";
   settings.command_line = options.words;
   settings.jobs = options.jobs;
   settings.waits_for_queue = !options.detach;
@@ -188,6 +188,15 @@ int run_command(const Options& options) {
     if (plan.points.size() <= kMostShown) return report_command(options);
     fmt::print(stderr, "next: {}\n", next_command(options, "report"));
     return Exit::kDone;
+  }
+  if (options.other_builds != "keep") {
+    const auto others = other_builds(plan, Workspace{options.workspace}, engine_file(options));
+    const bool is_refused = others.points > 0 && options.other_builds == "refuse";
+    if (is_refused)
+      fmt::print(stderr, "{}; --other-builds keep adds to them, a new --workspace starts afresh\n",
+                 others.sentence());
+    if (is_refused) return Exit::kPreflight;
+    if (others.points > 0) fmt::print(stderr, "note: {}\n", others.sentence());
   }
   if (const std::string missing = missing_space(plan, Workspace{options.workspace});
       !missing.empty()) {

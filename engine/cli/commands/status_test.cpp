@@ -102,7 +102,7 @@ TEST_CASE("selectors pick rows of status, and rows of the last table by number")
 
 TEST_CASE("status as data has the job, the class and the heartbeat") {
   const Scene scene;
-  beat(scene.workspace.root / HalfDone::attempt(2));
+  write_heartbeat(scene.workspace.root / HalfDone::attempt(2));
   const Value json = Value::parse(scene.xp({"status", "--json"}).output);
   const Value& quick = json["experiments"][0];
   CHECK(quick["running"] == 1);

@@ -34,8 +34,8 @@ struct HalfDone : FilledWorkspace {
         "\n"
         R"({"event":"checkpoint","update":20,"seconds":20,"values":{}})"
         "\n");
-    put_into_job(workspace, "trainings/" + training(2), "running", "9");
-    put_into_job(workspace, "trainings/" + training(3), "queued", "4711", "Resources");
+    put_into_job(workspace, "trainings/" + training(2), JobPhase::kRunning, "9");
+    put_into_job(workspace, "trainings/" + training(3), JobPhase::kQueued, "4711", "Resources");
     begin(4, State::kFailed);
     AttemptEnd killed = made_end(Outcome::kMemory, "rank 1 on node2 was killed by signal 9");
     killed.ended_s = 1760000000 + 90;

@@ -77,6 +77,8 @@ Advice retry_advice(const Standing& run, const Value& spec, int64_t checkpoint) 
               "not needed: it goes on " + from_where(checkpoint) + " with the next `xp run`"};
     case RunState::kNew:
       return {false, true, "not needed: `xp run` starts it"};
+    case RunState::kNoCheckpoint:
+      return {false, true, "not needed: `xp run` trains it again, as its checkpoint is gone"};
     case RunState::kQueued:
       if (run.job->is_stuck) {
         return {false, false,

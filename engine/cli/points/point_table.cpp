@@ -25,8 +25,9 @@ Value text_or_null(const std::string& text) {
 
 Value job_json(const Standing& run) {
   if (!run.job) return nullptr;
-  return {{"name", run.job->name},     {"id", run.job->id},       {"launcher", run.job->launcher},
-          {"phase", run.job->phase},   {"state", run.job->state}, {"reason", run.job->reason},
+  return {{"name", run.job->name},         {"id", run.job->id},
+          {"launcher", run.job->launcher}, {"phase", phase_name(run.job->phase)},
+          {"state", run.job->state},       {"reason", run.job->reason},
           {"stuck", run.job->is_stuck}};
 }
 

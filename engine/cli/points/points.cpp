@@ -18,8 +18,9 @@ std::string_view PointView::state_word() const {
 namespace {
 
 void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs) {
-  PointStanding now = point_standing(workspace.training(point.training),
-                                     workspace.evaluation(point.evaluation), jobs);
+  PointStanding now =
+      point_standing(workspace.training(point.training), workspace.evaluation(point.evaluation),
+                     point.checkpoint, jobs);
   point.state = now.state();
   point.cause = now.run.cause();
   point.evaluates = now.evaluates;
@@ -48,6 +49,7 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace) {
     view.evaluation = point.ids ? point.ids->evaluation : "?";
     view.axes = point.axes;
     view.point = &point;
+    view.checkpoint = point.checkpoint();
     view.state = point.state;
     view.cause = point.cause;
     view.evaluates = point.training == State::kDone;
@@ -70,6 +72,7 @@ std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
     view.training = point.training.empty() ? "?" : point.training;
     view.evaluation = point.evaluation.empty() ? "?" : point.evaluation;
     view.axes = {point.axes.begin(), point.axes.end()};
+    view.checkpoint = point.checkpoint;
     if (point.training.empty()) view.state = PointState::kBlocked;
   }
   look_at(out, workspace);
@@ -86,7 +89,7 @@ Store open_store(const Workspace& workspace) {
 
 void look_at_jobs(const Workspace& workspace) {
   try {
-    if (!open_jobs(workspace).empty()) settle(workspace);
+    if (!open_jobs(workspace).empty()) update_jobs(workspace);
   } catch (const Error& error) {
     if (error.blame() == Blame::kBug) throw;
     fmt::print(stderr, "{}\n", error.what());

@@ -17,6 +17,7 @@ struct PointView {
   std::string experiment, name;
   std::string training, evaluation;  ///< ids, "?" where not known
   SettingValues axes;
+  std::string checkpoint;        ///< that the evaluation reads, "" if not known
   const Point* point = nullptr;  ///< in the plan; null where only the index was asked
   PointState state = PointState::kNew;
   std::string cause;       ///< as in Point

@@ -2,10 +2,13 @@
 #include "engine/cli/points/preflight.h"
 
 #include "engine/base/text.h"
+#include "results/runs/programs.h"
+#include "results/runs/provenance.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unistd.h>
 
@@ -82,7 +85,8 @@ std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin
   for (const auto& point : plan.points) {
     if (plugins.empty() || point.training != State::kDone) continue;
     if (!seen.insert(point.ids->training).second) continue;
-    const std::string spec = read_file(workspace.training(point.ids->training) / "spec.toml");
+    const std::string spec =
+        read_if_there(workspace.training(point.ids->training) / "spec.toml").value_or("");
     for (size_t i = 0; i < plugins.size(); ++i) {
       const bool names_it = spec.find(plugins[i].file.string()) != std::string::npos;
       if (names_it && spec.find(plugins[i].sha256) == std::string::npos) ++counts[i];
@@ -99,13 +103,55 @@ std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin
   return out;
 }
 
+// Whoever writes the workspace decides which programs its jobs run.
+std::vector<std::string> trust_notes(const Workspace& workspace) {
+  std::error_code code;
+  const fs::perms mode = fs::status(workspace.root, code).permissions();
+  if (code || (mode & fs::perms::others_write) == fs::perms::none) return {};
+  return {fmt::format(
+      "everybody can write '{0}', and so run programs with your rights; `chmod o-w {0}` ends that",
+      workspace.root.string())};
+}
+
 }  // namespace
 
 std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
                                   const Workspace& workspace) {
   std::vector<std::string> out = plan.notes;
-  for (const auto& more : {machine_notes(plan, workspace), plugin_notes(plan, plugins, workspace)})
+  for (const auto& more : {machine_notes(plan, workspace), plugin_notes(plan, plugins, workspace),
+                           trust_notes(workspace)})
     out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+std::string OtherBuilds::sentence() const {
+  if (points == 0) return "";
+  return fmt::format(
+      "{} of {} points that are done or begun were computed by another build of xp-engine", points,
+      begun);
+}
+
+OtherBuilds other_builds(const Plan& plan, const Workspace& workspace, const fs::path& engine) {
+  OtherBuilds out;
+  std::string current;  // hashed only if there is something to compare it with
+  std::map<fs::path, bool> known;
+  const auto is_other = [&](State state, const fs::path& run) {
+    if (state == State::kNew) return false;
+    const auto [place, is_new] = known.try_emplace(run);
+    if (!is_new) return place->second;
+    if (current.empty()) current = program_sha256(engine);
+    const std::string made_with = engine_of_run(run);
+    place->second = !current.empty() && !made_with.empty() && made_with != current;
+    return place->second;
+  };
+  for (const auto& point : plan.points) {
+    if (point.training == State::kNew && point.evaluation == State::kNew) continue;
+    ++out.begun;
+    const bool trained_so = is_other(point.training, workspace.training(point.ids->training));
+    const bool evaluated_so =
+        is_other(point.evaluation, workspace.evaluation(point.ids->evaluation));
+    if (trained_so || evaluated_so) ++out.points;
+  }
   return out;
 }
 

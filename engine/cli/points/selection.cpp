@@ -15,8 +15,13 @@ namespace xp {
 namespace {
 
 constexpr size_t kFewestDigits = 4;
-const std::vector<std::string> kStates = {"new",     "queued", "starting", "running", "silent",
-                                          "stopped", "done",   "failed",   "blocked", "cancelled"};
+// Those of runs, and two that only points have.
+std::vector<std::string> state_names() {
+  std::vector<std::string> out(kRunStateNames.begin(), kRunStateNames.end());
+  out.insert(out.end(), {"blocked", "cancelled"});
+  return out;
+}
+const std::vector<std::string> kStates = state_names();
 
 [[noreturn]] void usage_error(const std::string& message) {
   throw Error(Blame::kUser, message, kUsageError);

@@ -32,11 +32,12 @@ struct Options {
   std::filesystem::path workspace, mirror;
   bool names_workspace = false;  ///< by --workspace, so that what to type next needs it too
   bool json = false;
-  bool exit_code = false;          ///< plan --exit-code
-  bool diff = false;               ///< plan --diff
-  bool prune = false;              ///< run --prune
-  int64_t jobs = 1;                ///< run --jobs
-  bool detach = false;             ///< run --detach
+  bool exit_code = false;             ///< plan --exit-code
+  bool diff = false;                  ///< plan --diff
+  bool prune = false;                 ///< run --prune
+  std::string other_builds = "warn";  ///< run --other-builds
+  int64_t jobs = 1;                   ///< run --jobs
+  bool detach = false;                ///< run --detach
   std::vector<std::string> names;  ///< selectors; the runs, the shell or the file of other commands
   std::string format;              ///< report --format
   ReportWords report;
