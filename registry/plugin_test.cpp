@@ -64,10 +64,10 @@ TEST_CASE("one object with another stamp is enough") {
 
 TEST_CASE("what is no plug-in is named as such") {
   CHECK(refusal("#!/bin/sh\n") ==
-        "'my.so' is no shared object for this machine, or not all of one; build it with "
+        "'my.so' is not a whole shared object for this machine; build it with "
         "xp_add_plugin (docs/plugins.md)");
   CHECK(refusal(shared_object({{"GNU", 3, "build"}})) ==
-        "'my.so' is no plug-in of xp: it has no stamp; build it with xp_add_plugin "
+        "'my.so' is not a plug-in of xp: it has no stamp; build it with xp_add_plugin "
         "(docs/plugins.md)");
   const char* damaged =
       "'my.so' has a damaged stamp; build it again with this xp (docs/plugins.md)";

@@ -251,6 +251,6 @@ TEST_CASE("a plug-in that cannot be used is refused and harms nobody", "[slow]")
   const std::string old = refusal(author.work / "old.so");
   CHECK(old.find("old.so' was built with LibTorch 9.") != std::string::npos);
   write_atomic(author.work / "half.so", std::string_view(bytes).substr(0, bytes.size() / 2));
-  CHECK(refusal(author.work / "half.so").find("is no shared object for this machine") !=
+  CHECK(refusal(author.work / "half.so").find("is not a whole shared object for this machine") !=
         std::string::npos);
 }
