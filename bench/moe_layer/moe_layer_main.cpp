@@ -4,6 +4,7 @@
 //
 // usage: moe_layer VARIANT RANKS TOKENS REPEATS     prints a line of JSON for each repeat: summed
 // CPU milliseconds of all ranks, wall milliseconds of the slowest, bytes and rows sent.
+#include "engine/base/json_text.h"
 #include "engine/base/process.h"
 #include "engine/base/to_integer.h"
 #include "engine/base/value.h"
@@ -126,12 +127,11 @@ void run_rank(const std::string& variant, int64_t rank, int64_t ranks, int64_t t
     groups.world->all_reduce_sum(sums);
     groups.world->all_reduce_max(slowest);
     if (rank != 0 || i == 0) continue;  // the first warms up
-    fmt::print("{}\n", Value{{"variant", variant},
-                             {"cpu_ms", sums[0].item<double>()},
-                             {"wall_ms", slowest[0].item<double>()},
-                             {"kept_rows", sums[1].item<double>()},
-                             {"link_bytes", sums[2].item<double>()}}
-                           .dump());
+    fmt::print("{}\n", json_text(Value{{"variant", variant},
+                                       {"cpu_ms", sums[0].item<double>()},
+                                       {"wall_ms", slowest[0].item<double>()},
+                                       {"kept_rows", sums[1].item<double>()},
+                                       {"link_bytes", sums[2].item<double>()}}));
   }
 }
 

@@ -2,6 +2,7 @@
 #include "engine/conformance/recording.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 
 #include <algorithm>
 #include <cmath>
@@ -18,8 +19,8 @@ void Findings::near(const std::string& what, const torch::Tensor& got,
                     const torch::Tensor& expected, double tolerance) {
   ++count_;
   if (got.sizes() != expected.sizes()) {
-    add(fmt::format("{} has shape {}, not {}", what, Value(got.sizes().vec()).dump(),
-                    Value(expected.sizes().vec()).dump()));
+    add(fmt::format("{} has shape {}, not {}", what, json_text(Value(got.sizes().vec())),
+                    json_text(Value(expected.sizes().vec()))));
     return;
   }
   if (got.numel() == 0) return;

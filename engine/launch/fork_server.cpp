@@ -2,6 +2,7 @@
 #include "engine/launch/fork_server.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "engine/base/value.h"
 #include "engine/launch/starter.h"
 
@@ -28,7 +29,7 @@ constexpr size_t kMostBytes = 192 * 1024;  // below the kernel's limit for one m
 constexpr auto kPatience = std::chrono::seconds(30);
 
 bool send_message(int socket, const Value& value) {
-  const std::string text = value.dump(-1, ' ', false, Value::error_handler_t::replace);
+  const std::string text = json_text(value);
   return ::send(socket, text.data(), text.size(), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(text.size());
 }

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/base/json_text.h"
 #include "engine/base/value.h"
 #include "engine/launch/ranks.h"
 #include "engine/launch/starter.h"
@@ -39,8 +40,7 @@ fs::path record_of(const fs::path& folder, int64_t node) {
 void write_record(const fs::path& folder, int64_t node, const LaunchEnd& end) {
   Value value = end;
   value["schema"] = 1;
-  write_atomic(record_of(folder, node),
-               value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
+  write_atomic(record_of(folder, node), json_text(value, 2) + "\n");
 }
 
 // Nothing if there is no record, or it is damaged: as if the node had said nothing.
@@ -92,7 +92,7 @@ fs::path write_node_job(const LaunchJob& job, const std::vector<std::string>& ho
   value["hosts"] = hosts;
   value["port"] = port;
   const fs::path path = job.log_folder / "node-job.json";
-  write_atomic(path, value.dump(2) + "\n");
+  write_atomic(path, json_text(value, 2) + "\n");
   return path;
 }
 

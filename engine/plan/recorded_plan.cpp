@@ -2,6 +2,7 @@
 #include "engine/plan/recorded_plan.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 
 #include <algorithm>
 
@@ -209,7 +210,7 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
                   {"finished_runs_of_the_same_shape", outlook.sources},
                   {"seconds", outlook.estimated > 0 ? Value(outlook.seconds) : Value()},
                   {"device_hours", outlook.estimated > 0 ? Value(outlook.device_hours) : Value()}};
-  std::string text = head.dump(1);
+  std::string text = json_text(head, 1);
   text.erase(text.rfind('\n'));
   write(text);
   write(",\n \"points\": [");
@@ -224,7 +225,7 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
     };
     point["seconds"] = number(ahead.seconds);
     point["evaluation_seconds"] = number(ahead.evaluation_seconds);
-    write((i == 0 ? "\n  " : ",\n  ") + point.dump());
+    write((i == 0 ? "\n  " : ",\n  ") + json_text(point));
   }
   write("\n ]\n}\n");
 }

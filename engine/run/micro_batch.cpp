@@ -1,6 +1,7 @@
 // One number in one file.
 #include "engine/run/micro_batch.h"
 
+#include "engine/base/json_text.h"
 #include "engine/base/value.h"
 
 #include <algorithm>
@@ -28,7 +29,7 @@ int64_t micro_batch_split(const fs::path& run_folder) {
 bool split_micro_batch(const fs::path& run_folder) {
   const int64_t parts = 2 * micro_batch_split(run_folder);
   if (parts > kMostParts) return false;
-  write_atomic(file_of(run_folder), Value{{"split", parts}}.dump() + "\n");
+  write_atomic(file_of(run_folder), json_text(Value{{"split", parts}}) + "\n");
   return true;
 }
 

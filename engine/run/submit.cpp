@@ -4,6 +4,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/run/jobs.h"
 
@@ -19,7 +20,7 @@ namespace {
 using Pack = std::vector<const Work*>;
 
 std::string shape_of(const Work& work) {
-  return work.launch().dump();
+  return json_text(work.launch());
 }
 
 // Null where its launcher has none.
@@ -142,7 +143,7 @@ JobRecord begin_job(const Pack& pack, const std::string& name, const std::vector
   for (const Work* work : pack)
     record.runs.push_back(fs::relative(work->folder, workspace.root));
   write_atomic(job_folder(workspace, name) / "work.json",
-               work_json(pack, all, settings).dump() + "\n");
+               json_text(work_json(pack, all, settings)) + "\n");
   write_job(workspace, record);
   for (const Work* work : pack)
     set_job_of(work->folder, name);

@@ -88,6 +88,26 @@ TEST_CASE_METHOD(DataUser, "an update takes packages that came after those that 
   CHECK_THAT(read_file(folder.path() / "ws" / "corpora" / "LOCK.toml"), ContainsSubstring("2.0"));
 }
 
+TEST_CASE_METHOD(DataUser, "folders of text may have names that are not UTF-8") {
+  const fs::path odd = folder.path() / "caf\xe9";
+  for (const char* stem : {"train", "valid", "test"}) {
+    for (const char* language : {"en", "fr"}) {
+      std::string text;
+      for (int i = 0; i < 200; ++i)
+        text += fmt::format("word {} of {}\n", i * 37, language);
+      write_atomic(odd / "text" / (std::string(stem) + "." + language), text);
+    }
+  }
+  spec = odd / "a.toml";
+  write_atomic(spec,
+               "schema = 1\nname = \"a\"\n[corpus]\nuse = \"moses\"\npath = \"text\"\n"
+               "[corpus.cleaning]\nheld_out = false\n[corpus.vocabulary]\nsize = 60\n");
+  const Finished prepared = data("prepare");
+  CHECK(prepared.errors.find("bug") == std::string::npos);
+  CHECK(prepared.exit_code == 0);
+  CHECK(data("verify").exit_code == 0);
+}
+
 TEST_CASE_METHOD(DataUser, "an action that is none is answered with those there are") {
   const Finished answer = data("verfy");
   CHECK(answer.exit_code == 2);

@@ -2,6 +2,7 @@
 #include "engine/train/checkpoint.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "engine/comm/gather.h"
 #include "engine/train/safetensors.h"
 
@@ -34,7 +35,7 @@ void add_experts(Tensors& out, const FlatBuffer& experts, Group& world) {
   Value layout = Value::array();
   for (const auto& parameter : experts.parameters)
     layout.push_back({parameter.name, parameter.tensor.sizes().vec()});
-  const auto layouts = gather_texts(world, layout.dump());
+  const auto layouts = gather_texts(world, json_text(layout));
   std::map<std::string, torch::Tensor> gathered{{"", world.all_gather(experts.values)}};
   for (const auto& [name, state] : experts.state)
     gathered[name] = world.all_gather(state);

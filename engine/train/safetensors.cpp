@@ -2,6 +2,7 @@
 #include "engine/train/safetensors.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 
 #include <cstring>
 
@@ -33,7 +34,7 @@ std::string_view bytes_of(const torch::Tensor& tensor) {
 void save_safetensors(const fs::path& path, const std::map<std::string, torch::Tensor>& tensors,
                       const Value& metadata) {
   Value header = Value::object();
-  header["__metadata__"] = {{"xp", metadata.dump()}};
+  header["__metadata__"] = {{"xp", json_text(metadata)}};
   std::vector<torch::Tensor> held;
   std::vector<std::string_view> pieces(2);
   size_t at = 0;
@@ -46,7 +47,7 @@ void save_safetensors(const fs::path& path, const std::map<std::string, torch::T
     at += bytes.size();
     pieces.push_back(bytes);
   }
-  std::string text = header.dump();
+  std::string text = json_text(header);
   text.append((8 - text.size() % 8) % 8, ' ');
   const uint64_t length = text.size();
   pieces[0] = {reinterpret_cast<const char*>(&length), sizeof length};
@@ -85,8 +86,9 @@ void Safetensors::read(const std::string& name, torch::Tensor to) const {
                     found->at("dtype") == type_name(to.scalar_type());
   if (!fits) {
     machine_error("tensor '{}' of checkpoint '{}' is {} {}, this model has {} {}", name,
-                  path_.string(), found->at("dtype").get<std::string>(), found->at("shape").dump(),
-                  type_name(to.scalar_type()), Value(to.sizes().vec()).dump());
+                  path_.string(), found->at("dtype").get<std::string>(),
+                  json_text(found->at("shape")), type_name(to.scalar_type()),
+                  json_text(Value(to.sizes().vec())));
   }
   copy_bytes(*found, to);
 }
@@ -101,7 +103,7 @@ torch::Tensor Safetensors::get(const std::string& name) const {
     return out;
   }
   machine_error("tensor '{}' of '{}' is of the unknown type {}", name, path_.string(),
-                found->at("dtype").dump());
+                json_text(found->at("dtype")));
 }
 
 void Safetensors::copy_bytes(const Value& about, torch::Tensor& to) const {

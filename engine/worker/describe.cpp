@@ -1,4 +1,5 @@
 // The registry as JSON.
+#include "engine/base/json_text.h"
 #include "engine/worker/commands.h"
 #include "registry/plugin.h"
 
@@ -13,7 +14,7 @@ std::string described(const std::vector<const AnyEntry*>& components) {
   Value declarations = Value::array();
   for (const AnyEntry* entry : components)
     declarations.push_back(to_json(entry->describe(*entry)));
-  return Value{{"schema", 1}, {"declarations", declarations}}.dump(1) + "\n";
+  return json_text(Value{{"schema", 1}, {"declarations", declarations}}, 1) + "\n";
 }
 
 /// What is printed goes to standard error.

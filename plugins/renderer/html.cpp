@@ -1,4 +1,5 @@
 // The report as one self-contained page: the table, figures, and what each run was made of.
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "plugins/renderer/page.h"
 #include "plugins/renderer/svg.h"
@@ -103,7 +104,7 @@ std::string runs_data(const Details& details) {
   Value list = Value::array();
   for (const RunCard& run : details.runs)
     list.push_back({{"name", run.name}, {"state", run.state}, {"facts", run.facts}});
-  std::string out = list.dump(-1, ' ', false, Value::error_handler_t::replace);
+  std::string out = json_text(list);
   for (size_t at = out.find('<'); at != std::string::npos; at = out.find('<', at))
     out.replace(at, 1, "\\u003c");
   return out;

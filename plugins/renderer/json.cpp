@@ -1,4 +1,5 @@
 // The table as one JSON object: values as measured, without scale or rounding.
+#include "engine/base/json_text.h"
 #include "registry/renderer.h"
 
 namespace xp {
@@ -45,7 +46,7 @@ struct Json final : Renderer {
     const Value whole = {
         {"schema_version", 1}, {"title", table.title}, {"baseline", table.baseline},
         {"columns", columns},  {"rows", rows},         {"notes", table.notes}};
-    return whole.dump(2, ' ', false, Value::error_handler_t::replace) + "\n";
+    return json_text(whole, 2) + "\n";
   }
 };
 

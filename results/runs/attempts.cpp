@@ -3,6 +3,7 @@
 #include "results/runs/attempts.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "engine/base/to_integer.h"
 #include "registry/outcome_json.h"
 
@@ -38,9 +39,9 @@ namespace {
 
 constexpr int64_t kSchema = 1;
 
-std::string json_text(Value value) {
+std::string record_text(Value value) {
   value["schema"] = kSchema;
-  return value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n";
+  return json_text(value, 2) + "\n";
 }
 
 // Nothing if the file is missing, damaged, lacks one of `required`, or is from a newer xp.
@@ -71,7 +72,7 @@ fs::path attempt_folder(const fs::path& run_folder, int64_t number) {
 void write_start(const fs::path& attempt_folder, const AttemptStart& start) {
   AttemptStart timed = start;
   if (timed.started_s <= 0) timed.started_s = now_s();
-  replace_file(attempt_folder / "launcher.json", json_text(timed));
+  replace_file(attempt_folder / "launcher.json", record_text(timed));
 }
 
 std::optional<AttemptStart> read_start(const fs::path& attempt_folder) {
@@ -83,9 +84,9 @@ std::optional<AttemptStart> read_start(const fs::path& attempt_folder) {
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end) {
   const fs::path path = attempt_folder / "end.json";
   if (end.outcome == Outcome::kDone)
-    replace_file(path, json_text(end));
+    replace_file(path, record_text(end));
   else
-    write_atomic(path, json_text(end));
+    write_atomic(path, record_text(end));
 }
 
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder) {
@@ -143,7 +144,7 @@ void write_job(const Workspace& workspace, const JobRecord& job) {
   const fs::path marker = workspace.root / "jobs" / "open" / job.name;
   const bool is_open = job.phase != JobPhase::kEnded;
   if (is_open && !fs::exists(marker)) write_atomic(marker, "");
-  write_atomic(job_folder(workspace, job.name) / "job.json", json_text(job));
+  write_atomic(job_folder(workspace, job.name) / "job.json", record_text(job));
   std::error_code code;
   if (!is_open) fs::remove(marker, code);
 }

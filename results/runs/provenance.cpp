@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "results/runs/programs.h"
 
@@ -163,7 +164,7 @@ void write_provenance(const fs::path& run_folder, const std::vector<std::string>
     std::error_code code;
     if (!fs::exists(file, code)) write_atomic(file, diff);
   }
-  replace_file(run_folder / "provenance.json", whole.dump(2) + "\n");
+  replace_file(run_folder / "provenance.json", json_text(whole, 2) + "\n");
 }
 
 }  // namespace xp

@@ -2,6 +2,7 @@
 #include "results/runs/records.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 
 #include <limits>
 
@@ -93,8 +94,7 @@ void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetSco
     if (!score.label.empty()) list.back()["label"] = score.label;
   }
   const Value whole = {{"schema", kSchema}, {"scores", list}};
-  replace_file(evaluation_folder / "scores.json",
-               whole.dump(2, ' ', false, Value::error_handler_t::replace) + "\n");
+  replace_file(evaluation_folder / "scores.json", json_text(whole, 2) + "\n");
 }
 
 std::vector<SubsetScore> read_scores(const fs::path& evaluation_folder) {

@@ -2,6 +2,7 @@
 #include "results/runs/workspace.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 
 #include <algorithm>
 #include <chrono>
@@ -108,7 +109,7 @@ void write_status(const fs::path& run_folder, const Status& status) {
                        {"ended_s", status.ended_s}, {"cause", status.cause},
                        {"summary", status.summary}};
   const fs::path path = run_folder / "status.json";
-  const std::string text = value.dump(2, ' ', false, Value::error_handler_t::replace) + "\n";
+  const std::string text = json_text(value, 2) + "\n";
   if (status.state == State::kRunning) return replace_file(path, text);
   for (const char* record : {"spec.toml", "provenance.json", "scores.json"})
     flush_file(run_folder / record);
@@ -181,7 +182,7 @@ void EventLog::write(const std::string& event, int64_t update, const Value& valu
                       {"update", update},
                       {"seconds", std::round((now_s() - start_s_) * 1e4) / 1e4},
                       {"values", values}};
-  append_file(path_, line.dump(-1, ' ', false, Value::error_handler_t::replace) + "\n");
+  append_file(path_, json_text(line) + "\n");
 }
 
 std::vector<Event> read_events(const fs::path& attempt_folder, size_t& offset) {

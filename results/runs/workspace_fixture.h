@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "results/runs/attempts.h"
 #include "results/runs/records.h"
 #include "results/runs/workspace.h"
@@ -123,7 +124,8 @@ struct FilledWorkspace {
   void plan() {
     const std::vector<ReportPoint> points = {
         {{{"model.moe.exchange.use", "gshard"}, {"train.seed", 3}}, "aaaa", "bbbb", 3}};
-    put("experiments/quick/plan.json", Value{{"schema", 1}, {"points", to_json(points)}}.dump());
+    put("experiments/quick/plan.json",
+        json_text(Value{{"schema", 1}, {"points", to_json(points)}}));
   }
 };
 

@@ -1,6 +1,7 @@
 // Questions to the store.
 #include "results/store/store.h"
 
+#include "engine/base/json_text.h"
 #include "results/store/database.h"
 
 #include <limits>
@@ -120,7 +121,7 @@ std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids
     std::map<std::string, StoredRun> out;
     // One snapshot, and four questions about all runs instead of four about each.
     SQLite::Transaction snapshot(*database_, SQLite::TransactionBehavior::DEFERRED);
-    const std::string wanted = Value(std::set<std::string>(ids.begin(), ids.end())).dump();
+    const std::string wanted = json_text(Value(std::set<std::string>(ids.begin(), ids.end())));
     const auto ask = [&](const char* sql, auto&& row) {
       SQLite::Statement rows(*database_, sql);
       rows.bindNoCopy(1, wanted);
@@ -192,7 +193,7 @@ std::vector<ExperimentPoint> Store::points_with(const std::vector<std::string>& 
   return points_where(path_, *database_,
                       "training IN (SELECT value FROM json_each(?1)) OR "
                       "evaluation IN (SELECT value FROM json_each(?1))",
-                      Value(runs).dump());
+                      json_text(Value(runs)));
 }
 
 std::vector<std::pair<std::string, Value>> Store::axes() const {
@@ -251,7 +252,7 @@ std::vector<Score> Store::score_kinds(const std::vector<std::string>& evaluation
         *database_,
         "SELECT DISTINCT name, unit, higher_is_better, label FROM json_each(?) w "
         "JOIN scores ON evaluation = w.value ORDER BY 1, 2, 3, 4 DESC");
-    rows.bind(1, Value(evaluations).dump());
+    rows.bind(1, json_text(Value(evaluations)));
     while (rows.executeStep()) {
       Score& score = out.emplace_back();
       score.name = rows.getColumn(0).getString();
