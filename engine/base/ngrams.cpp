@@ -1,53 +1,20 @@
 // A trie in a hash table, rebuilt for every reference without clearing memory.
 #include "engine/base/ngrams.h"
 
+#include "engine/base/utf8.h"
+
 #include <algorithm>
 #include <bit>
 
 namespace xp {
-namespace {
-
-struct Decoded {
-  uint32_t point = 0;
-  size_t length = 1;
-};
-
-// The code point at `at`; over-long forms, surrogates and cut sequences count as single bytes.
-Decoded decode(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const uint32_t first = byte(at);
-  if (first < 0x80) return {first, 1};
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  const Decoded broken{0x110000 + first, 1};
-  if (first < 0xC2 || first > 0xF4 || at + length > text.size()) return broken;
-  uint32_t point = first & (0x7Fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return broken;
-    point = (point << 6) | (byte(at + i) & 0x3Fu);
-  }
-  const uint32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
-  const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-  return point < least || point > 0x10FFFF || surrogate ? broken : Decoded{point, length};
-}
-
-bool is_space(uint32_t p) {
-  if (p < 0x80) return p == ' ' || (p >= 0x09 && p <= 0x0D) || (p >= 0x1C && p <= 0x1F);
-  return p == 0x85 || p == 0xA0 || p == 0x1680 || (p >= 0x2000 && p <= 0x200A) || p == 0x2028 ||
-         p == 0x2029 || p == 0x202F || p == 0x205F || p == 0x3000;
-}
-
-}  // namespace
-
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> out;
   size_t start = 0;
-  for (size_t i = 0; i < text.size();) {
-    const Decoded decoded = decode(text, i);
-    if (is_space(decoded.point)) {
-      if (i > start) out.push_back(text.substr(start, i - start));
-      start = i + decoded.length;
-    }
-    i += decoded.length;
+  for (size_t at = 0; at < text.size();) {
+    const size_t begin = at;
+    if (!is_python_space(next_code_point(text, at))) continue;
+    if (begin > start) out.push_back(text.substr(start, begin - start));
+    start = at;
   }
   if (start < text.size()) out.push_back(text.substr(start));
   return out;
@@ -56,11 +23,8 @@ std::vector<std::string_view> words(std::string_view text) {
 std::vector<uint32_t> code_points(std::string_view text) {
   std::vector<uint32_t> out;
   out.reserve(text.size());
-  for (size_t i = 0; i < text.size();) {
-    const Decoded decoded = decode(text, i);
-    out.push_back(decoded.point);
-    i += decoded.length;
-  }
+  for (size_t at = 0; at < text.size();)
+    out.push_back(next_code_point(text, at));
   return out;
 }
 

@@ -14,7 +14,7 @@ namespace xp {
 /// U+2000 and up included); no part is empty. The parts point into `text`.
 std::vector<std::string_view> words(std::string_view text);
 
-/// Code points; a byte that is no part of UTF-8 becomes 0x110000 + byte.
+/// Code points; a byte that is not part of UTF-8 becomes kBrokenByte (utf8.h) + the byte.
 std::vector<uint32_t> code_points(std::string_view text);
 
 /// Gives equal words equal numbers, until `clear`.

@@ -1,51 +1,29 @@
-// Words and figures.
+// Names, texts and figures for people; Unicode through ICU.
 #include "engine/base/text.h"
 
 #include "engine/base/to_integer.h"
+#include "engine/base/utf8.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cwchar>
 
 namespace xp {
 namespace {
 
-// Decodes one code point at `at`; returns its length, or 0 where the bytes are not UTF-8.
-size_t decode(std::string_view text, size_t at, char32_t& point) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(at);
-  const size_t length = first < 0x80   ? 1
-                        : first < 0xC2 ? 0
-                        : first < 0xE0 ? 2
-                        : first < 0xF0 ? 3
-                        : first < 0xF5 ? 4
-                                       : 0;
-  if (length == 0 || at + length > text.size()) return 0;
-  if (length == 1) {
-    point = first;
-    return 1;
-  }
-  point = first & (0x7Fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(at + i) & 0xC0) != 0x80) return 0;
-    point = (point << 6) | (byte(at + i) & 0x3Fu);
-  }
-  const char32_t least = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000;
-  const bool surrogate = point >= 0xD800 && point <= 0xDFFF;
-  return point < least || surrogate || point > 0x10FFFF ? 0 : length;
-}
-
-size_t point_width(char32_t p) {
-  if (p < 0x20 || (p >= 0x7F && p < 0xA0)) return 0;
-  if ((p >= 0x300 && p <= 0x36F) || p == 0x200B || p == 0x200D || (p >= 0xFE00 && p <= 0xFE0F))
-    return 0;
-  const bool wide = (p >= 0x1100 && p <= 0x115F) || (p >= 0x2E80 && p <= 0xA4CF) ||
-                    (p >= 0xAC00 && p <= 0xD7A3) || (p >= 0xF900 && p <= 0xFAFF) ||
-                    (p >= 0xFE30 && p <= 0xFE6F) || (p >= 0xFF00 && p <= 0xFF60) ||
-                    (p >= 0x1F300 && p <= 0x1FAFF) || (p >= 0x20000 && p <= 0x3FFFD);
-  return wide ? 2 : 1;
+// Columns on a terminal: none for control, format and combining characters and for the vowels and
+// finals that complete a Hangul syllable, two for what East Asian text sets wide.
+size_t width_of(uint32_t point) {
+  constexpr uint32_t kSoftHyphen = 0xAD;  // a format character that terminals show
+  if (point >= kBrokenByte || point == kSoftHyphen) return 1;
+  const auto character = static_cast<UChar32>(point);
+  const auto mask = U_GET_GC_MASK(character);
+  if ((mask & (U_GC_CC_MASK | U_GC_CF_MASK | U_GC_MN_MASK | U_GC_ME_MASK)) != 0) return 0;
+  const auto syllable = u_getIntPropertyValue(character, UCHAR_HANGUL_SYLLABLE_TYPE);
+  if (syllable == U_HST_VOWEL_JAMO || syllable == U_HST_TRAILING_JAMO) return 0;
+  const auto east_asian = u_getIntPropertyValue(character, UCHAR_EAST_ASIAN_WIDTH);
+  return east_asian == U_EA_WIDE || east_asian == U_EA_FULLWIDTH ? 2 : 1;
 }
 
 }  // namespace
@@ -72,23 +50,15 @@ std::string_view trim(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) {
-  char32_t point = 0;
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = decode(text, i, point);
-    if (length == 0) return false;
-    i += length;
-  }
+  for (size_t at = 0; at < text.size();)
+    if (next_code_point(text, at) >= kBrokenByte) return false;
   return true;
 }
 
 size_t display_width(std::string_view utf8) {
   size_t width = 0;
-  char32_t point = 0;
-  for (size_t i = 0; i < utf8.size();) {
-    const size_t length = decode(utf8, i, point);
-    width += length == 0 ? 1 : point_width(point);
-    i += std::max<size_t>(length, 1);
-  }
+  for (size_t at = 0; at < utf8.size();)
+    width += width_of(next_code_point(utf8, at));
   return width;
 }
 

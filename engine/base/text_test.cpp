@@ -55,6 +55,13 @@ TEST_CASE("wide and combining characters take the columns a terminal gives them"
   CHECK(display_width("caf\xc3\xa9") == 4);
   CHECK(display_width("e\xcc\x81") == 1);
   CHECK(display_width("\xe4\xb8\xad\xe6\x96\x87") == 4);
+  CHECK(display_width("हिन्दी") == 5);  // a virama has no column, vowel signs have
+  CHECK(display_width("ไทยที่") == 4);   // a vowel and a tone above one letter
+  CHECK(display_width("עִבְרִית") == 5);  // points
+  CHECK(display_width("\u1112\u1161\u11ab") == 2);  // Hangul in parts
+  CHECK(display_width("a\u00adb\u200b\u2060c") == 4);
+  CHECK(display_width("\U0001F600") == 2);
+  CHECK(display_width("a\xff") == 2);
 }
 
 TEST_CASE("sizes, counts and durations read as a person writes them") {

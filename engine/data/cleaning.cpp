@@ -1,15 +1,15 @@
-// Unicode's tables are ICU's.
+// Scripts and normalization through ICU.
 #include "engine/data/cleaning.h"
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "engine/base/utf8.h"
 
 #include <algorithm>
 #include <array>
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uscript.h>
-#include <unicode/utf8.h>
 
 namespace xp {
 namespace {
@@ -17,17 +17,6 @@ namespace {
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
-template <class Each>
-void for_each_character(std::string_view text, Each&& each) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
-  const auto size = static_cast<int32_t>(text.size());
-  for (int32_t at = 0; at < size;) {
-    UChar32 character = 0;
-    U8_NEXT_OR_FFFD(bytes, at, size, character);
-    each(character);
-  }
 }
 
 struct Writing {
@@ -110,22 +99,23 @@ bool is_in_script_of(std::string_view language, std::string_view text) {
   int64_t letters = 0, fitting = 0;
   const bool is_latin = writing->scripts[0] == USCRIPT_LATIN;
   if (is_latin && is_ascii(text)) return true;
-  for_each_character(text, [&](UChar32 character) {
+  for (size_t at = 0; at < text.size();) {
+    const uint32_t character = next_code_point(text, at);
     if (character < 0x80) {
-      const UChar32 small = character | 0x20;
+      const uint32_t small = character | 0x20;
       const bool is_letter = small >= 'a' && small <= 'z';
       letters += is_letter;
       fitting += is_letter && is_latin;
-      return;
+      continue;
     }
     UErrorCode code = U_ZERO_ERROR;
-    const UScriptCode script = uscript_getScript(character, &code);
+    const UScriptCode script = uscript_getScript(static_cast<UChar32>(character), &code);
     if (script == USCRIPT_COMMON || script == USCRIPT_INHERITED || script == USCRIPT_UNKNOWN)
-      return;
+      continue;
     ++letters;
     fitting += std::find(writing->scripts.begin(), writing->scripts.end(), script) !=
                writing->scripts.end();
-  });
+  }
   return 2 * fitting >= letters;
 }
 

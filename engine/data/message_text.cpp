@@ -1,6 +1,7 @@
 // Rules for messages, found by looking at the catalogs of common packages.
 #include "engine/data/message_text.h"
 
+#include "engine/base/replace_all.h"
 #include "engine/base/text.h"
 #include "engine/data/leakage.h"
 
@@ -23,11 +24,6 @@ bool is_alpha(char c) {
 // A letter, or any byte of a character beyond ASCII.
 bool is_word(char c) {
   return is_alnum(c) || static_cast<unsigned char>(c) >= 0x80;
-}
-
-void replace_all(string& text, string_view from, string_view to) {
-  for (size_t at = 0; (at = text.find(from, at)) != string::npos; at += to.size())
-    text.replace(at, from.size(), to);
 }
 
 // "<b>", "</span>", "<a href='x'>", "<br/>", but not "<file>", which stands for something.

@@ -2,6 +2,8 @@
 // Source: Papineni et al. 2002, "BLEU"; Post 2018, "A Call for Clarity in Reporting BLEU Scores";
 // sacreBLEU 2.6.0, metrics/bleu.py and tokenizers/tokenizer_{13a,re}.py.
 #include "engine/base/ngrams.h"
+#include "engine/base/replace_all.h"
+#include "engine/base/text.h"
 #include "registry/metric.h"
 
 #include <algorithm>
@@ -16,11 +18,6 @@ constexpr size_t kOrder = 4;
 // Counts of a sentence, and their places: both lengths in words, then matches and n-grams by order.
 constexpr size_t kHypothesis = 0, kReference = 1, kMatches = 2, kTotals = kMatches + kOrder,
                  kWidth = kTotals + kOrder;
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-}
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';

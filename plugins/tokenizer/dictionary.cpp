@@ -1,6 +1,9 @@
-// Words between spaces and a dict.txt, for text that is cut into pieces already, as in fairseq.
+// Words between spaces numbered by a dict.txt, as in fairseq: for text that is already cut into
+// pieces.
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
+#include "engine/base/ngrams.h"
+#include "engine/base/replace_all.h"
 #include "engine/base/text.h"
 #include "engine/data/fairseq_bin.h"
 #include "registry/tokenizer.h"
@@ -12,39 +15,6 @@ namespace {
 
 constexpr const char* kFileName = "dict.txt";
 
-// Bytes of the white space at `at`, 0 where there is none: what fairseq's \s+ takes, the spaces of
-// Unicode included.
-size_t space_at(std::string_view text, size_t at) {
-  const auto byte = static_cast<unsigned char>(text[at]);
-  if (byte == ' ' || (byte >= 0x09 && byte <= 0x0D) || (byte >= 0x1C && byte <= 0x1F)) return 1;
-  if (byte < 0xC2 || byte > 0xE3) return 0;
-  const std::string_view two = text.substr(at, 2), three = text.substr(at, 3);
-  if (two == "\xc2\x85" || two == "\xc2\xa0") return 2;
-  if (three >= "\xe2\x80\x80" && three <= "\xe2\x80\x8a") return 3;  // U+2000 to U+200A
-  for (const char* space : {"\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
-                            "\xe2\x81\x9f", "\xe3\x80\x80"}) {
-    if (three == space) return 3;
-  }
-  return 0;
-}
-
-template <class Each>
-void for_each_word(std::string_view text, Each&& each) {
-  size_t begin = 0;
-  for (size_t at = 0; at < text.size();) {
-    const size_t space = space_at(text, at);
-    if (space > 0 && at > begin) each(text.substr(begin, at - begin));
-    at += std::max<size_t>(space, 1);
-    if (space > 0) begin = at;
-  }
-  if (begin < text.size()) each(text.substr(begin));
-}
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
-}
-
 class Words final : public Vocabulary {
  public:
   Words(FairseqDictionary dictionary, std::string joins)
@@ -54,7 +24,8 @@ class Words final : public Vocabulary {
 
   std::vector<int32_t> encode(std::string_view text) const override {
     std::vector<int32_t> ids;
-    for_each_word(text, [&](std::string_view word) { ids.push_back(dictionary_.id(word)); });
+    for (const auto word : words(text))
+      ids.push_back(dictionary_.id(word));
     return ids;
   }
 
@@ -95,7 +66,7 @@ struct Dictionary final : Tokenizer {
       field("padding", padding, "entries are filled up to a multiple of this", at_least(1));
       field("source", source, "an existing dict.txt instead of learning one", any(),
             Scope::kContent);
-      field("target", target, "that of the target where not joint", any(), Scope::kContent);
+      field("target", target, "that of the target if not joint", any(), Scope::kContent);
       field("joins", joins, "how words become text again: SentencePiece's mark, \"@@\" or spaces",
             one_of({"none", "sentencepiece", "@@"}));
     }
@@ -122,7 +93,8 @@ struct Dictionary final : Tokenizer {
     }
     std::map<std::string, int64_t> counts;
     sentences([&](std::string_view text) {
-      for_each_word(text, [&](std::string_view word) { ++counts[std::string(word)]; });
+      for (const auto word : words(text))
+        ++counts[std::string(word)];
     });
     if (counts.empty()) user_error("there is no training text to learn a dictionary from");
     const auto learnt =
