@@ -5,11 +5,13 @@
 #include "engine/base/hash.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
+#include "engine/base/toml.h"
 #include "engine/data/fetch.h"
 #include "engine/data/growth.h"
 #include "engine/data/made_once.h"
 
 #include <algorithm>
+#include <charconv>
 
 namespace xp {
 namespace {
@@ -22,31 +24,20 @@ std::string last_complaint(const std::string& errors) {
   return out;
 }
 
-// Stanzas "Key: value" with blank lines between, as `apt-cache show` prints them.
-std::vector<DebFile> parsed_stanzas(const std::string& text) {
-  std::vector<DebFile> out;
-  DebFile now;
-  for (const auto& line : split(text + "\n\n", '\n')) {
-    const auto value = [&](std::string_view key) {
-      return line.starts_with(key) ? std::string(trim(line.substr(key.size()))) : std::string();
-    };
-    if (const auto found = value("Package:"); !found.empty()) now.package = found;
-    if (const auto found = value("Version:"); !found.empty()) now.version = found;
-    if (const auto found = value("SHA256:"); !found.empty()) now.sha256 = found;
-    if (const auto found = value("Filename:"); !found.empty())
-      now.name = fs::path(found).filename().string();
-    if (const auto found = value("Size:"); !found.empty()) now.bytes = std::stoull(found);
-    if (!line.empty()) continue;
-    // An installed package that no archive offers has no file.
-    if (!now.package.empty() && !now.name.empty() && !now.sha256.empty()) out.push_back(now);
-    now = {};
-  }
-  return out;
-}
-
 // A "/" or ".." from a package list must not choose where a file is written.
 bool is_file_name(const std::string& name) {
   return !name.empty() && name[0] != '.' && name.find('/') == std::string::npos;
+}
+
+bool is_sha256(const std::string& text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+// The number of bytes that a stanza names; 0, unknown, if it is not a number.
+uint64_t size_from(const std::string& text) {
+  uint64_t out = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc() && stop == text.data() + text.size() ? out : 0;
 }
 
 RemoteFile remote(const DebFile& file) {
@@ -64,9 +55,56 @@ Value to_json(const DebFile& file) {
 }
 
 DebFile deb_file_from_json(const Value& value) {
-  return {value.at("package").get<std::string>(), value.at("version").get<std::string>(),
-          value.at("sha256").get<std::string>(), value.at("name").get<std::string>(),
-          value.at("bytes").get<uint64_t>()};
+  DebFile out{value.at("package").get<std::string>(), value.at("version").get<std::string>(),
+              value.at("sha256").get<std::string>(), value.at("name").get<std::string>(), 0};
+  const Value& bytes = value.at("bytes");
+  if (!bytes.is_number_integer() || bytes < 0)
+    user_error("{} is not a number of bytes", show(bytes));
+  out.bytes = bytes.get<uint64_t>();
+  if (!is_file_name(out.name)) user_error("'{}' is not the name of a package file", out.name);
+  if (!is_sha256(out.sha256)) user_error("'{}' is not a SHA-256", out.sha256);
+  return out;
+}
+
+std::vector<DebFile> parse_stanzas(const std::string& text) {
+  std::vector<DebFile> out;
+  DebFile now;
+  for (const auto& line : split(text + "\n\n", '\n')) {
+    const auto value = [&](std::string_view key) {
+      return line.starts_with(key) ? std::string(trim(line.substr(key.size()))) : std::string();
+    };
+    if (const auto found = value("Package:"); !found.empty()) now.package = found;
+    if (const auto found = value("Version:"); !found.empty()) now.version = found;
+    if (const auto found = value("SHA256:"); !found.empty()) now.sha256 = found;
+    if (const auto found = value("Filename:"); !found.empty())
+      now.name = fs::path(found).filename().string();
+    if (const auto found = value("Size:"); !found.empty()) now.bytes = size_from(found);
+    if (!line.empty()) continue;
+    // An installed package that no archive offers has no file.
+    if (!now.package.empty() && is_file_name(now.name) && is_sha256(now.sha256)) out.push_back(now);
+    now = {};
+  }
+  return out;
+}
+
+std::optional<std::vector<DebFile>> pinned_packages(const fs::path& lock,
+                                                    const std::vector<std::string>& entries) {
+  if (lock.empty() || !fs::exists(lock)) return std::nullopt;
+  const Value all = load_toml(lock.string());
+  const auto pins = all.find("gettext");
+  std::vector<DebFile> out;
+  try {
+    for (const auto& entry : entries) {
+      if (pins == all.end() || !pins->contains(entry)) return std::nullopt;
+      const Value& pin = pins->at(entry);
+      if (pin.at("package") != "") out.push_back(deb_file_from_json(pin));
+    }
+  } catch (const Value::exception& error) {
+    user_error("'{}' is damaged: {}; correct or delete it", lock.string(), error.what());
+  } catch (const Error& error) {
+    user_error("'{}' is damaged: {}; correct or delete it", lock.string(), error.what());
+  }
+  return out;
 }
 
 bool has_apt() {
@@ -110,7 +148,7 @@ std::vector<DebFile> Apt::offered(const std::vector<std::string>& packages) cons
   auto show = command("apt-cache");
   show.insert(show.end(), {"--no-all-versions", "show"});
   show.insert(show.end(), packages.begin(), packages.end());
-  return parsed_stanzas(run_program(show).output);
+  return parse_stanzas(run_program(show).output);
 }
 
 std::vector<std::optional<DebFile>> Apt::find(const std::vector<std::string>& entries) {
@@ -182,7 +220,7 @@ std::string Apt::download(const std::vector<DebFile>& files) {
 
 std::vector<fs::path> Apt::fetch(const std::vector<DebFile>& files) {
   for (const auto& file : files) {
-    if (!is_file_name(file.name)) user_error("'{}' is no name of a package file", file.name);
+    if (!is_file_name(file.name)) user_error("'{}' is not the name of a package file", file.name);
   }
   fs::create_directories(place_.downloads);
   std::string complaint;

@@ -1,5 +1,5 @@
-// Debian packages by the programs apt-get, apt-cache and dpkg-deb: fetched and unpacked, never
-// installed; works without root.
+// Fetches and unpacks Debian packages with apt-get, apt-cache and dpkg-deb. Nothing is installed;
+// no root is needed.
 #pragma once
 
 #include "registry/corpus.h"
@@ -18,12 +18,23 @@ struct DebFile {
 };
 
 Value to_json(const DebFile& file);
+/// Raises kUser if the name or the hash could not be a package file's; Value::exception if a key is
+/// missing.
 DebFile deb_file_from_json(const Value& value);
+
+/// The package files in stanzas "Key: value" with blank lines between them, as `apt-cache show`
+/// prints them; stanzas without a file are left out.
+std::vector<DebFile> parse_stanzas(const std::string& text);
+
+/// The files that LOCK.toml pins for these entries of `packages`, without those that it says are
+/// absent; nothing if an entry is not pinned yet. Raises kUser or kMachine if the file is damaged.
+std::optional<std::vector<DebFile>> pinned_packages(const std::filesystem::path& lock,
+                                                    const std::vector<std::string>& entries);
 
 /// Whether apt-get, apt-cache and dpkg-deb are here.
 bool has_apt();
 
-/// Finds and fetches package files. Uses the system's package lists; where these do not know a
+/// Finds and fetches package files. Uses the system's package lists; if these do not know a
 /// package, or know a version that is gone, it fetches lists of its own into `downloads`/apt, once.
 class Apt {
  public:

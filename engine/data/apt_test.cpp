@@ -105,7 +105,7 @@ TEST_CASE_METHOD(AptTest, "a name that leads out of the downloads is refused") {
   DebFile file = found();
   file.name = "../tiny.deb";
   CHECK(message_of([&] { Apt(place).fetch({file}); }) ==
-        "'../tiny.deb' is no name of a package file");
+        "'../tiny.deb' is not the name of a package file");
 }
 
 }  // namespace

@@ -1,11 +1,15 @@
-// No bytes, however broken, make a reader of foreign files do anything but read or refuse them.
+// Fuzzes the readers of foreign files: any bytes are read or refused, nothing else happens.
 #include "engine/testing/fuzz.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
+#include "engine/data/aligned_text.h"
+#include "engine/data/apt.h"
 #include "engine/data/archive.h"
 #include "engine/data/fairseq_bin.h"
 #include "engine/data/mo_file.h"
 #include "engine/data/tmx.h"
+#include "engine/data/token_file.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -25,7 +29,7 @@ void refused_or_read(const std::function<void()>& read) {
   }
 }
 
-// In memory where there is such a place: what unpacks flushes to disk, which would take nearly all
+// In memory if the system has such a folder: unpacking flushes to disk, which would take nearly all
 // of the time.
 const fs::path& work() {
   static const fs::path memory = "/dev/shm";
@@ -109,6 +113,86 @@ FuzzTarget zip() {
           1024};
 }
 
+// What the workspace holds may also be the machine's fault.
+void damaged_or_read(const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    if (error.blame() == Blame::kBug) throw std::logic_error(error.what());
+  }
+}
+
+FuzzTarget text() {
+  return {
+      "text",
+      "engine/data/fuzz/text",
+      {"\r\n", "\n", "\xef\xbb\xbf", std::string("\0", 1), "\xed\xa0\x80", "\xc2", "\xe2\x80\xa8"},
+      [](const std::string& text) {
+        put(work() / "a.text", text);
+        const fs::path file = work() / "a.text";
+        const auto sink = [](auto, std::string_view source, auto) {
+          if (!is_valid_utf8(source)) throw std::logic_error("text that is not UTF-8");
+        };
+        for (const char* subset : {"train", "test"})
+          refused_or_read([&] { read_aligned(file, file, subset, sink); });
+        refused_or_read(
+            [&] { read_published(file, file, "train", sink, [](auto, auto, auto) {}); });
+      }};
+}
+
+FuzzTarget dictionary() {
+  return {"dictionary",
+          "engine/data/fuzz/dictionary",
+          {" #fairseq:overwrite", " 1\n", " -1\n", " 99999999999999999999\n", "<unk>", "\r\n"},
+          [](const std::string& text) {
+            put(work() / "a.dict", text);
+            refused_or_read([] {
+              const auto loaded = FairseqDictionary::load(work() / "a.dict");
+              for (int32_t id = 0; id < loaded.size(); ++id)
+                loaded.id(loaded.symbol(id));
+            });
+          }};
+}
+
+FuzzTarget gzip() {
+  return {"gzip",
+          "engine/data/fuzz/gzip",
+          {"\x1f\x8b\x08", std::string("\0\0\0\0", 4), std::string("\x03\0", 2)},
+          [](const std::string& text) {
+            put(work() / "a.gz", text);
+            refused_or_read([] { gunzipped(work() / "a.gz"); });
+          },
+          512};
+}
+
+FuzzTarget tokens() {
+  return {"tokens",
+          "engine/data/fuzz/tokens",
+          {"xptokens", std::string("\1\0\0\0", 4), std::string("\4\0\0\0", 4), "\xff\xff\xff\xff"},
+          [](const std::string& text) {
+            put(work() / "a.tokens", text);
+            damaged_or_read([] {
+              const TokenFile file(work() / "a.tokens");
+              file.verify();
+              for (int64_t i = 0; i < file.size(); ++i)
+                file.sentence(i);
+            });
+          },
+          512};
+}
+
+FuzzTarget pins() {
+  return {"pins",
+          "engine/data/fuzz/pins",
+          {"[gettext]\n", "\"a|b\" = ", "package = ", "sha256 = ", "name = \"../x\"", "bytes = -1",
+           "{", "}"},
+          [](const std::string& text) {
+            put(work() / "a.toml", text);
+            damaged_or_read([] { pinned_packages(work() / "a.toml", {"a|b", "c"}); });
+            parse_stanzas(text);
+          }};
+}
+
 TEST_CASE("the reader of TMX survives any bytes") {
   fuzz(tmx(), kSmokeSeconds);
 }
@@ -123,6 +207,36 @@ TEST_CASE("unpacking a tar survives any bytes and stays in its folder") {
 }
 TEST_CASE("unpacking a zip survives any bytes and stays in its folder") {
   fuzz(zip(), kSmokeSeconds);
+}
+TEST_CASE("the reader of aligned text survives any bytes") {
+  fuzz(text(), kSmokeSeconds);
+}
+TEST_CASE("the reader of fairseq's dictionaries survives any bytes") {
+  fuzz(dictionary(), kSmokeSeconds);
+}
+TEST_CASE("the reader of gzip survives any bytes") {
+  fuzz(gzip(), kSmokeSeconds);
+}
+TEST_CASE("the reader of token files survives any bytes") {
+  fuzz(tokens(), kSmokeSeconds);
+}
+TEST_CASE("the reader of LOCK.toml and package lists survives any bytes") {
+  fuzz(pins(), kSmokeSeconds);
+}
+TEST_CASE("the reader of aligned text survives any bytes for long", "[.][fuzz]") {
+  fuzz(text(), kFuzzSeconds);
+}
+TEST_CASE("the reader of fairseq's dictionaries survives any bytes for long", "[.][fuzz]") {
+  fuzz(dictionary(), kFuzzSeconds);
+}
+TEST_CASE("the reader of gzip survives any bytes for long", "[.][fuzz]") {
+  fuzz(gzip(), kFuzzSeconds);
+}
+TEST_CASE("the reader of token files survives any bytes for long", "[.][fuzz]") {
+  fuzz(tokens(), kFuzzSeconds);
+}
+TEST_CASE("the reader of LOCK.toml and package lists survives any bytes for long", "[.][fuzz]") {
+  fuzz(pins(), kFuzzSeconds);
 }
 TEST_CASE("the reader of TMX survives any bytes for long", "[.][fuzz]") {
   fuzz(tmx(), kFuzzSeconds);

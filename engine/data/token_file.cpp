@@ -116,6 +116,7 @@ TokenFile::TokenFile(const fs::path& path) : path_(path), file_(path) {
     machine_error("token file '{}' has version {}; this xp reads version 1", path.string(),
                   header.version);
   }
+  if (header.token_bytes != 2 && header.token_bytes != 4) damaged("its tokens have no known size");
   wide_ = header.token_bytes == 4;
   const uint64_t room = bytes.size() - kHeaderBytes;
   if (header.num_tokens > room || header.num_sentences >= room / 8 + 1 ||

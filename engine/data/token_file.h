@@ -3,10 +3,10 @@
 // Format, little-endian:
 //   0   8  magic "xptokens"
 //   8   4  version (1)
-//  12   4  bytes per token: 2 where the vocabulary has at most 65536 entries, else 4
+//  12   4  bytes per token: 2 if the vocabulary has at most 65536 entries, else 4
 //  16   8  N, sentences
 //  24   8  T, tokens
-//  32   8  checksum of everything behind the header
+//  32   8  checksum of everything after the header
 //  40   8  entries of the vocabulary; every token is below
 //  48   8  unused, zero
 //  56   8  checksum of bytes 0 .. 55
@@ -29,7 +29,7 @@ class TokenFileWriter {
  public:
   TokenFileWriter(const fs::path& path, int64_t vocabulary_size);
   void add(std::span<const int32_t> ids);
-  /// Writes offsets and header. Raises kMachine where anything could not be written.
+  /// Writes offsets and header. Raises kMachine if anything could not be written.
   void finish();
 
  private:
@@ -46,8 +46,8 @@ class TokenFileWriter {
 /// A token file, mapped. Immutable; may be used by several threads.
 class TokenFile {
  public:
-  /// Opens a file: header, sizes and ends are checked, and the whole content where it is at most
-  /// 1 MiB (`verify` does so for any). Raises kMachine where it is damaged or truncated.
+  /// Opens a file: header, sizes and ends are checked, and the whole content if it is at most
+  /// 1 MiB (`verify` does so for any). Raises kMachine if it is damaged or truncated.
   explicit TokenFile(const fs::path& path);
 
   int64_t size() const { return num_sentences_; }  ///< sentences

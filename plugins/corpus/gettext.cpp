@@ -1,7 +1,7 @@
-// Sentence pairs from the message catalogs of free programs: real text that any Debian has at hand.
+// Sentence pairs from the message catalogs of free programs, as Debian packages have them.
 //
-// English messages and their translations, made by hand by the programs' translators. Terms of use
-// are those of each package.
+// English messages and their translations by the programs' translators. Terms of use are those of
+// each package.
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
@@ -44,7 +44,7 @@ struct Gettext final : Corpus {
             "Debian packages whose catalogs are read; a|b: the first that is offered, a|: may be "
             "absent");
       field("catalogs", catalogs,
-            "a folder LANGUAGE/LC_MESSAGES/*.mo to read instead of packages; empty where there is "
+            "a folder LANGUAGE/LC_MESSAGES/*.mo to read instead of packages; empty if there is "
             "no apt = the system's",
             any(), Scope::kContent);
       field("valid", valid, "validation pairs", at_least(0, "pairs"));
@@ -137,7 +137,7 @@ struct Gettext final : Corpus {
   }
 
   // The files that the entries of `packages` mean, as pinned in the lock file; what is not pinned
-  // is looked up and pinned where `may_fetch`, otherwise nothing is known.
+  // is looked up and pinned if `may_fetch`, otherwise the result is empty.
   std::optional<std::vector<DebFile>> package_files(const CorpusPlace& place,
                                                     const std::string& language) const {
     std::vector<std::string> entries = config.packages;
@@ -145,10 +145,10 @@ struct Gettext final : Corpus {
       const size_t at = entry.find("{language}");
       if (at != std::string::npos) entry.replace(at, 10, language);
     }
-    auto files = pinned(place, entries);
+    auto files = pinned_packages(place.lock, entries);
     if (files || !place.may_fetch) return files;
     const auto lock = FileLock::wait(place.lock.string() + ".lock");
-    files = pinned(place, entries);  // by another process meanwhile
+    files = pinned_packages(place.lock, entries);  // by another process meanwhile
     if (files) return files;
     const auto found = Apt(place).find(entries);
     Value all = fs::exists(place.lock) ? load_toml(place.lock.string()) : Value::object();
@@ -157,24 +157,7 @@ struct Gettext final : Corpus {
       if (pin.is_null()) pin = found[i] ? to_json(*found[i]) : Value{{"package", ""}};
     }
     write_atomic(place.lock, to_toml(all));
-    return pinned(place, entries);
-  }
-
-  static std::optional<std::vector<DebFile>> pinned(const CorpusPlace& place,
-                                                    const std::vector<std::string>& entries) {
-    if (place.lock.empty() || !fs::exists(place.lock)) return std::nullopt;
-    const Value all = load_toml(place.lock.string());
-    std::vector<DebFile> out;
-    try {
-      for (const auto& entry : entries) {
-        if (!all.contains("gettext") || !all["gettext"].contains(entry)) return std::nullopt;
-        const Value& pin = all["gettext"][entry];
-        if (!pin.value("package", "").empty()) out.push_back(deb_file_from_json(pin));
-      }
-    } catch (const Value::exception& error) {
-      user_error("'{}' is damaged: {}; correct or delete it", place.lock.string(), error.what());
-    }
-    return out;
+    return pinned_packages(place.lock, entries);
   }
 
   std::vector<fs::path> catalog_files(const CorpusPlace& place, const std::string& language) const {
