@@ -1,4 +1,4 @@
-// Directions from their names.
+// Parses names of directions.
 #include "registry/corpus.h"
 
 #include "engine/base/text.h"
@@ -20,7 +20,8 @@ bool is_code(const std::string& code) {
 Direction parse_direction(const std::string& text) {
   const auto parts = split(text, '-');
   if (parts.size() != 2 || !is_code(parts[0]) || !is_code(parts[1])) {
-    user_error("'{}' in 'pairs' is no direction; write two language codes as in \"en-fr\"", text);
+    user_error("'{}' in 'pairs' is not a direction; write two language codes as in \"en-fr\"",
+               text);
   }
   if (parts[0] == parts[1]) {
     user_error("'{}' in 'pairs' translates a language to itself; name two", text);

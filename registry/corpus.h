@@ -1,4 +1,4 @@
-// Kind `corpus`: where sentence pairs come from.
+// Kind `corpus`: a source of sentence pairs.
 #pragma once
 
 #include "registry/registry.h"
@@ -19,7 +19,7 @@ struct Direction {
   bool operator==(const Direction&) const = default;
 };
 
-/// "en-fr" -> {"en", "fr"}. Raises kUser where it is not two codes joined by one hyphen.
+/// "en-fr" -> {"en", "fr"}. Raises kUser if it is not two codes joined by one hyphen.
 Direction parse_direction(const std::string& text);
 
 /// Where a corpus may look and write, the same for every corpus.
@@ -31,7 +31,7 @@ struct CorpusPlace {
   bool may_fetch = false;             ///< false: look only at what is here (planning)
 };
 
-/// What a corpus consists of, for its id; and what stands in the way.
+/// The contents that a corpus reads, for its id, or what is missing.
 struct CorpusInputs {
   Value identity;       ///< contents without paths: SHA-256 of local files and of downloads, pinned
                         ///< versions
@@ -65,16 +65,16 @@ struct Corpus {
   virtual CorpusInputs inputs(const CorpusPlace& place,
                               const std::vector<Direction>& directions) const = 0;
 
-  /// Brings here what `read` needs and is elsewhere, with progress on standard error. Called after
-  /// `inputs`, with `may_fetch`. Raises kMachine where it cannot be had, naming what to do.
+  /// Downloads what `read` needs, with progress on standard error. Called after
+  /// `inputs`, with `may_fetch`. Raises kMachine if it cannot be fetched, naming what to do.
   virtual void fetch(const CorpusPlace& place, const std::vector<Direction>& directions) const {
     static_cast<void>(place);
     static_cast<void>(directions);
   }
 
-  /// The table [corpus.vocabulary] that fits what `read` hands over, where that is no plain text
-  /// but pieces of a vocabulary of its own; null otherwise. Such pairs are taken as they are:
-  /// nothing is cleaned but what is longer than max_length. Called after `fetch`.
+  /// The table [corpus.vocabulary] for what `read` gives, if that is not plain text but pieces of a
+  /// vocabulary of its own; null otherwise. Such pairs are not cleaned; only those longer than
+  /// max_length are left out. Called after `fetch`.
   virtual Value vocabulary(const CorpusPlace& place,
                            const std::vector<Direction>& directions) const {
     static_cast<void>(place);
@@ -82,9 +82,10 @@ struct Corpus {
     return {};
   }
 
-  /// Hands over every pair of one direction, in a fixed order: raw text, one line each, valid
-  /// UTF-8. Subset by subset. Called after `fetch`. Raises kUser (malformed
-  /// input, with file and line), kMachine. A side may be blank in train only.
+  /// Passes every pair of one direction to `sink`, subset by subset, in a fixed order: raw text,
+  /// one line each, valid UTF-8. What the corpus leaves out it counts in `dropped`. A side may be
+  /// blank in train only. Called after `fetch`. Raises kUser (malformed input, with file and line),
+  /// kMachine.
   virtual void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
                     const DropSink& dropped) const = 0;
 };

@@ -14,10 +14,10 @@ TEST_CASE("a direction is two codes joined by a hyphen") {
   CHECK(parse_direction("en-pt_BR").name() == "en-pt_BR");
 }
 
-TEST_CASE("what is no direction is named with an example") {
+TEST_CASE("the error for a text that is not a direction shows an example") {
   CHECK_THROWS_MATCHES(
       parse_direction("en"), Error,
-      Message("'en' in 'pairs' is no direction; write two language codes as in \"en-fr\""));
+      Message("'en' in 'pairs' is not a direction; write two language codes as in \"en-fr\""));
   CHECK_THROWS_AS(parse_direction("en-fr-de"), Error);
   CHECK_THROWS_AS(parse_direction("../x-fr"), Error);
   CHECK_THROWS_MATCHES(parse_direction("fr-fr"), Error,

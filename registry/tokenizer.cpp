@@ -1,4 +1,4 @@
-// Encoding without a memory, for vocabularies that need none.
+// The default encoder, which caches nothing.
 #include "registry/tokenizer.h"
 
 namespace xp {

@@ -50,19 +50,19 @@ struct Tokenizer {
   virtual bool is_joint() const { return true; }
 
   /// Contents of the files that the settings name (an existing model), for the corpus id; null
-  /// where none. Relative names start at `spec_folder`. Raises kUser where one cannot be read.
+  /// if none. Relative names start at `spec_folder`. Raises kUser if one cannot be read.
   virtual Value inputs(const std::filesystem::path& spec_folder) const {
     static_cast<void>(spec_folder);
     return {};
   }
 
   /// Learns a vocabulary and leaves its files in `folder`, whose name is the side ("source",
-  /// "target") where each has its own. Raises kUser where the text does not carry the asked size
+  /// "target") if each has its own. Raises kUser if the text does not carry the asked size
   /// (the message names the largest size that it does).
   virtual void train(const Sentences& sentences, const std::filesystem::path& spec_folder,
                      const std::filesystem::path& folder) const = 0;
 
-  /// Opens what `train` left in `folder`. Raises kMachine where it is damaged.
+  /// Opens what `train` left in `folder`. Raises kMachine if it is damaged.
   virtual std::unique_ptr<Vocabulary> open(const std::filesystem::path& folder) const = 0;
 };
 

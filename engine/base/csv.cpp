@@ -1,4 +1,4 @@
-// Quotes only where they are needed.
+// Quotes a field only if it needs it.
 #include "engine/base/csv.h"
 
 namespace xp {

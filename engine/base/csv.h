@@ -5,7 +5,7 @@
 
 namespace xp {
 
-/// `text` as one field: in quotes, its own doubled, where a comma, quote or line end is in it.
+/// `text` as one field: quoted, with its quotes doubled, if it has a comma, a quote or a line end.
 std::string csv_field(const std::string& text);
 
 }  // namespace xp

@@ -8,14 +8,14 @@
 
 namespace xp {
 
-/// Hands every pair of lines of `source` and `target` to `sink` as `subset`. Raises kUser with file
-/// and line for: an empty or missing file, different numbers of lines, CR LF line ends, NUL, what
-/// is not UTF-8, and, except in "train", a blank line. A byte order mark is skipped.
+/// Passes every pair of lines (text_lines.h) of `source` and `target` to `sink` as `subset`. Raises
+/// kUser with file and line for: an empty or missing file, different numbers of lines, a NUL byte,
+/// bytes that are not UTF-8, and, except in "train", a blank line.
 void read_aligned(const std::filesystem::path& source, const std::filesystem::path& target,
                   std::string_view subset, const PairSink& sink);
 
-/// The same for files that are published as they are: CR at the end of a line is taken off, and
-/// pairs with a line that has a NUL byte or is not UTF-8 are left out and counted in `dropped`.
+/// The same for published files, which nobody can correct: a pair with a line that has a NUL byte
+/// or is not UTF-8 is left out and counted in `dropped`, and lines may be blank.
 void read_published(const std::filesystem::path& source, const std::filesystem::path& target,
                     std::string_view subset, const PairSink& sink, const DropSink& dropped);
 

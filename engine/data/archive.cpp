@@ -1,4 +1,4 @@
-// What lies in downloads/unpacked, made once of an archive or a compressed file.
+// Fills downloads/unpacked, once for each archive or compressed file.
 #include "engine/data/archive.h"
 
 #include "engine/base/file.h"
@@ -7,6 +7,7 @@
 #include "engine/base/text.h"
 #include "engine/data/archive_reader.h"
 #include "engine/data/fetch.h"
+#include "engine/data/gzip_reader.h"
 #include "engine/data/made_once.h"
 
 #include <algorithm>
@@ -14,15 +15,13 @@
 #include <cstring>
 #include <fstream>
 #include <functional>
-#include <memory>
-#include <zlib.h>
 
 namespace xp {
 namespace {
 
-// Text shrinks to a quarter, at best to a hundredth. What grows more, and much, is no text.
-constexpr uint64_t kMostGrowth = 200, kHarmlessBytes = uint64_t{1} << 30;
-constexpr size_t kMostMembers = 1'000'000;
+// Text shrinks to a quarter, at best to a hundredth. What grows much more is not text.
+constexpr uint64_t kMaxGrowth = 200, kHarmlessBytes = uint64_t{1} << 30;
+constexpr size_t kMaxMembers = 1'000'000;
 
 // Files below `folder`, written from the members of `archive`.
 class Unpacking {
@@ -30,7 +29,7 @@ class Unpacking {
   Unpacking(const fs::path& archive, const fs::path& folder)
       : archive_(archive),
         folder_(folder),
-        most_bytes_(std::max(kHarmlessBytes, kMostGrowth * fs::file_size(archive))),
+        most_bytes_(std::max(kHarmlessBytes, kMaxGrowth * fs::file_size(archive))),
         progress_("unpacking " + archive.filename().string(), 0, "bytes") {}
 
   void add_folder(const ArchiveMember& member) {
@@ -59,7 +58,7 @@ class Unpacking {
   }
 
  private:
-  // What a member says about its size is believed where it is too much already.
+  // What a member says about its size is believed if it is too much already.
   void require_room(uint64_t bytes) const {
     require_sane(bytes > most_bytes_ ? bytes : num_bytes_ + bytes);
     const uint64_t free = free_bytes(folder_);
@@ -71,7 +70,7 @@ class Unpacking {
 
   void require_sane(uint64_t bytes) const {
     if (bytes <= most_bytes_) return;
-    user_error("archive '{}' would grow to more than {}; it is made to fill a disk, or no text",
+    user_error("archive '{}' would grow to more than {}; it is made to fill a disk, or is not text",
                archive_.string(), human_bytes(static_cast<double>(most_bytes_)));
   }
 
@@ -96,9 +95,9 @@ void unpack(const fs::path& archive, const fs::path& folder,
   std::vector<std::string> missing = members;
   size_t count = 0;
   while (const auto member = reader.next()) {
-    if (++count > kMostMembers)
+    if (++count > kMaxMembers)
       user_error("archive '{}' holds more than {} files; pack them as fewer", archive.string(),
-                 kMostMembers);
+                 kMaxMembers);
     const bool wanted = members.empty() || std::erase(missing, member->name) > 0;
     if (member->is_folder) {
       if (members.empty()) unpacking.add_folder(*member);
@@ -109,25 +108,17 @@ void unpack(const fs::path& archive, const fs::path& folder,
   if (!missing.empty()) user_error("archive '{}' has no '{}'", archive.string(), missing.front());
 }
 
-// Hands the content of a gzip file on in pieces.
 void gunzip(const fs::path& file, const std::function<void(std::string_view)>& take) {
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> in(::gzopen(file.c_str(), "rb"), &::gzclose);
-  if (!in) user_error("'{}' cannot be read", file.string());
-  std::string piece(1 << 16, '\0');
-  while (true) {
-    const int got = ::gzread(in.get(), piece.data(), static_cast<unsigned>(piece.size()));
-    if (got > 0) take(std::string_view(piece).substr(0, static_cast<size_t>(got)));
-    if (got > 0) continue;
-    int code = Z_OK;
-    const char* words = ::gzerror(in.get(), &code);
-    // A file cut short ends without an error of gzread, but with this one.
-    if (got < 0 || code != Z_OK) user_error("gzip file '{}' is damaged: {}", file.string(), words);
-    return;
-  }
+  GzipReader reader(file);
+  for (auto piece = reader.next(); !piece.empty(); piece = reader.next())
+    take(piece);
+  if (!reader.damage().empty())
+    user_error("gzip file '{}' is damaged: {}; fetch or compress it again", file.string(),
+               reader.damage());
 }
 
-// The folder below downloads/unpacked that `fill` makes of `file`, unless it is there; `what` tells
-// apart different things made of the same file.
+// The folder below downloads/unpacked that `fill` makes of `file`, unless it is there; `what` names
+// different things made of the same file.
 fs::path made_once(const CorpusPlace& place, const fs::path& file, const std::string& what,
                    const std::function<void(const fs::path&)>& fill) {
   check(place.may_fetch, "only a preparation unpacks");

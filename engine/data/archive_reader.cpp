@@ -1,8 +1,9 @@
-// Reads with libarchive; gzip with zlib, which, unlike libarchive, compares the checksum.
+// Reads with libarchive, gzip with our own reader: libarchive compares no checksum of gzip.
 #include "engine/data/archive_reader.h"
 
 #include "engine/base/error.h"
 #include "engine/base/file.h"
+#include "engine/data/gzip_reader.h"
 
 #include <algorithm>
 #include <archive.h>
@@ -10,12 +11,11 @@
 #include <cerrno>
 #include <clocale>
 #include <fstream>
-#include <zlib.h>
 
 namespace xp {
 namespace {
 
-constexpr size_t kPieceBytes = 1 << 16, kTarBlock = 512;
+constexpr size_t kPieceBytes = 1 << 16;
 
 // libarchive translates names to the thread's locale, which is C in a program that sets none: then
 // no name but an ASCII one could be read.
@@ -33,7 +33,7 @@ class Utf8Names {
   locale_t own_, before_;
 };
 
-// "./a/b" -> "a/b"; empty where it leads out.
+// "./a/b" -> "a/b"; empty if it leads out.
 std::string inner_name(const std::string& name) {
   const fs::path path = fs::path(name).lexically_normal();
   if (path.empty() || path.is_absolute() || *path.begin() == "..") return "";
@@ -46,15 +46,11 @@ std::string inner_name(const std::string& name) {
 
 struct ArchiveReader::Source {
   fs::path path;
-  gzFile gz = nullptr;
+  std::optional<GzipReader> gzip;
   struct archive* in = ::archive_read_new();
   bool is_zip = false;
-  std::string piece = std::string(kPieceBytes, '\0');
 
-  ~Source() {
-    ::archive_read_free(in);
-    if (gz != nullptr) ::gzclose(gz);
-  }
+  ~Source() { ::archive_read_free(in); }
 
   // A zip is read from its end, where its table of contents lies: what is cut short has none.
   int open() {
@@ -63,13 +59,14 @@ struct ArchiveReader::Source {
       ::archive_read_support_format_zip_seekable(in);
       return ::archive_read_open_filename(in, path.c_str(), kPieceBytes);
     }
-    gz = ::gzopen(path.c_str(), "rb");  // hands on as it is what is not compressed by gzip
-    if (gz == nullptr) user_error("archive '{}' cannot be read", path.string());
     ::archive_read_support_format_tar(in);
     ::archive_read_support_filter_bzip2(in);
     ::archive_read_support_filter_xz(in);
     ::archive_read_support_filter_zstd(in);
-    return ::archive_read_open(in, this, nullptr, &Source::read, nullptr);
+    gzip.emplace(path);
+    if (gzip->is_gzip()) return ::archive_read_open(in, this, nullptr, &Source::read, nullptr);
+    gzip.reset();
+    return ::archive_read_open_filename(in, path.c_str(), kPieceBytes);
   }
 
   bool starts_as_zip() const {
@@ -83,28 +80,28 @@ struct ArchiveReader::Source {
 
   static la_ssize_t read(struct archive* in, void* self, const void** piece) {
     auto& source = *static_cast<Source*>(self);
-    const int got = ::gzread(source.gz, source.piece.data(), kPieceBytes);
-    int code = Z_OK;
-    const char* words = ::gzerror(source.gz, &code);
-    // A file cut short ends without an error of gzread, but with this one.
-    if (got < 0 || (got == 0 && code != Z_OK)) {
-      ::archive_set_error(in, EIO, "%s", words == nullptr ? "" : words);
+    const std::string_view content = source.gzip->next();
+    if (content.empty() && !source.gzip->damage().empty()) {
+      ::archive_set_error(in, EIO, "%s", source.gzip->damage().c_str());
       return -1;
     }
-    *piece = source.piece.data();
-    return got;
+    *piece = content.data();
+    return static_cast<la_ssize_t>(content.size());
   }
 
-  // Compressed streams have an end of their own; a plain tar may be cut between two members, but
-  // ends in blocks of zeros where it is whole.
-  bool is_plain_tar_cut_short() const {
-    if (is_zip || ::gzdirect(gz) == 0 || ::archive_filter_code(in, 0) != ARCHIVE_FILTER_NONE)
-      return false;
-    std::ifstream file(path, std::ios::binary);
-    file.seekg(-static_cast<std::streamoff>(kTarBlock), std::ios::end);
-    std::string last(kTarBlock, '\1');
-    file.read(last.data(), kTarBlock);
-    return std::any_of(last.begin(), last.end(), [](char c) { return c != '\0'; });
+  // A whole tar ends in blocks of zeros. libarchive also takes the end of the file, or of what a
+  // decompressor could make of it, between two members: then it has read no block of an end.
+  bool lacks_end_of_tar() const {
+    return !is_zip && ::archive_filter_bytes(in, 0) == ::archive_read_header_position(in);
+  }
+
+  // Compares the checksums of a gzip whose tar ends before it does.
+  bool rest_is_whole() {
+    if (!gzip) return true;
+    while (!gzip->next().empty()) {
+    }
+    if (!gzip->damage().empty()) ::archive_set_error(in, EIO, "%s", gzip->damage().c_str());
+    return gzip->damage().empty();
   }
 };
 
@@ -126,7 +123,7 @@ std::optional<ArchiveMember> ArchiveReader::next() {
   struct archive_entry* entry = nullptr;
   const int result = ::archive_read_next_header(source_->in, &entry);
   if (result == ARCHIVE_EOF) {
-    if (source_->is_plain_tar_cut_short()) damaged();
+    if (source_->lacks_end_of_tar() || !source_->rest_is_whole()) damaged();
     return std::nullopt;
   }
   const char* name = result == ARCHIVE_OK ? ::archive_entry_pathname(entry) : nullptr;

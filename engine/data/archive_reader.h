@@ -1,4 +1,4 @@
-// The members of a tar or zip archive, one after the other, whoever packed it.
+// Reads the members of a tar or zip archive from any source, one after the other.
 #pragma once
 
 #include <cstdint>
@@ -14,24 +14,24 @@ namespace xp {
 struct ArchiveMember {
   std::string name;  ///< below the archive's top, with "/" between parts; never leads out of it
   bool is_folder = false;
-  uint64_t bytes = 0;  ///< as the archive says; content may differ where it lies
+  uint64_t bytes = 0;  ///< as the archive claims; the content may have another size
 };
 
-/// Reads tar (plain, or compressed by gzip, bzip2, xz or zstd) and zip, told by their bytes.
+/// Reads tar (plain, or compressed by gzip, bzip2, xz or zstd) and zip, recognized by their bytes.
 class ArchiveReader {
  public:
-  /// Raises kUser where the file cannot be read or is no such archive.
+  /// Raises kUser if the file cannot be read or is not such an archive.
   explicit ArchiveReader(const std::filesystem::path& file);
   ~ArchiveReader();
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
-  /// The next member, nothing behind the last. Raises kUser where the archive is truncated or
+  /// The next member, nothing after the last. Raises kUser if the archive is truncated or
   /// damaged, or the member is neither a file nor a folder or its name leads out of the archive.
   std::optional<ArchiveMember> next();
 
-  /// Hands the content of the member that `next` returned on in pieces. Raises kUser where it is
-  /// damaged.
+  /// Passes the content of the member that `next` returned to `take` in pieces. Raises kUser if it
+  /// is damaged.
   void read(const std::function<void(std::string_view)>& take);
 
  private:

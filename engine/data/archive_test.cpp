@@ -2,6 +2,7 @@
 #include "engine/data/archive.h"
 
 #include "engine/base/file.h"
+#include "engine/base/process.h"
 #include "engine/testing/file_size_limit.h"
 #include "engine/testing/message.h"
 
@@ -11,6 +12,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <clocale>
+#include <zlib.h>
 
 namespace xp {
 namespace {
@@ -124,7 +126,7 @@ TEST_CASE_METHOD(ArchiveTest, "a flipped bit in a member is noticed") {
   }
 }
 
-TEST_CASE_METHOD(ArchiveTest, "what is no archive is refused") {
+TEST_CASE_METHOD(ArchiveTest, "what is not an archive is refused") {
   const fs::path file = folder.path() / "a.zip";
   for (const char* bytes : {"", "PK\3\4", "some text\n"}) {
     write_atomic(file, bytes);
@@ -158,7 +160,7 @@ void lie(const fs::path& archive, size_t at, const std::string& bytes) {
 
 TEST_CASE_METHOD(ArchiveTest, "what says to be huge is refused before it is unpacked") {
   const std::string refusal =
-      "' would grow to more than 1.1 GB; it is made to fill a disk, or no text";
+      "' would grow to more than 1.1 GB; it is made to fill a disk, or is not text";
   const fs::path zip = pack("a.zip", {{"a.en", words(900)}});
   const std::string bytes = read_file(zip);
   const size_t listed = bytes.find("PK\1\2");
@@ -231,7 +233,50 @@ TEST_CASE_METHOD(ArchiveTest, "a gzip file that is cut short or has other conten
   std::string other = bytes;
   other[other.size() - 6] = static_cast<char>(other[other.size() - 6] ^ 1);  // of the checksum
   write_atomic(cut, other);
-  CHECK_THAT(message_of([&] { gunzipped(cut); }), EndsWith("incorrect data check"));
+  CHECK_THAT(message_of([&] { gunzipped(cut); }),
+             EndsWith("incorrect data check; fetch or compress it again"));
+}
+
+TEST_CASE_METHOD(ArchiveTest, "all members of a gzip file are read, and none is lost to damage") {
+  const fs::path file = folder.path() / "a.gz";
+  const auto packed = [&](const std::string& text) {
+    const gzFile out = ::gzopen(file.c_str(), "wb");
+    ::gzwrite(out, text.data(), static_cast<unsigned>(text.size()));
+    ::gzclose(out);
+    return read_file(file);
+  };
+  const std::string first = packed("one\n"), second = packed("two\n");
+  write_atomic(file, first + second + std::string(600, '\0'));  // tapes pad with zeros
+  CHECK(gunzipped(file) == "one\ntwo\n");
+  std::string damaged = first + second;
+  damaged[first.size()] = '\x1e';
+  write_atomic(file, damaged);
+  CHECK(message_of([&] { gunzipped(file); }) ==
+        "gzip file '" + file.string() +
+            "' is damaged: 24 bytes after member 1 are not gzip; fetch or compress it again");
+  damaged[first.size()] = '\x1f';
+  damaged[first.size() + 12] ^= 0x55;
+  write_atomic(file, damaged);
+  CHECK_THAT(message_of([&] { gunzipped(file); }), ContainsSubstring("' is damaged: "));
+}
+
+TEST_CASE_METHOD(ArchiveTest, "a tar whose second compressed part is damaged is refused") {
+  const std::string tar = read_file(pack("a.tar", {{"a.en", words(100)}, {"b.en", words(100)}}));
+  const size_t border = 512 + (words(100).size() + 511) / 512 * 512;
+  for (const std::string program : {"gzip", "bzip2"}) {
+    INFO(program);
+    std::string parts;
+    for (const auto& part : {tar.substr(0, border), tar.substr(border)}) {
+      write_atomic(folder.path() / "part", part);
+      const Finished packed = run_program({program, "-c", (folder.path() / "part").string()});
+      REQUIRE(packed.exit_code == 0);
+      parts += packed.output;
+      if (part.size() > border) parts[parts.size() - packed.output.size()] = '!';
+    }
+    const fs::path archive = folder.path() / ("parts-" + program);
+    write_atomic(archive, parts);
+    CHECK_THAT(unpacking(archive), ContainsSubstring("cannot be unpacked, it is cut short"));
+  }
 }
 
 }  // namespace

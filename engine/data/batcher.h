@@ -36,7 +36,7 @@ struct Epoch {
 };
 
 /// The plan of epoch `epoch` (from 0): every pair that fits is in exactly one batch; equal
-/// arguments give equal plans everywhere. Batches are empty only where fewer pairs than ranks are
+/// arguments give equal plans everywhere. Batches are empty only if fewer pairs than ranks are
 /// left: at most the last group formed, wherever the shuffle puts it.
 Epoch plan_epoch(std::span<const PairLength> lengths, const BatchRule& rule, int64_t epoch);
 

@@ -1,4 +1,4 @@
-// What one pair by itself shows.
+// The checks of a single training pair.
 #include "engine/data/cleaning.h"
 
 #include <catch2/catch_test_macros.hpp>

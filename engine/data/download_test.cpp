@@ -39,7 +39,7 @@ TEST_CASE_METHOD(DownloadTest, "a redirect is followed") {
   CHECK(fetched({"old"}) == kContent);
 }
 
-TEST_CASE_METHOD(DownloadTest, "a download that is cut short goes on where it ended") {
+TEST_CASE_METHOD(DownloadTest, "a download that is cut short resumes where it ended") {
   server.answer("cut",
                 "HTTP/1.1 200 OK\r\nAccept-Ranges: bytes\r\nContent-Length: 20\r\n"
                 "Connection: close\r\n\r\n" +

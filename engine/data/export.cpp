@@ -1,4 +1,4 @@
-// Counts pieces, numbers them anew, writes.
+// Counts the pieces, renumbers them by frequency and writes the files.
 #include "engine/data/export.h"
 
 #include "engine/base/error.h"

@@ -2,7 +2,7 @@
 #include "engine/data/fairseq_bin.h"
 
 #include "engine/base/error.h"
-#include "engine/base/text.h"
+#include "engine/data/text_lines.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -106,7 +106,7 @@ void FairseqFile::open_mapped() {
   if (word(9) != 1) damaged(idx_path_, fmt::format("its version is {} and should be 1", word(9)));
   type_ = static_cast<int>(idx_.bytes()[17]);
   id_bytes_ = bytes_of_type(type_);
-  if (id_bytes_ == 0) damaged(idx_path_, fmt::format("{} is no type of ids", type_));
+  if (id_bytes_ == 0) damaged(idx_path_, fmt::format("{} is not a type of ids", type_));
   const uint64_t count = word(18);
   if (count > size / 12 || size != 26 + 12 * count)
     damaged(idx_path_, fmt::format("{} bytes are not those of {} sentences", size, count));
@@ -124,7 +124,7 @@ void FairseqFile::open_legacy() {
   type_ = static_cast<int>(std::min<uint64_t>(word(16), 255));
   id_bytes_ = bytes_of_type(type_);
   if (id_bytes_ == 0 || word(24) != id_bytes_)
-    damaged(idx_path_, fmt::format("{} is no type of ids", word(16)));
+    damaged(idx_path_, fmt::format("{} is not a type of ids", word(16)));
   const uint64_t count = word(32), num_sizes = word(40);
   if (count > size / 16 || num_sizes != count || size != 48 + 16 * (count + 1) + 8 * num_sizes)
     damaged(idx_path_, "its length is not what its header says");
@@ -201,11 +201,10 @@ void FairseqDictionary::add(const std::string& symbol, int64_t count) {
 FairseqDictionary FairseqDictionary::load(const fs::path& path) {
   constexpr std::string_view kOverwrite = " #fairseq:overwrite";
   FairseqDictionary out;
-  auto lines = split(read_file(path), '\n');
-  if (lines.back().empty()) lines.pop_back();
-  for (size_t i = 0; i < lines.size(); ++i) {
-    std::string_view line = lines[i];
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  TextLines lines(path, "one symbol and its count per line");
+  while (!lines.at_end()) {
+    std::string_view line = lines.next();
+    lines.require_text(line);
     const bool overwrites = line.ends_with(kOverwrite);
     if (overwrites) line.remove_suffix(kOverwrite.size());
     const size_t space = line.rfind(' ');
@@ -214,12 +213,12 @@ FairseqDictionary FairseqDictionary::load(const fs::path& path) {
     const char* digits = space == std::string_view::npos ? end : line.data() + space + 1;
     const auto [stop, error] = std::from_chars(digits, end, count);
     if (digits == end || stop != end || error != std::errc() || space == 0) {
-      user_error("{}:{}: '{}' is not a symbol, a space and a count", path.string(), i + 1, line);
+      lines.refuse(fmt::format("'{}' is not a symbol, a space and a count", line));
     }
     const std::string symbol(line.substr(0, space));
     if (out.ids_.contains(symbol) && !overwrites) {
-      user_error("{}:{}: the symbol '{}' is there already; add #fairseq:overwrite to replace it",
-                 path.string(), i + 1, symbol);
+      lines.refuse(fmt::format(
+          "the symbol '{}' is there already; add #fairseq:overwrite to replace it", symbol));
     }
     out.add(symbol, count);
   }

@@ -1,5 +1,5 @@
 // The files of fairseq-preprocess: NAME.idx and NAME.bin with sentences as ids, and dict.txt.
-// Source: the files that fairseq 1.0 writes (0.10 differs above 65499 entries only, where its ids
+// Source: the files that fairseq 1.0 writes (0.10 differs above 65499 entries only: there its ids
 // are i32).
 //
 // NAME.idx, little-endian, packed:
@@ -31,13 +31,13 @@ namespace xp {
 /// Sentences of NAME.idx and NAME.bin, mapped. Immutable; may be used by several threads.
 class FairseqFile {
  public:
-  /// `stem` is NAME with its folder. Raises kUser naming the file where one of both is missing,
+  /// `stem` is NAME with its folder. Raises kUser naming the file if one of both is missing,
   /// damaged, or does not fit the other.
   explicit FairseqFile(const fs::path& stem);
 
   int64_t size() const { return num_sentences_; }
 
-  /// The ids of sentence `i`, without the </s> at its end. Raises kUser where they lie outside of
+  /// The ids of sentence `i`, without the </s> at its end. Raises kUser if they lie outside of
   /// the .bin.
   std::vector<int64_t> sentence(int64_t i) const;
 
@@ -61,9 +61,9 @@ class FairseqFile {
 class FairseqWriter {
  public:
   FairseqWriter(const fs::path& stem, int64_t vocabulary_size);
-  /// Adds a sentence; </s> is put behind it.
+  /// Adds a sentence; </s> is added after it.
   void add(std::span<const int32_t> ids);
-  /// Raises kMachine where anything could not be written.
+  /// Raises kMachine if anything could not be written.
   void finish();
 
  private:
@@ -77,7 +77,7 @@ class FairseqWriter {
 /// dict.txt
 class FairseqDictionary {
  public:
-  /// Raises kUser with file and line where a line is not `SYMBOL COUNT` or repeats a symbol (unless
+  /// Raises kUser with file and line if a line is not `SYMBOL COUNT` or repeats a symbol (unless
   /// it ends in #fairseq:overwrite).
   static FairseqDictionary load(const fs::path& path);
 
@@ -89,7 +89,7 @@ class FairseqDictionary {
                                      int64_t threshold, int64_t max_symbols, int64_t padding);
 
   int32_t size() const { return static_cast<int32_t>(symbols_.size()) + 4; }
-  int32_t id(std::string_view symbol) const;    ///< <unk>'s where it is not in it
+  int32_t id(std::string_view symbol) const;    ///< <unk>'s id for an unknown symbol
   const std::string& symbol(int32_t id) const;  ///< "<s>", ... for the special ones
   std::string text() const;                     ///< the content of dict.txt
 

@@ -90,7 +90,7 @@ TEST_CASE_METHOD(FairseqTest, "damaged files are named and never read over their
   std::string wrong = idx;
   wrong[17] = 77;
   write_atomic(file(".idx"), wrong);
-  CHECK(complaint() == "'" + file(".idx") + "' is damaged: 77 is no type of ids" + end);
+  CHECK(complaint() == "'" + file(".idx") + "' is damaged: 77 is not a type of ids" + end);
   write_atomic(file(".idx"), idx);
   write_atomic(file(".bin"), bin.substr(0, 7));
   CHECK(complaint() ==

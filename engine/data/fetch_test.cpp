@@ -44,7 +44,7 @@ TEST_CASE_METHOD(FetchTest, "the mirror comes first") {
   CHECK_FALSE(fs::exists(place.downloads / "a.txt"));
 }
 
-TEST_CASE_METHOD(FetchTest, "an interrupted download goes on where it stopped") {
+TEST_CASE_METHOD(FetchTest, "an interrupted download resumes where it stopped") {
   write_atomic(place.downloads / "a.txt.part", "hel");
   CHECK(read_file(fetch(place, file)) == "hello\n");
 }

@@ -1,4 +1,4 @@
-// Looks at it ten times a second.
+// A thread polls ten times a second.
 #include "engine/data/growth.h"
 
 #include "engine/base/text.h"
@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What vanishes while it is looked at counts as nothing.
+// A file that vanishes meanwhile counts as nothing.
 uint64_t size_of(const fs::path& path) {
   std::error_code code;
   if (!fs::is_directory(path, code)) {

@@ -1,5 +1,5 @@
-// Progress of work that says nothing of itself: of another program by the growth of what it writes,
-// of a library by what it was given.
+// Shows progress of work that reports none: of a program by the size of what it writes, of a
+// library by what it was given.
 #pragma once
 
 #include "engine/base/progress.h"

@@ -6,7 +6,7 @@
 namespace xp {
 namespace {
 
-// One tag a language, whichever sentence it stands in: what is learnt of it is shared.
+// One tag for each language, on either side: what is learnt of it is shared.
 std::string language_name(const std::string& language) {
   return "<" + language + ">";
 }

@@ -1,4 +1,4 @@
-// Tags of languages: ids behind those of the vocabulary.
+// Language tags: their names, and their ids after those of the vocabulary.
 #pragma once
 
 #include "registry/corpus.h"
@@ -20,7 +20,7 @@ class LanguageTags {
   /// "<en>" of a language, "<en-fr>" of a pair, by number.
   const std::vector<std::string>& names() const { return names_; }
 
-  /// The number of the tag of a source or target sentence; nothing where it has none. The id is
+  /// The number of the tag of a source or target sentence; nothing if it has none. The id is
   /// the size of the side's vocabulary + the number.
   std::optional<int32_t> source(const Direction& direction) const;
   std::optional<int32_t> target(const Direction& direction) const;

@@ -1,4 +1,4 @@
-// Which tags there are, and that their numbers stay.
+// The tags of a corpus and their numbers.
 #include "engine/data/language_tokens.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,4 +1,4 @@
-// Keys of sentences.
+// Hashes of normalized sentences.
 #include "engine/data/leakage.h"
 
 #include "engine/base/error.h"

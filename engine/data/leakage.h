@@ -1,4 +1,4 @@
-// What is held out for evaluation, so that training text can be kept apart from it.
+// Keys of sentences, to keep held-out and repeated sentences out of the training text.
 #pragma once
 
 #include "engine/base/file.h"
@@ -11,7 +11,7 @@
 namespace xp {
 
 /// A 64-bit key of a sentence that is the same for sentences which differ only in case (Latin),
-/// digits, spaces and punctuation of ASCII; of the text as it is where nothing else is in it.
+/// digits, spaces and punctuation of ASCII; of the text as it is if nothing else is in it.
 uint64_t text_key(std::string_view text);
 
 /// A set of sentences by their keys. Only membership is ever asked, so the set's order is unseen.
@@ -27,9 +27,8 @@ class HeldOut {
 /// A 64-bit key of a pair: of exactly its text.
 uint64_t pair_key(std::string_view source, std::string_view target);
 
-/// Takes back the mark of all but the first of equal keys among those marked in `is_kept`, and says
-/// how many. `keys` is a file of 8 bytes each. Reads it as often as needed to use no more than
-/// `memory_bytes`.
+/// Clears `is_kept` for all but the first pair of each key, and returns for how many. `keys` is a
+/// file of 8 bytes each. Reads it as often as needed to use no more than `memory_bytes`.
 int64_t drop_repeated(const fs::path& keys, std::vector<bool>& is_kept,
                       size_t memory_bytes = size_t{512} << 20);
 

@@ -1,4 +1,4 @@
-// A lock around what is atomic already.
+// A lock around an atomic folder.
 #include "engine/data/made_once.h"
 
 #include "engine/base/file.h"

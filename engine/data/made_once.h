@@ -1,4 +1,4 @@
-// Folders that several processes may want at once and that only one of them makes.
+// Makes a folder once, although several processes may want it at the same time.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Messages of programs to plain sentence pairs.
+// Turns translated program messages into plain sentence pairs.
 #pragma once
 
 #include <cstdint>

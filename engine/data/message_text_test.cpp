@@ -57,7 +57,7 @@ TEST_CASE("lines are joined, paragraphs and sentences are pairs of their own") {
   CHECK(pairs("This is the end. Begin again.", "C'est la fin, recommencez.").size() == 1);
 }
 
-TEST_CASE("what is no sentence pair is left out with its reason") {
+TEST_CASE("a message that is not a sentence pair is left out with the reason") {
   CHECK(reason("File", "") == "untranslated");
   CHECK(reason(std::string_view("a file\0files", 12), "un fichier") == "plural");
   CHECK(reason("%s: %d", "%s : %d") == "few letters");

@@ -37,7 +37,7 @@ struct Bytes {
   std::string_view text(uint64_t offset) const {
     const uint64_t length = word(offset), place = word(offset + 4);
     if (place + length >= all.size()) malformed(offset, "a text lies outside the file");
-    if (all[place + length] != '\0') malformed(place + length, "a text has no NUL behind it");
+    if (all[place + length] != '\0') malformed(place + length, "a text has no NUL after it");
     return all.substr(place, length);
   }
 };
@@ -56,7 +56,7 @@ MoCatalog parse_mo(std::string_view bytes, const std::string& name) {
   static_assert(std::endian::native == std::endian::little);
   Bytes in{bytes, name};
   const uint32_t magic = in.word(0);
-  if (magic != kMagic && magic != kSwappedMagic) in.malformed(0, "this is no .mo file");
+  if (magic != kMagic && magic != kSwappedMagic) in.malformed(0, "this is not a .mo file");
   in.is_swapped = magic == kSwappedMagic;
   if (in.word(4) >> 16 > 1) in.malformed(4, "its revision is newer than 1");
   const uint64_t count = in.word(8), ids = in.word(12), translations = in.word(16);

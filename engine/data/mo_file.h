@@ -19,12 +19,12 @@ struct MoEntry {
 /// A catalog; its entries point into the bytes it was made from. The header entry (empty id) is
 /// left out of `entries`.
 struct MoCatalog {
-  std::string charset;  ///< as the header names it; empty where it names none
+  std::string charset;  ///< as the header names it; empty if it names none
   std::vector<MoEntry> entries;
 };
 
 /// Takes a catalog of either endianness apart. `name` is the file's, for messages. Raises kUser
-/// naming the file and the offset where bytes are missing or point out of the file.
+/// naming the file and the offset if bytes are missing or point out of the file.
 MoCatalog parse_mo(std::string_view bytes, const std::string& name);
 
 }  // namespace xp

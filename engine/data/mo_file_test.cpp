@@ -85,7 +85,8 @@ TEST_CASE("a catalog with any byte changed is read or refused, but harmless") {
 TEST_CASE("what is wrong is named with file and offset") {
   CHECK_THROWS_MATCHES(
       parse_mo("not a catalog", "b.mo"), Error,
-      Message("catalog 'b.mo' is malformed at byte 0: this is no .mo file; replace or remove it"));
+      Message(
+          "catalog 'b.mo' is malformed at byte 0: this is not a .mo file; replace or remove it"));
   CHECK_THROWS_MATCHES(
       parse_mo(std::string_view(catalog(kSmall)).substr(0, 10), "b.mo"), Error,
       Message("catalog 'b.mo' is malformed at byte 8: the file ends here; replace or remove it"));

@@ -1,4 +1,4 @@
-// Work in pieces on all cores whose results are taken in order.
+// Runs a loop on several threads and takes the results in order.
 #pragma once
 
 #include <condition_variable>

@@ -1,6 +1,7 @@
 // Reads, cleans, learns the vocabulary, encodes.
 #include "engine/data/preparation.h"
 
+#include "engine/base/json_text.h"
 #include "engine/base/progress.h"
 #include "engine/base/text.h"
 #include "engine/data/cleaning.h"
@@ -23,9 +24,9 @@ namespace xp {
 namespace {
 
 constexpr Side kSides[] = {Side::kSource, Side::kTarget};
-constexpr size_t kLengthBuckets = 32;     // of ten pieces each; the last takes the rest
-constexpr size_t kMostPieceBytes = 1024;  // no piece has more; encoding takes 120 times the bytes
-constexpr size_t kMostScoredBytes = size_t{1} << 18;  // what is longer is no sentence
+constexpr size_t kLengthBuckets = 32;    // of ten pieces each; the last takes the rest
+constexpr size_t kMaxPieceBytes = 1024;  // no piece has more; encoding takes 120 times the bytes
+constexpr size_t kMaxScoredBytes = size_t{1} << 18;  // longer text is not a sentence
 constexpr const char* kTooLong = "longer than max_length";
 
 // One direction of one subset while it is being prepared: its text on disk, what of it is kept.
@@ -122,10 +123,10 @@ class Preparation {
   void take(Part& part, std::string_view source, std::string_view target) {
     for (const auto text : {source, target}) {
       check(text.find('\n') == std::string_view::npos && is_valid_utf8(text),
-            "a corpus hands over lines of UTF-8");
-      if (!part.is_train() && text.size() > kMostScoredBytes)
+            "a corpus gives lines of UTF-8");
+      if (!part.is_train() && text.size() > kMaxScoredBytes)
         user_error(
-            "pair {} of subset '{}' has a side of {}, which is no sentence; split or remove it",
+            "pair {} of subset '{}' has a side of {}, which is not a sentence; split or remove it",
             part.num_read + 1, part.subset, human_bytes(static_cast<double>(text.size())));
     }
     if (section_.cleaning.unicode && !has_own_pieces_) {
@@ -201,7 +202,22 @@ class Preparation {
   void require_train() const {
     for (const auto& part : parts_)
       if (part.is_train() && part.num_kept() > 0) return;
-    user_error("corpus '{}' has no training pair for {}", section_.use, join(section_.pairs, ", "));
+    std::map<std::string, int64_t> dropped;
+    int64_t num_read = 0;
+    for (const auto& part : parts_) {
+      if (!part.is_train()) continue;
+      num_read += part.num_read;
+      for (const auto& [reason, count] : part.dropped)
+        dropped[reason] += count;
+    }
+    std::vector<std::string> reasons;
+    for (const auto& [reason, count] : dropped)
+      reasons.push_back(fmt::format("{} {}", count, reason));
+    user_error("corpus '{}' has no training pair for {}: {}", section_.use,
+               join(section_.pairs, ", "),
+               num_read == 0 ? "none was read"
+                             : fmt::format("all {} were left out ({}); see [corpus.cleaning]",
+                                           num_read, join(reasons, ", ")));
   }
 
   // Token files take at most as much as the text, plus 8 bytes a sentence and side.
@@ -315,7 +331,7 @@ class Preparation {
   EncodedChunk encoded(const Part& part, size_t chunk,
                        const std::array<std::unique_ptr<Encoder>, 2>& encoders) const {
     EncodedChunk out;
-    const size_t most_bytes = kMostPieceBytes * static_cast<size_t>(section_.max_length);
+    const size_t most_bytes = kMaxPieceBytes * static_cast<size_t>(section_.max_length);
     part.text.for_each(chunk, [&](int64_t i, std::string_view source, std::string_view target) {
       if (!part.is_kept[static_cast<size_t>(i)]) return;
       if (part.is_train() && std::max(source.size(), target.size()) > most_bytes)
@@ -374,8 +390,8 @@ class Preparation {
                          {"vocabulary", section_.vocabulary},
                          {"settings", settings},
                          {"inputs", inputs.identity}};
-    write_atomic(folder_ / "stats.json", stats.dump(1) + "\n");
-    write_atomic(folder_ / "corpus.json", about.dump(1) + "\n");
+    write_atomic(folder_ / "stats.json", json_text(stats, 1) + "\n");
+    write_atomic(folder_ / "corpus.json", json_text(about, 1) + "\n");
   }
 
   CorpusSection section_;

@@ -1,4 +1,4 @@
-// Who a corpus is, and that it is made once.
+// The id of a corpus, and its preparation under a lock.
 #include "engine/data/prepare.h"
 
 #include "engine/base/hash.h"

@@ -1,4 +1,4 @@
-// From [corpus] to the folder of a prepared corpus, made once.
+// Prepares a corpus: from the table [corpus] to its folder.
 #pragma once
 
 #include "engine/data/prepared_corpus.h"
@@ -12,7 +12,7 @@ namespace xp {
 CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& place);
 
 /// The id of a corpus: of its settings without those that only say where files lie (scope kNone),
-/// defaults filled in, and of its inputs' contents. `?` where the inputs are not known.
+/// defaults filled in, and of its inputs' contents. `?` if the inputs are not known.
 std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs);
 
 /// Makes `folder` from `corpus_settings` (the table [corpus], with `use`) unless it is there. Two

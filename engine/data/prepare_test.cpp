@@ -133,7 +133,7 @@ struct PrepareTest {
       lines.push_back({"train", word + " " + std::to_string(i % 7) + word, word + " y"});
     }
   }
-  // A process of its own that prepares the corpus, and ends with 0 where that went well.
+  // A process of its own that prepares the corpus, and ends with 0 if that went well.
   pid_t start() const {
     const pid_t child = ::fork();
     if (child != 0) return child;
@@ -203,7 +203,9 @@ TEST_CASE_METHOD(PrepareTest, "a subset that is not there is answered with those
 
 TEST_CASE_METHOD(PrepareTest, "a corpus without training pairs is refused") {
   lines = {{"valid", "b c", "y z"}};
-  CHECK_THROWS_MATCHES(prepared(), Error, Message("corpus 'table' has no training pair for en-fr"));
+  CHECK_THROWS_MATCHES(prepared(), Error,
+                       Message("corpus 'table' has no training pair for en-fr: all 3 were left out "
+                               "(3 too odd); see [corpus.cleaning]"));
   CHECK_FALSE(fs::exists(corpus));
 }
 

@@ -1,4 +1,4 @@
-// Chunks are found by the bytes written before them.
+// A chunk is found by the number of bytes written before it.
 #include "engine/data/raw_text.h"
 
 #include "engine/base/error.h"
@@ -10,7 +10,7 @@
 namespace xp {
 namespace {
 
-// Enough to be worth a hand-over between threads; a multiple of 64, so that threads which mark
+// Large enough to pay for passing it to a thread; a multiple of 64, so that threads which mark
 // pairs in a vector<bool> never share a word of it.
 constexpr int64_t kChunkPairs = 4096;
 

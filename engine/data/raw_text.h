@@ -17,9 +17,9 @@ class RawText {
  public:
   RawText(fs::path source, fs::path target);
 
-  /// Adds a pair of lines, which have no line end. Raises kMachine where they cannot be written.
+  /// Adds a pair of lines, which have no line end. Raises kMachine if they cannot be written.
   void add(std::string_view source, std::string_view target);
-  /// Ends writing. Raises kMachine where not everything could be written.
+  /// Ends writing. Raises kMachine if not everything could be written.
   void finish();
 
   int64_t size() const { return size_; }
@@ -28,7 +28,7 @@ class RawText {
   const fs::path& target_path() const { return target_path_; }
 
   size_t num_chunks() const { return chunks_.size(); }
-  /// Calls `each(index, source, target)` for the pairs of a chunk, in order. Raises kMachine where
+  /// Calls `each(index, source, target)` for the pairs of a chunk, in order. Raises kMachine if
   /// a file was changed meanwhile.
   template <class Each>
   void for_each(size_t chunk, Each&& each) const {

@@ -1,4 +1,4 @@
-// Shares by largest remainder, order by keyed permutations of blocks.
+// Shares by largest remainder; order by keyed permutations of blocks.
 #include "engine/data/sampler.h"
 
 #include "engine/base/error.h"

@@ -1,7 +1,7 @@
 // The order of an epoch's pairs as a function: nothing of the size of the corpus is kept.
 //
 // An epoch has as many pairs as all parts together. `proportional`: every pair once. Otherwise a
-// part gives its share, and goes on in the next epoch where it stopped: its pairs come in passes,
+// part gives its share, and continues in the next epoch where it stopped: its pairs come in passes,
 // each pair once a pass, so that none is ever used twice more than another.
 #pragma once
 

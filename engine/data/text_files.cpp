@@ -1,17 +1,32 @@
-// A user's own files, in a folder or an archive.
+// Finds the files, compressed or not.
 #include "engine/data/text_files.h"
 
 #include "engine/base/file.h"
+#include "engine/base/text.h"
 #include "engine/data/archive.h"
 #include "engine/data/fetch.h"
+
+#include <algorithm>
 
 namespace xp {
 namespace {
 
-// The compressed file where only that is there.
+// The compressed file if only that exists.
 fs::path present(const fs::path& folder, const std::string& name) {
   const fs::path plain = folder / name, packed = folder / (name + ".gz");
   return !fs::exists(plain) && fs::exists(packed) ? packed : plain;
+}
+
+// Where below `folder` files of this name lie, compressed ones included.
+std::vector<std::string> places_of(const fs::path& folder, const std::string& name) {
+  std::vector<std::string> out;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    const std::string here = entry.path().filename().string();
+    if (entry.is_regular_file() && (here == name || here == name + ".gz"))
+      out.push_back(entry.path().lexically_relative(folder).string());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 }  // namespace
@@ -61,8 +76,13 @@ fs::path TextFiles::file(const CorpusPlace& place, const std::string& stem,
                                           : unpacked_archive(place, find_archive(place, archive));
   const fs::path found = present(folder, stem + ending);
   if (!fs::is_regular_file(found)) {
-    user_error("'{}' has no '{}'", archive.empty() ? folder.string() : archive,
-               found.filename().string());
+    const std::string name = found.lexically_relative(folder).string();
+    const auto places = archive.empty() ? std::vector<std::string>{} : places_of(folder, name);
+    user_error("'{}' has no '{}'{}", archive.empty() ? folder.string() : archive, name,
+               places.empty() ? ""
+                              : fmt::format("; it has '{}': name the stem with its folder, \"{}\"",
+                                            join(places, "', '"),
+                                            (fs::path(places[0]).parent_path() / stem).string()));
   }
   return uncompressed(place, found);
 }

@@ -1,4 +1,4 @@
-// The files STEM.ENDING of the kinds whose text lies in a folder or an archive of the user's.
+// The settings of corpora that read a user's own files STEM.ENDING from a folder or an archive.
 #pragma once
 
 #include "registry/corpus.h"
@@ -36,7 +36,7 @@ struct TextFiles {
   /// compressed (STEM.en.gz).
   CorpusInputs inputs(const CorpusPlace& place, const std::vector<std::string>& endings) const;
 
-  /// One of the files, unpacked. Raises kUser where it is missing.
+  /// One of the files, unpacked. Raises kUser if it is missing.
   std::filesystem::path file(const CorpusPlace& place, const std::string& stem,
                              const std::string& ending) const;
 };

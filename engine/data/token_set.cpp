@@ -1,4 +1,4 @@
-// Parts are found by a search over their first sentences.
+// A sentence is found by a binary search over the first sentences of the parts.
 #include "engine/data/token_set.h"
 
 #include "engine/base/error.h"

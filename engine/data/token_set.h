@@ -1,4 +1,4 @@
-// The sentences of one side of a subset: token files one after the other, as one.
+// The sentences of one side of a subset: several token files read as one.
 #pragma once
 
 #include "engine/data/token_file.h"
@@ -17,7 +17,7 @@ class TokenSetWriter {
   TokenSetWriter(fs::path stem, int64_t vocabulary_size,
                  int64_t sentences_per_part = int64_t{1} << 23);
   void add(std::span<const int32_t> ids);
-  /// Raises kMachine where anything could not be written.
+  /// Raises kMachine if anything could not be written.
   void finish();
 
  private:
@@ -31,7 +31,7 @@ class TokenSetWriter {
 /// be used by several threads.
 class TokenSet {
  public:
-  /// Raises kMachine where a part is missing or damaged (see TokenFile).
+  /// Raises kMachine if a part is missing or damaged (see TokenFile).
   explicit TokenSet(const fs::path& stem);
 
   int64_t size() const { return firsts_.back(); }  ///< sentences

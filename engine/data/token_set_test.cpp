@@ -39,7 +39,7 @@ TEST_CASE_METHOD(TokenSetTest, "a set without sentences is one") {
   CHECK(TokenSet(stem).size() == 0);
 }
 
-TEST_CASE_METHOD(TokenSetTest, "a full part at the end has no empty one behind it") {
+TEST_CASE_METHOD(TokenSetTest, "a full part at the end is not followed by an empty one") {
   write(8, 4);
   CHECK_FALSE(fs::exists(token_part(stem, 2)));
   CHECK(TokenSet(stem).size() == 8);

@@ -34,7 +34,7 @@ struct WindowRule {
 class Window {
  public:
   /// This rank's pairs of window `window` of an epoch, without those that `used` names. Memory:
-  /// some 24 bytes a pair of this rank while it is made, 4 then; the whole window's where `used` is
+  /// some 24 bytes a pair of this rank while it is made, 4 then; the whole window's if `used` is
   /// not empty.
   Window(const Sampler& sampler, const LengthOf& length_of, const WindowRule& rule, int64_t rank,
          int64_t epoch, int64_t window, std::span<const UsedSteps> used = {});
@@ -45,7 +45,7 @@ class Window {
   int64_t num_needed() const { return static_cast<int64_t>(batches_.size()); }
   int64_t num_too_long() const { return num_too_long_; }  ///< left out, of this rank
 
-  /// Makes it exactly so many batches, at least as many as needed, by halving large ones; where
+  /// Makes it exactly so many batches, at least as many as needed, by halving large ones; if
   /// there are fewer pairs, the rest is empty. All ranks call it with the largest number needed.
   void agree(int64_t num_steps);
 

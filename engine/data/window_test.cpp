@@ -26,7 +26,7 @@ struct WindowTest {
 
   Sampler sampler() const { return {sizes, sampling, 9}; }
 
-  // Takes steps of a window on `ranks` ranks, from `begin` on; all where `count` is -1.
+  // Takes steps of a window on `ranks` ranks, from `begin` on; all if `count` is -1.
   void take(const Sampler& order, int64_t epoch, int64_t window, int64_t ranks, int64_t count,
             std::vector<UsedSteps> before = {}, int64_t begin = 0) {
     WindowRule here = rule;

@@ -67,8 +67,6 @@ TEST_CASE_METHOD(MosesTest, "what is wrong with a file is named with file and li
     CHECK_THROWS_MATCHES(read(), Error, Message(words));
     put(name, before);
   };
-  wrong("train.fr", "un\r\ndeux\r\n",
-        path("train.fr") + ":1: the line ends in CR LF; convert the file to LF (dos2unix)");
   wrong("train.fr", "un\n\xff\n",
         path("train.fr") + ":2: the line is not UTF-8; convert the file (iconv)");
   wrong("valid.en", "one\n \n",
@@ -76,15 +74,16 @@ TEST_CASE_METHOD(MosesTest, "what is wrong with a file is named with file and li
   wrong("train.en", "one\n",
         "'" + path("train.en") + "' has 1 lines and '" + path("train.fr") +
             "' has 2; aligned files have the same number");
-  wrong("train.en", "", "'" + path("train.en") + "' is empty; it should have one sentence a line");
+  wrong("train.en", "",
+        "'" + path("train.en") + "' is empty; it should have one sentence per line");
   put("test.fr", std::string("un\nde\0ux\n", 10));
   CHECK_THROWS_MATCHES(
       read(), Error,
-      Message(path("test.fr") + ":2: the line has a NUL byte; this is no text file"));
+      Message(path("test.fr") + ":2: the line has a NUL byte; this is not a text file"));
 }
 
-TEST_CASE_METHOD(MosesTest, "a byte order mark is no text") {
-  put("train.en", "\xef\xbb\xbfone\ntwo\n");
+TEST_CASE_METHOD(MosesTest, "a byte order mark and CR LF are not part of the text") {
+  put("train.en", "\xef\xbb\xbfone\r\ntwo\r\n");
   CHECK(read().starts_with("train:one=un train:two=deux "));
 }
 
@@ -139,6 +138,30 @@ TEST_CASE_METHOD(MosesTest, "a zip as OPUS publishes it is read") {
   CHECK(read() == "train:one=un train:two=deux ");
 }
 
+TEST_CASE_METHOD(MosesTest,
+                 "an archive with other files beside the folder says where the text is") {
+  put("README", "text\n");
+  fs::create_directories(folder.path() / "text" / "en-fr");
+  for (const char* name : {"train.en", "train.fr"})
+    fs::rename(path(name), path(std::string("en-fr/") + name));
+  pack(folder.path() / "x.tar.gz");
+  settings = {{"use", "moses"}, {"archive", "x.tar.gz"}, {"valid", ""}, {"test", ""}};
+  CHECK_THROWS_MATCHES(read(), Error,
+                       Message("'x.tar.gz' has no 'train.en'; it has 'en-fr/train.en': name the "
+                               "stem with its folder, \"en-fr/train\""));
+  settings["train"] = "en-fr/train";
+  CHECK(read() == "train:one=un train:two=deux ");
+}
+
+TEST_CASE_METHOD(MosesTest, "the reasons are counted when no training pair is left") {
+  put("train.en", "\n\nun\n");
+  put("train.fr", "un\n\n\x01\n");
+  settings["vocabulary"] = {{"use", "sentencepiece"}, {"size", 60}};
+  CHECK_THROWS_MATCHES(prepare_corpus(settings, place, folder.path() / "corpora" / "c"), Error,
+                       Message("corpus 'moses' has no training pair for en-fr: all 3 were left out "
+                               "(2 blank, 1 control characters); see [corpus.cleaning]"));
+}
+
 TEST_CASE_METHOD(MosesTest, "a damaged archive is refused and leaves nothing") {
   pack(folder.path() / "x.tar.gz");
   const std::string whole = read_file(folder.path() / "x.tar.gz");
@@ -184,7 +207,7 @@ TEST_CASE_METHOD(MosesTest, "a line of 10 MB that is to be scored is refused wit
   put("test.en", "one\n" + std::string(10'000'000, 'x') + "\n");
   CHECK_THROWS_MATCHES(
       prepare_corpus(settings, place, folder.path() / "corpora" / "c"), Error,
-      Message("pair 2 of subset 'test' has a side of 10.0 MB, which is no sentence; split or "
+      Message("pair 2 of subset 'test' has a side of 10.0 MB, which is not a sentence; split or "
               "remove it"));
 }
 

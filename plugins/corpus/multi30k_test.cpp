@@ -1,4 +1,4 @@
-// What can be said of Multi30k without its text.
+// Multi30k: what is known without its text.
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "registry/corpus.h"

@@ -178,7 +178,7 @@ struct Opus100 final : Corpus {
   }
 
   // Pairs that have a test set, English ones first; those of a folder or an archive where one is
-  // given, by the names of its files. None where it is missing.
+  // given, by the names of its files. None if it is missing.
   std::set<std::string> all_pairs(const CorpusPlace& place) const {
     std::set<std::string> out;
     if (is_upstream(place)) {

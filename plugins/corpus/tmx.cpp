@@ -1,4 +1,4 @@
-// Translation memories STEM.tmx or STEM.tmx.gz, as OPUS, the EU and translators' programs give
+// Translation memories STEM.tmx or STEM.tmx.gz, as OPUS, the EU and translation programs write
 // them.
 #include "engine/data/tmx.h"
 
@@ -10,6 +10,7 @@ namespace {
 
 struct Tmx final : Corpus {
   struct Config {
+    static constexpr const char* kVersion = "2";  // 1 lost text of elements and entities
     TextFiles files;
     void describe(auto& field) { files.describe(field); }
   };
@@ -32,17 +33,28 @@ struct Tmx final : Corpus {
   }
 
   void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
-            const DropSink&) const override {
+            const DropSink& dropped) const override {
     for (const auto& [subset, stem] : files.subsets()) {
       const auto file = files.file(place, stem, ".tmx");
-      int64_t count = 0;
-      read_tmx(file, direction.source, direction.target, [&](auto source, auto target) {
-        sink(subset, source, target);
-        ++count;
-      });
-      if (count == 0)
-        user_error("'{}' has no text of {} in both languages", file.string(), direction.name());
+      const auto content =
+          read_tmx(file, direction.source, direction.target,
+                   [&](auto source, auto target) { sink(subset, source, target); });
+      if (content.num_pairs == 0) {
+        user_error("'{}' has no text of {} in both languages; {}", file.string(), direction.name(),
+                   content.languages.empty() ? "it has text of no language"
+                                             : "it has: " + languages(content));
+      }
+      for (const auto& [reason, count] : content.dropped)
+        dropped(subset, reason, count);
     }
+  }
+
+ private:
+  static std::string languages(const TmxContent& content) {
+    std::vector<std::string> out;
+    for (const auto& [language, count] : content.languages)
+      out.push_back(language);
+    return join(out, ", ");
   }
 
   TextFiles files;

@@ -1,7 +1,7 @@
-// Tables of translations: a line a pair, columns apart by tabs, STEM.tsv or STEM.tsv.gz.
-#include "engine/base/file.h"
+// Tables of translations: one pair per line, columns separated by tabs, STEM.tsv or STEM.tsv.gz.
 #include "engine/base/text.h"
 #include "engine/data/text_files.h"
+#include "engine/data/text_lines.h"
 
 #include <algorithm>
 
@@ -15,7 +15,8 @@ struct Tsv final : Corpus {
 
     void describe(auto& field) {
       files.describe(field);
-      field("columns", columns, "language of each column; empty = not read, further ones neither");
+      field("columns", columns,
+            "language of each column; an empty name, or no name, skips a column");
     }
   };
 
@@ -63,32 +64,27 @@ struct Tsv final : Corpus {
   void read_table(const fs::path& file, const std::string& subset, const Direction& direction,
                   const PairSink& sink) const {
     const size_t source = column(direction.source), target = column(direction.target);
-    const MappedFile mapped(file);
-    std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()),
-                          mapped.bytes().size());
-    if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
-    if (text.empty()) user_error("'{}' is empty; it should have one pair a line", file.string());
-    for (int64_t number = 1; !text.empty(); ++number) {
-      const size_t end = std::min(text.find('\n'), text.size());
-      std::string_view line = text.substr(0, end);
-      text.remove_prefix(std::min(end + 1, text.size()));
-      if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-      const auto refuse = [&](const std::string& why) {
-        user_error("{}:{}: {}", file.string(), number, why);
-      };
-      if (line.find('\0') != std::string_view::npos)
-        refuse("the line has a NUL byte; this is no text file");
-      if (!is_valid_utf8(line)) refuse("the line is not UTF-8; convert the file (iconv)");
-      const auto [first, first_there] = cell(line, source);
-      const auto [second, second_there] = cell(line, target);
-      if (!first_there || !second_there) {
-        refuse(fmt::format("the line has {} columns; '{}' is column {}",
-                           std::count(line.begin(), line.end(), '\t') + 1,
-                           first_there ? direction.target : direction.source,
-                           (first_there ? target : source) + 1));
+    const bool is_train = subset == "train";
+    TextLines lines(file, "one pair per line");
+    while (!lines.at_end()) {
+      const std::string_view line = lines.next();
+      lines.require_text(line);
+      if (line.empty() && is_train) {
+        sink(subset, line, line);  // counted as blank
+        continue;
       }
-      if (subset != "train" && (trim(first).empty() || trim(second).empty()))
-        refuse("a side is blank; only training text may have blank sides");
+      if (line.empty())
+        lines.refuse("the line is blank; remove it, only training text may have blank lines");
+      const auto [first, has_first] = cell(line, source);
+      const auto [second, has_second] = cell(line, target);
+      if (!has_first || !has_second) {
+        lines.refuse(fmt::format("the line has {} columns; '{}' is column {}",
+                                 std::count(line.begin(), line.end(), '\t') + 1,
+                                 has_first ? direction.target : direction.source,
+                                 (has_first ? target : source) + 1));
+      }
+      if (!is_train && (trim(first).empty() || trim(second).empty()))
+        lines.refuse("a side is blank; only training text may have blank sides");
       sink(subset, first, second);
     }
   }
@@ -105,7 +101,7 @@ struct Tsv final : Corpus {
   Config config;
 };
 
-XP_REGISTER(Corpus, Tsv, "tsv", "tables with a pair a line, STEM.tsv");
+XP_REGISTER(Corpus, Tsv, "tsv", "tables with one pair per line, STEM.tsv");
 
 }  // namespace
 }  // namespace xp

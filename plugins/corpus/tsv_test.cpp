@@ -40,6 +40,15 @@ TEST_CASE_METHOD(TsvTest, "columns of a table are sides of pairs") {
   CHECK(make_part<Corpus>(settings)->directions(place, {"all"}).size() == 2);
 }
 
+TEST_CASE_METHOD(TsvTest, "a blank line is counted in training text and refused elsewhere") {
+  write_atomic(file, "one\tun\n\r\ntwo\tdeux\n\n");
+  CHECK(read() == "train:one=un train:= train:two=deux train:= ");
+  settings["test"] = "train";
+  settings["train"] = "";
+  CHECK(message_of([&] { read(); }) ==
+        file + ":2: the line is blank; remove it, only training text may have blank lines");
+}
+
 TEST_CASE_METHOD(TsvTest, "a table may be compressed") {
   write_atomic(file, "one\tun\n");
   REQUIRE(run_program({"gzip", file}).exit_code == 0);
@@ -52,11 +61,11 @@ TEST_CASE_METHOD(TsvTest, "what is wrong with a table is named with file and lin
     write_atomic(file, bytes);
     return message_of([&] { read(); });
   };
-  CHECK(complaint("") == "'" + file + "' is empty; it should have one pair a line");
+  CHECK(complaint("") == "'" + file + "' is empty; it should have one pair per line");
   CHECK(complaint("one\tun\ntwo\n") == file + ":2: the line has 1 columns; 'fr' is column 2");
   CHECK(complaint("\xff\tun\n") == file + ":1: the line is not UTF-8; convert the file (iconv)");
   CHECK(complaint(std::string("o\0e\tun\n", 7)) ==
-        file + ":1: the line has a NUL byte; this is no text file");
+        file + ":1: the line has a NUL byte; this is not a text file");
   settings["test"] = "train";
   CHECK(complaint("one\tun\n\tdeux\n") ==
         file + ":2: a side is blank; only training text may have blank sides");

@@ -51,7 +51,7 @@ constexpr const char* kTestEnglish = "dev/newstest2014-fren-ref.en.sgm";
 
 RemoteFile remote(const Set& set) {
   RemoteFile out{set.name, {}, set.bytes, set.sha256};
-  // The second where certificates are not up to date; the SHA-256 is the proof either way.
+  // The second if certificates are out of date; the SHA-256 is the proof either way.
   for (const char* scheme : {"https", "http"})
     out.addresses.push_back(fmt::format("{}://{}/{}/{}", scheme, set.host, set.folder, set.name));
   return out;
@@ -63,7 +63,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 }
 
 // The sentences of an .sgm file as lines of a text file beside it: what stands between <seg ...>
-// and </seg>, of which each has a line. It is no proper SGML and has only these entities.
+// and </seg>, of which each has a line. It is not proper SGML and has only these entities.
 fs::path segments(const fs::path& sgm) {
   fs::path out = sgm;
   out.replace_extension();

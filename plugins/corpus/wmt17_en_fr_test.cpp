@@ -86,7 +86,7 @@ TEST_CASE_METHOD(WmtTest, "WMT's sets follow one another, newstest2013 and 2014 
   CHECK(read({"fr", "en"})["test"] == "Un & deux=One & two A<b=\"A<b\" ");
 }
 
-TEST_CASE_METHOD(WmtTest, "lines of the web that are no text are left out and counted") {
+TEST_CASE_METHOD(WmtTest, "lines of the web that are not text are left out and counted") {
   put_sets();
   write_atomic(top / "commoncrawl.fr-en.en", "one\r\n\xff\n");
   auto subsets = read({"en", "fr"});

@@ -43,12 +43,12 @@ class WordEncoder final : public Encoder {
     uint32_t begin, count;
   };
   // About 25 MB for each side on each core; words come back soon or not at all.
-  static constexpr size_t kMostWords = size_t{1} << 18;
+  static constexpr size_t kMaxWords = size_t{1} << 18;
 
   void add(std::string_view word, std::vector<int32_t>& ids) {
     auto found = known_.find(word);
     if (found == known_.end()) {
-      if (known_.size() == kMostWords) {
+      if (known_.size() == kMaxWords) {
         known_.clear();
         ids_.clear();
       }
@@ -77,7 +77,7 @@ class PieceVocabulary final : public Vocabulary {
   PieceVocabulary(std::string_view model, const fs::path& path) {
     const auto loaded = processor_.LoadFromSerializedProto(model);
     if (!loaded.ok()) {
-      machine_error("'{}' is no SentencePiece model: {}", path.string(), loaded.error_message());
+      machine_error("'{}' is not a SentencePiece model: {}", path.string(), loaded.error_message());
     }
     to_model_.assign(4, processor_.unk_id());
     for (int id = 0; id < processor_.GetPieceSize(); ++id) {

@@ -83,7 +83,7 @@ TEST_CASE_METHOD(SentencePieceTest, "special ids are skipped and unknown charact
   CHECK(vocabulary->encode("\xe2\x98\x83").back() == Special::kUnknown);
 }
 
-TEST_CASE_METHOD(SentencePieceTest, "bytes stand for unknown characters where asked") {
+TEST_CASE_METHOD(SentencePieceTest, "bytes stand for unknown characters if asked") {
   settings["byte_fallback"] = true;
   settings["size"] = 310;
   const auto vocabulary = trained();
@@ -135,7 +135,7 @@ TEST_CASE_METHOD(SentencePieceTest, "a size below the characters is answered wit
                                "the text need; the smallest that works is 31"));
 }
 
-TEST_CASE_METHOD(SentencePieceTest, "an existing model keeps its pieces behind our special ids") {
+TEST_CASE_METHOD(SentencePieceTest, "an existing model keeps its pieces, after our special ids") {
   // The library's own defaults put the unknown piece first and have no padding.
   std::vector<std::string> lines;
   text([&](std::string_view line) { lines.emplace_back(line); });
@@ -152,7 +152,7 @@ TEST_CASE_METHOD(SentencePieceTest, "an existing model keeps its pieces behind o
   CHECK(inputs["model"] == sha256_file((folder.path() / "own.model").string()));
 }
 
-TEST_CASE_METHOD(SentencePieceTest, "what is no model is refused") {
+TEST_CASE_METHOD(SentencePieceTest, "a file that is not a model is refused") {
   write_atomic(folder.path() / "own.model", "not a model");
   settings["model"] = "own.model";
   CHECK_THROWS_AS(trained(), Error);
