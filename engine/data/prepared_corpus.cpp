@@ -2,6 +2,7 @@
 #include "engine/data/prepared_corpus.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 
 #include <algorithm>
@@ -66,7 +67,7 @@ std::vector<std::string> PreparedCorpus::text(const std::string& subset, const D
                                               Side side) const {
   if (subset == "train") user_error("the raw text of 'train' is not kept; score another subset");
   auto lines = split(read_file(file(subset, direction, side, ".txt")), '\n');
-  lines.pop_back();  // behind the last line end
+  lines.pop_back();  // after the last line end
   if (static_cast<int64_t>(lines.size()) !=
       stats_[subset][direction.name()].value("kept", int64_t{-1})) {
     machine_error("the text of '{}' in '{}' is damaged; delete the folder and prepare it again",
@@ -98,7 +99,7 @@ void note_checksums(const fs::path& folder) {
     if (entry.is_regular_file() && entry.path().extension() != ".tokens")
       sums[entry.path().lexically_relative(folder).string()] = sha256_file(entry.path().string());
   }
-  write_atomic(folder / kChecksums, sums.dump(1) + "\n");
+  write_atomic(folder / kChecksums, json_text(sums, 1) + "\n");
 }
 
 PreparedCorpus open_corpus(const fs::path& folder) {
@@ -135,6 +136,22 @@ std::optional<int32_t> PreparedCorpus::tag(const Direction& direction, Side side
   const auto number = side == Side::kSource ? tags_.source(direction) : tags_.target(direction);
   if (!number) return std::nullopt;
   return vocabulary(side).size() + *number;
+}
+
+SentenceFrame PreparedCorpus::frame(const Direction& direction) const {
+  SentenceFrame out{tag(direction, Side::kSource), Special::kEnd, Special::kEnd,
+                    tag(direction, Side::kTarget)};
+  if (!tags_.replaces_ends()) return out;
+  out.source_end = out.source_first.value_or(Special::kEnd);
+  out.target_begin = out.target_first.value_or(Special::kEnd);
+  out.source_first.reset();
+  out.target_first.reset();
+  return out;
+}
+
+std::vector<int32_t> SentenceFrame::source(std::vector<int32_t> pieces) const {
+  if (source_first) pieces.insert(pieces.begin(), *source_first);
+  return pieces;
 }
 
 }  // namespace xp

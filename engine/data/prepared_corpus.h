@@ -23,6 +23,20 @@ namespace xp {
 enum class Side { kSource, kTarget };
 std::string_view side_name(Side side);  ///< "source", "target"
 
+/// The ids around the pieces of a direction's sentences, language tags included: the one place that
+/// says where tags go.
+struct SentenceFrame {
+  std::optional<int32_t> source_first;   ///< before the pieces of a source
+  int32_t source_end = Special::kEnd;    ///< after them
+  int32_t target_begin = Special::kEnd;  ///< the decoder's first symbol
+  std::optional<int32_t> target_first;   ///< before the pieces of a target, which </s> ends
+
+  /// A source as the encoder sees it but for its end.
+  std::vector<int32_t> source(std::vector<int32_t> pieces) const;
+  uint32_t num_source_ids() const { return source_first ? 2 : 1; }  ///< that it adds
+  uint32_t num_target_ids() const { return target_first ? 2 : 1; }  ///< begin or end counted once
+};
+
 /// A prepared corpus, opened for reading. Immutable; may be used by several threads.
 class PreparedCorpus {
  public:
@@ -31,7 +45,7 @@ class PreparedCorpus {
   const std::vector<std::string>& subsets() const { return subsets_; }
   bool has(const std::string& subset, const Direction& direction) const;
 
-  /// The vocabulary of a side; both sides have the same one where it is joint.
+  /// The vocabulary of a side; both sides have the same one if it is joint.
   const Vocabulary& vocabulary(Side side = Side::kSource) const;
   bool is_joint() const { return vocabularies_.size() == 1; }
 
@@ -41,10 +55,9 @@ class PreparedCorpus {
   int32_t num_ids(Side side) const {
     return vocabulary(side).size() + static_cast<int32_t>(tags_.names().size());
   }
-  /// The id of the tag of a side's sentences; nothing where they have none.
-  std::optional<int32_t> tag(const Direction& direction, Side side) const;
+  SentenceFrame frame(const Direction& direction) const;
 
-  /// Raises kUser where the corpus has no such subset: the message names those it has.
+  /// Raises kUser if the corpus has no such subset: the message names those it has.
   TokenSet tokens(const std::string& subset, const Direction& direction, Side side) const;
 
   /// Raw sentences of a subset other than train, in the order of its token files.
@@ -66,6 +79,7 @@ class PreparedCorpus {
  private:
   friend PreparedCorpus open_corpus(const fs::path& folder);
   friend PreparedCorpus open_corpus(const fs::path& folder, const Value& corpus_settings);
+  std::optional<int32_t> tag(const Direction& direction, Side side) const;
   fs::path file(const std::string& subset, const Direction& direction, Side side,
                 const char* ending) const;
   fs::path folder_;
@@ -79,7 +93,7 @@ class PreparedCorpus {
 /// Writes sha256.json: the last file of a corpus.
 void note_checksums(const fs::path& folder);
 
-/// Opens what `prepare_corpus` made. Raises kMachine where it is missing or damaged.
+/// Opens what `prepare_corpus` made. Raises kMachine if it is missing or damaged.
 PreparedCorpus open_corpus(const fs::path& folder);
 
 /// The same, with the tags that the table [corpus] asks for.

@@ -2,6 +2,7 @@
 #include "engine/eval/evaluate.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_text.h"
 #include "engine/comm/gather.h"
 #include "engine/nn/loss.h"
 
@@ -49,32 +50,11 @@ std::vector<std::string> collect(const std::map<int64_t, std::string>& own, size
   for (const auto& [index, text] : own)
     texts.push_back({index, text});
   std::vector<std::string> out(total);
-  for (const auto& part :
-       gather_texts(world, texts.dump(-1, ' ', false, Value::error_handler_t::replace))) {
+  for (const auto& part : gather_texts(world, json_text(texts))) {
     for (const auto& item : Value::parse(part))
       out[item.at(0).get<size_t>()] = item.at(1).get<std::string>();
   }
   return out;
-}
-
-// Tags as in training, see Pairs.
-TagRule tag_rule(const PreparedCorpus& corpus, const Direction& direction) {
-  TagRule out;
-  out.num_pieces = corpus.vocabulary(Side::kTarget).size();
-  const auto target = corpus.tag(direction, Side::kTarget);
-  if (!corpus.tags().replaces_ends()) {
-    out.first = target;
-    return out;
-  }
-  out.source_end = corpus.tag(direction, Side::kSource).value_or(Special::kEnd);
-  out.begin = target.value_or(Special::kEnd);
-  return out;
-}
-
-Pieces tagged(Pieces source, const PreparedCorpus& corpus, const Direction& direction) {
-  const auto tag = corpus.tag(direction, Side::kSource);
-  if (tag && !corpus.tags().replaces_ends()) source.insert(source.begin(), *tag);
-  return source;
 }
 
 }  // namespace
@@ -89,7 +69,8 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
   if (wanted > 0 && lengths.size() > wanted) lengths.resize(wanted);
   const auto batches = decode_batches(lengths, rule.max_tokens, world.size());
   const auto& vocabulary = corpus.vocabulary(Side::kTarget);
-  const TagRule tags = tag_rule(corpus, direction);
+  const SentenceFrame frame = corpus.frame(direction);
+  const TagRule tags{frame.source_end, frame.target_begin, frame.target_first, vocabulary.size()};
   std::map<int64_t, std::string> own;
   int64_t done = 0;
   if (progress) progress(0, static_cast<int64_t>(lengths.size()));
@@ -97,7 +78,7 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
     const auto& batch = batches[round + static_cast<size_t>(world.rank())];
     std::vector<Pieces> sources;
     for (const int64_t i : batch)
-      sources.push_back(tagged(source.sentence(i), corpus, direction));
+      sources.push_back(frame.source(source.sentence(i)));
     const auto targets = translate(model, sources, rule.beam, world, tags);
     for (size_t k = 0; k < batch.size(); ++k)
       own[batch[k]] = vocabulary.decode(targets[k]);

@@ -8,20 +8,16 @@
 
 namespace xp {
 
-Pairs::Pairs(const PreparedCorpus& corpus, const std::string& subset)
-    : replaces_ends_(corpus.tags().replaces_ends()) {
+Pairs::Pairs(const PreparedCorpus& corpus, const std::string& subset) {
   for (const auto& direction : corpus.directions()) {
     if (!corpus.has(subset, direction)) continue;
     parts_.push_back({corpus.tokens(subset, direction, Side::kSource),
-                      corpus.tokens(subset, direction, Side::kTarget),
-                      corpus.tag(direction, Side::kSource), corpus.tag(direction, Side::kTarget)});
+                      corpus.tokens(subset, direction, Side::kTarget), corpus.frame(direction)});
   }
   length_of_ = [this](PairId pair) -> PairLength {
     const Part& part = parts_[pair.part];
-    // A tag in place of an end makes nothing longer.
-    const uint32_t source = part.source_tag && !replaces_ends_ ? 2 : 1;
-    const uint32_t target = part.target_tag && !replaces_ends_ ? 2 : 1;
-    return {part.source.length(pair.index) + source, part.target.length(pair.index) + target};
+    return {part.source.length(pair.index) + part.frame.num_source_ids(),
+            part.target.length(pair.index) + part.frame.num_target_ids()};
   };
 }
 
@@ -67,12 +63,12 @@ Batch Pairs::batch(const std::vector<PairId>& pairs) const {
   std::vector<std::vector<int32_t>> sources, targets_in, targets_out;
   for (const auto& pair : pairs) {
     const Part& part = parts_[pair.part];
-    auto source = part.source.sentence(pair.index), target = part.target.sentence(pair.index);
-    if (part.source_tag && !replaces_ends_) source.insert(source.begin(), *part.source_tag);
-    source.push_back(part.source_tag && replaces_ends_ ? *part.source_tag : Special::kEnd);
-    if (part.target_tag && !replaces_ends_) target.insert(target.begin(), *part.target_tag);
+    auto source = part.frame.source(part.source.sentence(pair.index));
+    source.push_back(part.frame.source_end);
+    auto target = part.target.sentence(pair.index);
+    if (part.frame.target_first) target.insert(target.begin(), *part.frame.target_first);
     auto& in = targets_in.emplace_back();
-    in.push_back(part.target_tag && replaces_ends_ ? *part.target_tag : Special::kEnd);
+    in.push_back(part.frame.target_begin);
     in.insert(in.end(), target.begin(), target.end());
     target.push_back(Special::kEnd);
     out.num_tokens += static_cast<int64_t>(target.size());

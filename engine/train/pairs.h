@@ -35,9 +35,8 @@ class Pairs {
  private:
   struct Part {
     TokenSet source, target;
-    std::optional<int32_t> source_tag, target_tag;
+    SentenceFrame frame;
   };
-  bool replaces_ends_;
   std::vector<Part> parts_;
   LengthOf length_of_;
 };

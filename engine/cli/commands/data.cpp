@@ -140,21 +140,26 @@ std::string pieces(const Vocabulary& vocabulary, const std::vector<int32_t>& ids
   return join(out, " ");
 }
 
-// The tag of a side's sentences where [corpus.language_tokens] of the first point gives one.
-std::string tag_name(const PreparedCorpus& corpus, const Direction& direction, Side side) {
-  const auto id = corpus.tag(direction, side);
-  if (!id) return "";
+// The name of a language tag; "" for </s>, which is not shown, or nothing.
+std::string tag_name(const PreparedCorpus& corpus, Side side, std::optional<int32_t> id) {
+  if (!id || *id < corpus.vocabulary(side).size()) return "";
   return corpus.tags().names()[static_cast<size_t>(*id - corpus.vocabulary(side).size())];
 }
 
-// One sentence as the model sees it: a source's tag may stand at its end, a target's never does.
+// One sentence with its tag where the model sees it.
 Value shown_sentence(const PreparedCorpus& corpus, const Direction& direction, Side side,
                      const std::vector<int32_t>& ids) {
-  const std::string tag = tag_name(corpus, direction, side);
+  const SentenceFrame frame = corpus.frame(direction);
+  const bool is_source = side == Side::kSource;
+  const std::string first = tag_name(corpus, side,
+                                     is_source            ? frame.source_first
+                                     : frame.target_first ? frame.target_first
+                                                          : std::optional(frame.target_begin));
+  const std::string last = is_source ? tag_name(corpus, side, frame.source_end) : "";
   std::string text = pieces(corpus.vocabulary(side), ids);
-  if (!tag.empty())
-    text = side == Side::kSource && corpus.tags().replaces_ends() ? text + " " + tag
-                                                                  : tag + " " + text;
+  if (!first.empty()) text = first + " " + text;
+  if (!last.empty()) text += " " + last;
+  const std::string tag = first.empty() ? last : first;
   Value out = {{"side", side_name(side)}, {"ids", ids}, {"pieces", text}};
   if (!tag.empty()) out["tag"] = tag;
   return out;
