@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_text.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "engine/data/growth.h"
@@ -26,7 +27,9 @@ Value known_hashes(const CorpusPlace& place) {
 std::string fingerprint(const fs::path& file) {
   struct stat about {};
   if (::stat(file.c_str(), &about) != 0) user_error("'{}' cannot be read", file.string());
-  return fmt::format("{}:{}.{}:{}", about.st_size, about.st_mtim.tv_sec, about.st_mtim.tv_nsec,
+  // The time of the last change of the inode tells of text put in place with an older one's time.
+  return fmt::format("{}:{}.{}:{}.{}:{}", about.st_size, about.st_mtim.tv_sec,
+                     about.st_mtim.tv_nsec, about.st_ctim.tv_sec, about.st_ctim.tv_nsec,
                      about.st_ino);
 }
 
@@ -59,7 +62,7 @@ std::string last_line(const std::string& text) {
   return std::string(trim(lines.back()));
 }
 
-// Of curl's exit codes: the connection ended before the file did; the server cannot go on in the
+// Of curl's exit codes: the connection ended before the file did; the server cannot continue in the
 // middle of a file.
 constexpr int kCutShort = 18, kCannotResume = 33;
 
@@ -132,7 +135,7 @@ std::string local_sha256(const CorpusPlace& place, const fs::path& file) {
     // Another process may have added to it meanwhile; what gets lost is only work saved.
     known = known_hashes(place);
     known[key] = {{"file", now}, {"sha256", sum}};
-    write_atomic(hash_cache(place), known.dump(1) + "\n");
+    write_atomic(hash_cache(place), json_text(known, 1) + "\n");
   }
   return sum;
 }

@@ -172,7 +172,7 @@ class IdMaker {
     auto hash = starts_.find({corpus_id, start});
     if (hash == starts_.end()) {
       Sha256 fresh;
-      fresh.add(R"({"corpus":)").add(Value(corpus_id).dump()).add(R"(,"settings":{)");
+      fresh.add(R"({"corpus":)").add(canonical_text(Value(corpus_id))).add(R"(,"settings":{)");
       add(fresh, start, &SharedSection::training);
       hash = starts_.emplace(std::make_pair(corpus_id, start), fresh).first;
     }
@@ -278,17 +278,16 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
       found = &at->second;
     }
     const CorpusIdentity& corpus = *found;
-    if (!corpus.missing.empty()) {
+    if (!corpus.missing.empty() && point.state != PointState::kDone) {
       point.state = PointState::kBlocked;
       point.cause = corpus.missing;
-      point.ids.reset();
-      continue;
+    } else if (point.state == PointState::kBlocked) {
+      point.state = PointState::kNew;
     }
     if (corpus.id.empty()) {
       point.ids.reset();
       continue;
     }
-    if (point.state == PointState::kBlocked) point.state = PointState::kNew;
     const std::string& training = ids.training(corpus.id, point.settings());
     point.ids = {corpus.id, training, ids.evaluation(training, point.settings())};
     const auto [same, is_new] = evaluations.try_emplace(point.ids->evaluation, &point);
@@ -316,6 +315,11 @@ void read_states(Plan& plan, const Workspace& workspace) {
     }
     point.training = now.training;
     point.evaluation = now.evaluation;
+    const auto needs_no_text = {PointState::kDone, PointState::kRunning, PointState::kQueued};
+    const bool is_blocked = point.state == PointState::kBlocked;
+    if (is_blocked &&
+        std::find(needs_no_text.begin(), needs_no_text.end(), now.state()) == needs_no_text.end())
+      return;
     point.state = now.state();
     point.cause = now.run.cause();
   };

@@ -13,7 +13,8 @@
 
 namespace xp {
 
-/// What is known of a corpus before it is prepared.
+/// What is known of a corpus before it is prepared. With both, it cannot be prepared, but the
+/// experiment has run with it before: what is done stays known.
 struct CorpusIdentity {
   std::string id;       ///< empty if it is not known yet
   std::string missing;  ///< the input that is missing and what to do; empty if none is
@@ -69,10 +70,12 @@ void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& prob
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
 
 /// Fills in the ids; `identify` is called once for each distinct corpus. Raises kUser if points
-/// that name different files are the same run, because the files have the same content.
+/// that name different files are the same run, because the files have the same content. Points
+/// that are not done and whose corpus is missing are blocked.
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus);
 
-/// Fills in the states from the folders.
+/// Fills in the states from the folders. A blocked point stays so unless its runs are done or under
+/// way.
 void read_states(Plan& plan, const Workspace& workspace);
 
 }  // namespace xp

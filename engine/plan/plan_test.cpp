@@ -210,6 +210,23 @@ TEST_CASE("a missing input blocks the point and hides its ids") {
   CHECK_FALSE(point.ids.has_value());
 }
 
+TEST_CASE("a missing input of an experiment that has run blocks what is not done") {
+  Planned planned("[sweep]\nseed = [1, 2]\n");
+  auto& points = planned.identified({"c0ffee", "train.en is missing"}).plan.points;
+  const Workspace workspace{planned.folder.path()};
+  for (const auto& folder : {workspace.training(points[0].ids->training),
+                             workspace.evaluation(points[0].ids->evaluation)}) {
+    fs::create_directories(folder);
+    write_status(folder, {State::kDone, 1, 0, 0, "", Value::object()});
+  }
+  read_states(planned.plan, workspace);
+  CHECK(points[0].state == PointState::kDone);
+  CHECK(points[1].state == PointState::kBlocked);
+  CHECK(points[1].cause == "train.en is missing");
+  planned.identified({"c0ffee", "train.en is missing"});
+  CHECK(points[0].state == PointState::kDone);
+}
+
 TEST_CASE("states come from the folders") {
   Planned planned("");
   auto& point = planned.identified().plan.points[0];

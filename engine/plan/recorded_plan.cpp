@@ -33,7 +33,9 @@ RecordedPoint point_from(const Value& point) {
     return value.is_null() ? "" : value.get<std::string>();
   };
   const Value further = point.value("further", Value());
+  const Value corpus = point.value("corpus", Value());
   return {point.value("name", ""),
+          corpus.is_string() ? corpus.get<std::string>() : "",
           id("training"),
           id("evaluation"),
           point.value("shape", ""),

@@ -4,6 +4,9 @@
 #include "engine/base/file.h"
 #include "engine/base/toml.h"
 #include "engine/data/prepare.h"
+#include "engine/plan/recorded_plan.h"
+
+#include <set>
 
 namespace xp {
 
@@ -11,10 +14,43 @@ CorpusPlace Corpora::place(bool may_fetch) const {
   return {mirror_, workspace_.downloads(), workspace_.corpus_lock(), spec_folder_, may_fetch};
 }
 
-CorpusIdentity Corpora::identity(const Value& corpus) const {
+CorpusIdentity Corpora::identity_of_inputs(const Value& corpus) const {
   const CorpusInputs inputs = corpus_inputs(corpus, place(false));
   if (!inputs.missing.empty()) return {"", inputs.missing};
   return {inputs.known ? corpus_id(corpus, inputs) : "", ""};
+}
+
+// Of the trainings in the experiment's last plan, one for each corpus, the one whose [corpus] is
+// the same to the letter.
+std::string Corpora::recorded_id(const Value& corpus) const {
+  const std::string wanted = to_toml(corpus);
+  std::set<std::string> seen;
+  for (const auto& point : recorded_points(workspace_.experiment(experiment_))) {
+    const auto text = read_if_there(workspace_.training(point.training) / "spec.toml");
+    if (!text || !seen.insert(point.corpus).second) continue;
+    Problems problems;
+    const Value spec = parse_toml(*text, "spec.toml", problems).value;
+    const auto table = spec.find("corpus");
+    if (table != spec.end() && to_toml(*table) == wanted) return spec.value("corpus_id", "");
+  }
+  return "";
+}
+
+CorpusIdentity Corpora::identity(const Value& corpus) const {
+  CorpusIdentity out;
+  std::optional<Error> refusal;
+  try {
+    out = identity_of_inputs(corpus);
+  } catch (const Error& error) {  // a model that [corpus.vocabulary] names, say
+    if (error.blame() != Blame::kUser) throw;
+    refusal = error;
+    out.missing = error.what();
+  }
+  if (!out.id.empty()) return out;
+  out.id = recorded_id(corpus);
+  if (out.id.empty() && refusal) throw *refusal;
+  if (!out.id.empty() && fs::exists(workspace_.corpus(out.id) / "corpus.json")) out.missing.clear();
+  return out;
 }
 
 std::string Corpora::prepare(const Value& corpus) const {

@@ -11,13 +11,18 @@ namespace xp {
 
 class Corpora {
  public:
-  /// `mirror` may be empty; `spec_folder` is where relative paths of the spec start.
-  Corpora(Workspace workspace, std::filesystem::path mirror, std::filesystem::path spec_folder)
+  /// `mirror` may be empty; relative paths start at `spec_folder`; `experiment` is the name whose
+  /// earlier runs are looked at.
+  Corpora(Workspace workspace, std::filesystem::path mirror, std::filesystem::path spec_folder,
+          std::string experiment)
       : workspace_(std::move(workspace)),
         mirror_(std::move(mirror)),
-        spec_folder_(std::move(spec_folder)) {}
+        spec_folder_(std::move(spec_folder)),
+        experiment_(std::move(experiment)) {}
 
-  /// What is known without fetching or writing anything. A missing input is no error.
+  /// What is known without fetching or writing anything. A missing input is not an error: if the
+  /// experiment has run with the same [corpus] before, here or where its runs were copied from, the
+  /// id is that of then, and nothing is missing if that corpus is still prepared.
   CorpusIdentity identity(const Value& corpus) const;
 
   /// Fetches and prepares it unless it is there; the id. Raises kUser, kMachine.
@@ -29,8 +34,11 @@ class Corpora {
 
  private:
   CorpusPlace place(bool may_fetch) const;
+  CorpusIdentity identity_of_inputs(const Value& corpus) const;
+  std::string recorded_id(const Value& corpus) const;
   Workspace workspace_;
   std::filesystem::path mirror_, spec_folder_;
+  std::string experiment_;
 };
 
 }  // namespace xp

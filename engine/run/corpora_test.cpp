@@ -10,6 +10,7 @@
 namespace xp {
 namespace {
 
+std::string missing;  // an input of the corpus `pinning`
 std::string offered;  // by the upstream of the corpus `pinning`; empty = it does not answer
 
 struct Pinning final : Corpus {
@@ -22,6 +23,7 @@ struct Pinning final : Corpus {
     return {{"en", "fr"}};
   }
   CorpusInputs inputs(const CorpusPlace& place, const std::vector<Direction>&) const override {
+    if (!missing.empty()) return {{}, true, missing};
     Value pins = fs::exists(place.lock) ? load_toml(place.lock.string()) : Value::object();
     if (!pins.contains("pinning")) {
       if (!place.may_fetch) return {{}, false, ""};
@@ -51,7 +53,7 @@ XP_REGISTER(Tokenizer, AsItIs, "as-it-is", "for this test");
 struct UpdateTest {
   TempFolder folder;
   Workspace workspace{folder.path()};
-  Corpora corpora{workspace, "", folder.path()};
+  Corpora corpora{workspace, "", folder.path(), "sweep"};
   Value table = {{"use", "pinning"}, {"vocabulary", {{"use", "as-it-is"}}}};
 
   UpdateTest() {
@@ -74,6 +76,50 @@ TEST_CASE_METHOD(UpdateTest, "an update takes what is offered now; other kinds k
   CHECK(pins["other"]["version"] == "7");
   CHECK(pins["pinning"]["version"] == "2");
   CHECK(corpora.update(table) == second);
+}
+
+TEST_CASE_METHOD(UpdateTest, "what an experiment ran with is known without its inputs") {
+  const std::string id = corpora.update(table);
+  const auto record = [&](const std::string& training, const Value& corpus,
+                          const std::string& its) {
+    write_atomic(workspace.training(training) / "spec.toml",
+                 to_toml({{"corpus", corpus}, {"corpus_id", its}}));
+  };
+  record("t1", {{"use", "other"}}, "wrong");
+  record("t2", table, id);
+  write_atomic(workspace.experiment("sweep") / "plan.json",
+               R"({"points": [{"corpus": "wrong", "training": "t1", "evaluation": ""},
+                              {"corpus": "right", "training": "gone", "evaluation": ""},
+                              {"corpus": "right", "training": "t2", "evaluation": ""}]})");
+  fs::remove(workspace.corpus_lock());
+  CHECK(corpora.identity(table).id == id);
+  const Value others = {
+      {"use", "pinning"}, {"max_length", 9}, {"vocabulary", {{"use", "as-it-is"}}}};
+  CHECK(corpora.identity(others).id.empty());
+  const Corpora elsewhere(workspace, "", folder.path(), "another");
+  CHECK(elsewhere.identity(table).id.empty());
+}
+
+struct MissingTest : UpdateTest {
+  std::string id = corpora.update(table);
+
+  MissingTest() {
+    write_atomic(workspace.training("t") / "spec.toml",
+                 to_toml({{"corpus", table}, {"corpus_id", id}}));
+    write_atomic(workspace.experiment("sweep") / "plan.json",
+                 R"({"points": [{"corpus": "a", "training": "t", "evaluation": ""}]})");
+    missing = "train.en is missing";
+  }
+  ~MissingTest() { missing.clear(); }
+};
+
+TEST_CASE_METHOD(MissingTest,
+                 "raw text that is missing is not needed while its corpus is prepared") {
+  const auto identity = corpora.identity(table);
+  CHECK(identity.id == id);
+  CHECK(identity.missing == "train.en is missing");
+  write_atomic(workspace.corpus(id) / "corpus.json", "{}");
+  CHECK(corpora.identity(table).missing.empty());
 }
 
 TEST_CASE_METHOD(UpdateTest, "an update that fails leaves the pins as they were") {

@@ -93,29 +93,29 @@ void Dispatch::reopen_trainings(const Plan& plan, const std::vector<Work>& work)
 }
 
 void Dispatch::prepare_corpora(Plan& plan) {
-  std::map<std::string, std::string> ids;  // corpus table -> id, or "" where it failed
+  std::map<std::string, CorpusIdentity> made;  // by corpus table
   std::optional<Error> first;
   bool any = plan.count(PointState::kDone) > 0;
   for (const auto& point : plan.points) {
     if (point.state == PointState::kDone) continue;
     const std::string key = canonical_text(point.settings().at("corpus"));
-    if (ids.contains(key)) continue;
+    if (made.contains(key)) continue;
     const bool known = point.ids && fs::exists(settings_.workspace.corpus(point.ids->corpus));
     any = any || known;
     if (known) continue;
     try {
-      ids[key] = prepare_(point.settings().at("corpus"));
+      made[key] = {prepare_(point.settings().at("corpus")), ""};
       any = true;
     } catch (const Error& error) {
-      ids[key] = "";
+      made[key] = {point.ids ? point.ids->corpus : "", error.what()};
       if (!first) first = error;
       result_.failures.push_back({point.name, error.what(), {}});
     }
   }
   if (first && !any) throw *first;
   identify(plan, [&](const Value& corpus) -> CorpusIdentity {
-    const auto made = ids.find(canonical_text(corpus));
-    if (made != ids.end()) return {made->second, ""};
+    const auto found = made.find(canonical_text(corpus));
+    if (found != made.end()) return found->second;
     for (const auto& point : plan.points) {
       if (point.settings().at("corpus") == corpus) return {point.ids ? point.ids->corpus : "", ""};
     }

@@ -104,7 +104,8 @@ std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const Pr
   std::vector<std::string> order;
   std::map<std::string, std::vector<const Point*>> evaluations;
   for (const auto& point : plan.points) {
-    if (!point.ids || point.state == PointState::kDone) continue;
+    const bool is_done = point.state == PointState::kDone;
+    if (!point.ids || is_done || point.state == PointState::kBlocked) continue;
     if (!only.empty() && !only.contains(point.ids->evaluation) &&
         !only.contains(point.ids->training))
       continue;

@@ -258,7 +258,8 @@ int data_command(const Options& options) {
   }
   const auto experiment = load_experiment(options);
   if (!experiment) return Exit::kSpec;
-  const Corpora corpora(Workspace{options.workspace}, options.mirror, experiment->spec.folder());
+  const Corpora corpora(Workspace{options.workspace}, options.mirror, experiment->spec.folder(),
+                        experiment->plan.name);
   if (action == "update") return update(options, *experiment, corpora);
   if (action == "prepare") {
     for (const auto& table : corpus_tables(experiment->plan))

@@ -106,7 +106,7 @@ Notice failure_notice(const Plan& plan, const FailedRun& run) {
 
 DispatchResult dispatched(const Options& options, Experiment& experiment, Notifier& notifier) {
   const Workspace workspace{options.workspace};
-  const Corpora corpora(workspace, options.mirror, experiment.spec.folder());
+  const Corpora corpora(workspace, options.mirror, experiment.spec.folder(), experiment.plan.name);
   DispatchSettings settings;
   settings.workspace = workspace;
   settings.programs.xp = own_program();

@@ -82,7 +82,8 @@ bool is_sound(Experiment& experiment, const Options& options, Problems& problems
 
 // Fills in the ids; false where a corpus lacks a subset that is asked for, which is printed then.
 bool has_subsets(Experiment& experiment, const Options& options) {
-  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder());
+  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),
+                        experiment.plan.name);
   Problems problems;
   identify(experiment.plan, [&](const Value& corpus) {
     const CorpusIdentity identity = corpora.identity(corpus);
