@@ -80,6 +80,16 @@ class TidyTest(unittest.TestCase):
         )
         self.assertEqual(found, ["engine/base/text.cpp:2"])
 
+    def test_json_is_written_in_one_place(self):
+        found = self.found(
+            tidy.one_json_writer,
+            engine__run__a_cpp=file("value.dump();", "list->dump(2);", "json_text(value);"),
+            engine__run__a_test_cpp=file("value.dump();"),
+            results__store__a_cpp=file("store.dump();"),
+            engine__base__value_cpp=file("value.dump();"),
+        )
+        self.assertEqual(found, ["engine/run/a.cpp:2", "engine/run/a.cpp:3"])
+
     def test_a_new_folder_must_be_placed_in_the_table(self):
         self.assertEqual(self.found(tidy.layers, engine__new__a_h=header()), ["engine/new/a.h:1"])
 
