@@ -17,8 +17,8 @@
 
 namespace xp {
 
-/// What to start: `command` once per rank. Each rank finds XP_RANK, XP_NODES, XP_RANKS_PER_NODE,
-/// XP_RENDEZVOUS (host:port), XP_THREADS, XP_TIMEOUT_S and XP_INTERFACE in its environment.
+/// What to start: `command` once per rank, with XP_RANK, XP_NODES, XP_RANKS_PER_NODE, XP_RENDEZVOUS
+/// (host:port), XP_KEY (a secret), XP_THREADS, XP_TIMEOUT_S and XP_INTERFACE in its environment.
 struct LaunchJob {
   std::string name;
   std::vector<std::string> command;

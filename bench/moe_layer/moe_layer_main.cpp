@@ -105,6 +105,7 @@ void run_rank(const std::string& variant, int64_t rank, int64_t ranks, int64_t t
   rendezvous.rank = rank;
   rendezvous.topology = {1, ranks};
   rendezvous.port = port;
+  rendezvous.key = "bench";
   const Groups groups = connect(rendezvous);
   torch::manual_seed(1 + rank);
   int64_t kept = 0;

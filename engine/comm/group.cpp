@@ -2,55 +2,38 @@
 #include "engine/comm/group.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/run_store.h"
 
 #include <ATen/ops/empty.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include <atomic>
 #include <chrono>
 #include <map>
 #include <numeric>
-#include <thread>
 
 namespace xp {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // What the groups of a rank share.
 struct Shared {
   Rendezvous rendezvous;
-  c10::intrusive_ptr<c10d::Store> store;
+  c10::intrusive_ptr<RunStore> store;
   LinkBytes bytes;
 
   int64_t rank() const { return rendezvous.rank; }
 
-  // The ranks that give no sign of life: c10d tells that a connection broke, not whose. Every rank
-  // whose operation fails signs in the store and looks who else does.
-  std::string absent() {
-    constexpr auto kPatience = std::chrono::seconds(5);
-    std::vector<int64_t> missing;
-    for (int64_t other = 0; other < rendezvous.topology.ranks(); ++other)
-      if (other != rank()) missing.push_back(other);
-    const auto key = [](int64_t of) { return fmt::format("failed-{}", of); };
-    const auto start = Clock::now();
-    try {
-      store->set(key(rank()), "1");
-      while (!missing.empty() && Clock::now() - start < kPatience) {
-        std::erase_if(missing, [&](int64_t other) { return store->check({key(other)}); });
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      }
-    } catch (const std::exception&) {
-      // Rank 0 holds the store. Where it signed it ended as this rank does, after everybody had.
-      if (missing.empty() || missing.front() != 0) return "";
-      missing = {0};
-    }
-    if (missing.empty()) return "";
-    return fmt::format("; no sign of rank{} {}", missing.size() > 1 ? "s" : "",
-                       fmt::join(missing, ", "));
+  // c10d says that a connection broke, not whose.
+  std::string blame() {
+    const BlamedRanks blamed = store->ranks_to_blame();
+    if (blamed.ranks.empty()) return "";
+    const bool is_one = blamed.ranks.size() == 1;
+    const auto names = fmt::format("rank{} {}", is_one ? "" : "s", fmt::join(blamed.ranks, ", "));
+    return blamed.are_gone
+               ? fmt::format("; {} {} gone", names, is_one ? "is" : "are")
+               : fmt::format("; no answer from {} within {} s", names, rendezvous.timeout_s);
   }
 };
 
@@ -62,7 +45,7 @@ auto guarded(const char* what, Shared* shared, Call call) {
   } catch (const std::exception& error) {
     std::string reason = error.what();
     reason = reason.substr(0, reason.find('\n'));
-    machine_error("{}: {}{}", what, reason, shared != nullptr ? shared->absent() : "");
+    machine_error("{}: {}{}", what, reason, shared != nullptr ? shared->blame() : "");
   }
 }
 
@@ -75,10 +58,10 @@ void count(LinkBytes& bytes, const Topology& topology, int64_t self, int64_t to,
     bytes.inter_node += sent;
 }
 
-// Rows that never leave.
-class Here final : public Pending {
+// Rows that stay on the rank.
+class LocalRows final : public PendingRows {
  public:
-  explicit Here(torch::Tensor rows) : rows_(std::move(rows)) {}
+  explicit LocalRows(torch::Tensor rows) : rows_(std::move(rows)) {}
   torch::Tensor rows() const override { return rows_; }
   torch::Tensor wait() override { return rows_; }
   double seconds() const override { return 0; }
@@ -88,9 +71,9 @@ class Here final : public Pending {
 };
 
 // A group of one rank.
-class Alone final : public Group {
+class SingleRankGroup final : public Group {
  public:
-  Alone(int64_t world_rank, const Topology& topology, std::shared_ptr<LinkBytes> bytes)
+  SingleRankGroup(int64_t world_rank, const Topology& topology, std::shared_ptr<LinkBytes> bytes)
       : world_rank_(world_rank), topology_(topology), bytes_(std::move(bytes)) {}
   int64_t rank() const override { return 0; }
   int64_t size() const override { return 1; }
@@ -100,10 +83,11 @@ class Alone final : public Group {
   void all_reduce_max(torch::Tensor&) override {}
   void broadcast(torch::Tensor&, int64_t) override {}
   void barrier() override {}
-  std::unique_ptr<Pending> start_all_to_all(const torch::Tensor& rows, const std::vector<int64_t>&,
-                                            const std::vector<int64_t>&) override {
+  std::unique_ptr<PendingRows> start_all_to_all(const torch::Tensor& rows,
+                                                const std::vector<int64_t>&,
+                                                const std::vector<int64_t>&) override {
     bytes_->on_rank += static_cast<int64_t>(rows.nbytes());
-    return std::make_unique<Here>(rows);
+    return std::make_unique<LocalRows>(rows);
   }
   torch::Tensor all_gather(const torch::Tensor& row) override { return row.unsqueeze(0); }
   const LinkBytes& bytes() const override { return *bytes_; }
@@ -116,10 +100,10 @@ class Alone final : public Group {
 
 using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
 
-class Flying final : public Pending {
+class GlooRows final : public PendingRows {
  public:
-  Flying(Gloo gloo, torch::Tensor in, torch::Tensor out, std::vector<int64_t> sent,
-         std::vector<int64_t> taken, Shared& shared)
+  GlooRows(Gloo gloo, torch::Tensor in, torch::Tensor out, std::vector<int64_t> sent,
+           std::vector<int64_t> taken, Shared& shared)
       : in_(std::move(in)), out_(std::move(out)), shared_(shared) {
     guarded("all-to-all", &shared_, [&] { work_ = gloo->alltoall_base(out_, in_, taken, sent); });
     work_->getFuture()->addCallback(
@@ -180,9 +164,9 @@ class GlooGroup final : public Group {
     guarded("barrier", shared_.get(), [&] { gloo_->barrier()->wait(); });
   }
 
-  std::unique_ptr<Pending> start_all_to_all(const torch::Tensor& rows,
-                                            const std::vector<int64_t>& sent,
-                                            const std::vector<int64_t>& taken) override {
+  std::unique_ptr<PendingRows> start_all_to_all(const torch::Tensor& rows,
+                                                const std::vector<int64_t>& sent,
+                                                const std::vector<int64_t>& taken) override {
     check(static_cast<int64_t>(sent.size()) == size(), "one row count per member");
     torch::Tensor in = rows.contiguous();
     auto shape = in.sizes().vec();
@@ -194,7 +178,7 @@ class GlooGroup final : public Group {
             sent[static_cast<size_t>(member)] * row_bytes);
     }
     torch::Tensor out = at::empty(shape, in.options());
-    return std::make_unique<Flying>(gloo_, std::move(in), std::move(out), sent, taken, *shared_);
+    return std::make_unique<GlooRows>(gloo_, std::move(in), std::move(out), sent, taken, *shared_);
   }
 
   torch::Tensor all_gather(const torch::Tensor& row) override {
@@ -226,7 +210,7 @@ class GlooGroup final : public Group {
 }  // namespace
 
 Groups alone() {
-  auto one = std::make_shared<Alone>(0, Topology{}, std::make_shared<LinkBytes>());
+  auto one = std::make_shared<SingleRankGroup>(0, Topology{}, std::make_shared<LinkBytes>());
   return {one, one, [one](const RankSet&) { return one; }};
 }
 
@@ -234,22 +218,18 @@ Groups connect(const Rendezvous& rendezvous) {
   const Topology& topology = rendezvous.topology;
   if (topology.ranks() == 1) return alone();
   return guarded("meeting the other ranks", nullptr, [&]() -> Groups {
-    c10d::TCPStoreOptions options;
-    options.port = static_cast<uint16_t>(rendezvous.port);
-    options.isServer = rendezvous.rank == 0;
-    options.numWorkers = static_cast<size_t>(topology.ranks());
-    options.timeout = std::chrono::seconds(rendezvous.timeout_s);
     auto shared = std::make_shared<Shared>();
     shared->rendezvous = rendezvous;
-    shared->store = c10::make_intrusive<c10d::TCPStore>(rendezvous.host, options);
+    shared->store = c10::make_intrusive<RunStore>(rendezvous);
     Groups out;
     // The ranks of a set meet once: what they left in the store for each other cannot be left
     // twice.
     auto known = std::make_shared<std::map<std::string, std::shared_ptr<Group>>>();
     out.subgroup = [shared, known](const RankSet& set) -> std::shared_ptr<Group> {
       if (set.count == 1) {
-        return std::make_shared<Alone>(shared->rank(), shared->rendezvous.topology,
-                                       std::shared_ptr<LinkBytes>(shared, &shared->bytes));
+        return std::make_shared<SingleRankGroup>(
+            shared->rank(), shared->rendezvous.topology,
+            std::shared_ptr<LinkBytes>(shared, &shared->bytes));
       }
       const auto name = fmt::format("ranks-{}-{}-{}", set.first, set.count, set.stride);
       auto& group = (*known)[name];

@@ -22,7 +22,7 @@ struct Topology {
   int64_t node_of(int64_t rank) const { return rank / ranks_per_node; }
 };
 
-/// Bytes sent by this rank, by the link they take. Counted where they are sent.
+/// Bytes sent by this rank, by the link they take.
 struct LinkBytes {
   int64_t on_rank = 0;     ///< stays on the accelerator
   int64_t in_node = 0;     ///< to another rank of the node
@@ -46,23 +46,24 @@ struct Rendezvous {
   int64_t port = 0;
   int64_t timeout_s = 600;  ///< of a collective; a missing peer is an error after it
   std::string interface;    ///< network interface; empty = that of `host`
+  std::string key;          ///< a secret of the run: who does not know it cannot join
 };
 
-/// Rows of a started all-to-all.
-class Pending {
+/// The rows that a started all-to-all brings.
+class PendingRows {
  public:
-  virtual ~Pending() = default;
-  /// Where the rows will lie; not to be read before `wait`.
+  virtual ~PendingRows() = default;
+  /// The tensor that receives the rows; not to be read before `wait` returns.
   virtual torch::Tensor rows() const = 0;
-  /// Returns when they are there. Raises as the operations of Group.
+  /// Waits until all rows have arrived. Raises as the operations of Group.
   virtual torch::Tensor wait() = 0;
-  /// From the start to the arrival of the last row; known after `wait`.
+  /// Seconds from the start to the arrival of the last row; known after `wait`.
   virtual double seconds() const = 0;
 };
 
 /// A set of ranks that act together. All members call the same operations in the same order.
-/// Raises kMachine from every operation where a peer died or the timeout passed, naming the ranks
-/// that no longer answer.
+/// Every operation raises kMachine if a peer's process or connection is gone or the timeout passes,
+/// naming the ranks to blame. A slow rank is never blamed before the timeout.
 class Group {
  public:
   virtual ~Group() = default;
@@ -79,11 +80,11 @@ class Group {
   virtual void barrier() = 0;
 
   /// Row exchange without gradient: rows of `rows` go to the members in order, sent[m] rows to
-  /// member m; taken[m] rows come back from member m. Returns at once; at most one exchange of a
-  /// group is worked on at a time, in the order started. Cost: rows x row bytes on the links.
-  virtual std::unique_ptr<Pending> start_all_to_all(const torch::Tensor& rows,
-                                                    const std::vector<int64_t>& sent,
-                                                    const std::vector<int64_t>& taken) = 0;
+  /// member m; taken[m] rows come back from member m. Returns at once; a group runs its exchanges
+  /// one at a time, in the order of their starts. Cost: rows x row bytes on the links.
+  virtual std::unique_ptr<PendingRows> start_all_to_all(const torch::Tensor& rows,
+                                                        const std::vector<int64_t>& sent,
+                                                        const std::vector<int64_t>& taken) = 0;
   torch::Tensor all_to_all(const torch::Tensor& rows, const std::vector<int64_t>& sent,
                            const std::vector<int64_t>& taken) {
     return start_all_to_all(rows, sent, taken)->wait();

@@ -33,6 +33,7 @@ std::string run_rank(const fs::path& folder, int64_t rank, int64_t ranks, int po
         std::min(ranks, recording.setting<int64_t>("gpus_per_node", kRanksPerNode));
     rendezvous.topology = {ranks / per_node, per_node};
     rendezvous.port = port;
+    rendezvous.key = "conformance";
     rendezvous.timeout_s = kTimeout_s;
     const std::string kind = recording.setting<std::string>("kind", "criterion");
     if (kind == "top1" || kind == "top2") {

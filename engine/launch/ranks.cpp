@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/process.h"
+#include "engine/base/secret.h"
 #include "engine/base/text.h"
 #include "engine/launch/starter.h"
 
@@ -32,18 +33,19 @@ fs::path log_of(const fs::path& folder, int64_t rank) {
 
 // This process's environment with the rank's own variables in place of any of the same name.
 std::vector<std::string> rank_environment(const LaunchJob& job, int64_t rank,
-                                          const std::string& rendezvous) {
+                                          const Ranks::Part& part) {
   const std::string threads = std::to_string(job.threads_per_rank);
   std::vector<std::pair<std::string, std::string>> own = {
       {"XP_RANK", std::to_string(rank)},
       {"XP_NODES", std::to_string(job.nodes)},
       {"XP_RANKS_PER_NODE", std::to_string(job.ranks_per_node)},
-      {"XP_RENDEZVOUS", rendezvous},
+      {"XP_RENDEZVOUS", part.rendezvous},
       {"XP_THREADS", threads},
       {"XP_TIMEOUT_S", std::to_string(job.timeout_s)},
       {"XP_INTERFACE", job.interface},
       {"OMP_NUM_THREADS", threads},
       {"MKL_NUM_THREADS", threads}};
+  if (!part.key.empty()) own.emplace_back(kKeyVariable, part.key);
   if (!job.gpus.empty()) {
     std::vector<std::string> gpus;
     for (const int gpu : job.gpus)
@@ -94,7 +96,7 @@ class HereJob final : public RunningJob {
                std::vector<std::string>(static_cast<size_t>(job.nodes),
                                         job.host.empty() ? host_name() : job.host),
                "lo", fmt::format("127.0.0.1:{}", free_port())},
-        ranks_(job, {0, job.nodes, place_.rendezvous},
+        ranks_(job, {0, job.nodes, place_.rendezvous, random_key()},
                job.warm ? warm_starter(job.command[0]) : make_exec_starter()) {}
   const JobPlace& place() const override { return place_; }
   std::optional<LaunchEnd> look() override { return ranks_.look(); }
@@ -117,8 +119,8 @@ Ranks::Ranks(const LaunchJob& job, const Part& part, std::shared_ptr<Starter> st
   for (int64_t i = 0; i < part.num_nodes * job.ranks_per_node; ++i) {
     const int64_t rank = first + i;
     try {
-      pids_.push_back(starter_->start({job.command, rank_environment(job, rank, part.rendezvous),
-                                       log_of(log_folder_, rank), job.cores}));
+      pids_.push_back(starter_->start(
+          {job.command, rank_environment(job, rank, part), log_of(log_folder_, rank), job.cores}));
     } catch (const Error& error) {
       send(SIGKILL);
       while (reap())

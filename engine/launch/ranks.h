@@ -14,6 +14,9 @@ namespace xp {
 
 class Starter;
 
+/// The variable with the run's secret, which only the environment of its processes carries.
+inline constexpr const char* kKeyVariable = "XP_KEY";
+
 /// One rank's end.
 struct RankEnd {
   int64_t rank = 0;
@@ -30,6 +33,7 @@ class Ranks {
   struct Part {
     int64_t first_node = 0, num_nodes = 1;  ///< of the topology, on this machine
     std::string rendezvous;                 ///< host:port of rank 0
+    std::string key = {};  ///< the run's secret; empty: in this process's environment already
   };
 
   /// Starts them. Raises kMachine; then none is left.

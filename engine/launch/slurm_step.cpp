@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/process.h"
+#include "engine/base/secret.h"
 #include "engine/base/text.h"
 #include "engine/launch/node.h"
 #include "engine/launch/ranks.h"
@@ -29,10 +30,13 @@ constexpr auto kGraceAfterStop = std::chrono::seconds(75);
 constexpr auto kRecordDelay = std::chrono::seconds(5);
 constexpr auto kGraceOfSrun = std::chrono::seconds(3);
 
-std::vector<std::string> whole_environment() {
-  std::vector<std::string> out;
-  for (char** entry = environ; *entry != nullptr; ++entry)
-    out.emplace_back(*entry);
+// Of srun, which hands it on to the nodes' agents: this process's, and a fresh secret of the run.
+std::vector<std::string> step_environment() {
+  const std::string key = std::string(kKeyVariable) + "=";
+  std::vector<std::string> out = {key + random_key()};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!std::string_view(*entry).starts_with(key)) out.emplace_back(*entry);
+  }
   return out;
 }
 
@@ -123,7 +127,7 @@ class Step final : public RunningJob {
     const fs::path file = write_node_job(job, place_.hosts, port);
     const auto command =
         srun_command(settings, job, place_.hosts, {program, "ranks", file.string()});
-    pid_ = starter_->start({command, whole_environment(), log_, {}, /*hears_usr1=*/true});
+    pid_ = starter_->start({command, step_environment(), log_, {}, /*hears_usr1=*/true});
   }
 
   // srun ends the step's processes on all nodes at once when it is asked to end; killed itself, it

@@ -32,6 +32,7 @@ std::vector<Result> on_ranks(const Topology& topology,
         rendezvous.topology = topology;
         rendezvous.port = port;
         rendezvous.timeout_s = 20;
+        rendezvous.key = "the key of a test";
         const Groups groups = connect(rendezvous);
         results[rank] = each(groups);
         groups.world->barrier();

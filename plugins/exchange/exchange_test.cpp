@@ -306,6 +306,6 @@ TEST_CASE("a rank that dies is named by the others") {
     const std::string what = error.what();
     INFO(what);
     CHECK(what.starts_with("all-to-all: "));
-    CHECK(what.ends_with("; no sign of rank 2"));
+    CHECK(what.ends_with("; rank 2 is gone"));
   }
 }
