@@ -40,6 +40,11 @@ struct CorpusInputs {
                         ///< point is blocked)
 };
 
+/// Pieces in the dictionaries that a corpus brings. Nothing: not known before the fetch.
+struct DictionarySizes {
+  std::optional<int64_t> source, target;
+};
+
 /// Receives one pair. `subset` is "train", "valid", "test" or a further name that [eval] subsets
 /// may use.
 using PairSink =
@@ -80,6 +85,15 @@ struct Corpus {
     static_cast<void>(place);
     static_cast<void>(directions);
     return {};
+  }
+
+  /// How large the vocabulary above is, for planning; nothing if the corpus brings none. Never
+  /// writes or fetches; inputs may be missing.
+  virtual std::optional<DictionarySizes> dictionary_sizes(
+      const CorpusPlace& place, const std::vector<Direction>& directions) const {
+    static_cast<void>(place);
+    static_cast<void>(directions);
+    return std::nullopt;
   }
 
   /// Passes every pair of one direction to `sink`, subset by subset, in a fixed order: raw text,

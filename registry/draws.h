@@ -22,9 +22,9 @@ struct Draws {
                                const torch::TensorOptions& options) {
     return -(-torch::rand(shape, options).clamp_min_(1e-20).log()).log();
   }
-  /// The order of the rows of a balanced assignment (engine/moe/balanced_assignment.h). Inside a
-  /// group it only reflects how ties fell; a replay answers with the recorded one.
-  virtual torch::Tensor settle(const torch::Tensor& order_T) { return order_T; }
+  /// The order of the rows of a balanced assignment (engine/moe/balanced_assignment.h), which
+  /// depends on how ties fell; a replay answers with the recorded one.
+  virtual torch::Tensor assignment_order(const torch::Tensor& order_T) { return order_T; }
 };
 
 }  // namespace xp

@@ -12,7 +12,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,30 +41,19 @@ struct MoeResult {
   std::map<std::string, double> metrics;
 };
 
+/// An exchange declares the figures that planning asks for (kPlannedFigures in
+/// registry/relations.h) and its traits (registry/exchange_traits.h) in its Config.
 struct Exchange {
   static constexpr const char* kKind = "exchange";
   virtual ~Exchange() = default;
 
-  /// false: every MoE layer is an ordinary FFN without gate or experts.
-  virtual bool has_experts() const { return true; }
-
-  /// true: tells the node from the world, so that every rank must hold at least one expert.
-  virtual bool uses_nodes() const { return false; }
   /// true: token clustering sends rows to nodes, not to experts (predecessor.md 4.3, step 4).
   virtual bool clusters_by_node() const { return false; }
-  /// true: the first MoE layer of each stack uses `gshard` instead.
-  virtual bool spares_first_layer() const { return false; }
 
   /// Input width of each part's FFN inside one expert: {D}, or the feature slices of SCoMoE-feat.
   /// Raises kUser.
   virtual std::vector<int64_t> part_widths(int64_t width, const Topology&, Compatibility) const {
     return {width};
-  }
-
-  /// The exchange that evaluation uses in place of this one ([eval] alpha, beta); null = this one.
-  virtual std::unique_ptr<Exchange> for_evaluation(std::optional<double>,
-                                                   std::optional<double>) const {
-    return nullptr;
   }
 
   /// Collective over call.groups: which operations run depends on settings and topology only, never

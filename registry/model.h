@@ -88,12 +88,12 @@ struct ModelContext {
   int64_t source_vocabulary = 0, target_vocabulary = 0;
   int64_t seed = 1;
   Groups groups;
-  /// [eval] capacity_fraction, alpha and beta; used while the model is not training. Validation
-  /// keeps the default, dropless: the first pieces of all sentences are alike and choose the same
-  /// experts, so that with few slots the figures would depend on how sentences are batched.
+  /// [eval] capacity_fraction; used while the model is not training. Validation keeps the default,
+  /// dropless: the first pieces of all sentences are alike and choose the same experts, so that
+  /// with few slots the figures would depend on how sentences are batched.
   double capacity_fraction = 0;
-  std::optional<double> alpha, beta;
-  bool evaluating = false;  ///< alpha and beta of [eval] apply (also their defaults)
+  /// [eval.exchange]: merged over the settings of the model's exchange; empty while training.
+  Value exchange_overrides = Value::object();
   std::shared_ptr<Draws> draws = std::make_shared<Draws>();  ///< of the MoE layers
 };
 

@@ -14,6 +14,7 @@ namespace xp {
 /// The state of one flat buffer of parameters: named tensors of the buffer's size, made zero.
 using OptimizerState = std::map<std::string, torch::Tensor>;
 
+/// An optimizer declares the figure `state_values`, which planning asks for (registry/relations.h).
 struct Optimizer {
   static constexpr const char* kKind = "optimizer";
   virtual ~Optimizer() = default;

@@ -36,11 +36,23 @@ struct Declaration {
   Scope scope = Scope::kNone;  ///< sections: what their settings change
   std::vector<Rule> rules = {};
   std::vector<Figure> figures = {};
+  std::vector<EvaluationSetting> evaluation = {};
+  std::vector<PredecessorOption> predecessor = {};
   /// Version of the component's behaviour: `static constexpr const char* kVersion = "2";` in its
   /// Config. The ids of runs that use the component depend on it. Components of this repository
   /// have none; their settings describe them.
   std::string version = {};
 };
+
+/// The declared setting `name`; nullptr if there is none.
+const Setting* find_setting(const Declaration& declaration, const std::string& name);
+
+/// The value of the figure `name` by the component's own settings: those in `table`, else their
+/// defaults. Null if it is not declared or depends on anything else.
+Value figure_of(const Declaration& declaration, const std::string& name, const Value& table);
+
+/// The figures that planning asks for (kPlannedFigures) and the component does not declare.
+std::vector<PlannedFigure> missing_figures(const Declaration& declaration, const Value& table);
 
 /// The name of a component in run ids: `name`, or `name@version` if it has a version.
 std::string versioned_name(const Declaration& declaration);
@@ -108,6 +120,8 @@ Declaration describe_config(const AnyEntry& entry) {
   if constexpr (requires { Config::kScope; }) out.scope = Config::kScope;
   if constexpr (requires { Config::rules(); }) out.rules = Config::rules();
   if constexpr (requires { Config::figures(); }) out.figures = Config::figures();
+  if constexpr (requires { Config::evaluation(); }) out.evaluation = Config::evaluation();
+  if constexpr (requires { Config::predecessor(); }) out.predecessor = Config::predecessor();
   // Assigned from a literal, GCC 12 warns of a copy that overlaps (its bug 105651).
   if constexpr (requires { Config::kVersion; }) out.version = std::string(Config::kVersion);
   return out;

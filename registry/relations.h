@@ -1,5 +1,5 @@
 // Rules between settings, and figures computed from them, as components declare them. They are
-// expressions (engine/experiment/expression.h), not code, so that `xp` can plan a component that
+// expressions (engine/base/expression.h), not code, so that `xp` can plan a component that
 // only xp-engine can run.
 //
 //   static std::vector<Rule> rules() {
@@ -13,21 +13,13 @@
 // setting of its component's table: `inner`, `moe.exchange.inner`, `model.inner`. A name that
 // nobody declares is null, and arithmetic with null is null.
 //
-// `xp plan` shows these figures of the component in [model] (per update unless said otherwise, for
-// batches as full as `max_tokens` allows, forward and backward):
-//   parameters, parameters_on_rank        all ranks together; of one rank
-//   flops                                 of one rank's matrix products
-//   local_bytes, in_node_bytes, inter_node_bytes
-//                                         of all MoE layers' rows, all ranks: that stay on their
-//                                         accelerator, change the rank in a node, leave a node
-//   memory_bytes                          of one rank, about
-//   checkpoint_bytes                      on disk
-// and of the section [train]: tokens       per rank and update, on each side.
+// kPlannedFigures lists the figures that planning asks for.
 #pragma once
 
 #include "engine/base/value.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace xp {
@@ -47,7 +39,55 @@ struct Figure {
   std::string name, formula;
 };
 
+/// A figure that planning asks of every component of a kind. Without it `xp plan` cannot predict or
+/// check what depends on it, and says so.
+struct PlannedFigure {
+  std::string_view kind, name, meaning;
+};
+
+/// A model's figures are per update unless they say otherwise, for batches as full as `max_tokens`
+/// allows, forward and backward. An exchange's rows are per token of a rank and all-to-all, as
+/// multiples of the model's width; one without experts needs `has_experts` only. Beside these an
+/// exchange may declare `uses_nodes` and `spares_first` (registry/exchange_traits.h).
+inline constexpr PlannedFigure kPlannedFigures[] = {
+    {"model", "parameters", "of all ranks together"},
+    {"model", "parameters_on_rank", "of one rank"},
+    {"model", "flops", "of one rank's matrix products"},
+    {"model", "local_bytes", "of all MoE layers' rows that stay on their accelerator, all ranks"},
+    {"model", "in_node_bytes", "of all MoE layers' rows that change the rank in a node, all ranks"},
+    {"model", "inter_node_bytes", "of all MoE layers' rows that leave a node, all ranks"},
+    {"model", "memory_bytes", "of one rank, about"},
+    {"model", "checkpoint_bytes", "on disk"},
+    {"router", "choices", "experts that see a token"},
+    {"optimizer", "state_values", "values kept for each parameter"},
+    {"exchange", "has_experts", "1, or 0 if every MoE layer is an ordinary feed-forward layer"},
+    {"exchange", "expert_rows", "rows that experts compute"},
+    {"exchange", "local_rows", "rows that stay on their rank"},
+    {"exchange", "in_node_rows", "rows sent to other ranks of the node"},
+    {"exchange", "inter_node_rows", "rows sent to other nodes"},
+};
+
+/// A setting of a component that the evaluation may set to another value than the training did. A
+/// component's Config lists them:
+///
+///   static std::vector<EvaluationSetting> evaluation() { return {{"noise", 0.0}}; }
+struct EvaluationSetting {
+  std::string name;  ///< of a setting of this component
+  Value fallback;    ///< the evaluation's value if the experiment sets none; null: the training's
+  /// The setting's full path in experiments that were written before it was part of a table of
+  /// overrides; ids still know it by this path, and an error names the new one. Empty: none.
+  std::string former = {};
+};
+
+/// A setting's name among the options of the predecessor, whose recorded runs xp-conformance
+/// replays. A component's Config lists them in `predecessor()`.
+struct PredecessorOption {
+  std::string option, name;
+};
+
 Value to_json(const Rule& rule);
 Rule rule_from_json(const Value& value);
+Value to_json(const EvaluationSetting& setting);
+EvaluationSetting evaluation_setting_from_json(const Value& value);
 
 }  // namespace xp

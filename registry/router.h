@@ -43,6 +43,7 @@ struct Routing {
       metrics;  ///< "entropy", "overflow_first", "unused_first", ... (percent where shares)
 };
 
+/// A router declares the figure `choices`, which planning asks for (registry/relations.h).
 struct Router {
   static constexpr const char* kKind = "router";
   virtual ~Router() = default;

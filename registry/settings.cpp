@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kScopes = {"inherit", "corpus", "train", "eval",
                                                      "content", "speed",  "none"};
-constexpr std::array<std::string_view, 7> kTypes = {"bool",  "integer", "number",   "text",
-                                                    "texts", "numbers", "component"};
-constexpr std::array<std::string_view, 7> kTypeWords = {
+constexpr std::array<std::string_view, 8> kTypes = {"bool",  "integer", "number",    "text",
+                                                    "texts", "numbers", "component", "overrides"};
+constexpr std::array<std::string_view, 8> kTypeWords = {
     "true or false",     "an integer",        "a number", "a string",
-    "a list of strings", "a list of numbers", "a table"};
+    "a list of strings", "a list of numbers", "a table",  "a table"};
 
 template <class Enum, size_t N>
 Enum from_name(const std::array<std::string_view, N>& names, const std::string& name) {
@@ -46,6 +46,7 @@ bool has_type(Type type, const Value& value) {
     case Type::kNumbers:
       return all_of(value, &Value::is_number);
     case Type::kComponent:
+    case Type::kOverrides:
       return value.is_object();
   }
   return false;

@@ -2,9 +2,8 @@
 // dumps and run ids are all derived from that list.
 //
 //   struct Config {
-//     double alpha = 0.2;
-//     void describe(auto& field) { field("alpha", alpha, "share that stays on the accelerator",
-//     fraction()); }
+//     double dropout = 0.1;
+//     void describe(auto& field) { field("dropout", dropout, "of sublayer outputs", fraction()); }
 //   };
 #pragma once
 
@@ -30,7 +29,7 @@ enum class Scope {
   kNone,     ///< nothing that is measured; no id depends on it
 };
 
-enum class Type { kBool, kInteger, kNumber, kText, kTexts, kNumbers, kComponent };
+enum class Type { kBool, kInteger, kNumber, kText, kTexts, kNumbers, kComponent, kOverrides };
 
 std::string_view scope_name(Scope scope);
 Scope scope_from_name(const std::string& name);  ///< Raises kBug if no scope has this name.
@@ -74,8 +73,10 @@ struct Setting {
   Limit limit;
   std::string sentence;
   Scope scope = Scope::kInherit;
-  std::string component;  ///< kComponent: the kind of component that the table `name` configures;
-                          ///< its key `use` picks which
+  /// kComponent: the kind of component that the table `name` configures; its key `use` picks which.
+  /// kOverrides: the kind of the component, picked elsewhere, over whose settings the table `name`
+  /// is merged for the evaluation.
+  std::string component;
 };
 
 Value to_json(const Setting& setting);
@@ -133,6 +134,13 @@ class Describer {
     settings_.push_back(
         {prefix_ + name, Type::kComponent, Value(fallback), {}, sentence, Scope::kInherit, kind});
   }
+  /// A table that is merged over the settings of the picked component of `kind` for the evaluation.
+  /// Its keys are what that component declares (EvaluationSetting in registry/relations.h).
+  void overrides(const char* name, const char* kind, Value& table, const char* sentence) {
+    table = Value::object();
+    settings_.push_back(
+        {prefix_ + name, Type::kOverrides, Value(), {}, sentence, Scope::kInherit, kind});
+  }
   std::vector<Setting> take() { return std::move(settings_); }
 
  private:
@@ -166,6 +174,10 @@ class Binder {
     const Value* found = look(name);
     table = found != nullptr ? *found : Value::object();
     if (!table.contains("use")) table["use"] = fallback;
+  }
+  void overrides(const char* name, const char*, Value& table, const char*) {
+    const Value* found = look(name);
+    table = found != nullptr ? *found : Value::object();
   }
 
  private:

@@ -1,5 +1,5 @@
-// Uneven all-to-all with gradient, in two halves: rows are sent off, other work is done, rows are
-// received. The backward pass overlaps in the same way: what is received last goes out first.
+// Uneven all-to-all with gradient, in two halves: the exchange starts, other work is done, the rows
+// are received. The backward pass overlaps in the same way: what is received last starts first.
 //
 // Shapes: N rows here, M rows that arrive, D width. Member m gets sent[m] rows from here and
 // taken[m] rows come from it; rows keep their order within a sender. Collective: every member sends
@@ -19,25 +19,25 @@ namespace xp {
 /// What exchanges sent from this rank and how long they took, forward and backward, added up.
 struct Traffic {
   LinkBytes bytes;
-  double exchange_s = 0;  ///< from sending off to the last row's arrival
-  double exposed_s = 0;   ///< spent waiting for rows, nothing else to do
+  double exchange_s = 0;  ///< from the start of an exchange to the arrival of its last row
+  double exposed_s = 0;   ///< of it, time in which the rank did nothing but wait
 };
 
-struct Journey;
+struct InFlightExchange;
 
-/// Rows on their way to another rank.
-struct InFlight {
+/// An all-to-all that has started.
+struct RowsInFlight {
   torch::Tensor rows_MD;  ///< not to be read before receive_rows
-  std::shared_ptr<Journey> journey;
+  std::shared_ptr<InFlightExchange> exchange;
 };
 
-/// Sends the rows off and returns at once. `traffic` may be null; it and `group` must outlive the
-/// backward pass.
-InFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
-                   std::vector<int64_t> taken, Group& group, Traffic* traffic);
+/// Starts to send the rows and returns at once. `traffic` may be null; it and `group` must outlive
+/// the backward pass.
+RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
+                       std::vector<int64_t> taken, Group& group, Traffic* traffic);
 
 /// Waits for the rows: [M, D].
-torch::Tensor receive_rows(InFlight rows);
+torch::Tensor receive_rows(RowsInFlight rows);
 
 /// Both halves in one.
 torch::Tensor all_to_all(const torch::Tensor& rows_ND, std::vector<int64_t> sent,

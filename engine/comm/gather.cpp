@@ -1,4 +1,4 @@
-// Lengths first, then bytes padded to the longest.
+// Gathers the lengths first, then the bytes, padded to the longest.
 #include "engine/comm/gather.h"
 
 #include <cstring>

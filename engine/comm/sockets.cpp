@@ -123,8 +123,8 @@ std::vector<Descriptor> listening_sockets(const Rendezvous& rendezvous) {
   return out;
 }
 
-Attempt connect_once(const Rendezvous& rendezvous, Clock::time_point deadline) {
-  Attempt out;
+ConnectionAttempt connect_once(const Rendezvous& rendezvous, Clock::time_point deadline) {
+  ConnectionAttempt out;
   for (const auto& address : addresses_of(rendezvous, out.reason)) {
     Descriptor socket(
         ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));

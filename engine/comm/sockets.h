@@ -36,11 +36,11 @@ class Descriptor {
 std::vector<Descriptor> listening_sockets(const Rendezvous& rendezvous);
 
 /// A non-blocking connection to `rendezvous.host`, or what kept it from being made.
-struct Attempt {
+struct ConnectionAttempt {
   std::optional<Descriptor> connection;
   std::string reason;
 };
-Attempt connect_once(const Rendezvous& rendezvous, Clock::time_point deadline);
+ConnectionAttempt connect_once(const Rendezvous& rendezvous, Clock::time_point deadline);
 
 /// Small messages leave at once; the peer's host is asked for a sign of life while nothing comes,
 /// so that a connection to a host that lost its power ends within `timeout_s`.

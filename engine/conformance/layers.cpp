@@ -53,11 +53,20 @@ CapacityRule capacity_of(const Value& settings, bool training) {
 }
 
 std::shared_ptr<const Exchange> exchange_of(const Value& settings) {
-  if (!settings.contains("scomoe_type") || settings.at("scomoe_type") == "none")
-    return make_part<Exchange>({{"use", "gshard"}});
-  return make_part<Exchange>({{"use", "scomoe-" + settings.at("scomoe_type").get<std::string>()},
-                              {"alpha", settings.at("ratio1")},
-                              {"beta", settings.at("ratio2")}});
+  return make_part<Exchange>(
+      exchange_table(settings.value("scomoe_type", "none"), [&settings](const std::string& option) {
+        return settings.at(option.substr(std::strlen("--")));
+      }));
+}
+
+Value exchange_table(const std::string& type,
+                     const std::function<Value(const std::string&)>& value) {
+  if (type == "none") return {{"use", "gshard"}};
+  const AnyEntry& entry = find_entry("exchange", "scomoe-" + type);
+  Value out = {{"use", entry.name}};
+  for (const auto& [option, name] : entry.describe(entry).predecessor)
+    out[name] = value(option);
+  return out;
 }
 
 MoeShape shape_of(const Value& settings, std::shared_ptr<Draws> draws) {

@@ -4,6 +4,7 @@
 #include "engine/conformance/recording.h"
 #include "engine/moe/moe_layer.h"
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -14,6 +15,10 @@ namespace xp {
 std::shared_ptr<const Router> router_of(const Value& settings, bool top1);
 CapacityRule capacity_of(const Value& settings, bool training);
 std::shared_ptr<const Exchange> exchange_of(const Value& settings);
+/// The table [model.moe.exchange] for the predecessor's `--scomoe-type`; `value` gives the value of
+/// one of its options ("--ratio1").
+Value exchange_table(const std::string& type,
+                     const std::function<Value(const std::string& option)>& value);
 MoeShape shape_of(const Value& settings, std::shared_ptr<Draws> draws);
 
 /// Our figures `metrics` ("entropy", "overflow_first", ...) against the recorded `prefix`NAME.

@@ -1,6 +1,7 @@
 // Whole models: the predecessor's own options are read from its recorded command line.
 #include "engine/base/error.h"
 #include "engine/conformance/cases.h"
+#include "engine/conformance/layers.h"
 #include "engine/conformance/model_names.h"
 #include "engine/nn/loss.h"
 #include "engine/train/parameters.h"
@@ -41,12 +42,9 @@ class Options {
 
 Value moe_table(const Options& options) {
   if (!options.has("--moe-freq")) return {{"every", 0}, {"compatibility", "seed"}};
-  Value exchange = {{"use", "gshard"}};
-  const std::string type = options.text("--scomoe-type", "none");
-  if (type != "none")
-    exchange = {{"use", "scomoe-" + type},
-                {"alpha", options.number("--ratio1", 0)},
-                {"beta", options.number("--ratio2", 0)}};
+  const Value exchange = exchange_table(
+      options.text("--scomoe-type", "none"),
+      [&options](const std::string& option) { return Value(options.number(option, 0)); });
   Value router = {{"use", options.has("--moe-top1-expert") ? "top1" : "top2"},
                   {"prioritized", options.has("--moe-batch-prioritized-routing")}};
   if (options.has("--moe-normalize-gate-prob-before-dropping"))

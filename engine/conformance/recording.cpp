@@ -99,7 +99,7 @@ torch::Tensor RecordedDraws::gumbel(const std::vector<int64_t>& shape,
   return next(shape);
 }
 
-torch::Tensor RecordedDraws::settle(const torch::Tensor& order_T) {
+torch::Tensor RecordedDraws::assignment_order(const torch::Tensor& order_T) {
   if (orders_.empty()) return order_T;
   const auto recorded = orders_.front();
   orders_.pop_front();

@@ -72,7 +72,7 @@ class RecordedDraws final : public Draws {
 
   torch::Tensor uniform(const std::vector<int64_t>& shape, const torch::TensorOptions&) override;
   torch::Tensor gumbel(const std::vector<int64_t>& shape, const torch::TensorOptions&) override;
-  torch::Tensor settle(const torch::Tensor& order_T) override;
+  torch::Tensor assignment_order(const torch::Tensor& order_T) override;
   /// How many equal consecutive groups an order consists of.
   int64_t num_groups = 1;
 

@@ -26,11 +26,11 @@ void run_stack_case(const Recording& recording, const Groups& groups, Findings& 
                                    /*dropout=*/0};
   const auto cluster = std::make_shared<TokenCluster>(shape, cluster_shape, groups, Init(1));
   const BlockShape block{shape.width, shape.inner, 1, 0, 0, true, Compatibility::kSeed};
-  std::vector<std::shared_ptr<Wide>> layers;
+  std::vector<std::shared_ptr<FeedForwardBlock>> layers;
   const auto num_layers = static_cast<int64_t>(settings.at("layer_idx").size());
   for (int64_t i = 1; i < num_layers; ++i) {
     const auto moe = std::make_shared<MoeLayer>(shape, router, exchange, groups, Init(1));
-    layers.push_back(std::make_shared<Wide>(block, moe, Init(1)));
+    layers.push_back(std::make_shared<FeedForwardBlock>(block, moe, Init(1)));
   }
   MoeStack stack(cluster, layers, Compatibility::kSeed);
   stack.train(settings.at("train").get<bool>());

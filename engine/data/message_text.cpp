@@ -18,7 +18,7 @@ using std::string_view;
 bool is_alnum(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0;
 }
-bool is_alpha(char c) {
+bool is_ascii_letter(char c) {
   return std::isalpha(static_cast<unsigned char>(c)) != 0;
 }
 // A letter, or any byte of a character beyond ASCII.
@@ -76,7 +76,7 @@ size_t placeholder_length(string_view text, size_t at) {
     i = end + 1;
   }
   i = std::min(text.find_first_not_of("0123456789$.*-+#'qhlLzjt", i), text.size());
-  return i < text.size() && is_alpha(text[i]) ? i + 1 - at : 0;
+  return i < text.size() && is_ascii_letter(text[i]) ? i + 1 - at : 0;
 }
 
 struct Shape {
@@ -95,7 +95,7 @@ Shape shape_of(string_view text) {
     }
     const auto byte = static_cast<unsigned char>(text[i]);
     out.has_control = out.has_control || byte < 0x20 || byte == 0x7F;
-    const bool is_letter = is_alpha(text[i]) || byte >= 0xC3;
+    const bool is_letter = is_ascii_letter(text[i]) || byte >= 0xC3;
     if (is_letter) ++out.letters;
     if (!is_word(text[i]) && byte != ' ') ++out.others;
     if (is_word(text[i]) && !in_word) ++out.words;
@@ -119,7 +119,7 @@ size_t accelerator(string_view text, char mark) {
   if (at == string_view::npos || text.find(mark, at + 1) != string_view::npos) return string::npos;
   if (at + 1 >= text.size() || !is_word(text[at + 1])) return string::npos;
   const bool is_after_space = at == 0 || text[at - 1] == ' ' || text[at - 1] == '(';
-  return mark == '_' || is_after_space || is_alpha(text[at - 1]) ? at : string::npos;
+  return mark == '_' || is_after_space || is_ascii_letter(text[at - 1]) ? at : string::npos;
 }
 
 // "E_xit" and "_Quitter" lose their mark; "size_t", the same on both sides, keeps it.

@@ -63,6 +63,13 @@ CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& plac
   return out;
 }
 
+std::optional<DictionarySizes> corpus_dictionary_sizes(const Value& corpus_settings,
+                                                       const CorpusPlace& place) {
+  const auto section = bind_settings<CorpusSection>(corpus_settings);
+  const auto corpus = make_part<Corpus>(corpus_settings);
+  return corpus->dictionary_sizes(place, corpus->directions(place, section.pairs));
+}
+
 std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs) {
   if (!inputs.known || !inputs.missing.empty()) return "?";
   const auto section = bind_settings<CorpusSection>(corpus_settings);

@@ -8,6 +8,10 @@
 
 namespace xp {
 
+/// The sizes of the dictionaries that [corpus] brings; see Corpus::dictionary_sizes. Raises kUser.
+std::optional<DictionarySizes> corpus_dictionary_sizes(const Value& corpus_settings,
+                                                       const CorpusPlace& place);
+
 /// What [corpus] consumes, the tokenizer's model included; see Corpus::inputs. Raises kUser.
 CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& place);
 

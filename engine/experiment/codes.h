@@ -23,7 +23,7 @@ inline constexpr const char* kUndeclared = "E016";  // by any component that `us
 inline constexpr const char* kAmbiguous = "E017";
 inline constexpr const char* kSchemaVersion = "E018";
 inline constexpr const char* kName = "E019";
-inline constexpr const char* kSet = "E020";  // --set that is no path=value
+inline constexpr const char* kSet = "E020";            // --set that is no path=value
 inline constexpr const char* kUnknownColumn = "E021";  // of a report
 inline constexpr const char* kNameTaken = "E022";      // by another file, in this workspace
 
@@ -43,6 +43,6 @@ inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it
 
 // E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
 // shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
-// processors, E047 runs that share a job, E048 number formats.
+// processors, E047 runs that share a job, E048 number formats, E049 vocabularies.
 
 }  // namespace xp::code

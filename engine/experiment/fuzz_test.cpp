@@ -2,8 +2,8 @@
 // answer.
 #include "engine/testing/fuzz.h"
 
+#include "engine/base/expression.h"
 #include "engine/experiment/catalog_fixture.h"
-#include "engine/experiment/expression.h"
 #include "engine/experiment/load.h"
 
 #include <catch2/catch_test_macros.hpp>

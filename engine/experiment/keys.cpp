@@ -85,6 +85,11 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
         fmt::format("'{}' may be {}; write more of the path", key, listed(found, "or", "'")));
     return "";
   }
+  if (const std::string now = schema_.renamed(key); !now.empty()) {
+    problems_.add(place, code::kUnknownKey,
+                  fmt::format("no setting is named '{}'; it is '{}' now", key, now));
+    return "";
+  }
   if (schema_.is_incomplete()) return "";
   if (undeclared_ != nullptr) {
     const Matches others = undeclared_->everything.match(key);

@@ -93,7 +93,7 @@ TEST_CASE("an unknown key has a place and a name that was probably meant") {
         "  ^^^^^\n"
         "  did you mean 'width'?");
   CHECK(problems("[model.moe]\nbeta = 3\n") ==
-        "x.toml:5:1: unknown key 'beta' in [model.moe]; it is one of [eval] and "
+        "x.toml:5:1: unknown key 'beta' in [model.moe]; it is one of [eval.exchange] and "
         "[model.moe.exchange] (code E010)\n"
         "  beta = 3\n"
         "  ^^^^");

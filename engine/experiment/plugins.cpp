@@ -1,12 +1,12 @@
 // The code of a plug-in runs only in the process that describes it, so a crash there is harmless.
 #include "engine/experiment/plugins.h"
 
+#include "engine/base/expression.h"
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
-#include "engine/experiment/expression.h"
 #include "registry/plugin.h"
 
 #include <algorithm>

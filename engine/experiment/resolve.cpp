@@ -2,6 +2,7 @@
 #include "engine/experiment/resolve.h"
 
 #include "engine/experiment/components.h"
+#include "registry/exchange_traits.h"
 
 #include <algorithm>
 
@@ -33,8 +34,9 @@ Value with_versions(const Catalog& catalog, const std::string& path, const Value
 
 class Resolver {
  public:
-  Resolver(const Catalog& catalog, const SectionRule& rule, const Value& written, Section& out)
-      : catalog_(catalog), rule_(rule), written_(written), out_(out) {}
+  Resolver(const Catalog& catalog, const SectionRule& rule, const Value& written,
+           const Value& exchange, Section& out)
+      : catalog_(catalog), rule_(rule), written_(written), exchange_(exchange), out_(out) {}
 
   void run() {
     const auto pick = [this](const std::string& path, std::string_view, const Value& fallback) {
@@ -62,6 +64,10 @@ class Resolver {
     for (const auto& setting : part.declaration->settings) {
       const std::string path = part.path + "." + setting.name;
       const std::string key = below(path);
+      if (setting.type == Type::kOverrides) {
+        take_overrides(setting, path);
+        continue;
+      }
       const bool is_taken = find_path(out_.table, key) != nullptr;  // `use`, `preset`
       if (is_taken || setting.type == Type::kComponent) continue;
       const Value& given = child(written_, key);
@@ -73,6 +79,24 @@ class Resolver {
       note(path, with_versions(catalog_, path, value),
            setting.scope == Scope::kInherit ? rule_.scope : setting.scope);
       set_path(out_.table, key, value);
+    }
+  }
+
+  // What the evaluation uses of the exchange, whether it is written or the component's default.
+  void take_overrides(const Setting& table, const std::string& path) {
+    const Value& use = child(exchange_, "use");
+    const Declaration* part = use.is_string() ? catalog_.find(table.component, use) : nullptr;
+    if (part == nullptr) return;
+    for (const auto& own : part->evaluation) {
+      const Setting* setting = find_setting(*part, own.name);
+      if (setting == nullptr) continue;
+      const std::string at = path + "." + own.name;
+      const Value& given = child(written_, below(at));
+      const Value value =
+          normal_value(*setting, given.is_null() ? child(exchange_, own.name) : given);
+      if (value.is_null()) continue;
+      set_path(out_.table, below(at), value);
+      note(own.former.empty() ? at : own.former, value, rule_.scope);
     }
   }
 
@@ -102,24 +126,9 @@ class Resolver {
   const Catalog& catalog_;
   const SectionRule& rule_;
   const Value& written_;
+  const Value& exchange_;
   Section& out_;
 };
-
-// The shares at evaluation have no fixed default: SCoMoE-seq is evaluated as GShard unless asked
-// otherwise, SCoMoE-feat can only be evaluated as it was trained, other exchanges have none.
-void fill_shares(Section& out, const Value& model) {
-  const Value& exchange = child(model, "moe.exchange");
-  for (const char* share : {"alpha", "beta"}) {
-    const std::string path = std::string("eval.") + share;
-    if (!exchange.is_object() || !exchange.contains(share)) {
-      out.table.erase(share);
-      out.evaluation.erase(path);
-    } else if (!out.table.contains(share)) {
-      out.table[share] = exchange.value("use", "") == "scomoe-feat" ? exchange[share] : Value(0.0);
-      out.evaluation[path] = out.table[share];
-    }
-  }
-}
 
 bool has_moe_layers(const Value& model) {
   return child(model, "moe.every") != 0;
@@ -131,9 +140,7 @@ bool is_dense(const Catalog& catalog, const Value& model) {
   const Value& use = child(model, "moe.exchange.use");
   const Declaration* exchange = use.is_string() ? catalog.find("exchange", use) : nullptr;
   if (exchange == nullptr) return false;
-  return std::any_of(exchange->figures.begin(), exchange->figures.end(), [](const Figure& figure) {
-    return figure.name == "has_experts" && figure.formula == "0";
-  });
+  return !exchange_traits(*exchange, child(model, "moe.exchange")).has_experts;
 }
 
 // Without experts nothing about them can matter. What makes a model dense is no difference either:
@@ -155,23 +162,27 @@ const SectionRule& rule_of(const std::string& section) {
   return *rule;
 }
 
-void drop(Section& eval, const std::string& path) {
-  eval.evaluation.erase(path);
-  eval.unused.insert(path);
+// Which of these a point has depends on [model], so all of them count as declared.
+void add_overrides(const Catalog& catalog, const Setting& table, const std::string& path,
+                   DeclaredSettings& out) {
+  for (const auto& name : catalog.names(table.component)) {
+    const Declaration& part = *catalog.find(table.component, name);
+    for (const auto& own : part.evaluation)
+      out.try_emplace(path + "." + own.name, find_setting(part, own.name));
+  }
 }
 
 }  // namespace
 
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
-                        const Value& model) {
+                        const Value& exchange) {
   Section out;
-  Resolver(catalog, rule_of(name), written, out).run();
+  Resolver(catalog, rule_of(name), written, exchange, out).run();
   if (name == "model" && is_dense(catalog, out.table)) drop_unused_moe(out);
-  if (name != "eval") return out;
-  fill_shares(out, model);
-  if (is_dense(catalog, model)) {
-    for (const char* path : {"eval.alpha", "eval.beta", "eval.capacity_fraction"})
-      drop(out, path);
+  if (name == "eval" && exchange.is_null()) {
+    constexpr const char* kOfExperts = "eval.capacity_fraction";
+    out.evaluation.erase(kOfExperts);
+    out.unused.insert(kOfExperts);
   }
   return out;
 }
@@ -201,18 +212,27 @@ DeclaredSettings declared_settings(const Catalog& catalog, const std::string& na
     if (part.declaration == nullptr) return;
     if (!part.declaration->presets.empty()) out[part.path + ".preset"] = nullptr;
     for (const auto& setting : part.declaration->settings) {
-      if (setting.type != Type::kComponent)
-        out.try_emplace(part.path + "." + setting.name, &setting);
+      const std::string at = part.path + "." + setting.name;
+      if (setting.type == Type::kOverrides)
+        add_overrides(catalog, setting, at, out);
+      else if (setting.type != Type::kComponent)
+        out.try_emplace(at, &setting);
     }
   };
   ComponentWalk(catalog, pick, visit).section(rule_of(name));
   return out;
 }
 
-Value seen_by_eval(const Catalog& catalog, const Value& model) {
-  const Value& exchange = child(model, "moe.exchange");
-  return {is_dense(catalog, model), child(exchange, "use"), child(exchange, "alpha"),
-          child(exchange, "beta")};
+Value evaluation_exchange(const Catalog& catalog, const Value& model) {
+  if (is_dense(catalog, model)) return {};
+  const Value& trained = child(model, "moe.exchange");
+  const Value& use = child(trained, "use");
+  Value out = {{"use", use}};
+  const Declaration* part = use.is_string() ? catalog.find("exchange", use) : nullptr;
+  if (part == nullptr) return out;
+  for (const auto& own : part->evaluation)
+    out[own.name] = own.fallback.is_null() ? child(trained, own.name) : own.fallback;
+  return out;
 }
 
 }  // namespace xp

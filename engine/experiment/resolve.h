@@ -14,8 +14,7 @@ namespace xp {
 inline constexpr std::array<const char*, 5> kPointSections = {"corpus", "eval", "launch", "model",
                                                               "train"};
 
-/// One section of a point, without keys that the picked components do not declare: gshard has no
-/// alpha.
+/// One section of a point, without keys that the picked components do not declare.
 struct Section {
   Value table = Value::object();
   Value corpus = Value::object();      ///< path -> value, flat: the corpus id depends on these
@@ -26,11 +25,11 @@ struct Section {
   std::set<std::string> unused;        ///< paths that change nothing: experts of a dense model
 };
 
-/// `written` is the section's table of one point; `model` the resolved table of [model], which the
-/// defaults of [eval] depend on (unused for other sections). Components must be known (see
-/// load_spec). Integers become floats if the setting is a number, so that 1 and 1.0 have one id.
+/// `written` is the section's table of one point; `exchange` what [eval] depends on beside it
+/// (evaluation_exchange; unused for other sections). Components must be known (see load_spec).
+/// Integers become floats if the setting is a number, so that 1 and 1.0 have one id.
 Section resolve_section(const Catalog& catalog, const std::string& name, const Value& written,
-                        const Value& model);
+                        const Value& exchange);
 
 /// The value as a resolved table has it: an integer becomes a float if the setting is a number.
 Value normal_value(const Setting& setting, const Value& value);
@@ -43,7 +42,9 @@ using DeclaredSettings = std::map<std::string, const Setting*>;
 DeclaredSettings declared_settings(const Catalog& catalog, const std::string& name,
                                    const Value& table);
 
-/// What of a resolved [model] the section [eval] depends on.
-Value seen_by_eval(const Catalog& catalog, const Value& model);
+/// The exchange of a resolved [model] as the evaluation uses it if [eval.exchange] is empty: `use`
+/// and the settings that the evaluation may set (EvaluationSetting). Null if the model has no
+/// experts.
+Value evaluation_exchange(const Catalog& catalog, const Value& model);
 
 }  // namespace xp

@@ -19,8 +19,8 @@ Resolved resolve(const Value& written) {
   static const Catalog catalog = fixture_catalog();
   Resolved out;
   for (const char* name : {"model", "corpus", "eval", "launch", "train"}) {
-    const Section section =
-        resolve_section(catalog, name, written.value(name, Value()), out.settings["model"]);
+    const Section section = resolve_section(catalog, name, written.value(name, Value()),
+                                            evaluation_exchange(catalog, out.settings["model"]));
     out.settings[name] = section.table;
     out.corpus.update(section.corpus);
     out.training.update(section.training);
@@ -72,8 +72,10 @@ TEST_CASE("a preset changes defaults and is no part of ids") {
 }
 
 TEST_CASE("keys that a component lacks are dropped") {
-  check_same(resolved("[model.moe.exchange]\nuse = \"gshard\"\nalpha = 0.1\n[eval]\nalpha = 0.1\n"),
-             resolved(""));
+  check_same(
+      resolved(
+          "[model.moe.exchange]\nuse = \"gshard\"\nalpha = 0.1\n[eval.exchange]\nalpha = 0.1\n"),
+      resolved(""));
 }
 
 TEST_CASE("each setting enters the ids of its scope only") {
@@ -86,11 +88,30 @@ TEST_CASE("each setting enters the ids of its scope only") {
   check_same(resolved("[launch]\nthreads_per_rank = 4\ndevice = \"cpu\"\n"), base);
 }
 
-TEST_CASE("evaluation shares follow the exchange") {
-  const std::string use = "[model.moe.exchange]\nalpha = 0.3\nbeta = 0.4\nuse = ";
-  CHECK(resolved(use + "\"scomoe-seq\"\n").settings["eval"]["alpha"] == 0.0);
-  CHECK(resolved(use + "\"scomoe-feat\"\n").settings["eval"]["beta"] == 0.4);
-  CHECK_FALSE(resolved("").settings["eval"].contains("alpha"));
+TEST_CASE("the evaluation's exchange has the settings that the component declares for it") {
+  const auto exchange = [](const std::string& use, const std::string& more = "") {
+    const std::string trained = "[model.moe.exchange]\nalpha = 0.3\nbeta = 0.4\nuse = ";
+    return resolved(trained + "\"" + use + "\"\n" + more)
+        .settings["eval"]
+        .value("exchange", Value());
+  };
+  CHECK(exchange("scomoe-seq") == Value{{"alpha", 0.0}, {"beta", 0.0}});
+  CHECK(exchange("scomoe-feat") == Value{{"alpha", 0.3}, {"beta", 0.4}});
+  CHECK(exchange("scomoe-seq", "[eval.exchange]\nbeta = 1\n") ==
+        Value{{"alpha", 0.0}, {"beta", 1.0}});
+  CHECK(exchange("gshard").is_null());
+  CHECK(exchange("scomoe-seq", "[model.moe]\nevery = 0\n").is_null());
+}
+
+TEST_CASE("ids know the evaluation's exchange by the paths of before [eval.exchange]") {
+  const auto evaluation = [](const std::string& use) {
+    return resolved("[model.moe.exchange]\nalpha = 0.3\nuse = \"" + use + "\"\n").evaluation;
+  };
+  CHECK(evaluation("scomoe-seq")["eval.alpha"] == 0.0);
+  CHECK(evaluation("scomoe-feat")["eval.alpha"] == 0.3);
+  CHECK(evaluation("scomoe-feat")["eval.beta"] == 0.5);
+  CHECK_FALSE(evaluation("gshard").contains("eval.alpha"));
+  CHECK_FALSE(evaluation("scomoe-seq").contains("eval.exchange.alpha"));
 }
 
 TEST_CASE("without experts their settings change nothing, whatever makes the model dense") {
@@ -130,8 +151,8 @@ TEST_CASE("ids know components of a plug-in by name and version") {
       resolve_section(catalog, "model", {{"moe", {{"router", {{"use", "mine"}}}}}}, Value());
   CHECK(model.training["model.moe.router.use"] == "mine@2");
   CHECK(model.table["moe"]["router"]["use"] == "mine");
-  const Section eval =
-      resolve_section(catalog, "eval", {{"metrics", Value::array({"bleu", "m"})}}, model.table);
+  const Section eval = resolve_section(catalog, "eval", {{"metrics", Value::array({"bleu", "m"})}},
+                                       evaluation_exchange(catalog, model.table));
   CHECK(eval.evaluation["eval.metrics"] == Value::array({"bleu", "m@b"}));
   CHECK(eval.table["metrics"] == Value::array({"bleu", "m"}));
 }

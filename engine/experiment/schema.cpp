@@ -60,7 +60,8 @@ void Schema::add_settings(const Declaration& part, const std::string& path) {
   for (const auto& setting : part.settings) {
     const std::string at = path + "." + setting.name;
     const bool is_use = setting.name == "use" && settings_.contains(at);
-    if (is_use || setting.type == Type::kComponent) continue;
+    if (setting.type == Type::kOverrides) add_overrides(setting, at);
+    if (is_use || setting.type == Type::kComponent || setting.type == Type::kOverrides) continue;
     settings_[at].push_back(&setting);
     add_table(at.substr(0, at.rfind('.')));
   }
@@ -73,14 +74,47 @@ void Schema::add_settings(const Declaration& part, const std::string& path) {
   settings_[path + ".preset"].push_back(&preset);
 }
 
+// The tables that pick components of the kind come before those that override their settings.
+void Schema::add_overrides(const Setting& table, const std::string& path) {
+  add_table(path);
+  overridden_[path] = table.component;
+  std::set<std::string> names;
+  for (const auto& [at, picked] : picked_) {
+    if (kind_of(at) != table.component || overridden_.contains(at)) continue;
+    names.insert(picked.begin(), picked.end());
+    if (open_.contains(at)) open_.insert(path);
+  }
+  picked_[path].assign(names.begin(), names.end());
+  for (const auto& name : catalog_.names(table.component)) {
+    const Declaration& part = *catalog_.find(table.component, name);
+    for (const auto& own : part.evaluation) {
+      const Setting* setting = find_setting(part, own.name);
+      if (setting == nullptr) continue;
+      const std::string at = path + "." + own.name;
+      if (!own.former.empty()) renamed_[own.former] = at;
+      if (!names.contains(name)) continue;
+      Setting& copy = own_.emplace_back(*setting);
+      copy.fallback = own.fallback;
+      settings_[at].push_back(&copy);
+    }
+  }
+}
+
 const std::vector<const Setting*>* Schema::find(const std::string& path) const {
   const auto found = settings_.find(path);
   return found == settings_.end() ? nullptr : &found->second;
 }
 
 std::string Schema::kind_of(const std::string& path) const {
+  const auto overridden = overridden_.find(path);
+  if (overridden != overridden_.end()) return overridden->second;
   const auto* use = find(path + ".use");
   return use == nullptr ? "" : use->front()->component;
+}
+
+std::string Schema::renamed(const std::string& path) const {
+  const auto found = renamed_.find(path);
+  return found == renamed_.end() ? "" : found->second;
 }
 
 std::vector<std::string> Schema::picked_names(const std::string& path) const {

@@ -42,10 +42,13 @@ class Schema {
   /// Whether there is any such table.
   bool is_incomplete() const { return !open_.empty(); }
 
-  /// The kind of component that the table `path` picks, or "".
+  /// The kind of component that the table `path` picks, or whose settings it overrides; or "".
   std::string kind_of(const std::string& path) const;
 
-  /// The components that `use` takes in the table `path`.
+  /// The path of the setting that was `path` in earlier experiments, or "".
+  std::string renamed(const std::string& path) const;
+
+  /// The components that `use` takes in the table `path`, or whose settings it overrides.
   std::vector<std::string> picked_names(const std::string& path) const;
 
   /// The names directly below a table, for suggestions.
@@ -62,6 +65,7 @@ class Schema {
   std::vector<std::string> add_use(const std::string& path, const std::string& kind,
                                    const Value& fallback);
   void add_settings(const Declaration& part, const std::string& path);
+  void add_overrides(const Setting& table, const std::string& path);
   void add_table(const std::string& path);
 
   const Catalog& catalog_;
@@ -69,8 +73,10 @@ class Schema {
   bool everything_;
   std::map<std::string, std::vector<const Setting*>> settings_;
   std::map<std::string, std::vector<std::string>> picked_;
+  std::map<std::string, std::string> overridden_;  // table of overrides -> kind
+  std::map<std::string, std::string> renamed_;     // former path -> path
   std::set<std::string> tables_, open_;
-  std::deque<Setting> own_;  // the keys `use`
+  std::deque<Setting> own_;  // what no declaration holds as it is: `use`, `preset`, overrides
 };
 
 }  // namespace xp

@@ -63,10 +63,10 @@ class Walk {
   void nested(const Value& value, const std::string& at) {
     if (value.is_object()) return table(value, at);
     doubtful.insert(at);
-    const std::string kind = in_.picked.kind_of(at);
+    const bool picks = in_.picked.find(at + ".use") != nullptr;
     problems_.add(in_.source.value_place(at), code::kWrongType,
                   fmt::format("'{}' in [{}] must be a table{}, not {}", last_part(at), table_of(at),
-                              kind.empty() ? "" : " with the key 'use'", show(value)));
+                              picks ? " with the key 'use'" : "", show(value)));
   }
 
   void check_items(const std::string& at, const Value& value) {
@@ -92,6 +92,13 @@ class Walk {
       doubtful.insert(setting);
       problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}' in [{}]", key, path),
                     table_of(setting) == path ? last_part(setting) : setting);
+      return;
+    }
+    if (const std::string now = in_.everything.renamed(at); !now.empty()) {
+      doubtful.insert(now);
+      problems_.add(place, code::kUnknownKey,
+                    fmt::format("unknown key '{}' in [{}]; it is '{}' in [{}] now", key, path,
+                                last_part(now), table_of(now)));
       return;
     }
     const std::string near = nearest(key, in_.picked.names_below(path));

@@ -1,8 +1,8 @@
 // [sweep]: axes, further points and conditions, and the combinations they make.
 #pragma once
 
+#include "engine/base/expression.h"
 #include "engine/base/problems.h"
-#include "engine/experiment/expression.h"
 
 #include <functional>
 #include <map>

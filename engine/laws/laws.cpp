@@ -1,9 +1,10 @@
 // From an entry to the laws of its kind.
 #include "engine/laws/laws.h"
 
-#include "engine/experiment/expression.h"
+#include "engine/base/expression.h"
 #include "registry/corpus.h"
 #include "registry/exchange.h"
+#include "registry/exchange_traits.h"
 #include "registry/launcher.h"
 #include "registry/metric.h"
 #include "registry/optimizer.h"
@@ -29,9 +30,20 @@ void try_part(const AnyEntry& entry, const Value& settings, Trial& trial) {
   if (kind == Metric::kKind) try_metric(*made<Metric>(entry, settings), entry.name, trial);
   if (kind == Renderer::kKind) try_renderer(*made<Renderer>(entry, settings), trial);
   if (kind == Tokenizer::kKind) try_tokenizer(*made<Tokenizer>(entry, settings), trial);
-  if (kind == Router::kKind) try_router(*made<Router>(entry, settings), trial);
-  if (kind == Exchange::kKind) try_exchange(*made<Exchange>(entry, settings), trial);
-  if (kind == Optimizer::kKind) try_optimizer(*made<Optimizer>(entry, settings), trial);
+  if (kind == Router::kKind) {
+    const auto router = made<Router>(entry, settings);
+    try_router(*router, trial);
+    try_choices(*router, figure_of(entry.describe(entry), "choices", settings), trial);
+  }
+  if (kind == Exchange::kKind && exchange_traits(entry.describe(entry), settings).has_experts)
+    try_exchange(*made<Exchange>(entry, settings), trial);
+  if (kind == Optimizer::kKind) {
+    const auto optimizer = made<Optimizer>(entry, settings);
+    try_optimizer(*optimizer, trial);
+    const Value values = figure_of(entry.describe(entry), "state_values", settings);
+    trial.expect(values.is_null() || values == optimizer->state_names().size(),
+                 "the figure 'state_values' is the number of state tensors");
+  }
   if (kind == Launcher::kKind) try_launcher(*made<Launcher>(entry, settings), trial);
   if (kind == Corpus::kKind) {
     const Value pairs = settings.value("pairs", Value::array({"en-fr"}));
@@ -84,14 +96,24 @@ void try_declaration(const Declaration& declaration, Trial& trial) {
     trial.expect(is_readable(rule.holds), "rules are expressions that can be read");
   for (const auto& figure : declaration.figures)
     trial.expect(is_readable(figure.formula), "figures are expressions that can be read");
+  for (const auto& own : declaration.evaluation)
+    trial.expect(names.contains(own.name), "the evaluation may set declared settings only");
   const Value written = to_json(declaration);
   trial.expect(to_json(declaration_from_json(written)) == written,
                "the declaration survives being written down");
 }
 
+void try_figures(const Declaration& declaration, const Value& settings, Trial& trial) {
+  for (const auto& figure : missing_figures(declaration, settings))
+    trial.expect(false, fmt::format("planning can ask for the figure '{}' ({})", figure.name,
+                                    figure.meaning));
+}
+
 std::vector<std::string> broken_laws(const AnyEntry& entry, const Value& settings) {
   Trial trial;
-  try_declaration(entry.describe(entry), trial);
+  const Declaration declaration = entry.describe(entry);
+  try_declaration(declaration, trial);
+  try_figures(declaration, settings, trial);
   try_part(entry, settings, trial);
   return trial.broken();
 }

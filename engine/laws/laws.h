@@ -35,6 +35,9 @@ std::vector<std::string> broken_laws(const AnyEntry& entry, const Value& setting
 /// read, nothing is declared twice, and all of it survives being written down.
 void try_declaration(const Declaration& declaration, Trial& trial);
 
+/// Of what planning asks for: the figures that components of the kind declare (kPlannedFigures).
+void try_figures(const Declaration& declaration, const Value& settings, Trial& trial);
+
 struct Schedule;
 struct Metric;
 struct Renderer;
@@ -53,6 +56,8 @@ void try_renderer(const Renderer& renderer, Trial& trial);
 void try_corpus(const Corpus& corpus, const std::vector<std::string>& pairs, Trial& trial);
 void try_tokenizer(const Tokenizer& tokenizer, Trial& trial);
 void try_router(const Router& router, Trial& trial);
+/// `choices` is the value of the figure; null if it follows from more than the router's settings.
+void try_choices(const Router& router, const Value& choices, Trial& trial);
 /// On one rank and on 2 nodes of 2, which are threads.
 void try_exchange(const Exchange& exchange, Trial& trial);
 void try_optimizer(const Optimizer& optimizer, Trial& trial);

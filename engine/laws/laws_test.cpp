@@ -97,10 +97,9 @@ TEST_CASE("a learning rate below 0 is found") {
 
 /// The mean length of hypotheses: the longer the better, whatever the references say.
 struct Length final : Metric {
-  std::vector<Score> score(std::span<const std::string> hypotheses, std::span<const std::string>,
-                           const std::string&) const override {
+  std::vector<Score> score(const Translations& texts) const override {
     double sum = 0;
-    for (const auto& text : hypotheses)
+    for (const auto& text : texts.hypotheses)
       sum += static_cast<double>(text.size());
     return {{"characters", 100 - sum, "", "", true}};
   }
@@ -188,6 +187,22 @@ TEST_CASE("a router that crowds one expert is found") {
   try_router(Crowd(), trial);
   CHECK(trial.broken() == Laws{"evaluation draws no random numbers", "weights are not negative",
                                "an expert gets a token once at most", "pads reach no expert"});
+}
+
+TEST_CASE("a router whose tokens reach more experts than it declares is found") {
+  Trial trial;
+  try_choices(Crowd(), 1, trial);
+  CHECK(trial.broken() == Laws{"tokens reach no more experts than the figure 'choices' says"});
+}
+
+TEST_CASE("a component without the figures that planning asks for is found") {
+  Trial trial;
+  Declaration optimizer{"optimizer", "mine",          "a part",    "mine.cpp",
+                        {},          Value::object(), Scope::kNone};
+  try_figures(optimizer, Value::object(), trial);
+  CHECK(trial.broken() ==
+        Laws{"planning can ask for the figure 'state_values' (values kept for each "
+             "parameter)"});
 }
 
 /// Rows come back in another order.

@@ -151,14 +151,24 @@ void try_router(const Router& router, Trial& trial) {
   }
 }
 
+void try_choices(const Router& router, const Value& choices, Trial& trial) {
+  if (!choices.is_number()) return;
+  constexpr int64_t kTokens = 64;
+  CountedDraws draws;
+  const Routing routing = routed(
+      router,
+      {random({kTokens, 8}, 1), CapacityRule{1, 0, false}, {}, Compatibility::kNone, &draws});
+  trial.expect(static_cast<double>(routing.token_N.size(0)) <= kTokens * choices.get<double>(),
+               "tokens reach no more experts than the figure 'choices' says");
+}
+
 void try_exchange(const Exchange& exchange, Trial& trial) {
   for (const Topology& topology : {Topology{1, 1}, Topology{2, 2}}) {
     const auto widths = exchange.part_widths(kWidth, topology, Compatibility::kNone);
     int64_t sum = 0;
     for (const int64_t width : widths)
       sum += width;
-    trial.expect(!exchange.has_experts() || sum == kWidth, "the parts' widths make up the whole");
-    if (!exchange.has_experts()) continue;
+    trial.expect(sum == kWidth, "the parts' widths make up the whole");
     const auto twice = [&](const Groups& groups) {
       return std::pair(pass(exchange, groups), pass(exchange, groups));
     };

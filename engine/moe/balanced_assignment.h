@@ -1,4 +1,4 @@
-// Tokens to groups so that every group gets equally many, by an auction.
+// Assigns tokens to groups of equal size, by an auction.
 // Source: Bertsekas 1992, "Auction algorithms for network flow problems"; as in BASE layers, Lewis
 // et al. 2021, https://arxiv.org/abs/2103.16716; the predecessor's variant (predecessor.md 4.3).
 //
@@ -16,12 +16,12 @@ struct Assignment {
 };
 
 /// Nearly maximises the sum of score_TK[t, group of t]; no group gets more than ceil(T / K). Scores
-/// that are not finite count as the smallest finite one. Always a permutation: after a bounded
-/// number of rounds what is still contested is dealt out, best score first. Cost: a round is one
-/// top-k of K x T; 2 to 20 are usual. No gradient.
+/// that are not finite count as the smallest finite one. Always a permutation: tokens that are
+/// still contested after a bounded number of rounds are assigned by falling score. Cost: a round is
+/// one top-k of K x T; 2 to 20 are usual. No gradient.
 Assignment balanced_assignment(const torch::Tensor& score_TK);
 
-/// Each token to the group it scores best: sizes differ freely.
+/// Each token to the group with its largest score; group sizes may differ.
 Assignment greedy_assignment(const torch::Tensor& score_TK);
 
 }  // namespace xp

@@ -17,10 +17,12 @@ AttentionShape attention_shape(const BlockShape& shape) {
 }
 
 template <class Module>
-std::shared_ptr<Wide> add_wide(Module& module, const BlockShape& shape, const Half& half,
-                               const Init& init) {
-  if (!half.exists) return nullptr;
-  return module.register_module("wide", std::make_shared<Wide>(shape, half.moe, init / "wide"));
+std::shared_ptr<FeedForwardBlock> add_feed_forward(Module& module, const BlockShape& shape,
+                                                   const PositionWise& position_wise,
+                                                   const Init& init) {
+  if (!position_wise.exists) return nullptr;
+  return module.register_module(
+      "wide", std::make_shared<FeedForwardBlock>(shape, position_wise.moe, init / "wide"));
 }
 
 }  // namespace
@@ -42,7 +44,8 @@ torch::Tensor put_rows(const torch::Tensor& h_BLD, const RealTokens& real,
   return h_BLD.flatten(0, 1).index_copy(0, real.index_T, rows_TD).view_as(h_BLD);
 }
 
-Wide::Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init)
+FeedForwardBlock::FeedForwardBlock(const BlockShape& shape, std::shared_ptr<MoeLayer> moe,
+                                   const Init& init)
     : shape_(shape), norm_(register_module("norm", std::make_shared<Norm>(shape.width))) {
   if (moe) {
     moe_ = register_module("moe", std::move(moe));
@@ -52,7 +55,7 @@ Wide::Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& i
   }
 }
 
-torch::Tensor Wide::forward(const torch::Tensor& h_BLD, const RealTokens& real) {
+torch::Tensor FeedForwardBlock::forward(const torch::Tensor& h_BLD, const RealTokens& real) {
   if (ffn_) {
     return residual(h_BLD, *norm_, shape_, is_training(),
                     [this](const torch::Tensor& x_BLD) { return ffn_->forward(x_BLD); });
@@ -61,35 +64,37 @@ torch::Tensor Wide::forward(const torch::Tensor& h_BLD, const RealTokens& real) 
   return put_rows(h_BLD, real, on_rows(rows), shape_.compatibility);
 }
 
-torch::Tensor Wide::on_rows(const Rows& rows) {
+torch::Tensor FeedForwardBlock::on_rows(const Rows& rows) {
   return residual(rows.x_TD, *norm_, shape_, is_training(), [&](const torch::Tensor& x_TD) {
     return moe_->forward({x_TD, rows.pad_T});
   });
 }
 
-torch::Tensor Wide::idle() {
+torch::Tensor FeedForwardBlock::idle() {
   if (!moe_) return torch::zeros({});
   const auto x_TD = torch::zeros({0, shape_.width}, torch::requires_grad());
   return moe_->forward({x_TD, {}}).sum() +
          (moe_->balance().defined() ? moe_->balance() * 0 : torch::zeros({}));
 }
 
-EncoderLayer::EncoderLayer(const BlockShape& shape, const Half& half, const Init& init)
+EncoderLayer::EncoderLayer(const BlockShape& shape, const PositionWise& position_wise,
+                           const Init& init)
     : shape_(shape),
       norm_(register_module("norm", std::make_shared<Norm>(shape.width))),
       attention_(register_module("attention", std::make_shared<SelfAttention>(
                                                   attention_shape(shape), init / "attention"))),
-      wide_(add_wide(*this, shape, half, init)) {}
+      feed_forward_(add_feed_forward(*this, shape, position_wise, init)) {}
 
 torch::Tensor EncoderLayer::forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
                                     const RealTokens& real) {
   const auto h = residual(h_BSD, *norm_, shape_, is_training(), [&](const torch::Tensor& x) {
     return attention_->forward(x, mask, /*causal=*/false);
   });
-  return wide_ ? wide_->forward(h, real) : h;
+  return feed_forward_ ? feed_forward_->forward(h, real) : h;
 }
 
-DecoderLayer::DecoderLayer(const BlockShape& shape, const Half& half, const Init& init)
+DecoderLayer::DecoderLayer(const BlockShape& shape, const PositionWise& position_wise,
+                           const Init& init)
     : shape_(shape),
       self_norm_(register_module("self_norm", std::make_shared<Norm>(shape.width))),
       cross_norm_(register_module("cross_norm", std::make_shared<Norm>(shape.width))),
@@ -97,7 +102,7 @@ DecoderLayer::DecoderLayer(const BlockShape& shape, const Half& half, const Init
           "self", std::make_shared<SelfAttention>(attention_shape(shape), init / "self"))),
       cross_(register_module(
           "cross", std::make_shared<CrossAttention>(attention_shape(shape), init / "cross"))),
-      wide_(add_wide(*this, shape, half, init)) {}
+      feed_forward_(add_feed_forward(*this, shape, position_wise, init)) {}
 
 torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
                                     const torch::Tensor& mask, const torch::Tensor& target_mask,
@@ -108,7 +113,7 @@ torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Ten
   const auto memory = cross_->keys_values(memory_BSD);
   h = residual(h, *cross_norm_, shape_, is_training(),
                [&](const torch::Tensor& x) { return cross_->forward(x, memory, mask); });
-  return wide_ ? wide_->forward(h, real) : h;
+  return feed_forward_ ? feed_forward_->forward(h, real) : h;
 }
 
 torch::Tensor DecoderLayer::step(const torch::Tensor& h_R1D, LayerState& state,
@@ -119,7 +124,7 @@ torch::Tensor DecoderLayer::step(const torch::Tensor& h_R1D, LayerState& state,
     const auto x_BKD = x_R1D.view({-1, beam, shape_.width});
     return cross_->forward(x_BKD, state.memory, mask).view_as(x_R1D);
   });
-  return wide_ ? wide_->forward(h, {}) : h;
+  return feed_forward_ ? feed_forward_->forward(h, {}) : h;
 }
 
 }  // namespace xp

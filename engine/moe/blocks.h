@@ -23,9 +23,9 @@ struct BlockShape {
   Compatibility compatibility = Compatibility::kNone;
 };
 
-/// The real tokens among B x L padded ones.
+/// The real tokens among B x L padded positions.
 struct RealTokens {
-  torch::Tensor index_T;  ///< rows of the flattened [B * L]; undefined where nothing is padded
+  torch::Tensor index_T;  ///< rows of the flattened [B * L]; undefined if nothing is padded
 };
 
 /// The rows of h that an MoE layer sees: the real tokens, or (kSeed) all with a mask of the pads.
@@ -34,10 +34,10 @@ Rows take_rows(const torch::Tensor& h_BLD, const RealTokens& real, Compatibility
 torch::Tensor put_rows(const torch::Tensor& h_BLD, const RealTokens& real,
                        const torch::Tensor& rows_TD, Compatibility compatibility);
 
-/// The position-wise half of a layer: an FFN, or an MoE layer where `moe` is given.
-class Wide : public torch::nn::Module {
+/// The position-wise sublayer: a feed-forward layer, or an MoE layer if `moe` is given.
+class FeedForwardBlock : public torch::nn::Module {
  public:
-  Wide(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init);
+  FeedForwardBlock(const BlockShape& shape, std::shared_ptr<MoeLayer> moe, const Init& init);
   /// h + dropout(f(norm(h))) (pre-norm). Pads' rows pass an MoE layer unchanged.
   torch::Tensor forward(const torch::Tensor& h_BLD, const RealTokens& real);
   /// The same on the rows of an MoE layer: [T, D].
@@ -54,36 +54,38 @@ class Wide : public torch::nn::Module {
   std::shared_ptr<MoeLayer> moe_;
 };
 
-/// What a layer has beside its attention.
-struct Half {
-  bool exists = true;             ///< false: attention alone, where the MoE layers stand at the end
+/// Which position-wise sublayer a layer has.
+struct PositionWise {
+  bool exists = true;             ///< false: attention only, because the MoE layers come last
   std::shared_ptr<MoeLayer> moe;  ///< null: an FFN
 };
 
 class EncoderLayer : public torch::nn::Module {
  public:
-  EncoderLayer(const BlockShape& shape, const Half& half, const Init& init);
+  EncoderLayer(const BlockShape& shape, const PositionWise& position_wise, const Init& init);
   torch::Tensor forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
                         const RealTokens& real);
-  Wide* wide() { return wide_.get(); }  ///< null where there is attention alone
+  FeedForwardBlock* feed_forward() {
+    return feed_forward_.get();
+  }  ///< null if there is attention only
 
  private:
   BlockShape shape_;
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<SelfAttention> attention_;
-  std::shared_ptr<Wide> wide_;
+  std::shared_ptr<FeedForwardBlock> feed_forward_;
 };
 
-/// What a decoder layer keeps between steps.
+/// Keys and values that a decoder layer keeps between steps.
 struct LayerState {
   KeysValues self, memory;
 };
 
 class DecoderLayer : public torch::nn::Module {
  public:
-  DecoderLayer(const BlockShape& shape, const Half& half, const Init& init);
+  DecoderLayer(const BlockShape& shape, const PositionWise& position_wise, const Init& init);
   /// `target_mask` hides pads from the queries among them ([B, 1, L, L], 0 or -inf, causal too);
-  /// undefined where nobody looks at what pads see: right-padded, no token ever sees a pad.
+  /// undefined if no layer reads the rows of pads: in right-padded rows no token sees a pad.
   torch::Tensor forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
                         const torch::Tensor& mask, const torch::Tensor& target_mask,
                         const RealTokens& real);
@@ -93,14 +95,16 @@ class DecoderLayer : public torch::nn::Module {
   /// One piece per row; `beam` consecutive rows share a sentence.
   torch::Tensor step(const torch::Tensor& h_R1D, LayerState& state, const torch::Tensor& mask,
                      int64_t beam);
-  Wide* wide() { return wide_.get(); }  ///< null where there is attention alone
+  FeedForwardBlock* feed_forward() {
+    return feed_forward_.get();
+  }  ///< null if there is attention only
 
  private:
   BlockShape shape_;
   std::shared_ptr<Norm> self_norm_, cross_norm_;
   std::shared_ptr<SelfAttention> self_;
   std::shared_ptr<CrossAttention> cross_;
-  std::shared_ptr<Wide> wide_;
+  std::shared_ptr<FeedForwardBlock> feed_forward_;
 };
 
 }  // namespace xp

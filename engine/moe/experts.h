@@ -1,4 +1,4 @@
-// The experts that live on this rank.
+// The experts that this rank holds.
 //
 // Shapes: E experts of all ranks, X of them here. Fewer experts than ranks: blocks of E ranks hold
 // one set each, and rank r holds a copy of expert r mod E.
@@ -20,14 +20,15 @@ struct ExpertGroups {
   Groups together;                ///< `world`: the ranks that hold one set of experts
   std::shared_ptr<Group> copies;  ///< the ranks that hold copies of this rank's experts; null: none
 
-  /// Collective. Raises kUser where `experts` and the ranks do not divide one another.
+  /// Collective. Raises kUser if neither of `experts` and the number of ranks divides the other.
   ExpertGroups(int64_t experts, const Groups& groups);
 };
 
 /// Experts as modules named by their global number, so that a checkpoint fits any number of ranks.
 class Experts : public torch::nn::Module {
  public:
-  /// Each expert has one FFN width -> inner -> width for each part of `widths`; none where it is 0.
+  /// Each expert has one FFN width -> inner -> width for each part of `widths`; none for a width of
+  /// 0.
   Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t inner, const Group& together,
           const Init& init);
   int64_t on_rank() const { return static_cast<int64_t>(parts_.size()); }

@@ -26,8 +26,8 @@ void check_agreement(const MoeShape& shape, const std::vector<int64_t>& widths, 
   }
 }
 
-// As many rows as the rank with the most; those added are pads.
-Rows as_many_as_all(const Rows& rows, Group& world) {
+// Adds pads up to the number of rows of the largest rank.
+Rows pad_to_largest_rank(const Rows& rows, Group& world) {
   const int64_t T = rows.x_TD.size(0);
   auto most = torch::tensor(T, torch::kLong);
   world.all_reduce_max(most);
@@ -47,13 +47,6 @@ MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
       router_(std::move(router)),
       exchange_(std::move(exchange)),
       groups_(shape.experts, groups) {
-  const int64_t ranks = groups.world->size();
-  if (exchange_->uses_nodes() && shape.experts < ranks) {
-    user_error(
-        "'experts' is {} but {} ranks each need one of their own under this exchange; use a "
-        "multiple of {}, or gshard",
-        shape.experts, ranks, ranks);
-  }
   const auto widths =
       exchange_->part_widths(shape.width, groups.world->topology(), shape.compatibility);
   check_agreement(shape, widths, *groups.world);
@@ -68,7 +61,7 @@ MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
 
 torch::Tensor MoeLayer::forward(const Rows& rows) {
   const bool as_seed = shape_.compatibility == Compatibility::kSeed;
-  const Rows all = as_seed ? as_many_as_all(rows, *groups_.together.world) : rows;
+  const Rows all = as_seed ? pad_to_largest_rank(rows, *groups_.together.world) : rows;
   const MoeCall call{all.x_TD,
                      torch::matmul(all.x_TD, gate_ED_.t()),
                      *router_,

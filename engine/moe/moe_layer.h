@@ -34,13 +34,13 @@ struct Rows {
 
 class MoeLayer : public torch::nn::Module {
  public:
-  /// Collective. Raises kUser where the experts cannot be shared out over the ranks, or the ranks
-  /// disagree about the layer's shape.
+  /// Collective. Raises kUser if the ranks cannot share the experts equally or disagree about the
+  /// layer's shape.
   MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
            std::shared_ptr<const Exchange> exchange, const Groups& groups, const Init& init);
 
-  /// [T, D]; T may be 0. Collective. The balance loss and the figures are added up until they are
-  /// taken. kSeed: every rank adds empty rows up to the largest rank's number (predecessor.md 3.2).
+  /// [T, D]; T may be 0. Collective. Figures add up until they are taken. kSeed: every rank adds
+  /// empty rows up to the largest rank's number (predecessor.md 3.2).
   torch::Tensor forward(const Rows& rows);
 
   /// The balance loss of the last forward; a scalar.

@@ -2,6 +2,7 @@
 #include "engine/moe/moe_settings.h"
 
 #include "engine/base/error.h"
+#include "registry/exchange_traits.h"
 
 namespace xp {
 
@@ -17,8 +18,16 @@ MoeFactory::MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner
                        const ModelContext& context)
     : settings_(settings), context_(context) {
   if (settings.every == 0) return;
-  auto made = make_part<Exchange>(settings.exchange);
-  if (!made->has_experts()) return;
+  const ExchangeTraits traits = exchange_traits(settings.exchange);
+  if (!traits.has_experts) return;
+  const int64_t ranks = context.groups.world->size();
+  if (traits.uses_nodes && settings.experts < ranks) {
+    user_error(
+        "'experts' is {} but {} ranks each need one of their own under this exchange; use a "
+        "multiple of {}, or gshard",
+        settings.experts, ranks, ranks);
+  }
+  const auto trained = std::shared_ptr<const Exchange>(make_part<Exchange>(settings.exchange));
   shape_ = {width,
             inner,
             settings.experts,
@@ -27,13 +36,16 @@ MoeFactory::MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner
             settings.whose(),
             context.draws};
   router_ = make_part<Router>(settings.router);
-  first_ = made->spares_first_layer() ? make_part<Exchange>({{"use", "gshard"}}) : nullptr;
-  auto other = context.evaluating ? made->for_evaluation(context.alpha, context.beta) : nullptr;
-  // The predecessor asks the shares of the evaluation, which may be others than those the gate was
-  // trained with (predecessor.md 13.15).
-  const bool asks_evaluation = other && settings.whose() == Compatibility::kSeed;
-  by_node_ = asks_evaluation ? other->clusters_by_node() : made->clusters_by_node();
-  exchange_ = other ? std::move(other) : std::move(made);
+  first_ = traits.spares_first ? make_part<Exchange>({{"use", "gshard"}}) : nullptr;
+  Value evaluated = settings.exchange;
+  evaluated.update(context.exchange_overrides);
+  exchange_ = context.exchange_overrides.empty()
+                  ? trained
+                  : std::shared_ptr<const Exchange>(make_part<Exchange>(evaluated));
+  // The predecessor asks the exchange of the evaluation, which may send rows elsewhere than the one
+  // that the gate was trained with (predecessor.md 13.15).
+  const bool asks_evaluation = settings.whose() == Compatibility::kSeed;
+  by_node_ = (asks_evaluation ? exchange_ : trained)->clusters_by_node();
 }
 
 std::shared_ptr<MoeLayer> MoeFactory::layer(int64_t ordinal, const Init& init) const {

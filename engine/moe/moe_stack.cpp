@@ -3,7 +3,8 @@
 
 namespace xp {
 
-MoeStack::MoeStack(std::shared_ptr<TokenCluster> cluster, std::vector<std::shared_ptr<Wide>> layers,
+MoeStack::MoeStack(std::shared_ptr<TokenCluster> cluster,
+                   std::vector<std::shared_ptr<FeedForwardBlock>> layers,
                    Compatibility compatibility)
     : layers_(std::move(layers)), compatibility_(compatibility) {
   if (cluster) cluster_ = register_module("cluster", std::move(cluster));
@@ -18,11 +19,11 @@ torch::Tensor MoeStack::on_rows(const Rows& rows, int64_t length) {
       x_TD = layer->on_rows({x_TD, rows.pad_T});
     return x_TD;
   }
-  const TokenCluster::Visit visit = cluster_->enter(rows, length);
-  torch::Tensor x_MD = visit.rows.x_TD;
+  const TokenCluster::ClusteredRows clustered = cluster_->dispatch(rows, length);
+  torch::Tensor x_MD = clustered.rows.x_TD;
   for (const auto& layer : layers_)
-    x_MD = layer->on_rows({x_MD, visit.rows.pad_T});
-  return cluster_->leave(x_MD, visit);
+    x_MD = layer->on_rows({x_MD, clustered.rows.pad_T});
+  return cluster_->combine(x_MD, clustered);
 }
 
 torch::Tensor MoeStack::forward(const torch::Tensor& h_BLD, const RealTokens& real) {

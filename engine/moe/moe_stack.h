@@ -13,24 +13,24 @@ namespace xp {
 
 class MoeStack : public torch::nn::Module {
  public:
-  /// `cluster` may be null: then `layers` alone. Where given it stands in for the first MoE layer,
-  /// and the rows stay with its experts' ranks until the last.
-  MoeStack(std::shared_ptr<TokenCluster> cluster, std::vector<std::shared_ptr<Wide>> layers,
-           Compatibility compatibility);
+  /// `cluster` replaces the first MoE layer, and the rows stay with the ranks of its experts until
+  /// the last layer; null: `layers` only.
+  MoeStack(std::shared_ptr<TokenCluster> cluster,
+           std::vector<std::shared_ptr<FeedForwardBlock>> layers, Compatibility compatibility);
 
   /// [B, L, D] -> the same shape. Pads' rows pass unchanged. Collective.
   torch::Tensor forward(const torch::Tensor& h_BLD, const RealTokens& real);
-  /// Takes part without tokens; a zero that carries the gradient graph.
+  /// Takes part in the exchanges without tokens; a zero that carries the gradient graph.
   torch::Tensor idle(int64_t width);
 
   TokenCluster* cluster() const { return cluster_.get(); }
-  const std::vector<std::shared_ptr<Wide>>& layers() const { return layers_; }
+  const std::vector<std::shared_ptr<FeedForwardBlock>>& layers() const { return layers_; }
 
  private:
   torch::Tensor on_rows(const Rows& rows, int64_t length);
 
   std::shared_ptr<TokenCluster> cluster_;
-  std::vector<std::shared_ptr<Wide>> layers_;
+  std::vector<std::shared_ptr<FeedForwardBlock>> layers_;
   Compatibility compatibility_;
 };
 

@@ -12,8 +12,8 @@ constexpr double kRounding = 1e-9;  // 0.2 + 0.8 is 1 whatever binary floats say
 
 }  // namespace
 
-Shares effective_shares(double alpha, double beta, const Topology& topology) {
-  return {alpha, topology.nodes == 1 ? 1 - alpha : beta};
+Shares on_topology(const Shares& shares, const Topology& topology) {
+  return {shares.local, topology.nodes == 1 ? 1 - shares.local : shares.node};
 }
 
 std::array<bool, kNumParts> parts_present(const Shares& shares) {

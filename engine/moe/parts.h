@@ -1,4 +1,4 @@
-// The three parts of SCoMoE: what stays on the rank, what stays in the node, what may go anywhere.
+// The three parts of SCoMoE: rows of the rank, of the node, and of all ranks.
 // Source: Zeng and Xiong 2023, "SCoMoE", ICLR, section 3.1; predecessor.md 4.2 and 5.
 //
 // Shapes: T tokens, D width, N nodes, G ranks per node, X experts per rank, E = N*G*X experts.
@@ -18,19 +18,19 @@ namespace xp {
 enum Part : int { kLocal, kNode, kGlobal, kNumParts };
 constexpr std::array<const char*, kNumParts> kPartNames = {"local", "node", "global"};
 
-/// alpha and beta; what is left of 1 is the global share.
+/// Shares of tokens or features; what is left of 1 is the global share.
 struct Shares {
   double local = 0, node = 0;
 };
 
-/// On one node nothing can cross nodes: beta takes the rest (predecessor.md 4.1).
-Shares effective_shares(double alpha, double beta, const Topology& topology);
+/// On one node nothing can cross nodes: the node's share takes the rest (predecessor.md 4.1).
+Shares on_topology(const Shares& shares, const Topology& topology);
 
 /// Sizes of the parts of `total` tokens or features, differences of rounded borders: shares that
 /// sum to 1 in decimals leave nothing to the global part.
 std::array<int64_t, kNumParts> part_sizes(int64_t total, const Shares& shares);
 
-/// Which parts exist, by the shares alone, so that all ranks agree whatever tokens they have.
+/// Which parts exist. Follows from the shares alone, so that ranks with different tokens agree.
 std::array<bool, kNumParts> parts_present(const Shares& shares);
 
 /// This rank's slices of the gate's logits.
@@ -39,12 +39,12 @@ struct PartLogits {
   PartLogits(const MoeCall& call);
 };
 
-/// Own experts only: no slots, no loss. One expert takes the tokens unweighted; of several the best
-/// two are mixed by the softmax of their logits.
+/// Runs the rank's own experts, without slots or balance loss. One expert takes the tokens
+/// unweighted; of several the best two are mixed by the softmax of their logits.
 torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
                           const ExpertFunction& expert);
 
-/// Routed parts under way: all are sent off before any is waited for.
+/// The routed parts of a layer: the exchanges of all start before the layer waits for any.
 class RoutedParts {
  public:
   explicit RoutedParts(const MoeCall& call) : call_(call) {}
@@ -52,7 +52,7 @@ class RoutedParts {
   void add(Part part, const torch::Tensor& x_KD, const torch::Tensor& logits_KE,
            const torch::Tensor& tokens_K);
   void send();
-  /// Runs `expert` (part, local expert, rows) on what arrives; the rows of each part added.
+  /// Runs `expert` (part, local expert, rows) on the rows that arrive; the results of each part.
   std::map<Part, torch::Tensor> finish(
       const std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor&)>&
           expert);

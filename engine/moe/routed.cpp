@@ -91,17 +91,17 @@ void RoutedRows::send() {
   sent_ = to_vector(routing_.count_E.view({group_.size(), -1}).sum(1));
   taken_ = to_vector(arriving_RX_.sum(1));
   rows_ = x_TD_.index_select(0, routing_.token_N);
-  if (group_.size() > 1) flight_ = send_rows(rows_, sent_, taken_, group_, traffic_);
+  if (group_.size() > 1) in_flight_ = send_rows(rows_, sent_, taken_, group_, traffic_);
 }
 
 void RoutedRows::run(const ExpertFunction& expert) {
-  if (group_.size() > 1) rows_ = receive_rows(std::move(flight_));
+  if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
   rows_ = run_experts(rows_, arriving_RX_, expert);
-  if (group_.size() > 1) flight_ = send_rows(rows_, taken_, sent_, group_, traffic_);
+  if (group_.size() > 1) in_flight_ = send_rows(rows_, taken_, sent_, group_, traffic_);
 }
 
 torch::Tensor RoutedRows::finish() {
-  if (group_.size() > 1) rows_ = receive_rows(std::move(flight_));
+  if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
   // Under autocast the experts answer in bfloat16; sums are kept in the layer's own type.
   const auto weighted_ND = (rows_ * routing_.weight_N.unsqueeze(1)).to(x_TD_.dtype());
   return torch::zeros_like(x_TD_).index_add(0, routing_.token_N, weighted_ND);

@@ -1,5 +1,5 @@
-// The journey of routed rows to their experts and home again, in steps, so that several parts of a
-// layer can be under way at once.
+// Dispatches routed rows to their experts and combines the results, in steps, so that the exchanges
+// of several parts of a layer can be in flight at once.
 //
 // Shapes: T tokens, D width, R ranks of the group, X experts on this rank, N kept rows, M rows that
 // arrive at this rank's experts.
@@ -28,8 +28,8 @@ torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& cou
 std::vector<int64_t> to_vector(const torch::Tensor& integers);
 
 /// Tells every member of the group how many rows each of its experts will get: [R, X], row r from
-/// member r. With the counts go what must agree (width and type of a row) and whether this rank's
-/// weights are finite; raises the same error on every rank where one does not. Collective.
+/// member r. The counts carry the width and type of a row, which must agree, and whether this
+/// rank's weights are finite; if not, every rank raises the same error. Collective.
 class CountExchange {
  public:
   CountExchange(const torch::Tensor& count_E, const torch::Tensor& x_TD, bool is_finite,
@@ -39,7 +39,7 @@ class CountExchange {
  private:
   torch::Tensor own_;
   Group& group_;
-  std::unique_ptr<Pending> pending_;
+  std::unique_ptr<PendingRows> pending_;
 };
 
 /// One part of a layer. Experts of the group are numbered rank-major. Collective over `group`: all
@@ -50,12 +50,12 @@ class RoutedRows {
   /// Starts the exchange of counts. `traffic` may be null and must outlive the backward pass.
   RoutedRows(torch::Tensor x_TD, Routing routing, Group& group, int64_t experts_per_rank,
              Traffic* traffic);
-  /// Sends the rows off.
+  /// Starts to send the rows.
   void send();
-  /// Receives them, runs the experts, sends the results home.
+  /// Receives the rows, runs the experts, starts to send the results back.
   void run(const ExpertFunction& expert);
-  /// Receives the results and adds them up with their weights: [T, D], zero rows for unrouted
-  /// tokens.
+  /// Receives the results and sums them by token with their weights: [T, D]; zero rows for tokens
+  /// that reached no expert.
   torch::Tensor finish();
 
  private:
@@ -67,7 +67,7 @@ class RoutedRows {
   torch::Tensor arriving_RX_;
   std::vector<int64_t> sent_, taken_;
   torch::Tensor rows_;
-  InFlight flight_;
+  RowsInFlight in_flight_;
 };
 
 /// All steps in one.

@@ -17,8 +17,7 @@ namespace xp {
 /// (predecessor.md 2.1, 2.2).
 int64_t capacity_slots(const CapacityRule& rule, int64_t choices, int64_t T, int64_t E);
 
-/// Who gets a slot, from a counting pass in priority order: all first choices, then all second
-/// choices.
+/// The choices that get a slot, in priority order: all first choices, then all second choices.
 struct Slots {
   torch::Tensor
       order_N;  ///< int64: kept choices as k * T + token, grouped by expert, in slot order
@@ -32,8 +31,7 @@ struct Slots {
 Slots assign_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority_T, int64_t E,
                    int64_t capacity);
 
-/// The surest tokens first, by their largest probability; undefined (token order) where not
-/// `prioritized`.
+/// Tokens by falling largest probability; undefined (token order) if not `prioritized`.
 torch::Tensor priority(const torch::Tensor& probability_TE, bool prioritized);
 
 /// Turns the choices of pads into "no choice" (E); `pad_T` may be undefined.

@@ -111,7 +111,7 @@ TokenCluster::Sorted TokenCluster::sort_jointly(const torch::Tensor& rows_TD,
                                                 const torch::Tensor& pad_T) const {
   const bool greedy = !is_training() && !as_seed() && cluster_.evaluation == "greedy";
   Assignment assignment = greedy ? greedy_assignment(score_TK) : balanced_assignment(score_TK);
-  const auto order = shape_.draws->settle(assignment.order_T);
+  const auto order = shape_.draws->assignment_order(assignment.order_T);
   const auto rows =
       cluster_.gate == "softmax"
           ? sorted_rows(rows_TD, score_TK, order, assignment.size_K, cluster_.temperature)
@@ -134,7 +134,7 @@ TokenCluster::Sorted TokenCluster::sort_by_position(const torch::Tensor& rows_TD
     orders.push_back(rows.index_select(0, one.order_T));
     size_K = one.size_K;
   }
-  const auto order = shape_.draws->settle(torch::stack(orders, 1).flatten());
+  const auto order = shape_.draws->assignment_order(torch::stack(orders, 1).flatten());
   return {rows_TD.index_select(0, order), pad_T.index_select(0, order), order,
           counts_of_experts(size_K * length)};
 }
@@ -155,7 +155,7 @@ torch::Tensor TokenCluster::expert(int64_t index, const torch::Tensor& rows) {
   return cluster_.pre_norm ? y : norm_->forward(y);
 }
 
-TokenCluster::Visit TokenCluster::enter(const Rows& home, int64_t length) {
+TokenCluster::ClusteredRows TokenCluster::dispatch(const Rows& home, int64_t length) {
   const bool by_position = as_seed() && cluster_.in_decoder && !is_training();
   const auto z_TD = cluster_.pre_norm ? norm_->forward(home.x_TD) : home.x_TD;
   Sorted sorted;
@@ -172,28 +172,30 @@ TokenCluster::Visit TokenCluster::enter(const Rows& home, int64_t length) {
   Group& world = *groups_.world;
   const auto arriving_RX =
       CountExchange(sorted.count_E, sorted.rows_TD, /*is_finite=*/true, world).wait();
-  Visit visit;
-  visit.num_rows = home.x_TD.size(0);
-  visit.order_T = sorted.order_T;
-  visit.sent = to_vector(sorted.count_E.view({world.size(), -1}).sum(1));
-  visit.taken = to_vector(arriving_RX.sum(1));
-  auto flight = send_rows(sorted.rows_TD, visit.sent, visit.taken, world, &traffic_);
+  ClusteredRows clustered;
+  clustered.num_rows = home.x_TD.size(0);
+  clustered.order_T = sorted.order_T;
+  clustered.sent = to_vector(sorted.count_E.view({world.size(), -1}).sum(1));
+  clustered.taken = to_vector(arriving_RX.sum(1));
+  auto flight = send_rows(sorted.rows_TD, clustered.sent, clustered.taken, world, &traffic_);
   if (sorted.pad_T.defined()) {
-    visit.rows.pad_T =
-        world.all_to_all(sorted.pad_T.to(torch::kByte).unsqueeze(1), visit.sent, visit.taken)
+    clustered.rows.pad_T =
+        world
+            .all_to_all(sorted.pad_T.to(torch::kByte).unsqueeze(1), clustered.sent, clustered.taken)
             .squeeze(1)
             .to(torch::kBool);
   }
-  visit.rows.x_TD =
+  clustered.rows.x_TD =
       run_experts(receive_rows(std::move(flight)), arriving_RX,
                   [this](int64_t index, const torch::Tensor& rows) { return expert(index, rows); });
   ++num_calls_;
-  return visit;
+  return clustered;
 }
 
-torch::Tensor TokenCluster::leave(const torch::Tensor& rows_MD, const Visit& visit) {
-  const auto rows_TD = all_to_all(rows_MD, visit.taken, visit.sent, *groups_.world, &traffic_);
-  return rows_TD.index_select(0, visit.order_T.argsort()).slice(0, 0, visit.num_rows);
+torch::Tensor TokenCluster::combine(const torch::Tensor& rows_MD, const ClusteredRows& clustered) {
+  const auto rows_TD =
+      all_to_all(rows_MD, clustered.taken, clustered.sent, *groups_.world, &traffic_);
+  return rows_TD.index_select(0, clustered.order_T.argsort()).slice(0, 0, clustered.num_rows);
 }
 
 std::map<std::string, double> TokenCluster::take_metrics() {

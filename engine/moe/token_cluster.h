@@ -1,6 +1,6 @@
-// Token clustering: the first MoE layer deals the tokens out to experts, evenly and by likeness,
-// and they stay with their expert's rank through all MoE layers that follow. Source: Zeng and Xiong
-// 2023, "SCoMoE", ICLR, section 3.3; the predecessor (predecessor.md 4.3).
+// Token clustering: the first MoE layer assigns similar tokens to the same expert, equally many to
+// each, and they stay with their expert's rank through all MoE layers that follow. Source: Zeng and
+// Xiong 2023, "SCoMoE", ICLR, section 3.3; the predecessor (predecessor.md 4.3).
 //
 // Shapes: T rows of this rank, M rows that arrive, D width, E experts, K groups (experts or nodes).
 #pragma once
@@ -17,13 +17,13 @@
 
 namespace xp {
 
-/// [model.moe.token_cluster], and where the layer stands.
+/// [model.moe.token_cluster], and the place of the layer.
 struct ClusterShape {
   std::string gate =
       "softmax";  ///< "softmax": differentiable sorting; "sigmoid": BASE layers' gate
   double temperature = 0.5;
-  std::string evaluation = "greedy";  ///< "greedy": every row to the expert it likes best, whatever
-                                      ///< the batch; "balanced": as in training
+  std::string evaluation = "greedy";  ///< "greedy": every row to the expert with its largest
+                                      ///< score, whatever the batch; "balanced": as in training
   bool by_node = false;               ///< rows choose nodes, not experts
   bool in_decoder = false;
   bool pre_norm = true;
@@ -39,12 +39,12 @@ torch::Tensor sorted_rows(const torch::Tensor& z_TD, const torch::Tensor& score_
 
 class TokenCluster : public torch::nn::Module {
  public:
-  /// Collective. Raises kUser where a rank would hold no expert.
+  /// Collective. Raises kUser if a rank would hold no expert.
   TokenCluster(const MoeShape& shape, const ClusterShape& cluster, const Groups& groups,
                const Init& init);
 
-  /// Rows that are away from home, and the way back.
-  struct Visit {
+  /// Rows at the ranks of their experts, and how they return.
+  struct ClusteredRows {
     Rows rows;  ///< of other ranks, after this layer
     int64_t num_rows = 0;
     torch::Tensor order_T;
@@ -52,9 +52,9 @@ class TokenCluster : public torch::nn::Module {
   };
 
   /// One row per position, sentence by sentence, `length` positions each. Collective.
-  Visit enter(const Rows& home, int64_t length);
-  /// Brings the rows home: [T, D]. Collective.
-  torch::Tensor leave(const torch::Tensor& rows_MD, const Visit& visit);
+  ClusteredRows dispatch(const Rows& home, int64_t length);
+  /// Returns the rows to their ranks and places: [T, D]. Collective.
+  torch::Tensor combine(const torch::Tensor& rows_MD, const ClusteredRows& clustered);
 
   std::map<std::string, double> take_metrics();
 

@@ -25,8 +25,8 @@ struct AttentionShape {
 class SelfAttention : public torch::nn::Module {
  public:
   SelfAttention(const AttentionShape& shape, const Init& init);
-  /// x_BLD -> [B, L, D]. `mask` is added to the scores ([B, 1, 1 or L, L], 0 or -inf); undefined
-  /// where nothing is padded. `causal`, without a mask: a query sees itself and what is before it.
+  /// x_BLD -> [B, L, D]. `mask` is added to the scores ([B, 1, 1 or L, L], 0 or -inf); undefined if
+  /// nothing is padded. `causal`, without a mask: a query sees itself and the positions before it.
   torch::Tensor forward(const torch::Tensor& x_BLD, const torch::Tensor& mask, bool causal) const;
   /// One more piece per row, [R, 1, D]; its key and value are appended to `past` ([R, H, t, W]).
   torch::Tensor step(const torch::Tensor& x_R1D, KeysValues& past) const;

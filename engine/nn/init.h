@@ -1,7 +1,7 @@
 // First values of parameters: each from its own random stream, named by the parameter.
 //
 // So a parameter's first value depends on the run's seed and its own name, never on the number of
-// ranks or on what else the model has: expert 5 starts equal wherever it lives.
+// ranks or on other parameters: expert 5 starts with the same values on any rank.
 #pragma once
 
 #include <torch/types.h>
@@ -21,7 +21,7 @@ class Init {
   torch::Tensor uniform(const std::vector<int64_t>& shape,
                         double bound) const;  ///< U(-bound, bound)
   torch::Tensor normal(const std::vector<int64_t>& shape, double deviation) const;
-  /// Rows (or columns, where there are fewer) are orthonormal.
+  /// Rows (or columns, if there are fewer) are orthonormal.
   torch::Tensor orthogonal(int64_t rows, int64_t columns) const;
 
  private:

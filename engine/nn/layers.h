@@ -13,7 +13,7 @@ namespace xp {
 /// y = x W' + b.
 class Linear : public torch::nn::Module {
  public:
-  /// Weights and bias U(-bound, bound), the bias zero where `zero_bias`; bound 0 means 1 /
+  /// Weights and bias U(-bound, bound), the bias zero if `zero_bias`; bound 0 means 1 /
   /// sqrt(in).
   Linear(int64_t in, int64_t out, const Init& init, double bound = 0, bool zero_bias = false);
   torch::Tensor forward(const torch::Tensor& x) const;  ///< [..., in] -> [..., out]
@@ -45,7 +45,7 @@ class Embedding : public torch::nn::Module {
   Embedding(int64_t vocabulary, int64_t width, const Init& init);
   /// [B, L] -> [B, L, D]; `offset` is the position of the first column.
   torch::Tensor forward(const torch::Tensor& piece_BL, int64_t offset = 0);
-  /// The same where pads, on either side, take no position (the predecessor's).
+  /// The same, but pads on either side take no position, as in the predecessor.
   torch::Tensor forward_around_pads(const torch::Tensor& piece_BL);
   torch::Tensor weight;  ///< [V, D], the row of <pad> zero
 
@@ -54,7 +54,7 @@ class Embedding : public torch::nn::Module {
   torch::Tensor position_PD_;  ///< grows as needed
 };
 
-/// Dropout where `training`.
+/// Dropout if `training`, else `x`.
 torch::Tensor dropped(const torch::Tensor& x, double p, bool training);
 
 }  // namespace xp

@@ -1,4 +1,4 @@
-// Output projection and cross entropy in one: the T x V logits never exist as a whole.
+// Output projection and cross entropy in one step, without a T x V tensor of logits.
 //
 // Shapes: T tokens, D width, V vocabulary.
 #pragma once

@@ -1,4 +1,4 @@
-// Sentences of different lengths as one tensor.
+// Packs sentences of different lengths into one tensor.
 #pragma once
 
 #include <torch/types.h>

@@ -2,6 +2,7 @@
 #include "engine/plan/assessment.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/experiment/components.h"
 
 #include <cmath>
@@ -9,10 +10,6 @@
 
 namespace xp {
 namespace {
-
-constexpr const char* kShown[] = {"parameters",   "parameters_on_rank", "flops",
-                                  "local_bytes",  "in_node_bytes",      "inter_node_bytes",
-                                  "memory_bytes", "checkpoint_bytes"};
 
 // A setting as it is written; a computed number without the point that its type would need.
 std::string shown(const Value& value, bool is_setting) {
@@ -66,12 +63,14 @@ class Wiring {
       for (const auto& rule : part.declaration->rules)
         rules_.push_back({rule, bound(rule.holds, part.path)});
     }
-    for (const char* name : kShown)
-      shown_.emplace_back(name, index_of(std::string("model.") + name));
+    for (const auto& figure : kPlannedFigures) {
+      if (figure.kind != "model") continue;
+      shown_.emplace_back(figure.name, index_of("model." + std::string(figure.name)));
+    }
   }
 
   const std::vector<WiredRule>& rules() const { return rules_; }
-  const std::vector<std::pair<const char*, size_t>>& shown() const { return shown_; }
+  const std::vector<std::pair<std::string, size_t>>& shown() const { return shown_; }
   size_t num_slots() const { return slots_.size(); }
   Slot& slot(size_t index) { return slots_[index]; }
 
@@ -110,7 +109,7 @@ class Wiring {
   std::map<std::string, size_t> indices_;
   std::map<std::pair<std::string, std::string>, Bound> bounds_;
   std::vector<WiredRule> rules_;
-  std::vector<std::pair<const char*, size_t>> shown_;
+  std::vector<std::pair<std::string, size_t>> shown_;
 };
 
 /// The components of one point and the figures that were asked for so far.
@@ -134,15 +133,26 @@ class Evaluation {
     auto& wiring = owner_.wirings_[picked_];
     if (wiring == nullptr) wiring = std::make_shared<Wiring>(owner_, parts_);
     wiring_ = wiring.get();
+    for (const auto& [name, value] : owner_.corpus_figures(settings).items())
+      known(wiring_->name("corpus", name)[0]).figure = value;
   }
 
   Assessment run() {
     Assessment out;
     for (const auto& [rule, holds] : wiring_->rules())
       apply(rule, holds, out);
+    std::map<std::string, std::vector<std::string>> unknown;  // cause -> figures
     for (const auto& [name, slot] : wiring_->shown()) {
       const Value& value = *look({slot, slot}).value;
       if (value.is_number()) out.figures[name] = value;
+      const bool is_declared = wiring_->slot(slot).formula != nullptr;
+      if (is_declared && value.is_null()) unknown[cause_of_null(slot)].push_back(name);
+    }
+    add_undeclared(out.unpredicted);
+    for (const auto& [cause, names] : unknown) {
+      if (undeclared_.contains(cause)) continue;
+      out.unpredicted.push_back(
+          fmt::format("{} cannot be predicted: '{}' has no value yet", join(names, ", "), cause));
     }
     return out;
   }
@@ -159,6 +169,35 @@ class Evaluation {
     bool is_setting;
     size_t slot;
   };
+
+  // The setting or figure without value that makes the figure null.
+  std::string cause_of_null(size_t index) {
+    const Slot& slot = wiring_->slot(index);
+    if (slot.bound == nullptr) return slot.path;
+    for (const auto& name : slot.bound->names) {
+      const Found found = look(name);
+      if (found.value->is_null()) return cause_of_null(found.slot);
+    }
+    return slot.path;
+  }
+
+  void add_undeclared(std::vector<std::string>& out) {
+    for (const auto& part : parts_) {
+      if (settings_.is_unused(part.path + ".use")) continue;
+      const Value* table = settings_.find(part.path);
+      std::vector<std::string> names;
+      for (const auto& figure :
+           missing_figures(*part.declaration, table == nullptr ? Value::object() : *table)) {
+        names.emplace_back(figure.name);
+        undeclared_.insert(fmt::format("{}.{}", part.path, figure.name));
+      }
+      if (names.empty()) continue;
+      out.push_back(fmt::format(
+          "the {} '{}' declares no {}: what follows from {} is neither predicted nor checked",
+          part.declaration->kind, part.declaration->name, join(names, ", "),
+          names.size() == 1 ? "it" : "them"));
+    }
+  }
 
   Known& known(size_t slot) {
     if (slot >= known_.size()) known_.resize(wiring_->num_slots());
@@ -242,7 +281,8 @@ class Evaluation {
   std::vector<Part> parts_;
   std::vector<const Declaration*> picked_;  // nullptr: nothing known was picked
   Wiring* wiring_ = nullptr;
-  std::deque<Known> known_;  // by slot; stays in place as it grows
+  std::deque<Known> known_;           // by slot; stays in place as it grows
+  std::set<std::string> undeclared_;  // full paths of figures that planning misses
 };
 
 size_t Assessor::projection(const SharedSection* section, size_t index) {
@@ -257,10 +297,19 @@ size_t Assessor::projection(const SharedSection* section, size_t index) {
   return projections_[section] = texts_.emplace(text, texts_.size()).first->second;
 }
 
+const Value& Assessor::corpus_figures(const Settings& settings) {
+  const SharedSection* section = settings.section("corpus");
+  const auto [at, is_new] = known_corpora_.try_emplace(section, Value::object());
+  if (is_new && corpus_figures_) at->second = corpus_figures_(settings.at("corpus"));
+  return at->second;
+}
+
 Assessor::Key Assessor::key(const Settings& settings) {
   Key out{};
-  for (size_t i = 0; i < out.size(); ++i)
+  for (size_t i = 0; i < kPointSections.size(); ++i)
     out[i] = projection(settings.sections()[i].get(), i);
+  const std::string figures = canonical_text(corpus_figures(settings));
+  out.back() = texts_.emplace(figures, texts_.size()).first->second;
   return out;
 }
 

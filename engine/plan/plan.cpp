@@ -246,13 +246,18 @@ Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems) {
   return Planner(spec, catalog, problems).make();
 }
 
-void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems) {
-  Assessor assessor(catalog);
+void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems,
+            const CorpusFigures& corpus_figures) {
+  Assessor assessor(catalog, corpus_figures);
   BreachList findings(spec);
   for (size_t i = 0; i < plan.points.size(); ++i) {
     Point& point = plan.points[i];
     point.assessment = assessor.assess(point.settings());
     findings.take(*point.assessment, point.name, i + 1);
+    for (const auto& sentence : point.assessment->unpredicted) {
+      auto& known = plan.unpredicted;
+      if (std::find(known.begin(), known.end(), sentence) == known.end()) known.push_back(sentence);
+    }
   }
   for (auto& note : findings.report(plan.points.size(), problems))
     plan.notes.push_back(std::move(note));

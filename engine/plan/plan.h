@@ -49,9 +49,10 @@ struct Plan {
   std::string name;               ///< of the experiment
   std::vector<std::string> axes;  ///< full paths, in the order of the file
   std::vector<Point> points;
-  size_t merged = 0;               ///< combinations left out because they equal a point
-  size_t excluded = 0;             ///< ... because of `where` and `exclude`
-  std::vector<std::string> notes;  ///< of rules and unused axes, each once with its points
+  size_t merged = 0;                     ///< combinations left out because they equal a point
+  size_t excluded = 0;                   ///< ... because of `where` and `exclude`
+  std::vector<std::string> notes;        ///< of rules and unused axes, each once with its points
+  std::vector<std::string> unpredicted;  ///< as in Assessment, of all points, each once
   Value plugins{};  ///< [plugins] of every run's spec, see plugin_table; null if there are none
 
   size_t count(PointState state) const;
@@ -64,7 +65,8 @@ Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems);
 
 /// Evaluates the rules and figures of the points. Broken rules are added to `problems`, once for
 /// each place with the number of points concerned.
-void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems);
+void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems,
+            const CorpusFigures& corpus_figures = {});
 
 /// `expand` and `assess`.
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);

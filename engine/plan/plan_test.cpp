@@ -102,7 +102,7 @@ TEST_CASE("a product of axes has the points that its combinations have one by on
       {"model.moe.router.use", {"'top1'", "'top2'"}},
       {"model.moe.router.normalize", {"true", "false"}},
       {"model.preset", {"'base'", "'tiny'"}},
-      {"eval.alpha", {"0.0", "0.5"}},
+      {"eval.exchange.alpha", {"0.0", "0.5"}},
       {"train.schedule.warmup_updates", {"10", "20"}},
       {"train.schedule.use", {"'constant'", "'inverse-sqrt'"}}};
   std::string product = "[sweep]\n";
@@ -301,14 +301,60 @@ TEST_CASE("figures follow from settings and from the figures of other components
   CHECK(parameters("[model.moe.exchange]\nuse = \"scomoe-seq\"\nalpha = 0.29\n") == 4096 + 29);
 }
 
+TEST_CASE("figures that planning asks for and components do not declare are named") {
+  CHECK(Planned("").plan.unpredicted ==
+        std::vector<std::string>{
+            "the model 'transformer' declares no parameters_on_rank, flops, local_bytes, "
+            "in_node_bytes, inter_node_bytes, memory_bytes, checkpoint_bytes: what follows from "
+            "them is neither predicted nor checked",
+            "the router 'top2' declares no choices: what follows from it is neither predicted nor "
+            "checked",
+            "the exchange 'gshard' declares no expert_rows, local_rows, in_node_rows, "
+            "inter_node_rows: what follows from them is neither predicted nor checked",
+            "the optimizer 'adam' declares no state_values: what follows from it is neither "
+            "predicted nor checked"});
+}
+
+TEST_CASE("what a router would have to declare does not matter without experts") {
+  const auto said = Planned("[model.moe]\nevery = 0\n").plan.unpredicted;
+  CHECK(std::none_of(said.begin(), said.end(),
+                     [](const std::string& one) { return one.find("router") != one.npos; }));
+}
+
+// The figures of a plan whose corpus knows `figures` of itself.
+Assessment assessed(const Value& figures) {
+  Planned planned("");
+  std::vector<Declaration> all;
+  for (auto [key, declaration] : planned.catalog.all()) {
+    if (declaration.kind == "model")
+      declaration.figures = {{"parameters", "corpus.target_pieces * width"}};
+    all.push_back(declaration);
+  }
+  Assessor assessor(Catalog(all), [&](const Value&) { return figures; });
+  return *assessor.assess(planned.plan.points[0].settings());
+}
+
+TEST_CASE("what a corpus knows of its own dictionaries goes before the vocabulary's settings") {
+  CHECK(assessed(Value::object()).figures.at("parameters") == 32000 * 512);
+  CHECK(assessed({{"target_pieces", 100}}).figures.at("parameters") == 100 * 512);
+}
+
+TEST_CASE("a figure that waits for the corpus is not predicted, and says so") {
+  const Assessment unknown = assessed({{"target_pieces", nullptr}});
+  CHECK(unknown.figures.empty());
+  CHECK(unknown.unpredicted.back() ==
+        "parameters cannot be predicted: 'corpus.target_pieces' has no value yet");
+}
+
 TEST_CASE("ids are hashes of the canonical text of what they depend on") {
   Planned planned(
       "[sweep]\nexchange = [\"dense\", \"scomoe-seq\"]\nseed = [1, 2]\nbeam = [1, 2]\n");
   for (const auto& point : planned.identified().plan.points) {
     Value training = Value::object(), evaluation = Value::object();
     for (const char* name : kPointSections) {
-      const Section section = resolve_section(planned.catalog, name, point.settings().at(name),
-                                              point.settings().at("model"));
+      const Section section =
+          resolve_section(planned.catalog, name, point.settings().at(name),
+                          evaluation_exchange(planned.catalog, point.settings().at("model")));
       training.update(section.training);
       evaluation.update(section.evaluation);
     }

@@ -148,7 +148,7 @@ std::shared_ptr<const SharedSection> SectionPool::changed_copy(const Base& base,
 }
 
 std::shared_ptr<const SharedSection> SectionPool::made(size_t index, const Combination& combination,
-                                                       const Value& model) {
+                                                       const Value& exchange) {
   const std::string name = kPointSections[index];
   // In these a setting decides nothing but its own value.
   const bool is_plain = index != kModel && index != kEval && !combination.rows.empty();
@@ -164,19 +164,20 @@ std::shared_ptr<const SharedSection> SectionPool::made(size_t index, const Combi
   }
   const auto given = written.find(name);
   auto out = std::make_shared<const SharedSection>(
-      resolve_section(catalog_, name, given == written.end() ? Value() : *given, model));
+      resolve_section(catalog_, name, given == written.end() ? Value() : *given, exchange));
   if (is_plain) bases_[index][picked] = {out, declared_settings(catalog_, name, out->table)};
   return out;
 }
 
 SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combination,
-                                          const Value& model) {
+                                          const Value& exchange) {
   Pooled out;
-  out.section = made(index, combination, model);
+  out.section = made(index, combination, exchange);
   const SharedSection& section = *out.section;
   if (index == kModel) {
-    const std::string view = canonical_text(seen_by_eval(catalog_, section.table));
-    out.eval_view = eval_views_.emplace(view, eval_views_.size()).first->second;
+    out.exchange = evaluation_exchange(catalog_, section.table);
+    out.exchange_key =
+        exchange_keys_.emplace(canonical_text(out.exchange), exchange_keys_.size()).first->second;
   }
   const std::string id_text = section.corpus + "\n" + section.training + "\n" + section.evaluation;
   // Rows that change a section seldom make it equal to another one; further points and models do.
@@ -200,16 +201,15 @@ const SectionPool::Pooled& SectionPool::pooled(size_t index, const Combination& 
   if (is_further) strides.emplace();
   const auto key = [&] {  // further points come after all rows, each with a key of its own
     return std::make_pair(is_further ? num_keys_[index] + combination.point : sum(rows, *strides),
-                          model == nullptr ? 0 : model->eval_view);
+                          model == nullptr ? 0 : model->exchange_key);
   };
   if (strides) {
     const auto known = by_key_[index].find(key());
     if (known != by_key_[index].end()) return known->second;
   }
-  const Value& table = model == nullptr ? kNone : model->section->table;
-  Pooled made = resolved(index, combination, table);
-  if (!strides) strides = changing(index, made.section->table);
-  return by_key_[index].emplace(key(), std::move(made)).first->second;
+  Pooled fresh = resolved(index, combination, model == nullptr ? kNone : model->exchange);
+  if (!strides) strides = changing(index, fresh.section->table);
+  return by_key_[index].emplace(key(), std::move(fresh)).first->second;
 }
 
 Settings SectionPool::settings(const Combination& combination) {

@@ -76,7 +76,8 @@ class SectionPool {
  private:
   struct Pooled {
     std::shared_ptr<const SharedSection> section;
-    size_t eval_view = 0;  ///< of [model]: points with equal ones have equal defaults in [eval]
+    Value exchange;           ///< of [model]: evaluation_exchange
+    size_t exchange_key = 0;  ///< equal for equal exchanges
   };
   struct Base {
     std::shared_ptr<const SharedSection> section;
@@ -87,11 +88,11 @@ class SectionPool {
 
   const Pooled& pooled(size_t index, const Combination& combination, const Pooled* model);
   Strides changing(size_t index, const Value& table) const;
-  Pooled resolved(size_t index, const Combination& combination, const Value& model);
+  Pooled resolved(size_t index, const Combination& combination, const Value& exchange);
   static std::shared_ptr<const SharedSection> changed_copy(const Base& base,
                                                            const Combination& combination);
   std::shared_ptr<const SharedSection> made(size_t index, const Combination& combination,
-                                            const Value& model);
+                                            const Value& exchange);
 
   const Catalog& catalog_;
   const Value& written_;
@@ -107,7 +108,7 @@ class SectionPool {
   std::array<std::map<std::pair<size_t, size_t>, Pooled>, kPointSections.size()> by_key_;
   /// By the hash of what they hold: texts of a thousand equal bytes are slow keys.
   std::array<std::map<std::string, Pooled>, kPointSections.size()> by_content_;
-  std::map<std::string, size_t> texts_, eval_views_;
+  std::map<std::string, size_t> texts_, exchange_keys_;
   std::map<const SharedSection*, size_t> identities_;
 };
 

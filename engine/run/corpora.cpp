@@ -53,6 +53,21 @@ CorpusIdentity Corpora::identity(const Value& corpus) const {
   return out;
 }
 
+Value Corpora::figures(const Value& corpus) const {
+  const CorpusPlace here = place(false);
+  std::optional<DictionarySizes> sizes;
+  try {
+    sizes = corpus_dictionary_sizes(corpus, here);
+  } catch (const Error&) {
+    sizes = DictionarySizes{};  // `identity` says what is wrong with the corpus
+  }
+  if (!sizes) return Value::object();
+  const auto number = [](const std::optional<int64_t>& size) {
+    return size ? Value(*size) : Value();
+  };
+  return {{"source_pieces", number(sizes->source)}, {"target_pieces", number(sizes->target)}};
+}
+
 std::string Corpora::prepare(const Value& corpus) const {
   const CorpusPlace here = place(true);
   const CorpusInputs inputs = corpus_inputs(corpus, here);

@@ -25,6 +25,10 @@ class Corpora {
   /// id is that of then, and nothing is missing if that corpus is still prepared.
   CorpusIdentity identity(const Value& corpus) const;
 
+  /// The sizes of the dictionaries that it brings (DictionarySizes), as the figures of [corpus]
+  /// that planning asks for, without fetching or writing anything; empty if it brings none.
+  Value figures(const Value& corpus) const;
+
   /// Fetches and prepares it unless it is there; the id. Raises kUser, kMachine.
   std::string prepare(const Value& corpus) const;
 

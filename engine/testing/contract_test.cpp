@@ -77,7 +77,7 @@ TEST_CASE("the experiments of this tree, of the documents and of `xp init` have 
 TEST_CASE("what does not fit together is told by the components before anything starts") {
   const User user;
   const auto cases = golden_cases("engine/testing/contract/rules.txt");
-  CHECK(cases.size() == 10);
+  CHECK(cases.size() == 11);
   for (const auto& one : cases) {
     INFO(one.name);
     write_atomic(user.folder.path() / "x.toml",

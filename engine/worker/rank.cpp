@@ -36,6 +36,18 @@ void load_plugins(const Value& plugins) {
   }
 }
 
+// A run that an earlier xp planned may have settings where this program does not look for them.
+void check_paths(const Value& settings) {
+  for (const AnyEntry* entry : entries()) {
+    for (const auto& setting : entry->describe(*entry).evaluation) {
+      if (setting.former.empty() || find_path(settings, setting.former) == nullptr) continue;
+      user_error(
+          "the run was planned by another xp, which wrote '{}'; start it again with `xp run`",
+          setting.former);
+    }
+  }
+}
+
 }  // namespace
 
 Rendezvous rendezvous_from_environment() {
@@ -44,6 +56,7 @@ Rendezvous rendezvous_from_environment() {
   out.topology = {number_from("XP_NODES", 1), number_from("XP_RANKS_PER_NODE", 1)};
   out.timeout_s = number_from("XP_TIMEOUT_S", 600);
   if (const char* interface = std::getenv("XP_INTERFACE")) out.interface = interface;
+  if (const char* key = std::getenv("XP_KEY")) out.key = key;
   if (out.topology.ranks() == 1) return out;
   const char* at = std::getenv("XP_RENDEZVOUS");
   const std::string address = at != nullptr ? at : "";
@@ -73,10 +86,9 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
   context.seed = bind_settings<TrainSection>(settings.at("train")).seed;
   context.groups = groups;
   if (eval != nullptr) {
-    context.evaluating = true;
     context.capacity_fraction = eval->capacity_fraction;
-    context.alpha = eval->alpha;
-    context.beta = eval->beta;
+    context.exchange_overrides = eval->exchange;
+    check_paths(settings);
   }
   return make_part<Model>(settings.at("model"))->build(context);
 }

@@ -108,6 +108,16 @@ struct FairseqBin final : Corpus {
             {"joins", config.joins}};
   }
 
+  std::optional<DictionarySizes> dictionary_sizes(
+      const CorpusPlace& place, const std::vector<Direction>& directions) const override {
+    const auto size = [&](const std::string& language) -> std::optional<int64_t> {
+      const fs::path file = dictionary(place.spec_folder / config.path, language);
+      if (!config.archive.empty() || !fs::exists(file)) return std::nullopt;
+      return FairseqDictionary::load(file).size();
+    };
+    return DictionarySizes{size(directions.front().source), size(directions.front().target)};
+  }
+
   void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
             const DropSink&) const override {
     const fs::path top = folder(place);

@@ -91,6 +91,19 @@ TEST_CASE_METHOD(FairseqCorpusTest, "binarised data is used as it is and written
     CHECK(read_file(folder.path() / "back" / entry.path().filename()) == read_file(entry.path()));
 }
 
+TEST_CASE_METHOD(FairseqCorpusTest, "planning knows how large the dictionaries are") {
+  export_fairseq(words(false), binary);
+  const Value settings = {{"use", "fairseq-bin"}, {"path", "binary"}};
+  place.may_fetch = false;
+  const auto sizes = corpus_dictionary_sizes(settings, place);
+  REQUIRE(sizes.has_value());
+  CHECK(sizes->source == 16);
+  CHECK(sizes->target == 16);
+  fs::remove(binary / "dict.fr.txt");
+  CHECK_FALSE(corpus_dictionary_sizes(settings, place)->target.has_value());
+  CHECK_FALSE(corpus_dictionary_sizes({{"use", "moses"}, {"path", "text"}}, place).has_value());
+}
+
 TEST_CASE_METHOD(FairseqCorpusTest,
                  "of fairseq's own text come fairseq's own files, byte for byte") {
   place.spec_folder = fs::current_path();

@@ -34,7 +34,7 @@ Outcome run_stack(const Groups& groups, const ClusterShape& cluster, const torch
                                  make_part<Exchange>({{"use", exchange}}), groups, Init(2));
   const BlockShape block{kWidth, 8, 1, 0, 0, true};
   MoeStack stack(std::make_shared<TokenCluster>(shape(4), cluster, groups, Init(1)),
-                 {std::make_shared<Wide>(block, layer, Init(3))}, Compatibility::kNone);
+                 {std::make_shared<FeedForwardBlock>(block, layer, Init(3))}, Compatibility::kNone);
   stack.train(training);
   const auto x = x_TD.clone().requires_grad_();
   const auto y = stack.forward(x.unsqueeze(0), {}).squeeze(0);
@@ -90,12 +90,12 @@ TEST_CASE("rows come home in their order whatever the gate, the groups and the n
 TEST_CASE("layers with fewer experts than ranks stand side by side and share their groups") {
   const auto outcomes = on_ranks<Outcome>({2, 2}, [](const Groups& groups) {
     const BlockShape block{kWidth, 8, 1, 0, 0, true};
-    std::vector<std::shared_ptr<Wide>> layers;
+    std::vector<std::shared_ptr<FeedForwardBlock>> layers;
     for (int64_t i = 0; i < 2; ++i) {
       const auto layer =
           std::make_shared<MoeLayer>(shape(2), make_part<Router>({{"use", "top2"}}),
                                      make_part<Exchange>({{"use", "gshard"}}), groups, Init(2));
-      layers.push_back(std::make_shared<Wide>(block, layer, Init(3)));
+      layers.push_back(std::make_shared<FeedForwardBlock>(block, layer, Init(3)));
     }
     MoeStack stack(nullptr, layers, Compatibility::kNone);
     const auto x = random({5, kWidth}, 7).requires_grad_();

@@ -16,7 +16,6 @@ struct Dense final : Exchange {
 
   explicit Dense(const Config&) {}
 
-  bool has_experts() const override { return false; }
   MoeResult forward(const MoeCall&) const override {
     throw Error(Blame::kBug, "a dense layer has no experts to exchange with");
   }

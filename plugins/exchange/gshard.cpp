@@ -14,7 +14,6 @@ struct GShard final : Exchange {
     // fewer experts than ranks, blocks of as many ranks as experts hold one set each.
     static std::vector<Figure> figures() {
       return {{"has_experts", "1"},
-              {"uses_nodes", "0"},
               {"group", "min(launch.ranks, model.moe.experts)"},
               {"mates", "min(group, launch.ranks_per_node)"},
               {"expert_rows", "model.moe.rows"},

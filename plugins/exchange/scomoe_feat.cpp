@@ -6,7 +6,7 @@
 #include "engine/base/error.h"
 #include "engine/base/to_integer.h"
 #include "engine/moe/parts.h"
-#include "plugins/exchange/scomoe_figures.h"
+#include "plugins/exchange/scomoe_declaration.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -35,13 +35,12 @@ struct ScomoeFeat final : Exchange {
                      "{global_share} of 'width' {model.width}: not one feature; the nearest that "
                      "fit are 0 and {1 / model.width}",
                      {"alpha", "beta"}});
-      out.push_back(
-          {"E040",
-           "eval.alpha == alpha and eval.beta == beta",
-           "alpha and beta in [eval] are {eval.alpha} and {eval.beta}, but scomoe-feat is "
-           "trained with {alpha} and {beta}, which are its experts' widths; remove them "
-           "from [eval]",
-           {"eval.alpha", "eval.beta"}});
+      out.push_back({"E040",
+                     "eval.exchange.alpha == alpha and eval.exchange.beta == beta",
+                     "alpha and beta in [eval.exchange] are {eval.exchange.alpha} and "
+                     "{eval.exchange.beta}, but scomoe-feat is trained with {alpha} and {beta}, "
+                     "which are its experts' widths; remove them from [eval.exchange]",
+                     {"eval.exchange.alpha", "eval.exchange.beta"}});
       out.push_back({"E045",
                      "alpha * model.width % 8 == 0 and node_share * model.width % 8 == 0",
                      "scomoe-feat works on slices of {round(alpha * model.width)} and "
@@ -59,25 +58,14 @@ struct ScomoeFeat final : Exchange {
               {name}};
     }
     static std::vector<Figure> figures() { return scomoe_figures(); }
+    // The slices are the experts' widths: they cannot change after the training.
+    static std::vector<EvaluationSetting> evaluation() { return scomoe_evaluation(Value()); }
+    static std::vector<PredecessorOption> predecessor() { return scomoe_predecessor(); }
   };
 
   explicit ScomoeFeat(const Config& c) : config(c) {}
 
-  bool uses_nodes() const override { return true; }
-  bool spares_first_layer() const override { return config.first == "gshard"; }
   bool clusters_by_node() const override { return config.alpha == 0 && config.beta != 1; }
-
-  // The slices are the experts' widths: they cannot change after training.
-  std::unique_ptr<Exchange> for_evaluation(std::optional<double> alpha,
-                                           std::optional<double> beta) const override {
-    if (alpha.value_or(config.alpha) != config.alpha || beta.value_or(config.beta) != config.beta) {
-      user_error(
-          "[eval] alpha and beta are {} and {}, but scomoe-feat was trained with {} and {}, "
-          "which are its experts' widths; remove them from [eval]",
-          alpha.value_or(config.alpha), beta.value_or(config.beta), config.alpha, config.beta);
-    }
-    return nullptr;
-  }
 
   std::vector<int64_t> part_widths(int64_t width, const Topology& topology,
                                    Compatibility compatibility) const override {
@@ -118,7 +106,7 @@ struct ScomoeFeat final : Exchange {
   // (predecessor.md 13.22).
   std::array<int64_t, kNumParts> widths(int64_t width, const Topology& topology,
                                         Compatibility compatibility) const {
-    const Shares shares = effective_shares(config.alpha, config.beta, topology);
+    const Shares shares = on_topology({config.alpha, config.beta}, topology);
     if (compatibility != Compatibility::kSeed) return part_sizes(width, shares);
     const auto truncated = [width](double share) {
       return to_integer(share * static_cast<double>(width));

@@ -5,7 +5,7 @@
 // Shapes: T tokens, K tokens of a part, D width, X experts per rank, Y experts per node, E experts.
 #include "engine/base/to_integer.h"
 #include "engine/moe/parts.h"
-#include "plugins/exchange/scomoe_figures.h"
+#include "plugins/exchange/scomoe_declaration.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -24,29 +24,29 @@ struct ScomoeSeq final : Exchange {
             one_of({"gshard", "same"}));
     }
 
-    static std::vector<Rule> rules() { return scomoe_rules(); }
+    static std::vector<Rule> rules() {
+      auto out = scomoe_rules();
+      out.push_back({"E040",
+                     "eval.exchange.alpha + eval.exchange.beta <= 1",
+                     "alpha + beta in [eval.exchange] is {eval.exchange.alpha} + "
+                     "{eval.exchange.beta}; must be at most 1",
+                     {"eval.exchange.alpha", "eval.exchange.beta"}});
+      return out;
+    }
     static std::vector<Figure> figures() { return scomoe_figures(); }
+    // Without shares SCoMoE-seq is GShard: every token chooses among all experts.
+    static std::vector<EvaluationSetting> evaluation() { return scomoe_evaluation(0.0); }
+    static std::vector<PredecessorOption> predecessor() { return scomoe_predecessor(); }
   };
 
   explicit ScomoeSeq(const Config& c) : config(c) {}
 
-  bool uses_nodes() const override { return true; }
-  bool spares_first_layer() const override { return config.first == "gshard"; }
   bool clusters_by_node() const override { return config.alpha == 0 && config.beta != 1; }
-
-  std::unique_ptr<Exchange> for_evaluation(std::optional<double> alpha,
-                                           std::optional<double> beta) const override {
-    Config other = config;
-    other.alpha = alpha.value_or(0);
-    other.beta = beta.value_or(0);
-    return std::make_unique<ScomoeSeq>(other);
-  }
 
   MoeResult forward(const MoeCall& call) const override {
     const PartLogits logits(call);
     const bool as_seed = call.compatibility == Compatibility::kSeed;
-    const Shares shares =
-        effective_shares(config.alpha, config.beta, call.groups.world->topology());
+    const Shares shares = on_topology({config.alpha, config.beta}, call.groups.world->topology());
     const int64_t T = call.x_TD.size(0);
     const auto sizes = as_seed ? seed_sizes(T, shares) : part_sizes(T, shares);
     // The predecessor's ranks all have the same number of rows, hence the same parts.

@@ -66,7 +66,7 @@ struct State final : DecodeState {
 template <class Layer>
 struct Stack {
   std::vector<std::shared_ptr<Layer>> layers;
-  std::shared_ptr<Wide> extra;
+  std::shared_ptr<FeedForwardBlock> extra;
   std::shared_ptr<MoeStack> tail;
   std::vector<std::pair<std::string, MoeLayer*>> moe;  // by the name of the place it stands in for
 
@@ -79,7 +79,7 @@ struct Stack {
   torch::Tensor idle(int64_t width) const {
     auto zero = torch::zeros({});
     for (const auto& layer : layers)
-      if (layer->wide() != nullptr) zero = zero + layer->wide()->idle();
+      if (layer->feed_forward() != nullptr) zero = zero + layer->feed_forward()->idle();
     return tail ? zero + tail->idle(width) : zero;
   }
 };
@@ -241,14 +241,14 @@ class Transformer final : public TranslationModel {
     const bool last = moe_.has_experts() && moe.layers_last();
     const bool clusters = last && moe.token_cluster.enabled;
     std::vector<std::shared_ptr<Layer>> attention_only;
-    std::vector<std::shared_ptr<Wide>> tail;
+    std::vector<std::shared_ptr<FeedForwardBlock>> tail;
     std::shared_ptr<TokenCluster> cluster;
     int64_t num_moe = 0;
     for (int64_t i = 0; i < count; ++i) {
       const Init own = init / std::to_string(i);
       const auto name = fmt::format("{}-{}", side, i);
-      const auto add = [&](const Half& half) {
-        return register_module(name, std::make_shared<Layer>(shape, half, own));
+      const auto add = [&](const PositionWise& position_wise) {
+        return register_module(name, std::make_shared<Layer>(shape, position_wise, own));
       };
       if (!moe_.is_moe(i)) {
         stack.layers.push_back(add({}));
@@ -261,7 +261,7 @@ class Transformer final : public TranslationModel {
         const auto layer = moe_.layer(ordinal, own / "moe");
         stack.moe.emplace_back(fmt::format("{}.{}", side, i), layer.get());
         if (last)
-          tail.push_back(std::make_shared<Wide>(shape, layer, own));
+          tail.push_back(std::make_shared<FeedForwardBlock>(shape, layer, own));
         else
           stack.layers.push_back(add({true, layer}));
       }
@@ -273,8 +273,8 @@ class Transformer final : public TranslationModel {
     if (clusters || (moe.whose() == Compatibility::kSeed && in_decoder)) {
       BlockShape normed = shape;
       normed.pre_norm = true;
-      stack.extra =
-          register_module(side + "-ffn", std::make_shared<Wide>(normed, nullptr, init / "ffn"));
+      stack.extra = register_module(
+          side + "-ffn", std::make_shared<FeedForwardBlock>(normed, nullptr, init / "ffn"));
     }
     stack.tail = register_module(side + "-moe",
                                  std::make_shared<MoeStack>(cluster, std::move(tail), moe.whose()));

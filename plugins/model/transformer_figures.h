@@ -18,7 +18,7 @@ inline std::vector<Rule> transformer_rules() {
        {"heads", "width"}},
       // gshard alone may have fewer: each set of experts then stands on several blocks of ranks.
       {"E041",
-       "moe.layers == 0 or moe.experts >= launch.ranks or (moe.exchange.uses_nodes == 0 and not "
+       "moe.layers == 0 or moe.experts >= launch.ranks or (moe.exchange.uses_nodes != 1 and not "
        "moe.token_cluster.enabled and launch.ranks % moe.experts == 0)",
        "'experts' is {moe.experts}, which {launch.ranks} ranks cannot share equally; the nearest "
        "that they can is {launch.ranks}",
@@ -35,7 +35,12 @@ inline std::vector<Rule> transformer_rules() {
        "'capacity_factor' is {moe.capacity_factor}, which leaves an expert no slot in a batch of "
        "{train.max_tokens} tokens; must be at least {1 / (moe.router.choices * "
        "ceil(train.max_tokens / moe.experts))}, or 0 for no limit",
-       {"moe.capacity_factor"}}};
+       {"moe.capacity_factor"}},
+      {"E049",
+       "share_embeddings != 'all' or corpus.source_pieces == corpus.target_pieces",
+       "'share_embeddings' is \"all\" but the vocabularies have {corpus.source_pieces} and "
+       "{corpus.target_pieces} pieces; use a joint one or share_embeddings = \"decoder\"",
+       {"share_embeddings"}}};
 }
 
 // Full batches; bias and norm parameters count, attention scores and softmax do not.
@@ -62,11 +67,13 @@ inline std::vector<Figure> transformer_figures() {
       {"moe.rows",
        "moe.router.choices * if(moe.capacity_factor > 0, min(1, moe.capacity_factor), 1)"},
       {"layers", "encoder_layers + decoder_layers"},
-      {"pieces", "corpus.vocabulary.size"},
-      {"tables", "if(share_embeddings == 'all', 1, if(share_embeddings == 'decoder', 2, 3))"},
+      // Rows of the embedding and output tables.
+      {"table_rows",
+       "if(share_embeddings == 'all', corpus.target_pieces, corpus.source_pieces + "
+       "if(share_embeddings == 'decoder', 1, 2) * corpus.target_pieces)"},
       {"expert_parameters", "moe.layers * moe.experts * (" + ffn + ")"},
       {"shared_parameters",
-       "tables * pieces * width + (encoder_layers + 2 * decoder_layers) * " + attention +
+       "table_rows * width + (encoder_layers + 2 * decoder_layers) * " + attention +
            " + (layers - moe.layers + moe.clustered) * (" + ffn +
            ") + moe.layers * moe.experts * width + 2 * width * (2 * encoder_layers + 3 * "
            "decoder_layers + if(norm == 'pre', 2, 0))"},
@@ -75,7 +82,7 @@ inline std::vector<Figure> transformer_figures() {
       // Multiplications per token, source and target together.
       {"dense_products",
        "4 * width * width * (encoder_layers + 2 * decoder_layers) + 2 * width * ffn_width * "
-       "(layers - moe.layers + moe.clustered) + width * pieces"},
+       "(layers - moe.layers + moe.clustered) + width * corpus.target_pieces"},
       {"moe_products",
        "moe.layers * width * moe.experts + 2 * width * ffn_width * (moe.clustered + "
        "moe.spared * moe.rows + moe.others * moe.exchange.expert_rows)"},
@@ -87,7 +94,7 @@ inline std::vector<Figure> transformer_figures() {
        "moe.layers == 0, 0, moe.layers * (moe.exchange.expert_rows - 1)))"},
       {"memory_bytes",
        "4 * parameters_on_rank * (2 + train.optimizer.state_values) + train.max_tokens * "
-       "(value_bytes * kept_values + 8 * pieces)"},
+       "(value_bytes * kept_values + 8 * corpus.target_pieces)"},
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
   // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a
   // clustering layer sends every row once there, and the stack's last layer back.

@@ -65,6 +65,10 @@ void print_component(const Catalog& catalog, const Declaration& part) {
   for (const auto& [preset, values] : part.presets.items()) {
     fmt::print("  preset \"{}\": {}\n", preset, show(values));
   }
+  for (const auto& setting : part.evaluation) {
+    fmt::print("  in the evaluation '{}' is {} unless [eval.exchange] sets it\n", setting.name,
+               setting.fallback.is_null() ? "as in the training" : show(setting.fallback));
+  }
   fmt::print("  declared in {}\n", part.file);
 }
 

@@ -28,6 +28,7 @@ Value type_schema(const Setting& setting) {
       item["type"] = "string";
       break;
     case Type::kComponent:
+    case Type::kOverrides:
       return {{"type", "object"}};
   }
   if (!limit.choices.empty()) item["enum"] = limit.choices;

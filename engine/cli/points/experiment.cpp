@@ -73,8 +73,10 @@ Experiment expanded(const Options& options, Problems& problems) {
 
 // Assesses the points; false where something is wrong, which is printed then.
 bool is_sound(Experiment& experiment, const Options& options, Problems& problems) {
+  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder());
   if (experiment.spec.is_plannable)
-    assess(experiment.plan, experiment.spec, *experiment.catalog, problems);
+    assess(experiment.plan, experiment.spec, *experiment.catalog, problems,
+           [&](const Value& corpus) { return corpora.figures(corpus); });
   const bool lists_none = options.json && options.command == "check";
   if (!problems.empty() || lists_none) print_problems(problems, options);
   return problems.empty();

@@ -118,6 +118,7 @@ std::vector<std::string> trust_notes(const Workspace& workspace) {
 std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
                                   const Workspace& workspace) {
   std::vector<std::string> out = plan.notes;
+  out.insert(out.end(), plan.unpredicted.begin(), plan.unpredicted.end());
   for (const auto& more : {machine_notes(plan, workspace), plugin_notes(plan, plugins, workspace),
                            trust_notes(workspace)})
     out.insert(out.end(), more.begin(), more.end());

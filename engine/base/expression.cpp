@@ -1,5 +1,5 @@
 // A recursive-descent parser and a walk over its tree.
-#include "engine/experiment/expression.h"
+#include "engine/base/expression.h"
 
 #include <fmt/format.h>
 

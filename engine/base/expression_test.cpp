@@ -1,5 +1,5 @@
 // The expression language: values, names, wording of mistakes.
-#include "engine/experiment/expression.h"
+#include "engine/base/expression.h"
 
 #include <catch2/catch_test_macros.hpp>
 

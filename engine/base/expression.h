@@ -1,4 +1,4 @@
-// Conditions over settings: `alpha + beta <= 0.75 and exchange != 'gshard'`. They cannot run code.
+// Conditions over settings: `width >= 512 and exchange != 'gshard'`. They cannot run code.
 //
 //   or, and, not; == != < <= > >= in, not in; + - * / %; unary -; ( ), [lists];
 //   numbers, 'texts' or "texts", true, false; names are keys or their tails (`moe.experts`);

@@ -7,6 +7,16 @@
 
 namespace xp {
 
+/// What the evaluation uses unless [eval.exchange] says otherwise: `share` of the tokens or
+/// features, null for the shares of the training.
+inline std::vector<EvaluationSetting> scomoe_evaluation(const Value& share) {
+  return {{"alpha", share, "eval.alpha"}, {"beta", share, "eval.beta"}};
+}
+
+inline std::vector<PredecessorOption> scomoe_predecessor() {
+  return {{"--ratio1", "alpha"}, {"--ratio2", "beta"}};
+}
+
 inline std::vector<Rule> scomoe_rules() {
   return {{"E040",
            "alpha + beta <= 1",
