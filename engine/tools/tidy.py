@@ -96,6 +96,18 @@ BANNED = [
     (r"#pragma GCC diagnostic", (), "fix what the warning is about"),
     (r"\bNOLINT(?!(NEXTLINE)?\([\w-]+\))", (), "name the one check that is wrong here"),
 ]
+# Words of a riddle where engineers have a plain one (CONTRIBUTING.md, "Plain English").
+PLAIN = [
+    (r"\bmend(s|ed|ing)?\b", "fix"),
+    (r"\bforet(ells?|old)\b", "predict"),
+    (r"\b(goes|going|went) on\b", "continue or resume"),
+]
+PLAIN_IN = (".h", ".cpp", ".md", ".toml", ".sh", ".cmake", "CMakeLists.txt", "Makefile", ".txt")
+# The settings of one exchange are nobody else's business, but for the texts that show an experiment
+# and the options of the predecessor.
+SHARE = re.compile(r"\b(alpha|ratio1)\b")
+NAMES_SHARES = ("engine/conformance/", "engine/testing/", "engine/cli/commands/init.cpp",
+                "engine/experiment/fairseq_names.h")
 # A test is about our own names and may take them all.
 TEST_IDIOM = "using namespace xp;  // NOLINT: tests read better without the prefix"
 # Headers whose functions have a source each, by what they are for; and those still to be split.
@@ -292,6 +304,28 @@ def one_json_writer(tree):
                 yield path, number, "write JSON with json_text, or canonical_text for an id"
 
 
+def plain_words(tree):
+    for path, text in tree.texts(*PLAIN_IN):
+        if path == "CONTRIBUTING.md":
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            for pattern, better in PLAIN:
+                found = re.search(pattern, line)
+                if found:
+                    yield path, number, f"'{found[0]}': write '{better}' (CONTRIBUTING.md)"
+
+
+def shares_stay_in_exchanges(tree):
+    for path, text in tree.cpp():
+        shared = path.startswith(("engine/", "registry/", "results/"))
+        if not shared or path.startswith(NAMES_SHARES) or re.search(r"_(test|fixture)\.", path):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            found = SHARE.search(re.sub(r"//.*", "", line))
+            if found:
+                yield path, number, f"'{found[0]}' belongs to an exchange: ask its declaration"
+
+
 def names(tree):
     for path, _ in tree.cpp():
         name = path.rsplit("/", 1)[-1]
@@ -342,6 +376,14 @@ def citations(tree):
             for target in sorted(files_named(path, line)):
                 if target not in tree.files and target not in tree.folders:
                     yield path, number, f"no file '{target}'"
+
+
+def linked_documents(tree):
+    linked = {named for path, text in tree.texts(".md") for line in text.splitlines()
+              for named in files_named(path, line) if named != path}
+    for path, _ in tree.texts(".md"):
+        if re.fullmatch(r"docs/[\w-]+\.md", path) and path not in linked:
+            yield path, 1, "no document links to this one; name it in README.md"
 
 
 def files_named(path, line):
@@ -433,8 +475,8 @@ def sources_of_headers(tree):
 
 
 RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,
-         purpose_first, words, one_json_writer, names, readme_map, citations, one_type_a_name,
-         sources_of_headers]
+         purpose_first, words, shares_stay_in_exchanges, one_json_writer, names, readme_map,
+         citations, linked_documents, one_type_a_name, sources_of_headers]
 
 
 def breaches(tree):

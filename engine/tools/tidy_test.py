@@ -166,6 +166,25 @@ class TidyTest(unittest.TestCase):
         )
         self.assertEqual(found, [f"engine/plan/a.cpp:{line}" for line in (2, 3, 4, 5)])
 
+    def test_riddles_are_found_in_code_and_documents(self):
+        found = self.found(
+            tidy.plain_words,
+            engine__plan__a_cpp=file("// It goes on.", "// It resumes; amend it."),
+            docs__a_md="what a plan foretold\n",
+            CONTRIBUTING_md="'fix', not 'mend'\n",
+        )
+        self.assertEqual(found, ["engine/plan/a.cpp:2", "docs/a.md:1"])
+
+    def test_the_settings_of_an_exchange_are_named_in_exchanges_only(self):
+        code = 'get("alpha");'
+        found = self.found(
+            tidy.shares_stay_in_exchanges,
+            engine__plan__a_cpp=file("// alpha + beta", "int alphabet;", code),
+            engine__plan__a_test_cpp=file(code),
+            plugins__exchange__a_cpp=file(code),
+        )
+        self.assertEqual(found, ["engine/plan/a.cpp:4"])
+
     def test_only_a_test_takes_all_our_names(self):
         line = tidy.TEST_IDIOM
         found = self.found(tidy.words, engine__base__a_test_cpp=file(line),
@@ -201,6 +220,11 @@ class TidyTest(unittest.TestCase):
             ("engine/a.h", 3, "docs/old.md has no section 2.2"),
             ("engine/a.h", 3, "no file 'docs/gone.md'"),
         ])
+
+    def test_every_document_is_linked_from_another(self):
+        tree = tidy.Tree({"README.md": "[a](docs/a.md)\n", "docs/a.md": "[c](b.md)\n",
+                          "docs/b.md": "\n", "docs/c.md": "[c](c.md)\n"})
+        self.assertEqual([path for path, _, _ in tidy.linked_documents(tree)], ["docs/c.md"])
 
     def test_a_tree_without_git_is_read_without_build_output(self):
         with tempfile.TemporaryDirectory() as folder:
