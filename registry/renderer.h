@@ -44,10 +44,22 @@ struct Column {
   bool is_measured = false;          ///< a metric, not a setting
 };
 
+/// A value of `column` as people read it: scaled, rounded, with the suffix ("41.2k"). The unit is
+/// in the head.
+std::string number_text(const Column& column, double value);
+/// "inter-node MB/step"
+std::string head_text(const Column& column);
+
+/// A mean and what its runs span there; both limits equal it for a single run.
+struct CurvePoint {
+  double x = 0, mean = 0, low = 0, high = 0;
+};
+
 /// A line of a chart.
 struct Curve {
   std::string name;
-  std::vector<std::pair<double, double>> points;  ///< by rising x
+  std::vector<CurvePoint> points;  ///< by rising x
+  size_t row = 0;  ///< whose line it is: figures of one row have one colour and one key
 };
 
 struct Chart {
@@ -60,9 +72,21 @@ struct Tradeoff {
   struct Place {
     std::string name, standing;
     double cost = 0, quality = 0, cost_margin = 0, quality_margin = 0;
+    size_t row = 0;
   };
   std::string title, cost, quality;
   std::vector<Place> places;  ///< by rising cost
+};
+
+/// One value per row, with its standard deviation.
+struct BarChart {
+  struct Bar {
+    std::string name;
+    double value = 0, spread = 0;
+    size_t row = 0;
+  };
+  std::string title, unit;
+  std::vector<Bar> bars;
 };
 
 /// Values over two axes; NaN where there is none.
@@ -90,17 +114,34 @@ struct CorpusCard {
   std::vector<HeatMap> tables;  ///< sentences kept of each subset; training pairs left out, and why
 };
 
-/// One run and where its figures come from.
+/// A sentence of the test set and what each row made of it.
+struct TranslatedSentence {
+  std::string direction;  ///< "en-fr"
+  int64_t number = 0;     ///< of the subset, from 1
+  std::string source, reference;
+  std::vector<std::pair<std::string, std::string>> hypotheses;  ///< row, text
+};
+
+/// One run, in groups of facts: results, settings, origin.
 struct RunCard {
+  struct Group {
+    std::string title;
+    std::vector<std::pair<std::string, std::string>> facts;  ///< name, value with its unit
+  };
   std::string name, state;
-  std::vector<std::pair<std::string, std::string>> facts;  ///< in the order to be shown
+  std::string row;  ///< the name of the table's row that it belongs to
+  std::vector<Group> groups;
 };
 
 /// What a page shows beside its table.
 struct Details {
+  std::vector<std::pair<std::string, std::string>> facts;  ///< below the title: date, machine, ...
+  std::vector<std::string> rows;  ///< names of the rows that figures show, by `row`
   std::vector<Chart> charts;
   std::vector<Tradeoff> tradeoffs;
+  std::vector<BarChart> bars;
   std::vector<HeatMap> maps;
+  std::vector<TranslatedSentence> sentences;
   std::vector<CorpusCard> corpora;
   std::vector<RunCard> runs;
 };
@@ -111,7 +152,8 @@ struct Table {
   std::string baseline;  ///< the row or rows that differences refer to; empty = no differences
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
-  std::vector<std::string> notes;
+  std::vector<std::string> row_names{};  ///< of `rows`, as RunCard::row has them; may be empty
+  std::vector<std::string> notes{};
   Details details{};  ///< empty unless the renderer wants them
 };
 

@@ -104,7 +104,11 @@ def train(folder, figures, draw, points):
         if i % 5 == 0:
             bleu = figures["bleu"] * (1 - math.exp(-4 * share))
             lines.append({"event": "validation", "update": int(1000 * share),
-                          "seconds": 600 * share, "values": {"bleu": bleu}})
+                          "seconds": 600 * share,
+                          "values": {"bleu": bleu, "valid_loss": 6.5 - 0.1 * bleu}})
+            loads = [round(25 + TEXTURE.gauss(0, 5), 2) for _ in range(3)]
+            lines.append({"event": "load", "update": int(1000 * share), "seconds": 600 * share,
+                          "values": {"decoder.1": loads + [round(100 - sum(loads), 2)]}})
     lines.append({"event": "end", "update": 1000, "seconds": 600, "values": {}})
     (attempt / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "spec.toml").write_text(
@@ -128,8 +132,35 @@ def sentence_lines(draw, quality, sentences, orders, sides):
     return "\n".join(lines) + "\n"
 
 
+# What only pages show is drawn apart, so that it changes no figure.
+TEXTURE = random.Random(2)
+SENTENCES = ("the cat sat on the mat", "there are two files", "<b>bold</b> & plain",
+             "no such file or directory", "press any key to go on")
+
+
+def prepare(folder):
+    """What a page reads of a prepared corpus: its statistics, and the text of the test set."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lengths = [30, 90, 140, 80, 40, 12, 3]
+    counts = {"read": 400, "kept": 395, "dropped": {"too long": 5}, "source_tokens": 9000,
+              "target_tokens": 9900, "source_lengths": lengths, "target_lengths": lengths[::-1]}
+    stats = {"train": {"en-fr": counts}, "test": {"en-fr": {"kept": len(SENTENCES)}}}
+    (folder / "stats.json").write_text(json.dumps(stats))
+    for side, text in (("source", SENTENCES), ("target", [s.upper() for s in SENTENCES])):
+        (folder / f"test.en-fr.{side}.txt").write_text("".join(line + "\n" for line in text))
+
+
+def translate(folder, quality):
+    """Keeps most of the letters that the reference has, the better the more."""
+    (folder / "hypotheses").mkdir()
+    lines = ["".join(c if TEXTURE.random() < quality else "x" for c in line.upper())
+             for line in SENTENCES]
+    (folder / "hypotheses" / "test.en-fr.txt").write_text("".join(line + "\n" for line in lines))
+
+
 def evaluate(folder, figures, draw, sentences):
     folder.mkdir(parents=True)
+    translate(folder, 0.7 + figures["bleu"] / 100)
     scores = [{"subset": "test", "direction": "en-fr", "name": name, "value": figures[name],
                "unit": "", "signature": "synthetic", "higher_is_better": True}
               for name in ("bleu", "chrf")]
@@ -171,6 +202,8 @@ def main():
     planned = plan(arguments.xp, folder)
     points = planned["points"]
     draw = random.Random(1)
+    for corpus in {point["corpus"] for point in points}:
+        prepare(folder / "ws" / "corpora" / corpus)
     for point in points:
         figures = figures_of(point, draw)
         train(folder / "ws" / "trainings" / point["training"], figures, draw, arguments.points)

@@ -1,18 +1,15 @@
 // The report as one self-contained page: the table, figures, and what each run was made of.
-#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "plugins/renderer/page.h"
 #include "plugins/renderer/svg.h"
 #include "registry/renderer.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 
 namespace xp {
 namespace {
-
-std::string number(const Column& column, double value) {
-  return fmt::format("{:.{}f}{}", value / column.scale, column.decimals, column.suffix);
-}
 
 // What looks say, for those who do not see them.
 std::string spoken(const char* words) {
@@ -28,28 +25,31 @@ std::string difference(const Column& column, const Cell& cell) {
                      cell.is_significant ? "†" + spoken("more than chance") : "");
 }
 
-// A setting in the first column names its row.
-std::string cell_of(const Column& column, const Cell& cell, bool is_first) {
+// A setting in the first column names its row, and leads to its runs if `runs` names them.
+std::string cell_of(const Column& column, const Cell& cell, bool is_first,
+                    const std::string& runs) {
   const char* side = column.is_number ? " class=\"n\"" : "";
   if (!cell.is_number) {
     // A setting that is a number sorts as one.
     const bool state = column.is_measured && !cell.text.empty();
     const bool sorts = !column.is_measured && column.is_number && !cell.text.empty();
     const bool names = is_first && !column.is_measured;
-    return fmt::format("<{}{}{}>{}{}{}</{}>", names ? "th scope=\"row\"" : "td", side,
-                       sorts ? fmt::format(" data-v=\"{}\"", html_escaped(cell.text)) : "",
-                       state ? "<span class=\"state\">" : "",
-                       cell.text.empty() ? "–" : html_escaped(cell.text), state ? "</span>" : "",
+    std::string text = cell.text.empty() ? "–" : html_escaped(cell.text);
+    if (state) text = "<span class=\"state\">" + text + "</span>";
+    if (names && !runs.empty())
+      text = fmt::format("<a href=\"#all-runs\" data-runs=\"{}\">{}</a>", html_escaped(runs), text);
+    return fmt::format("<{}{}{}>{}</{}>", names ? "th scope=\"row\"" : "td", side,
+                       sorts ? fmt::format(" data-v=\"{}\"", html_escaped(cell.text)) : "", text,
                        names ? "th" : "td");
   }
-  std::string value = number(column, cell.value);
+  std::string value = number_text(column, cell.value);
   if (cell.is_best) value = "<strong class=\"best\">" + value + spoken("best") + "</strong>";
   if (cell.is_tied) {
     value = "<span class=\"tied\">" + value + "</span>" + spoken("may be as good as the best");
   }
   if (cell.count > 1)
-    value += fmt::format(" <span class=\"spread\">± {} ({})</span>", number(column, cell.spread),
-                         cell.count);
+    value += fmt::format(" <span class=\"spread\">± {} ({})</span>",
+                         number_text(column, cell.spread), cell.count);
   if (cell.has_difference) value += difference(column, cell);
   return fmt::format("<td{} data-v=\"{}\">{}</td>", side, cell.value, value);
 }
@@ -68,25 +68,76 @@ std::string table_of(const Table& table) {
       "</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\"><table "
       "id=\"report\" aria-label=\"Comparison\" aria-describedby=\"marks\"><thead><tr>";
   for (const Column& column : table.columns) {
-    const std::string unit = column.unit.empty() ? "" : " " + column.unit;
     out += fmt::format("<th scope=\"col\"{}><button type=\"button\">{}</button></th>",
-                       column.is_number ? " class=\"n\"" : "", html_escaped(column.name + unit));
+                       column.is_number ? " class=\"n\"" : "", html_escaped(head_text(column)));
   }
   out += "</tr></thead><tbody>\n";
-  for (const auto& row : table.rows) {
+  for (size_t at = 0; at < table.rows.size(); ++at) {
+    const auto& row = table.rows[at];
+    const bool has_runs = at < table.row_names.size() && !table.details.runs.empty();
     out += "<tr>";
     for (size_t i = 0; i < row.size(); ++i)
-      out += cell_of(table.columns[i], row[i], i == 0);
+      out += cell_of(table.columns[i], row[i], i == 0, has_runs ? table.row_names[at] : "");
     out += "</tr>\n";
   }
   return out + "</tbody></table></div>\n";
 }
 
+// Nobody types commands into a page.
 std::string notes_of(const Table& table) {
   std::string out = "<ul class=\"note\">";
-  for (const auto& note : table.notes)
-    out += "<li>" + html_escaped(note) + "</li>";
+  for (const auto& note : table.notes) {
+    if (!note.starts_with("next: ") && !note.starts_with("more columns"))
+      out += "<li>" + html_escaped(note) + "</li>";
+  }
   return out + "</ul>\n";
+}
+
+// One key for all figures: pressed rows are shown.
+std::string legend_of(const Details& details) {
+  std::string out = "<ul class=\"legend\" id=\"keys\">";
+  for (size_t row = 0; row < std::min(details.rows.size(), kMostLooks); ++row) {
+    out += fmt::format(
+        "<li><button type=\"button\" class=\"key\" aria-pressed=\"true\" data-key=\"{}\"><svg "
+        "viewBox=\"0 0 28 8\" aria-hidden=\"true\"><polyline class=\"{}\" points=\"0,4 "
+        "28,4\"/></svg>{}</button></li>",
+        row, look_of_row(row), html_escaped(details.rows[row]));
+  }
+  return out + "</ul>";
+}
+
+std::string figures_of(const Details& details) {
+  std::string out = legend_of(details) + "<div class=\"figures\">";
+  for (const Tradeoff& tradeoff : details.tradeoffs)
+    out += svg_of(tradeoff);
+  for (const Chart& chart : details.charts)
+    out += svg_of(chart);
+  for (const BarChart& chart : details.bars)
+    out += html_of(chart);
+  return out + "</div>\n";
+}
+
+std::string facts_of(const Details& details) {
+  if (details.facts.empty()) return "";
+  std::string out = "<dl class=\"facts\">";
+  for (const auto& [name, value] : details.facts) {
+    out +=
+        fmt::format("<div><dt>{}</dt><dd>{}</dd></div>", html_escaped(name), html_escaped(value));
+  }
+  return out + "</dl>";
+}
+
+std::string html_of(const TranslatedSentence& sentence) {
+  std::string out = fmt::format(
+      "<article class=\"sentence\"><h3>Sentence {}, {}</h3><dl><dt>source</dt><dd>{}"
+      "</dd><dt>reference</dt><dd>{}</dd>",
+      sentence.number, html_escaped(sentence.direction), html_escaped(sentence.source),
+      html_escaped(sentence.reference));
+  for (const auto& [row, text] : sentence.hypotheses) {
+    out += fmt::format("<dt>{}</dt><dd>{}</dd>", html_escaped(row),
+                       text.empty() ? "–" : html_escaped(text));
+  }
+  return out + "</dl></article>\n";
 }
 
 std::string html_of(const CorpusCard& corpus) {
@@ -99,15 +150,45 @@ std::string html_of(const CorpusCard& corpus) {
   return out;
 }
 
-// JSON inside a script element ends only at "</", which it must therefore not contain.
-std::string runs_data(const Details& details) {
-  Value list = Value::array();
-  for (const RunCard& run : details.runs)
-    list.push_back({{"name", run.name}, {"state", run.state}, {"facts", run.facts}});
-  std::string out = json_text(list);
-  for (size_t at = out.find('<'); at != std::string::npos; at = out.find('<', at))
-    out.replace(at, 1, "\\u003c");
+using Fact = std::pair<std::string, std::string>;
+
+// Facts that every run has alike are written once, before those of each run.
+Value groups_json(const std::vector<RunCard::Group>& groups,
+                  const std::function<bool(const std::string&, const Fact&)>& keeps) {
+  Value out = Value::object();
+  for (const auto& [title, facts] : groups) {
+    Value list = Value::array();
+    for (const Fact& fact : facts) {
+      if (keeps(title, fact)) list.push_back({fact.first, fact.second});
+    }
+    out[title] = std::move(list);
+  }
   return out;
+}
+
+std::string runs_data(const Details& details) {
+  std::map<std::pair<std::string, Fact>, size_t> counts;
+  for (const RunCard& run : details.runs) {
+    for (const auto& [title, facts] : run.groups) {
+      for (const Fact& fact : facts)
+        ++counts[{title, fact}];
+    }
+  }
+  const auto is_common = [&](const std::string& title, const Fact& fact) {
+    return details.runs.size() > 1 && counts.at({title, fact}) == details.runs.size();
+  };
+  Value list = Value::array();
+  for (const RunCard& run : details.runs) {
+    list.push_back({{"name", run.name},
+                    {"state", run.state},
+                    {"row", run.row},
+                    {"groups", groups_json(run.groups, [&](const auto& title, const Fact& fact) {
+                       return !is_common(title, fact);
+                     })}});
+  }
+  const Value common =
+      details.runs.empty() ? Value::object() : groups_json(details.runs[0].groups, is_common);
+  return script_json({{"common", common}, {"runs", list}});
 }
 
 struct Html final : Renderer {
@@ -121,41 +202,28 @@ struct Html final : Renderer {
 
   std::string render(const Table& table, bool) const override {
     const Details& more = table.details;
-    const bool figures = !more.charts.empty() || !more.tradeoffs.empty();
-    std::string links = "<li><a href=\"#comparison\">Comparison</a></li>", body;
+    std::string links, body;
     const auto section = [&](const char* id, const char* title, const std::string& content) {
+      links += fmt::format("<li><a href=\"#{}\">{}</a></li>", id, title);
       body += fmt::format("<h2 id=\"{}\">{}</h2>\n", id, title) + content;
     };
+    const auto all_of = [](const auto& parts) {
+      std::string out;
+      for (const auto& part : parts)
+        out += html_of(part);
+      return out;
+    };
     section("comparison", "Comparison", table_of(table) + notes_of(table));
-    if (figures) {
-      std::string content = "<div class=\"figures\">";
-      for (const Tradeoff& tradeoff : more.tradeoffs)
-        content += svg_of(tradeoff);
-      for (const Chart& chart : more.charts)
-        content += svg_of(chart);
-      section("figures", "Figures", content + "</div>\n");
-      links += "<li><a href=\"#figures\">Figures</a></li>";
-    }
-    if (!more.maps.empty()) {
-      std::string content;
-      for (const HeatMap& map : more.maps)
-        content += html_of(map);
-      section("maps", "Maps", content);
-      links += "<li><a href=\"#maps\">Maps</a></li>";
-    }
-    if (!more.corpora.empty()) {
-      std::string content;
-      for (const CorpusCard& corpus : more.corpora)
-        content += html_of(corpus);
-      section("corpora", "Corpora", content);
-      links += "<li><a href=\"#corpora\">Corpora</a></li>";
-    }
+    if (!more.charts.empty() || !more.tradeoffs.empty() || !more.bars.empty())
+      section("figures", "Figures", figures_of(more));
+    if (!more.maps.empty()) section("maps", "Maps", all_of(more.maps));
+    if (!more.sentences.empty()) section("sentences", "Translations", all_of(more.sentences));
+    if (!more.corpora.empty()) section("corpora", "Corpora", all_of(more.corpora));
     if (!more.runs.empty()) {
       section("all-runs", "Runs",
               "<p class=\"tools\" hidden><label>Find runs <input id=\"find\" type=\"search\" "
               "placeholder=\"id, setting, host\"></label> <span id=\"found\" "
               "role=\"status\"></span></p><div id=\"runs\"></div>\n");
-      links += "<li><a href=\"#all-runs\">Runs</a></li>";
     }
     const std::string title = html_escaped(table.title);
     return "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
@@ -163,7 +231,7 @@ struct Html final : Renderer {
            title + "</title>\n<style>" + kPageStyle +
            "</style></head>\n<body><a class=\"skip\" href=\"#comparison\">Skip to the "
            "comparison</a>\n<header><h1>" +
-           title + "</h1><nav aria-label=\"Sections\"><ul>" + links +
+           title + "</h1>" + facts_of(more) + "<nav aria-label=\"Sections\"><ul>" + links +
            "</ul></nav></header>\n<main>\n" + body +
            "</main>\n<script type=\"application/json\" id=\"runs-data\">" + runs_data(more) +
            "</script>\n<script>" + kPageScript + "</script>\n</body></html>\n";

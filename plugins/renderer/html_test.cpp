@@ -34,13 +34,23 @@ Table page_table(int rows) {
   for (int i = 0; i < rows; ++i)
     out.rows.push_back({text("</script>" + std::to_string(i)), number(20.0 - i)});
   out.rows[0][1].is_best = true;
-  out.notes = {"next: xp run q.toml"};
-  out.details.charts = {{"Validation BLEU", "updates", "BLEU", {{"<i>", {{0, 1}, {10, 5}}}}}};
+  out.notes = {"mean of all seeds", "more columns for [report]: x", "next: xp run q.toml"};
+  out.details.charts = {
+      {"Validation BLEU",
+       "updates",
+       "BLEU",
+       {{"<i>", {{0, 1, 1, 1}, {10, 5, 4, 6}}, 0}, {"plain", {{0, 2, 2, 2}, {10, 3, 3, 3}}, 1}}}};
   out.details.tradeoffs = {
       {"BLEU against step",
        "step ms",
        "BLEU",
-       {{"m1", "front", 10, 20, 1, 0.5}, {"m2", "beaten by m1", 12, 19, 0, 0}}}};
+       {{"m1", "front", 10, 20, 1, 0.5, 0}, {"m2", "beaten by m1", 12, 19, 0, 0, 1}}}};
+  out.details.rows = {"m1", "m2"};
+  out.details.facts = {{"corpus", "words & more"}};
+  out.details.bars = {{"Time of an update", "ms", {{"m1", 10, 0.5, 0}, {"m2", 40, 0, 1}}}};
+  out.details.sentences = {{"en-fr", 7, "a <b>", "un", {{"m1", "une"}, {"m2", ""}}}};
+  for (int i = 0; i < rows; ++i)
+    out.row_names.push_back("model " + std::to_string(i));
   out.details.maps = {{"map", "alpha", "beta", {"0.2"}, {"0", "1"}, {{20, NAN}}, 1}};
   HeatMap kept{"Sentences kept",  "direction", "subset", {"en-fr"},
                {"train", "test"}, {{300, 20}}, 0,        true};
@@ -50,7 +60,14 @@ Table page_table(int rows) {
                     {"0", "10"},
                     {{"source", {200, 100}}, {"target", {150, 150}}}};
   out.details.corpora = {{"Corpus <c0ffee>", {lengths}, {kept}}};
-  out.details.runs = {{"run </script>", "done", {{"command", "xp run q.toml"}, {"host", "box"}}}};
+  out.details.runs = {{"run </script>",
+                       "done",
+                       "model 0",
+                       {{"Results", {{"step_ms", "20.5 ms"}}}, {"Origin", {{"host", "box"}}}}},
+                      {"run 2",
+                       "failed",
+                       "model 1",
+                       {{"Results", {{"step_ms", "30 ms"}}}, {"Origin", {{"host", "box"}}}}}};
   return out;
 }
 
@@ -69,14 +86,44 @@ TEST_CASE("the page is self-contained and nothing in it breaks out of its place"
   const std::string page = html(page_table(3));
   CHECK(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
   CHECK(page.find("<h1>a &lt;b&gt; &amp; &quot;c&quot;</h1>") != std::string::npos);
-  CHECK(page.find("<th scope=\"row\">&lt;/script&gt;2</th>") != std::string::npos);
-  CHECK(count_of(page, "</script>") == 2);
+  CHECK(page.find("<th scope=\"row\"><a href=\"#all-runs\" data-runs=\"model "
+                  "2\">&lt;/script&gt;2</a></th>") != std::string::npos);
+  CHECK(count_of(page, "</script>") == 3);
   for (const char* outside : {"http:", "https:", "src=", "@import", "url("})
     CHECK(page.find(outside) == std::string::npos);
-  CHECK(count_of(page, "<svg viewBox=\"0 0 640 320\" role=\"img\" aria-label=") == 3);
+  CHECK(count_of(page, "<svg viewBox=\"0 0 480 300\" role=\"img\" aria-label=") == 3);
   CHECK(page.find("<strong class=\"best\">20.00<span class=\"spoken\"> (best)</span></strong>") !=
         std::string::npos);
   CHECK(page.find("--heat:0%\">20.0</td><td>–</td>") != std::string::npos);
+}
+
+TEST_CASE("a page has facts, bars and translations, and no hint what to type") {
+  const std::string page = html(page_table(2));
+  for (const char* part :
+       {"<dl class=\"facts\"><div><dt>corpus</dt><dd>words &amp; more</dd></div></dl>",
+        "<li>mean of all seeds</li></ul>",
+        "<span class=\"fill l0 d0\" style=\"width:25.0%\"></span></span><span class=\"value\">10 ± "
+        "0.5 ms</span>",
+        "<h3>Sentence 7, en-fr</h3><dl><dt>source</dt><dd>a &lt;b&gt;</dd><dt>reference</dt>"
+        "<dd>un</dd><dt>m1</dt><dd>une</dd><dt>m2</dt><dd>–</dd></dl>",
+        "<polygon class=\"band l0 d0\""}) {
+    INFO(part);
+    CHECK(page.find(part) != std::string::npos);
+  }
+  CHECK(count_of(page, "<polygon") == 1);  // one seed has no band
+  CHECK(page.find("xp run") == std::string::npos);
+  CHECK(page.find("more columns") == std::string::npos);
+  // What all runs have alike is written once.
+  CHECK(count_of(page, "\"box\"") == 1);
+}
+
+TEST_CASE("one wide interval does not decide what a trade-off shows") {
+  Table table = page_table(1);
+  table.details.tradeoffs[0].places[0].quality_margin = 1000;
+  const std::string page = html(table);
+  // 19 and 20 are the marks of the axis, and the cross ends at its frame.
+  CHECK(page.find(">19.5</text>") != std::string::npos);
+  CHECK(page.find("V12.0\"") != std::string::npos);
 }
 
 TEST_CASE("a map whose scale is given is tinted by it") {
@@ -145,7 +192,7 @@ TEST_CASE("a browser runs the page's script", "[slow]") {
   CHECK(found.find("450 of 450 rows, page 1 of 3") != std::string::npos);
   CHECK(count_of(found, "<tr>") < 210);
   CHECK(found.find("<summary>run &lt;/script&gt; (done)</summary>") != std::string::npos);
-  CHECK(found.find("1 runs") != std::string::npos);
+  CHECK(found.find("2 runs") != std::string::npos);
 }
 
 TEST_CASE("in a browser rows sort, filter and turn pages, by keys alone", "[slow]") {
@@ -168,6 +215,53 @@ TEST_CASE("in a browser rows sort, filter and turn pages, by keys alone", "[slow
         "20; 450 of 450 rows, page 1 of 3; descending | "
         "-180; 450 of 450 rows, page 2 of 3; descending | "
         "13; 11 of 450 rows; descending | 0 loaded");
+}
+
+TEST_CASE("in a browser the pointer and the arrow keys read values off the curves", "[slow]") {
+  constexpr const char* kScript = R"js(
+    const svg = document.querySelector("figure.chart svg"), box = svg.getBoundingClientRect();
+    const tip = document.querySelector("figure.chart .tip"), said = [];
+    const say = () => said.push(tip.hidden ? "hidden" :
+      [...tip.children].map(line => line.textContent).join(", "));
+    const at = share => svg.dispatchEvent(new PointerEvent("pointermove",
+      {clientX: box.left + share * box.width, clientY: box.top + 50}));
+    say(); at(0.95); say(); at(0.15); say();
+    svg.dispatchEvent(new Event("pointerleave")); say();
+    svg.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowLeft"})); say();
+    document.querySelector('[data-key="1"]').click(); at(0.95); say();
+    said.push([...document.querySelectorAll('.figures [data-row="1"]')]
+      .every(part => getComputedStyle(part).display === "none"));
+    document.querySelector('[data-key="1"]').click(); at(0.95); say();
+    document.title = said.join(" | ");
+  )js";
+  const std::string both = "updates 10, &lt;i&gt;5 (4–6), plain3";
+  CHECK(Browser().answer(html(page_table(3)), kScript) ==
+        "hidden | " + both + " | updates 0, plain2, &lt;i&gt;1 | hidden | " + both +
+            " | updates 10, &lt;i&gt;5 (4–6) | true | " + both);
+}
+
+TEST_CASE("in a browser a row leads to its runs and all that is known of them", "[slow]") {
+  constexpr const char* kScript = R"js(
+    document.querySelectorAll("[data-runs]")[1].click();
+    const runs = document.querySelectorAll("#runs details");
+    setTimeout(() => { document.title = [runs.length, runs[0].open,
+      [...runs[0].querySelectorAll("h4, dt, dd")].map(e => e.textContent).join(", "),
+      document.querySelector("#found").textContent].join(" | "); }, 100);
+  )js";
+  CHECK(Browser().answer(html(page_table(3)), kScript) ==
+        "1 | true | Results, step_ms, 30 ms, Origin, host, box | 1 runs");
+}
+
+TEST_CASE("in a browser nothing is wider than a phone", "[slow]") {
+  constexpr const char* kScript = R"js(
+    document.title = document.documentElement.scrollWidth <= innerWidth ? "fits" :
+      [...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll") &&
+        e.getBoundingClientRect().right > innerWidth).map(e => e.tagName + "." + e.className).join(" ");
+  )js";
+  Table table = page_table(3);
+  table.details.rows[1] =
+      "exchange scomoe-seq, alpha 0.25, beta 0.5, capacity factor 1.25, layers 6";
+  CHECK(Browser().answer(html(table), kScript, {"--window-size=420,900"}) == "fits");
 }
 
 // Relative luminance and contrast as WCAG 2.1 defines them; AA asks for 4.5.

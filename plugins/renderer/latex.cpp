@@ -89,10 +89,6 @@ bool needs_unicode_fonts(const std::string& latex) {
                      [](const char c) { return static_cast<unsigned char>(c) > kLastLatin; });
 }
 
-std::string number(const Column& column, double value) {
-  return fmt::format("{:.{}f}{}", value / column.scale, column.decimals, column.suffix);
-}
-
 std::string signed_text(const Column& column, double difference) {
   return column.is_relative ? fmt::format("{:+.1f}\\%", 100 * difference)
                             : fmt::format("{:+.{}f}", difference, column.decimals);
@@ -100,11 +96,12 @@ std::string signed_text(const Column& column, double difference) {
 
 std::string value_text(const Column& column, const Cell& cell) {
   if (!cell.is_number) return cell.text.empty() ? "--" : escaped(cell.text);
-  std::string out = number(column, cell.value);
+  std::string out = number_text(column, cell.value);
   if (cell.is_best) out = "\\textbf{" + out + "}";
   if (cell.is_tied) out = "\\underline{" + out + "}";
   if (cell.count > 1)
-    out += fmt::format(" {{\\scriptsize$\\pm$ {} ({})}}", number(column, cell.spread), cell.count);
+    out += fmt::format(" {{\\scriptsize$\\pm$ {} ({})}}", number_text(column, cell.spread),
+                       cell.count);
   return out;
 }
 
@@ -136,7 +133,7 @@ struct Latex final : Renderer {
     for (size_t i = 0; i < table.columns.size(); ++i) {
       const Column& column = table.columns[i];
       alignment += column.is_number ? "r" : "l";
-      heads.push_back(escaped(column.unit.empty() ? column.name : column.name + " " + column.unit));
+      heads.push_back(escaped(head_text(column)));
       if (!has_differences(table, i)) continue;
       alignment += "r";
       heads.emplace_back("$\\Delta$");

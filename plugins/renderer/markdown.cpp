@@ -17,16 +17,13 @@ std::string escaped(const std::string& text) {
   return out;
 }
 
-std::string number(const Column& column, double value) {
-  return fmt::format("{:.{}f}{}", value / column.scale, column.decimals, column.suffix);
-}
-
 std::string cell_text(const Column& column, const Cell& cell) {
   if (!cell.is_number) return cell.text.empty() ? "–" : escaped(cell.text);
-  std::string out = number(column, cell.value);
+  std::string out = number_text(column, cell.value);
   if (cell.is_best) out = "**" + out + "**";
   if (cell.is_tied) out = "<u>" + out + "</u>";
-  if (cell.count > 1) out += fmt::format(" ± {} ({})", number(column, cell.spread), cell.count);
+  if (cell.count > 1)
+    out += fmt::format(" ± {} ({})", number_text(column, cell.spread), cell.count);
   if (!cell.has_difference) return out;
   out += column.is_relative ? fmt::format(" ({:+.1f}%)", 100 * cell.difference)
                             : fmt::format(" ({:+.{}f})", cell.difference, column.decimals);
@@ -47,7 +44,7 @@ struct Markdown final : Renderer {
   std::string render(const Table& table, bool) const override {
     std::vector<std::string> heads, rules;
     for (const Column& column : table.columns) {
-      heads.push_back(escaped(column.unit.empty() ? column.name : column.name + " " + column.unit));
+      heads.push_back(escaped(head_text(column)));
       rules.emplace_back(column.is_number ? "--:" : ":--");
     }
     std::string out = "**" + escaped(table.title) + "**\n\n" + line_of(heads) + line_of(rules);

@@ -43,34 +43,65 @@ border-radius:4px;padding:.25em .5em;max-width:100%}
 input{width:18rem}
 button.page{font:inherit;color:inherit;background:var(--tint);border:1px solid var(--soft);
 border-radius:4px;padding:.15em .7em;cursor:pointer}button.page:disabled{opacity:.45}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,28rem),1fr));gap:1.5rem}
-figure{margin:0;max-width:44rem;overflow-x:auto}figcaption{font-weight:600;margin-bottom:.3em}
-figure>svg{width:100%;min-width:28rem;height:auto;display:block;background:var(--paper)}
+.facts{display:flex;flex-wrap:wrap;gap:.3rem 1.6rem;margin:.2em 0 .8em}
+.facts div{max-width:100%}.facts dt{font-size:.85em}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));
+gap:1.5rem}
+figure{position:relative;margin:0;max-width:44rem;min-width:0}
+figcaption{font-weight:600;margin-bottom:.3em}
+figure>svg{width:100%;height:auto;display:block;background:var(--paper);touch-action:pan-y}
+.chart>svg{cursor:crosshair}
+.off{display:none}.cross{stroke:var(--soft);stroke-dasharray:2 2}
+.tip{position:absolute;top:2.2rem;z-index:1;max-width:85%;padding:.35em .6em;
+background:var(--paper);
+border:1px solid var(--soft);border-radius:4px;font-size:.8rem;pointer-events:none}
+.tip p{margin:0;display:flex;gap:.5em;justify-content:space-between}
+.tip i{flex:none;width:.75em;height:.75em;margin-top:.35em;border-radius:50%}
+.tip b{margin-left:auto;font-variant-numeric:tabular-nums;white-space:nowrap}
 svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
 svg .axis line{stroke:var(--line)}svg .axis text{fill:var(--soft)}svg .axis .name{fill:var(--ink)}
 svg .label{paint-order:stroke;stroke:var(--paper);stroke-width:4px;stroke-linejoin:round}
-polyline{fill:none;stroke-width:2}.d1{stroke-dasharray:6 3}
-.l0{stroke:var(--k0)}.l1{stroke:var(--k1)}.l2{stroke:var(--k2)}.l3{stroke:var(--k3)}
-.l4{stroke:var(--k4)}.l5{stroke:var(--k5)}
-.bar{stroke-width:1.5}.bar.l0{fill:var(--k0)}.bar.hollow{fill:var(--paper)}
+.l0{--k:var(--k0)}.l1{--k:var(--k1)}.l2{--k:var(--k2)}.l3{--k:var(--k3)}
+.l4{--k:var(--k4)}.l5{--k:var(--k5)}.rest{--k:var(--soft)}
+polyline{fill:none;stroke:var(--k);stroke-width:2}polyline.d1{stroke-dasharray:6 3}
+.band{fill:var(--k);fill-opacity:.16;stroke:none}
+.bar{stroke:var(--k);stroke-width:1.5;fill:var(--k)}.bar.hollow{fill:var(--paper)}
+.bars ul{list-style:none;padding:0;margin:0}
+.bars li{display:grid;grid-template-columns:minmax(6rem,40%) 1fr max-content;gap:.6em;
+align-items:center;font-size:.875rem;padding:.12em 0}
+.bars .name{overflow:hidden;text-overflow:ellipsis}.bars .value{font-variant-numeric:tabular-nums}
+.bars .off{display:none}
+.fill{display:block;height:.9em;border-radius:2px;background:var(--k);
+print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.fill.d1{background:repeating-linear-gradient(90deg,var(--k) 0 6px,transparent 6px 9px)}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3em 0;
 font-size:.875rem}.legend li{display:flex;align-items:center;gap:.4em}
 .legend svg{width:28px;height:8px}
-.frontline{stroke:var(--k0);stroke-dasharray:4 3;stroke-width:1.5}
-.front circle{fill:var(--k0)}.near circle{fill:var(--paper);stroke:var(--k0);stroke-width:1.5}
-.beaten circle{fill:var(--soft)}.front path,.near path,.beaten path{stroke:var(--soft);fill:none}
+.key{display:flex;align-items:center;gap:.4em;font:inherit;color:inherit;background:none;
+border:1px solid var(--line);border-radius:1em;padding:.15em .7em;cursor:pointer;text-align:left}
+.key[aria-pressed=false]{color:var(--soft);text-decoration:line-through}
+.key[aria-pressed=false] polyline{stroke:var(--line)}
+polyline.frontline{stroke:var(--soft);stroke-dasharray:4 3;stroke-width:1.5}
+.front circle,.beaten circle{fill:var(--k)}
+.near circle{fill:var(--paper);stroke:var(--k);stroke-width:2}
+.front path,.near path,.beaten path{stroke:var(--k);stroke-opacity:.45;fill:none}
 .heat td{text-align:right;background:rgb(var(--warm)/calc(var(--heat,0%)*var(--warmth)))}
 .heat{margin-bottom:1rem}.heat thead th+th{text-align:right}
+.heat th{white-space:normal;max-width:9rem}.heat th,.heat td{padding:.25em .5em}
+.sentence{break-inside:avoid}.sentence dd{margin-bottom:.2em}
+#runs h4{font-size:.95rem;margin:.6em 0 .2em}
 details{border-bottom:1px solid var(--line)}summary{cursor:pointer;padding:.4em 0}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15em 1em;margin:.2em 0 1em}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 dd code{font-size:.9em;background:var(--tint);padding:.1em .3em;border-radius:3px}
 .skip{position:absolute;left:-99rem}.skip:focus{left:1rem;top:.5rem;background:var(--paper)}
-@media (max-width:40rem){body{padding:.75rem}dl{grid-template-columns:1fr}dt{margin-top:.4em}}
+@media (max-width:40rem){body{padding:.75rem}dl{grid-template-columns:1fr}dt{margin-top:.4em}
+.facts{gap:.1rem 1.2rem}.facts dt{margin:0}.figures{gap:1rem}th,td{padding:.3em .45em}
+.bars li{grid-template-columns:1fr max-content}.bars .name{grid-column:1/-1}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#444;--line:#999;--tint:#fff;--best:#000;
 --k0:#0b62c4;--k1:#c2410c;--k2:#15803d;--k3:#9333ea;--k4:#0e7490;--k5:#a16207}
-body{max-width:none;padding:0;font-size:9pt}nav,.tools label,.tools button,.skip{display:none}
-.scroll,figure{overflow:visible}figure>svg{min-width:0}
+body{max-width:none;padding:0;font-size:9pt}nav,.tools label,.tools button,.skip,.tip{display:none}
+.scroll{overflow:visible}.figures{grid-template-columns:1fr 1fr}.key{border:0;padding:0}
 figure,tr,details{break-inside:avoid}thead{display:table-header-group}
 th,td{padding:.15em .4em}.heat td{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )css";
@@ -128,36 +159,130 @@ document.querySelectorAll(".tools").forEach(tools => { tools.hidden = false; });
 addEventListener("beforeprint", () => body.replaceChildren(...order));
 addEventListener("afterprint", show);
 show();
-// Runs are drawn when they are looked for: ten thousand at once would make the page slow.
-const data = JSON.parse(document.querySelector("#runs-data").textContent);
-const list = document.querySelector("#runs"), find = document.querySelector("#find");
 function element(name, text, parent) {
   const out = document.createElement(name);
   if (text !== null) out.textContent = text;
   parent.append(out);
   return out;
 }
-function runs() {
-  const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const most = 50, kept = data.filter(run => words.every(word => run.text.includes(word)));
+// Keys show and hide what belongs to their rows, in every figure.
+document.querySelectorAll("[data-key]").forEach(key => key.addEventListener("click", () => {
+  const shows = key.getAttribute("aria-pressed") === "false";
+  key.setAttribute("aria-pressed", shows);
+  document.querySelectorAll(`#figures ~ .figures [data-row="${key.dataset.key}"]`)
+    .forEach(part => part.classList.toggle("off", !shows));
+}));
+const isShown = row => {
+  const key = document.querySelector(`[data-key="${row}"]`);
+  return !key || key.getAttribute("aria-pressed") === "true";
+};
+const digits = value => String(Number(value.toPrecision(4)));
+// The values of all shown lines at the update nearest to the pointer; arrow keys move, too.
+document.querySelectorAll("figure.chart").forEach(figure => {
+  const data = JSON.parse(figure.querySelector("script").textContent);
+  const svg = figure.querySelector("svg"), cross = figure.querySelector(".cross");
+  const tip = element("div", null, figure);
+  tip.className = "tip";
+  tip.hidden = true;
+  tip.setAttribute("role", "status");
+  svg.tabIndex = 0;
+  const curves = data.curves.map(curve =>
+    ({...curve, at: new Map(curve.points.map(point => [point[0], point]))}));
+  const xs = [...new Set(curves.flatMap(curve => [...curve.at.keys()]))].sort((a, b) => a - b);
+  let place = -1;
+  function hide() {
+    place = -1;
+    tip.hidden = true;
+    cross.setAttribute("visibility", "hidden");
+  }
+  function show(index) {
+    place = Math.max(0, Math.min(xs.length - 1, index));
+    const x = xs[place], share = (x - data.from) / (data.to - data.from);
+    const across = data.left + share * (data.right - data.left);
+    cross.setAttribute("x1", across);
+    cross.setAttribute("x2", across);
+    cross.setAttribute("visibility", "visible");
+    tip.replaceChildren();
+    element("p", `${data.x} ${digits(x)}`, tip);
+    const here = curves.filter(curve => curve.at.has(x) && isShown(curve.row))
+      .map(curve => [curve, curve.at.get(x)]).sort((a, b) => b[1][1] - a[1][1]);
+    for (const [curve, [, mean, low, high]] of here) {
+      const line = element("p", null, tip), dot = element("i", null, line);
+      dot.style.background = `var(--k${curve.row % 6})`;
+      element("span", curve.name, line);
+      element("b", digits(mean) + (low < high ? ` (${digits(low)}–${digits(high)})` : ""), line);
+    }
+    tip.hidden = false;
+    tip.style[share < 0.5 ? "right" : "left"] = "0";
+    tip.style[share < 0.5 ? "left" : "right"] = "auto";
+  }
+  svg.addEventListener("pointermove", event => {
+    const box = svg.getBoundingClientRect();
+    const across = (event.clientX - box.left) / box.width * data.width;
+    const x = data.from + (across - data.left) / (data.right - data.left) * (data.to - data.from);
+    let nearest = 0;
+    xs.forEach((value, i) => {
+      if (Math.abs(value - x) < Math.abs(xs[nearest] - x)) nearest = i;
+    });
+    show(nearest);
+  });
+  svg.addEventListener("pointerleave", hide);
+  svg.addEventListener("blur", hide);
+  svg.addEventListener("keydown", event => {
+    const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+    if (event.key === "Escape") hide();
+    if (!step) return;
+    event.preventDefault();
+    show(place < 0 ? (step > 0 ? 0 : xs.length - 1) : place + step);
+  });
+});
+// Runs are drawn when they are looked for: ten thousand at once would make the page slow.
+const {common, runs: data} = JSON.parse(document.querySelector("#runs-data").textContent);
+const list = document.querySelector("#runs"), find = document.querySelector("#find");
+const ofRow = "runs of: ";
+function facts(run, title) {
+  return [...(run.groups[title] || []), ...(common[title] || [])];
+}
+function fill(details, run) {
+  for (const title of Object.keys({...run.groups, ...common})) {
+    const all = facts(run, title);
+    if (!all.length) continue;
+    element("h4", title, details);
+    const table = element("dl", null, details);
+    for (const [name, value] of all) {
+      element("dt", name, table);
+      element(name === "made by" ? "code" : "span", value, element("dd", null, table));
+    }
+  }
+}
+function runs(opens) {
+  const typed = find.value, most = 50;
+  const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+  const fits = run => typed.startsWith(ofRow) ? run.row === typed.slice(ofRow.length)
+    : words.every(word => run.text.includes(word));
+  const kept = data.filter(fits);
   list.replaceChildren();
   for (const run of kept.slice(0, most)) {
     const details = element("details", null, list);
     element("summary", `${run.name} (${run.state})`, details);
-    const facts = element("dl", null, details);
-    for (const [name, value] of run.facts) {
-      element("dt", name, facts);
-      const cell = element("dd", null, facts);
-      element(name === "command" ? "code" : "span", value, cell);
-    }
+    details.addEventListener("toggle", () => {
+      if (details.open && details.children.length === 1) fill(details, run);
+    });
+    if (opens === true && kept.length === 1) details.open = true;
   }
   document.querySelector("#found").textContent =
     kept.length > most ? `the first ${most} of ${kept.length} runs` : `${kept.length} runs`;
 }
 if (find) {
+  const shared = Object.values(common).flat(2).join(" ");
   for (const run of data)
-    run.text = [run.name, run.state, ...run.facts.flat()].join(" ").toLowerCase();
+    run.text = [run.name, run.state, ...Object.values(run.groups).flat(2), shared]
+      .join(" ").toLowerCase();
   find.addEventListener("input", runs);
+  document.querySelectorAll("[data-runs]").forEach(link => link.addEventListener("click", () => {
+    find.value = ofRow + link.dataset.runs;
+    runs(true);
+  }));
   runs();
 }
 )js";

@@ -1,6 +1,7 @@
 // Axes, lines, places and tints.
 #include "plugins/renderer/svg.h"
 
+#include "engine/base/json_text.h"
 #include "plugins/renderer/labels.h"
 
 #include <algorithm>
@@ -10,8 +11,9 @@
 namespace xp {
 namespace {
 
-constexpr double kWidth = 640, kHeight = 320, kLeft = 64, kRight = 16, kTop = 12, kBottom = 44;
-constexpr size_t kMostCurves = 12, kNumLooks = 6, kMostNames = 12, kMostPoints = 400;
+// Small enough for a phone to show the letters at a readable size.
+constexpr double kWidth = 480, kHeight = 300, kLeft = 54, kRight = 14, kTop = 12, kBottom = 44;
+constexpr size_t kNumColours = 6, kMostNames = 12, kMostPoints = 400;
 
 /// What an axis spans, and how far apart its marks are.
 struct Span {
@@ -26,7 +28,7 @@ struct Span {
   void settle() {
     if (!(low <= high)) low = 0, high = 1;
     if (low == high) low -= 0.5, high += 0.5;
-    const double margin = 0.04 * (high - low);
+    const double margin = 0.05 * (high - low);
     low = low >= 0 && low - margin < 0 ? 0 : low - margin;
     high += margin;
     const double rough = (high - low) / 6, power = std::pow(10, std::floor(std::log10(rough)));
@@ -84,44 +86,66 @@ struct Plane {
   }
 };
 
-std::string opening(const std::string& title, const std::string& description) {
+std::string opening(const char* kind, const std::string& title, const std::string& description) {
   return fmt::format(
-      "<figure><figcaption>{0}</figcaption><svg viewBox=\"0 0 {1} {2}\" role=\"img\" "
+      "<figure class=\"{4}\"><figcaption>{0}</figcaption><svg viewBox=\"0 0 {1} {2}\" role=\"img\" "
       "aria-label=\"{0}. {3}\">",
-      html_escaped(title), kWidth, kHeight, html_escaped(description));
+      html_escaped(title), kWidth, kHeight, html_escaped(description), kind);
 }
 
 // Every n-th point of a long curve and its last: a page cannot show more.
-std::vector<std::pair<double, double>> thinned(const Curve& curve) {
+std::vector<CurvePoint> thinned(const Curve& curve) {
   const size_t every = 1 + curve.points.size() / kMostPoints;
-  std::vector<std::pair<double, double>> out;
+  std::vector<CurvePoint> out;
   for (size_t i = 0; i < curve.points.size(); ++i) {
     const bool kept = i % every == 0 || i + 1 == curve.points.size();
-    if (kept && std::isfinite(curve.points[i].second)) out.push_back(curve.points[i]);
+    if (kept && std::isfinite(curve.points[i].mean)) out.push_back(curve.points[i]);
   }
   return out;
 }
 
-std::string line_of(const Curve& curve, const Plane& plane, size_t look) {
-  std::string points;
-  for (const auto& [x, y] : thinned(curve))
-    points += fmt::format("{:.1f},{:.1f} ", plane.across(x), plane.down(y));
-  return fmt::format("<polyline class=\"l{} d{}\" points=\"{}\"><title>{}</title></polyline>",
-                     look % kNumLooks, look / kNumLooks, points, html_escaped(curve.name));
+bool is_drawn(const Curve& curve) {
+  return curve.row < kMostLooks && !curve.points.empty();
 }
 
-std::string legend_of(const Chart& chart, size_t count) {
-  std::string out = "<ul class=\"legend\">";
-  for (size_t i = 0; i < count; ++i) {
-    out += fmt::format(
-        "<li><svg viewBox=\"0 0 28 8\" aria-hidden=\"true\"><polyline class=\"l{} d{}\" "
-        "points=\"0,4 28,4\"/></svg>{}</li>",
-        i % kNumLooks, i / kNumLooks, html_escaped(chart.curves[i].name));
+// The band forth along its upper limits and back along the lower ones, below the line.
+std::string line_of(const Curve& curve, const Plane& plane) {
+  const auto kept = thinned(curve);
+  std::string upper, lower, line;
+  bool has_band = false;
+  for (const CurvePoint& point : kept) {
+    const double x = plane.across(point.x);
+    line += fmt::format("{:.1f},{:.1f} ", x, plane.down(point.mean));
+    upper += fmt::format("{:.1f},{:.1f} ", x, plane.down(point.high));
+    lower.insert(0, fmt::format("{:.1f},{:.1f} ", x, plane.down(point.low)));
+    has_band |= point.low < point.high;
   }
-  out += "</ul>";
-  if (count < chart.curves.size())
-    out += fmt::format("<p class=\"note\">{} more are not drawn.</p>", chart.curves.size() - count);
-  return out;
+  const std::string look = look_of_row(curve.row);
+  const std::string band =
+      has_band ? fmt::format("<polygon class=\"band {}\" points=\"{}{}\"/>", look, upper, lower)
+               : "";
+  return fmt::format(
+      "<g data-row=\"{}\">{}<polyline class=\"{}\" points=\"{}\"><title>{}</title></polyline></g>",
+      curve.row, band, look, line, html_escaped(curve.name));
+}
+
+// What the script needs to find values under the pointer.
+std::string data_of(const Chart& chart, const Plane& plane) {
+  Value curves = Value::array();
+  for (const Curve& curve : chart.curves) {
+    if (!is_drawn(curve)) continue;
+    Value points = Value::array();
+    for (const CurvePoint& point : thinned(curve))
+      points.push_back({point.x, point.mean, point.low, point.high});
+    curves.push_back({{"name", curve.name}, {"row", curve.row}, {"points", std::move(points)}});
+  }
+  return script_json({{"x", chart.x},
+                      {"from", plane.x.low},
+                      {"to", plane.x.high},
+                      {"width", kWidth},
+                      {"left", kLeft},
+                      {"right", kWidth - kRight},
+                      {"curves", std::move(curves)}});
 }
 
 const char* standing_class(const std::string& standing) {
@@ -129,17 +153,23 @@ const char* standing_class(const std::string& standing) {
   return standing == "near" ? "near" : "beaten";
 }
 
-// A cross of both margins, then a disc on the front, a ring near it, a dot behind it.
+// A cross of both margins, cut off at the frame, then a disc on the front, a ring near it, a dot
+// behind it.
 std::string place_of(const Tradeoff::Place& place, const Plane& plane) {
   const double x = plane.across(place.cost), y = plane.down(place.quality);
   const std::string kind = standing_class(place.standing);
+  const auto across = [&](double value) {
+    return plane.across(std::clamp(value, plane.x.low, plane.x.high));
+  };
+  const auto down = [&](double value) {
+    return plane.down(std::clamp(value, plane.y.low, plane.y.high));
+  };
   return fmt::format(
-      "<g class=\"{}\"><path d=\"M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}\"/>"
+      "<g class=\"{} {}\" data-row=\"{}\"><path d=\"M{:.1f} {:.1f}H{:.1f}M{:.1f} {:.1f}V{:.1f}\"/>"
       "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}: {}, {} ({})</title></circle></g>",
-      kind, plane.across(place.cost - place.cost_margin), y,
-      plane.across(place.cost + place.cost_margin), x,
-      plane.down(place.quality - place.quality_margin),
-      plane.down(place.quality + place.quality_margin), x, y, kind == "beaten" ? 3 : 5,
+      kind, look_of_row(place.row), place.row, across(place.cost - place.cost_margin), y,
+      across(place.cost + place.cost_margin), x, down(place.quality - place.quality_margin),
+      down(place.quality + place.quality_margin), x, y, kind == "beaten" ? 3.5 : 5.5,
       html_escaped(place.name), short_number(place.cost), short_number(place.quality),
       html_escaped(place.standing));
 }
@@ -158,8 +188,10 @@ std::string names_of(const Tradeoff& tradeoff, const Plane& plane, size_t on_fro
           places.place(plane.across(place.cost), plane.down(place.quality), place.name);
       if (!label) continue;
       out += fmt::format(
-          "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>", label->x,
-          label->y, label->is_left ? "end" : "start", html_escaped(label->text));
+          "<text class=\"label\" data-row=\"{}\" x=\"{:.1f}\" y=\"{:.1f}\" "
+          "text-anchor=\"{}\">{}</text>",
+          place.row, label->x, label->y, label->is_left ? "end" : "start",
+          html_escaped(label->text));
     }
   }
   return out;
@@ -215,35 +247,56 @@ std::string html_escaped(const std::string& text) {
   return out;
 }
 
+std::string script_json(const Value& value) {
+  // A script element ends at "</", which JSON can write otherwise.
+  std::string out = json_text(value);
+  for (size_t at = out.find('<'); at != std::string::npos; at = out.find('<', at))
+    out.replace(at, 1, "\\u003c");
+  return out;
+}
+
+std::string look_of_row(size_t row) {
+  if (row >= kMostLooks) return "rest";
+  return fmt::format("l{} d{}", row % kNumColours, row / kNumColours);
+}
+
 std::string svg_of(const Chart& chart) {
   Plane plane;
-  const size_t count = std::min(kMostCurves, chart.curves.size());
-  for (size_t i = 0; i < count; ++i) {
-    for (const auto& [x, y] : chart.curves[i].points) {
-      plane.x.take(x);
-      plane.y.take(y);
+  size_t count = 0;
+  for (const Curve& curve : chart.curves) {
+    if (!is_drawn(curve)) continue;
+    ++count;
+    for (const CurvePoint& point : curve.points) {
+      plane.x.take(point.x);
+      plane.y.take(point.low);
+      plane.y.take(point.high);
     }
   }
   plane.x.settle();
   plane.y.settle();
   std::string out = opening(
-      chart.title,
+      "chart", chart.title,
       fmt::format("{} over {}, {} lines; the table has their ends", chart.y, chart.x, count));
   out += plane.axes(chart.x, chart.y);
-  for (size_t i = 0; i < count; ++i)
-    out += line_of(chart.curves[i], plane, i);
-  return out + "</svg>" + legend_of(chart, count) + "</figure>";
+  out += fmt::format("<line class=\"cross\" y1=\"{}\" y2=\"{}\" visibility=\"hidden\"/>", kTop,
+                     kHeight - kBottom);
+  for (const Curve& curve : chart.curves) {
+    if (is_drawn(curve)) out += line_of(curve, plane);
+  }
+  out += "</svg><script type=\"application/json\">" + data_of(chart, plane) + "</script>";
+  if (count < chart.curves.size())
+    out += fmt::format("<p class=\"note\">{} more are not drawn.</p>", chart.curves.size() - count);
+  return out + "</figure>";
 }
 
 std::string svg_of(const Tradeoff& tradeoff) {
   Plane plane;
   std::string front;
   size_t on_front = 0;
+  // The means decide what is shown: one wide interval would press them together.
   for (const auto& place : tradeoff.places) {
-    plane.x.take(place.cost - place.cost_margin);
-    plane.x.take(place.cost + place.cost_margin);
-    plane.y.take(place.quality - place.quality_margin);
-    plane.y.take(place.quality + place.quality_margin);
+    plane.x.take(place.cost);
+    plane.y.take(place.quality);
   }
   plane.x.settle();
   plane.y.settle();
@@ -252,9 +305,10 @@ std::string svg_of(const Tradeoff& tradeoff) {
     front += fmt::format("{:.1f},{:.1f} ", plane.across(place.cost), plane.down(place.quality));
     ++on_front;
   }
-  std::string out = opening(
-      tradeoff.title, fmt::format("{} against {}: {} of {} are on the front", tradeoff.quality,
-                                  tradeoff.cost, on_front, tradeoff.places.size()));
+  std::string out =
+      opening("tradeoff", tradeoff.title,
+              fmt::format("{} against {}: {} of {} are on the front", tradeoff.quality,
+                          tradeoff.cost, on_front, tradeoff.places.size()));
   out += plane.axes(tradeoff.cost, tradeoff.quality) +
          fmt::format("<polyline class=\"frontline\" points=\"{}\"/>", front);
   for (const auto& place : tradeoff.places)
@@ -262,6 +316,25 @@ std::string svg_of(const Tradeoff& tradeoff) {
   return out + names_of(tradeoff, plane, on_front) +
          "</svg><p class=\"note\">● on the front &nbsp; ○ beaten, but by less than the 95 % "
          "intervals (crosses) &nbsp; · beaten</p></figure>";
+}
+
+std::string html_of(const BarChart& chart) {
+  double most = 0;
+  for (const auto& bar : chart.bars)
+    most = std::max(most, bar.value);
+  std::string out = fmt::format("<figure class=\"bars\"><figcaption>{}</figcaption><ul>",
+                                html_escaped(chart.title));
+  for (const auto& bar : chart.bars) {
+    const double share = most > 0 ? std::max(bar.value, 0.0) / most : 0;
+    const std::string spread = bar.spread > 0 ? " ± " + short_number(bar.spread) : "";
+    out += fmt::format(
+        "<li data-row=\"{}\"><span class=\"name\">{}</span><span class=\"track\"><span "
+        "class=\"fill {}\" style=\"width:{:.1f}%\"></span></span><span class=\"value\">{}{} "
+        "{}</span></li>",
+        bar.row, html_escaped(bar.name), look_of_row(bar.row), 100 * share, short_number(bar.value),
+        spread, html_escaped(chart.unit));
+  }
+  return out + "</ul></figure>";
 }
 
 std::string svg_of(const Histogram& histogram) {
@@ -276,7 +349,7 @@ std::string svg_of(const Histogram& histogram) {
   plane.x.high = static_cast<double>(std::max<size_t>(1, classes));
   plane.marks_x = false;  // classes have names
   plane.y.settle();
-  std::string out = opening(histogram.title,
+  std::string out = opening("histogram", histogram.title,
                             fmt::format("{} by {}, {} classes", histogram.y, histogram.x, classes));
   out += plane.axes(histogram.x, histogram.y) + class_names(histogram, plane);
   for (size_t i = 0; i < count; ++i) {
@@ -287,7 +360,7 @@ std::string svg_of(const Histogram& histogram) {
       out += fmt::format(
           "<rect class=\"bar l{}{}\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\">"
           "<title>{} {}: {} {}</title></rect>",
-          i % kNumLooks, i % 2 == 0 ? "" : " hollow", plane.across(left), plane.down(counts[at]),
+          i % kNumColours, i % 2 == 0 ? "" : " hollow", plane.across(left), plane.down(counts[at]),
           plane.across(left + width) - plane.across(left), plane.down(0) - plane.down(counts[at]),
           html_escaped(histogram.x), html_escaped(histogram.classes[at]), short_number(counts[at]),
           html_escaped(name));
@@ -299,7 +372,7 @@ std::string svg_of(const Histogram& histogram) {
         "<li><svg viewBox=\"0 0 28 8\" aria-hidden=\"true\"><rect class=\"bar l{}{}\" x=\"1\" "
         "y=\"0\" "
         "width=\"26\" height=\"8\"/></svg>{}</li>",
-        i % kNumLooks, i % 2 == 0 ? "" : " hollow", html_escaped(histogram.series[i].first));
+        i % kNumColours, i % 2 == 0 ? "" : " hollow", html_escaped(histogram.series[i].first));
   }
   return out + "</ul></figure>";
 }

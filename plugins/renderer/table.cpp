@@ -39,13 +39,6 @@ struct Strip {
   bool joined = false;  ///< belongs to the strip before: a narrower gap
 };
 
-std::string number(const Column& column, double value) {
-  // -0.00 would be read as a loss
-  std::string text = fmt::format("{:.{}f}", value / column.scale, column.decimals);
-  if (text.find_first_of("123456789") == std::string::npos && text[0] == '-') text.erase(0, 1);
-  return text + column.suffix;
-}
-
 std::string difference(const Column& column, double value) {
   if (!column.is_relative) return fmt::format("{:+.{}f}", value, column.decimals);
   if (value >= 9.995) return fmt::format("x{:.0f}", value + 1);  // +2400 % is read worse than x25
@@ -73,8 +66,7 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
     most = std::max(most, row[at].count);
     marks |= (row[at].is_best || row[at].is_tied) && !colour;
   }
-  std::string head = harmless(column.name);
-  if (!column.unit.empty()) head += " " + column.unit;
+  const std::string head = harmless(head_text(column));
   Strip out{{head + (marks ? " " : ""), true, kBold}, {}};
   for (const auto& row : table.rows) {
     const Cell& cell = row[at];
@@ -84,10 +76,11 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
       out.cells.push_back({text, true, missing ? kDim : look_of(cell.text)});
       continue;
     }
-    std::string text = number(column, cell.value);
+    std::string text = number_text(column, cell.value);
     if (most > 1) {
-      text += cell.count > 1 ? fmt::format(" ± {} ({})", number(column, cell.spread), cell.count)
-                             : fmt::format("   {} (1)", std::string(number(column, 0).size(), ' '));
+      text += cell.count > 1
+                  ? fmt::format(" ± {} ({})", number_text(column, cell.spread), cell.count)
+                  : fmt::format("   {} (1)", std::string(number_text(column, 0).size(), ' '));
     }
     if (marks) text += cell.is_best ? "*" : cell.is_tied ? "~" : " ";
     out.cells.push_back({text, true, cell.is_best ? kBold : cell.is_tied ? kUnderlined : ""});

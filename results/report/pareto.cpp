@@ -135,6 +135,7 @@ Table pareto_table(const ReportSection& section, const ReportInput& input,
     qualities.push_back(one.quality.mean);
     costs.push_back(one.cost.mean);
     std::vector<Cell>& row = out.rows.emplace_back();
+    out.row_names.push_back(full_row_name(rows, one.row));
     for (const Value& value : rows.rows[one.row].settings) {
       row.emplace_back();
       row.back().text = text_of(value);
@@ -171,7 +172,7 @@ Tradeoff pareto_tradeoff(const ReportSection& section, const ReportInput& input,
   for (size_t i = 0; i < race.candidates.size(); ++i) {
     const Candidate& one = race.candidates[i];
     out.places.push_back({row_name(race.rows, one.row), race.standings[i], one.cost.mean,
-                          one.quality.mean, one.cost.margin, one.quality.margin});
+                          one.quality.mean, one.cost.margin, one.quality.margin, one.row});
   }
   return out;
 }

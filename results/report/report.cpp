@@ -122,6 +122,7 @@ Table make_report(const ReportSection& section, const ReportInput& input) {
     out.rows.emplace_back();
     for (const auto& cells : draft.cells)
       out.rows.back().push_back(cells[row]);
+    out.row_names.push_back(full_row_name(rows, row));
   }
   out.columns = std::move(draft.columns);
   out.notes = report_notes({section, input, rows, figures, out, without_series});

@@ -1,16 +1,17 @@
-// Curves, maps and cards.
+// Curves, trade-offs, bars, maps and facts.
 #include "results/report/report_details.h"
 
 #include "engine/base/text.h"
 #include "results/report/corpus_cards.h"
-#include "results/report/measures.h"
 #include "results/report/pareto.h"
 #include "results/report/report_cells.h"
-#include "results/store/router_health.h"
+#include "results/report/router_maps.h"
+#include "results/report/run_cards.h"
 #include "results/store/store.h"
 
+#include <fmt/chrono.h>
+
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -18,56 +19,101 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostCurves = 12, kMostMapRuns = 8, kMostMaps = 4, kMostLevels = 24;
+constexpr size_t kMostCurves = 12, kMostMaps = 4, kMostLevels = 24, kMostBars = 40,
+                 kMostTranslated = 6;
 
-std::vector<const ReportPoint*> points_of(const ReportRow& row) {
-  std::vector<const ReportPoint*> out;
-  for (const auto& some : row.points)
-    out.insert(out.end(), some.begin(), some.end());
-  return out;
+std::string with_unit(const Measure& measure) {
+  const bool says_all = measure.unit.empty() || measure.unit == measure.label;
+  return says_all ? measure.label : measure.label + " " + measure.unit;
 }
 
-// The mean over the trainings of a row at every update that all of them measured.
-Curve mean_curve(const ReportInput& input, const ReportRow& row, const std::string& metric) {
-  std::map<int64_t, std::pair<double, size_t>> sums;
-  std::set<std::string> trainings;
-  for (const ReportPoint* point : points_of(row)) {
-    if (point->training.empty() || trainings.contains(point->training)) continue;
-    const Series series = input.series(point->training, metric);
-    if (series.empty()) continue;
-    trainings.insert(point->training);
+std::string capitalized(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z')
+    text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+using SeriesOf = std::function<Series(const std::string& training)>;
+
+// Mean and limits over the trainings of a row at every update that all of them measured.
+std::vector<CurvePoint> curve_points(const ReportRow& row, const SeriesOf& series_of) {
+  std::map<int64_t, std::vector<double>> values;
+  size_t count = 0;
+  for (const auto& training : trainings_of(row)) {
+    const Series series = series_of(training);
+    count += series.empty() ? 0 : 1;
     for (const auto& [update, value] : series) {
-      if (!std::isfinite(value)) continue;
-      sums[update].first += value;
-      ++sums[update].second;
+      if (std::isfinite(value)) values[update].push_back(value);
     }
   }
-  Curve out;
-  for (const auto& [update, sum] : sums) {
-    if (sum.second == trainings.size())
-      out.points.emplace_back(static_cast<double>(update),
-                              sum.first / static_cast<double>(sum.second));
+  std::vector<CurvePoint> out;
+  for (const auto& [update, all] : values) {
+    if (all.size() != count) continue;
+    const auto [low, high] = std::minmax_element(all.begin(), all.end());
+    out.push_back({static_cast<double>(update), moments(all).mean, *low, *high});
   }
   return out;
 }
 
-void add_charts(const ReportInput& input, const ReportRows& rows, Details& out) {
-  for (const auto& [metric, title] :
-       {std::pair("valid_bleu", "Validation BLEU"), std::pair("valid_loss", "Validation loss"),
-        std::pair("loss", "Training loss")}) {
-    Chart chart{title, "updates", input.measures.of(metric).label, {}};
-    for (size_t row = 0; row < rows.rows.size(); ++row) {
-      // The first lines are drawn and the rest only counted, so that 10,000 runs need no reading.
-      Curve curve;
-      if (chart.curves.size() < kMostCurves) {
-        curve = mean_curve(input, rows.rows[row], metric);
-        if (curve.points.size() < 2) continue;
-      }
-      curve.name = full_row_name(rows, row);
-      chart.curves.push_back(std::move(curve));
+Chart chart_of(const std::string& title, const std::string& y, const ReportRows& rows,
+               const SeriesOf& series_of) {
+  Chart out{title, "updates", y, {}};
+  for (size_t row = 0; row < rows.rows.size(); ++row) {
+    // The first lines are drawn and the rest only counted, so that 10,000 runs need no reading.
+    Curve curve{full_row_name(rows, row), {}, row};
+    if (row < kMostCurves) {
+      curve.points = curve_points(rows.rows[row], series_of);
+      if (curve.points.size() < 2) continue;
     }
-    if (!chart.curves.empty()) out.charts.push_back(std::move(chart));
+    out.curves.push_back(std::move(curve));
   }
+  const bool is_empty = std::all_of(out.curves.begin(), out.curves.end(),
+                                    [](const Curve& curve) { return curve.points.empty(); });
+  if (is_empty) out.curves.clear();
+  return out;
+}
+
+// Validated scores first, then losses, then what routers did.
+void add_charts(const ReportSection& section, const ReportInput& input, const ReportRows& rows,
+                const Store& store, Details& out) {
+  const auto add = [&](Chart chart) {
+    if (!chart.curves.empty()) out.charts.push_back(std::move(chart));
+  };
+  const auto add_series = [&](const std::string& key, const std::string& title) {
+    add(chart_of(title, with_unit(input.measures.of(key)), rows,
+                 [&](const std::string& training) { return input.series(training, key); }));
+  };
+  std::vector<std::string> scores;
+  for (const auto& column : section.columns) {
+    const Measure measure = input.measures.of(column);
+    if (measure.of_evaluation && !measure.is_relative) scores.push_back(column);
+  }
+  if (std::find(scores.begin(), scores.end(), "bleu") == scores.end()) scores.emplace_back("bleu");
+  for (const auto& score : scores) {
+    add_series(std::string(kValidation) + score, "Validation " + input.measures.of(score).label);
+  }
+  add_series("valid_loss", "Validation loss");
+  add_series("loss", "Training loss");
+  for (const char* figure : {"entropy", "unrouted"}) {
+    const Measure measure = input.measures.of(std::string(kRouter) + figure);
+    add(chart_of(
+        capitalized(measure.label) + ", mean of all layers", with_unit(measure), rows,
+        [&](const std::string& training) { return router_series(store, training, figure); }));
+  }
+}
+
+void add_step_times(const ReportSection& section, const ReportInput& input, const ReportRows& rows,
+                    Details& out) {
+  const Comparison figures(section, input);
+  const Measure step = input.measures.of("step_ms");
+  BarChart chart{"Time of an update", step.unit, {}};
+  for (size_t row = 0; row < std::min(rows.rows.size(), kMostBars); ++row) {
+    const Sample sample = figures.sample(points_of(rows.rows[row]), step);
+    if (sample.empty()) continue;
+    const Moments of = moments(sample.values);
+    chart.bars.push_back({full_row_name(rows, row), of.mean, of.spread, row});
+  }
+  if (chart.bars.size() > 1) out.bars.push_back(std::move(chart));
 }
 
 std::vector<Value> values_of(const ReportRows& rows, size_t key) {
@@ -132,132 +178,92 @@ void add_crossed(const ReportSection& section, const ReportInput& input, const R
   }
 }
 
-// A training's last figures: layers and parts down, names across.
-std::optional<HeatMap> router_map(const Store& store, const std::string& training) {
-  std::map<std::string, std::map<std::string, double>> found;
-  std::set<std::string> names;
-  for (const auto& name : store.series_names(training)) {
-    if (std::count(name.begin(), name.end(), '.') != 3) continue;
-    const Series series = store.series(training, name);
-    const size_t dot = name.rfind('.');
-    if (series.empty() || !std::isfinite(series.back().second)) continue;
-    found[name.substr(0, dot)][name.substr(dot + 1)] = series.back().second;
-    names.insert(name.substr(dot + 1));
+// The best row of the first column that has a best.
+void add_best(const ReportSection& section, const ReportInput& input, const ReportRows& rows,
+              Details& out) {
+  if (section.columns.empty()) return;
+  const Measure measure = input.measures.of(section.columns.front());
+  if (measure.better == Better::kNeither) return;
+  const Comparison figures(section, input);
+  std::optional<size_t> best;
+  Moments found;
+  for (size_t row = 0; row < rows.rows.size(); ++row) {
+    const Sample sample = figures.sample(points_of(rows.rows[row]), measure);
+    if (sample.empty()) continue;
+    const Moments of = moments(sample.values);
+    const bool is_better =
+        measure.better == Better::kHigher ? of.mean > found.mean : of.mean < found.mean;
+    if (best && !is_better) continue;
+    best = row;
+    found = of;
   }
-  if (found.empty()) return std::nullopt;
-  HeatMap out;
-  out.row_name = "layer and part";
-  out.column_name = "figure of the router";
-  out.is_by_column = true;
-  out.columns.assign(names.begin(), names.end());
-  for (const auto& [layer, figures] : found) {
-    out.rows.push_back(layer);
-    auto& line = out.values.emplace_back();
-    for (const auto& name : out.columns) {
-      const auto at = figures.find(name);
-      line.push_back(at == figures.end() ? std::numeric_limits<double>::quiet_NaN() : at->second);
-    }
-  }
-  return out;
+  if (!best) return;
+  const std::vector<double> value = {found.mean};
+  const Column column = column_of(measure, value);
+  const std::string unit = column.unit.empty() ? "" : " " + column.unit;
+  out.facts.emplace_back(
+      "best " + measure.label,
+      fmt::format("{}{}: {}", number_text(column, found.mean), unit, full_row_name(rows, *best)));
 }
 
-// A run's files may hold any name.
-std::optional<size_t> expert_of(const std::string& text) {
-  constexpr size_t kMostExperts = 1 << 16;
-  size_t out = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, out);
-  const bool is_number = error == std::errc() && stop == end;
-  return is_number && out < kMostExperts ? std::optional(out) : std::nullopt;
-}
-
-// Layers down, experts across.
-std::optional<HeatMap> load_map(const Store& store, const std::string& training) {
-  std::map<std::string, std::map<size_t, double>> found;
-  size_t experts = 0;
-  for (const auto& name : store.series_names(training)) {
-    const size_t at = name.find(kExpertLoad);
-    const Series series = at == std::string::npos ? Series() : store.series(training, name);
-    if (series.empty()) continue;
-    const auto expert = expert_of(name.substr(at + kExpertLoad.size()));
-    if (!expert) continue;
-    found[name.substr(0, at)][*expert] = series.back().second;
-    experts = std::max(experts, *expert + 1);
-  }
-  if (found.empty()) return std::nullopt;
-  HeatMap out;
-  out.row_name = "layer";
-  out.column_name = "expert";
-  out.decimals = 1;
-  // Half a tint is an even share, so that balanced experts look alike whatever rounding left.
-  out.range = {0, 200 / static_cast<double>(std::max<size_t>(1, experts))};
-  for (size_t expert = 0; expert < experts; ++expert)
-    out.columns.push_back(std::to_string(expert));
-  for (const auto& [layer, loads] : found) {
-    out.rows.push_back(layer);
-    auto& line = out.values.emplace_back(experts, std::numeric_limits<double>::quiet_NaN());
-    for (const auto& [expert, load] : loads)
-      line[expert] = load;
-  }
-  return out;
-}
-
-void add_router_maps(const ReportRows& rows, const Store& store, Details& out) {
-  size_t looked = 0;
-  for (size_t row = 0; row < rows.rows.size() && looked < kMostMapRuns; ++row, ++looked) {
-    const auto points = points_of(rows.rows[row]);
-    if (points.empty() || points.front()->training.empty()) continue;
-    const std::string& training = points.front()->training;
-    const auto add = [&](std::optional<HeatMap> map, const char* what) {
-      if (!map) return;
-      map->title =
-          fmt::format("{}, {} (seed {})", what, full_row_name(rows, row), points.front()->seed);
-      out.maps.push_back(std::move(*map));
-    };
-    add(load_map(store, training), "Share of rows that came to each expert at the end, in %");
-    add(router_map(store, training), "Routers at the end of training");
-  }
-}
-
-// One word to a shell, whatever is in it.
-std::string shell_word(const std::string& text) {
-  return "'" + join(split(text, '\''), "'\\''") + "'";
-}
-
-void add_facts(const Store& store, const std::string& id, const ReportRun& run, RunCard& card) {
-  if (!run.cause.empty()) card.facts.emplace_back("cause", run.cause);
-  for (const auto& [path, value] : store.provenance(id))
-    card.facts.emplace_back(path == "command" ? "was started by" : path, value);
-  for (const auto& [name, value] : run.summary.items()) {
-    if (value.is_number())
-      card.facts.emplace_back(name, fmt::format("{:.6g}", value.get<double>()));
-  }
-}
-
-void add_runs(const ReportInput& input, const ReportRows& rows, const Store& store, Details& out) {
-  std::vector<std::string> axes = axes_of(input.points);
-  const auto names = short_names(axes);
+// What most readers ask first. No fact depends on when the report is made: a kept page must follow
+// from the results alone.
+void add_facts(const ReportInput& input, const ReportRows& rows, const Store& store, Details& out) {
+  std::set<std::string> machines, layouts;
+  size_t done = 0;
+  double ended_s = 0;
+  std::string last;
   for (const ReportPoint* point : rows.points) {
-    RunCard card;
-    for (const auto& [path, value] : point->axes)
-      card.name +=
-          fmt::format("{}{} {}", card.name.empty() ? "" : ", ", names.at(path), text_of(value));
-    if (card.name.empty()) card.name = input.name;
     const auto run = input.runs.find(point->training);
     const auto evaluation = input.runs.find(point->evaluation);
-    card.state = run == input.runs.end() ? "not run" : run->second.state;
-    if (card.state == "done" && evaluation != input.runs.end())
-      card.state = evaluation->second.state;
-    std::string command = "xp run " + input.file;
-    for (const auto& [path, value] : point->axes)
-      command += " --set " + shell_word(path + "=" + text_of(value));
-    card.facts.emplace_back("command", command);
-    card.facts.emplace_back("training", point->training);
-    card.facts.emplace_back("evaluation", point->evaluation);
-    for (const auto& [name, value] : point->predicted)
-      card.facts.emplace_back("predicted " + name, fmt::format("{:.6g}", value));
-    if (run != input.runs.end()) add_facts(store, point->training, run->second, card);
-    out.runs.push_back(std::move(card));
+    if (run == input.runs.end() || run->second.state != "done") continue;
+    if (!run->second.machine.empty()) machines.insert(run->second.machine);
+    if (!run->second.layout.empty()) layouts.insert(run->second.layout);
+    const bool is_whole = evaluation != input.runs.end() && evaluation->second.state == "done";
+    done += is_whole ? 1 : 0;
+    const double end = std::max(run->second.ended_s, is_whole ? evaluation->second.ended_s : 0.0);
+    if (end > ended_s) {
+      ended_s = end;
+      last = point->training;
+    }
+  }
+  const auto one_of = [](const std::set<std::string>& all, const char* noun) {
+    return all.size() == 1 ? *all.begin() : fmt::format("{} {}", all.size(), noun);
+  };
+  out.facts.emplace_back("points", fmt::format("{} of {} done", done, rows.points.size()));
+  if (ended_s > 0) {
+    out.facts.emplace_back(
+        "last result", fmt::format("{:%Y-%m-%d}", fmt::gmtime(static_cast<std::time_t>(ended_s))));
+  }
+  if (!input.corpus.empty()) out.facts.emplace_back("corpus", input.corpus);
+  if (!machines.empty()) out.facts.emplace_back("machine", one_of(machines, "machines"));
+  if (!layouts.empty()) out.facts.emplace_back("nodes x ranks", one_of(layouts, "layouts"));
+  std::string version;
+  for (const auto& [path, value] : store.provenance(last)) {
+    if (path == "version") version = value + version;
+    if (path == "revision") version += " (" + value + ")";
+  }
+  if (!version.empty()) out.facts.emplace_back("xp", version);
+}
+
+// One evaluation of each of the first rows.
+void add_translations(const ReportInput& input, const ReportRows& rows, Details& out) {
+  if (!input.translations) return;
+  std::vector<std::string> evaluations, names;
+  for (size_t row = 0; row < rows.rows.size() && names.size() < kMostTranslated; ++row) {
+    for (const ReportPoint* point : points_of(rows.rows[row])) {
+      const auto run = input.runs.find(point->evaluation);
+      if (run == input.runs.end() || run->second.state != "done") continue;
+      evaluations.push_back(point->evaluation);
+      names.push_back(full_row_name(rows, row));
+      break;
+    }
+  }
+  if (evaluations.empty()) return;
+  out.sentences = input.translations(evaluations);
+  for (TranslatedSentence& one : out.sentences) {
+    for (size_t i = 0; i < one.hypotheses.size(); ++i)
+      one.hypotheses[i].first = names[i];
   }
 }
 
@@ -266,20 +272,28 @@ void add_runs(const ReportInput& input, const ReportRows& rows, const Store& sto
 Details report_details(const ReportSection& section, const ReportInput& input, const Store& store) {
   const ReportRows rows = rows_of(section, input);
   Details out;
-  add_charts(input, rows, out);
+  add_facts(input, rows, store, out);
+  add_best(section, input, rows, out);
+  for (size_t row = 0; row < rows.rows.size(); ++row)
+    out.rows.push_back(full_row_name(rows, row));
+  const bool has_quality =
+      std::any_of(section.columns.begin(), section.columns.end(), [&](const auto& column) {
+        const Measure measure = input.measures.of(column);
+        return !measure.is_relative && measure.better != Better::kNeither;
+      });
   for (const char* cost : {"step_ms", "inter_node_bytes"}) {
-    if (std::none_of(section.columns.begin(), section.columns.end(), [&](const auto& column) {
-          const Measure measure = input.measures.of(column);
-          return !measure.is_relative && measure.better != Better::kNeither;
-        }))
-      break;
+    if (!has_quality) break;
     Tradeoff tradeoff = pareto_tradeoff(section, input, cost);
     if (!tradeoff.places.empty()) out.tradeoffs.push_back(std::move(tradeoff));
   }
+  add_charts(section, input, rows, store, out);
+  add_step_times(section, input, rows, out);
   add_crossed(section, input, rows, out);
-  add_router_maps(rows, store, out);
+  for (HeatMap& map : router_maps(rows, input.measures, store))
+    out.maps.push_back(std::move(map));
+  add_translations(input, rows, out);
   out.corpora = corpus_cards(input.corpora);
-  add_runs(input, rows, store, out);
+  out.runs = run_cards(input, rows, store);
   return out;
 }
 

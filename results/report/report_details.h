@@ -7,11 +7,11 @@ namespace xp {
 
 class Store;
 
-/// Learning curves of the rows (seeds averaged where they were measured at the same updates),
-/// quality against step time and against bytes that leave nodes, heat maps of the first score over
-/// two settings that were crossed and of experts' shares of rows and routers' figures by layer, the
-/// corpora with the lengths of their sentences, and every run with its provenance and the command
-/// that makes it again.
+/// Facts for the head of a page; learning curves of the rows with what their seeds span; quality
+/// against step time and against bytes that leave nodes; step times; heat maps of the first score
+/// over two settings that were crossed, of experts' shares of rows and of routers' figures by
+/// layer; sentences of the test set with what the rows made of them; the corpora; and every run
+/// with its results, settings and origin.
 Details report_details(const ReportSection& section, const ReportInput& input, const Store& store);
 
 }  // namespace xp

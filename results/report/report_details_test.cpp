@@ -35,6 +35,9 @@ struct DetailsTest {
     input.file = "q.toml";
     input.points = store.points("quick");
     input.runs = report_runs(place.workspace, store, input.points);
+    input.unit_of = [](const std::string& path) {
+      return std::string(path == "train.optimizer.lr" ? "1/step" : "");
+    };
     input.series = [this](const std::string& training, const std::string& metric) {
       return store.series(training, metric);
     };
@@ -46,16 +49,15 @@ TEST_CASE_METHOD(DetailsTest, "what experts got is a map of layers and experts")
   const Details found = details();
   REQUIRE(found.maps.size() == 2);
   const HeatMap& loads = found.maps[0];
-  CHECK(loads.title ==
-        "Share of rows that came to each expert at the end, in %, exchange gshard (seed 3)");
-  CHECK(loads.rows == std::vector<std::string>{"decoder.1", "encoder.1"});
+  CHECK(loads.title == "Share of rows that came to each expert at the end, in %, exchange gshard");
+  CHECK(loads.rows == std::vector<std::string>{"decoder 1", "encoder 1"});
   CHECK(loads.columns == std::vector<std::string>{"0", "1", "2"});
   CHECK(loads.values[0] == std::vector<double>{50, 40, 10});
   CHECK(loads.values[1][1] == 25);
   CHECK(std::isnan(loads.values[1][2]));
   CHECK(loads.range == std::pair(0.0, 200.0 / 3));
-  CHECK(found.maps[1].title == "Routers at the end of training, exchange gshard (seed 3)");
-  CHECK(found.maps[1].columns == std::vector<std::string>{"entropy"});
+  CHECK(found.maps[1].title == "Routers at the end of training, exchange gshard");
+  CHECK(found.maps[1].columns == std::vector<std::string>{"entropy nats"});
 }
 
 TEST_CASE_METHOD(DetailsTest, "a metric that is only named like an expert's load is none") {
@@ -76,16 +78,83 @@ TEST_CASE_METHOD(DetailsTest, "a run's card has the command that makes it again 
   input.points[0].predicted["step_ms"] = 21.5;
   const Details found = details();
   REQUIRE(found.runs.size() == 1);
-  const auto& facts = found.runs[0].facts;
-  const auto has = [&](const char* name, const char* value) {
-    return std::find(facts.begin(), facts.end(),
-                     std::pair<std::string, std::string>(name, value)) != facts.end();
+  CHECK(found.runs[0].name == "exchange gshard, seed 3");
+  CHECK(found.runs[0].row == found.rows[0]);
+  const auto has = [&](const std::string& title, const char* name, const char* value) {
+    for (const auto& group : found.runs[0].groups) {
+      const auto& facts = group.facts;
+      const std::pair<std::string, std::string> fact(name, value);
+      if (group.title == title) return std::find(facts.begin(), facts.end(), fact) != facts.end();
+    }
+    return false;
   };
-  CHECK(has("command", "xp run q.toml --set 'model.moe.exchange.use=gshard' --set 'train.seed=3'"));
-  CHECK(has("sharing", "shared with 1"));
-  CHECK(has("host", "box"));
-  CHECK(has("predicted step_ms", "21.5"));
-  CHECK(has("step_ms", "20.5"));
+  CHECK(has("Origin", "made by",
+            "xp run q.toml --set 'model.moe.exchange.use=gshard' --set 'train.seed=3'"));
+  CHECK(has("Origin", "sharing", "shared with 1"));
+  CHECK(has("Origin", "host", "box"));
+  CHECK(has("Results", "predicted step_ms", "21.5 ms"));
+  CHECK(has("Results", "step_ms", "20.5 ms"));
+  CHECK(has("Settings", "train.optimizer.lr", "0.0005 1/step"));
+  CHECK(has("Settings", "eval.beam", "5"));
+}
+
+TEST_CASE_METHOD(DetailsTest, "the head says what most ask first, and never when it was made") {
+  input.measures = Measures({{"bleu", 0, "", "", true, "BLEU"}});
+  input.corpus = "gettext, en-fr";
+  place.put("trainings/aaaa/provenance.json",
+            R"({"host": "box", "version": "0.1", "revision": "c0"})");
+  write_status(place.workspace.training("aaaa"), read_status(place.workspace.training("aaaa")));
+  store.fold_in(place.workspace);
+  input.runs = report_runs(place.workspace, store, input.points);
+  using Facts = std::vector<std::pair<std::string, std::string>>;
+  CHECK(details().facts == Facts{{"points", "1 of 1 done"},
+                                 {"last result", "1970-01-01"},
+                                 {"corpus", "gettext, en-fr"},
+                                 {"machine", "box"},
+                                 {"xp", "0.1 (c0)"},
+                                 {"best BLEU", "21.50: exchange gshard"}});
+}
+
+TEST_CASE_METHOD(DetailsTest, "curves are means over seeds within what they span") {
+  input.points.push_back(input.points[0]);
+  input.points[1].axes["train.seed"] = input.points[1].seed = 4;
+  input.points[1].training = "dddd";
+  input.series = [](const std::string& training, const std::string& metric) {
+    if (metric != "loss") return Series{};
+    return training == "aaaa" ? Series{{10, 5}, {20, 3}, {30, 2}} : Series{{10, 7}, {20, 4}};
+  };
+  const Details found = details();
+  REQUIRE(found.charts.size() == 3);  // and two of the routers
+  CHECK(found.charts[0].title == "Training loss");
+  CHECK(found.charts[0].y == "train loss nats/token");
+  const auto& points = found.charts[0].curves[0].points;
+  REQUIRE(points.size() == 2);
+  CHECK(points[0].mean == 6);
+  CHECK(points[0].low == 5);
+  CHECK(points[0].high == 7);
+  CHECK(points[1].mean == 3.5);
+}
+
+TEST_CASE("sentences of the test set stand beside what each evaluation made of them") {
+  FilledWorkspace place;
+  place.fill();
+  place.put("evaluations/bbbb/spec.toml", "[eval]\nsubsets = [\"test\"]\n");
+  place.put("corpora/c0ffee/test.en-fr.source.txt", "one\ntwo\nthree\nfour\n");
+  place.put("corpora/c0ffee/test.en-fr.target.txt", "un\ndeux\ntrois\nquatre\n");
+  place.put("evaluations/bbbb/hypotheses/test.en-fr.txt", "une\ndeux\ntroi\nquatre\n");
+  place.put("evaluations/eeee/hypotheses/test.en-fr.txt", "cut off\n");
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  const auto found = report_translations(place.workspace, store, "c0ffee", {"bbbb", "eeee"}, 2);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].number == 1);
+  CHECK(found[0].source == "one");
+  CHECK(found[1].number == 3);
+  CHECK(found[1].direction == "en-fr");
+  CHECK(found[1].reference == "trois");
+  CHECK(found[1].hypotheses ==
+        std::vector<std::pair<std::string, std::string>>{{"bbbb", "troi"}, {"eeee", ""}});
+  CHECK(report_translations(place.workspace, store, "none", {"bbbb"}, 2).empty());
 }
 
 TEST_CASE_METHOD(DetailsTest, "corpora come with the page") {

@@ -2,6 +2,7 @@
 #include "results/report/report_input.h"
 
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "results/runs/sentences.h"
 #include "results/store/store.h"
 
@@ -11,7 +12,9 @@ namespace xp {
 namespace {
 
 ReportRun run_from(const Status& status) {
-  return {std::string(state_name(status.state)), status.cause, status.summary};
+  ReportRun out{std::string(state_name(status.state)), status.cause, status.summary};
+  out.ended_s = status.ended_s;
+  return out;
 }
 
 ReportRun run_from(const StoredRun& stored) {
@@ -90,6 +93,52 @@ std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
     if (!bytes) continue;
     Value stats = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     if (stats.is_object()) out.push_back({id, std::move(stats)});
+  }
+  return out;
+}
+
+std::vector<TranslatedSentence> report_translations(const Workspace& workspace, const Store& store,
+                                                    const std::string& corpus,
+                                                    const std::vector<std::string>& evaluations,
+                                                    size_t count) {
+  std::string subset, direction;
+  for (const auto& evaluation : evaluations) {
+    const auto subsets = store.setting(evaluation, "eval.subsets");
+    if (!subsets || !subsets->is_array() || subsets->empty()) continue;
+    subset = subsets->front();
+    const auto scores = store.scores(evaluation);
+    const auto first = std::find_if(scores.begin(), scores.end(),
+                                    [&](const SubsetScore& one) { return one.subset == subset; });
+    if (first == scores.end()) continue;
+    direction = first->direction;
+    break;
+  }
+  if (direction.empty()) return {};
+  const auto lines = [](const fs::path& file) {
+    const auto bytes = read_if_there(file);
+    return bytes ? split(*bytes, '\n') : std::vector<std::string>{};
+  };
+  const std::string stem = subset + "." + direction;
+  const auto sources = lines(workspace.corpus(corpus) / (stem + ".source.txt"));
+  const auto references = lines(workspace.corpus(corpus) / (stem + ".target.txt"));
+  // Behind the last line end there is nothing.
+  const size_t size = std::min(sources.size(), references.size());
+  if (size < 2) return {};
+  std::vector<std::vector<std::string>> texts;
+  for (const auto& evaluation : evaluations) {
+    texts.push_back(lines(workspace.evaluation(evaluation) / "hypotheses" / (stem + ".txt")));
+    if (texts.back().size() != size) texts.back().clear();  // of another text, or cut off
+  }
+  if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))
+    return {};
+  std::vector<TranslatedSentence> out;
+  const size_t shown = std::min(count, size - 1);
+  for (size_t i = 0; i < shown; ++i) {
+    const size_t at = i * (size - 1) / shown;
+    TranslatedSentence& one = out.emplace_back();
+    one = {direction, static_cast<int64_t>(at) + 1, sources[at], references[at], {}};
+    for (size_t k = 0; k < evaluations.size(); ++k)
+      one.hypotheses.emplace_back(evaluations[k], texts[k].empty() ? "" : texts[k][at]);
   }
   return out;
 }

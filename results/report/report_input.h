@@ -2,6 +2,7 @@
 #pragma once
 
 #include "registry/metric.h"
+#include "registry/renderer.h"
 #include "results/report/measures.h"
 #include "results/runs/records.h"
 #include "results/runs/workspace.h"
@@ -27,6 +28,7 @@ struct ReportRun {
   std::string layout{};   ///< nodes x ranks: "2x4"
   std::string machine{};  ///< host, devices and who shared them: what speed is keyed by
   int64_t ranks = 1;
+  double ended_s = 0;  ///< seconds since 1970; 0 if it has not ended
 };
 
 /// One metric over the updates.
@@ -56,6 +58,8 @@ struct ReportInput {
   std::function<bool(const ReportPoint&)> is_baseline;  ///< empty = no differences
   /// A setting that is no axis, for [report] rows; null if the point has none. May be empty.
   std::function<Value(const ReportPoint&, const std::string& name)> setting;
+  /// The unit of a setting by its path; "" if it has none. May be empty.
+  std::function<std::string(const std::string& path)> unit_of;
   /// The names in [eval] metrics of a point. May be empty: nothing is known then.
   std::function<std::vector<std::string>(const ReportPoint&)> metrics;
   /// The counts of each sentence of the subset that the summary is of, one text per direction;
@@ -68,7 +72,12 @@ struct ReportInput {
   /// A metric of a training over its updates; for `at` and the details of a page.
   std::function<Series(const std::string& training, const std::string& metric)> series;
   std::vector<ReportCorpus> corpora;  ///< for the details of a page
-  std::optional<Budget> at;           ///< compare at an equal budget instead of at the end
+  std::string corpus;                 ///< what the experiment calls it: "gettext, en-fr"
+  /// Some sentences of the first subset with what each of `evaluations` made of them, for the
+  /// details of a page; "" for one that has not. May be empty.
+  std::function<std::vector<TranslatedSentence>(const std::vector<std::string>& evaluations)>
+      translations;
+  std::optional<Budget> at;  ///< compare at an equal budget instead of at the end
 };
 
 /// The runs of `points`: finished ones from the store, the others from their folders ("running"
@@ -83,6 +92,13 @@ Measures report_measures(const Store& store, const std::vector<ReportPoint>& poi
 /// Those of `ids` that are prepared and whose statistics can be read, each once.
 std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
                                          const std::vector<std::string>& ids);
+
+/// What `translations` of a report's input gives: at most `count` sentences, spread evenly over the
+/// first direction of the first subset; none if its text or every hypothesis is missing.
+std::vector<TranslatedSentence> report_translations(const Workspace& workspace, const Store& store,
+                                                    const std::string& corpus,
+                                                    const std::vector<std::string>& evaluations,
+                                                    size_t count);
 
 /// What `sentences` of a report's input gives: none unless every direction of the first subset kept
 /// its counts of `metric`.

@@ -148,6 +148,22 @@ size_t likeness(const ReportRow& a, const ReportRow& b) {
 
 }  // namespace
 
+std::vector<const ReportPoint*> points_of(const ReportRow& row) {
+  std::vector<const ReportPoint*> out;
+  for (const auto& some : row.points)
+    out.insert(out.end(), some.begin(), some.end());
+  return out;
+}
+
+std::vector<std::string> trainings_of(const ReportRow& row) {
+  std::vector<std::string> out;
+  for (const ReportPoint* point : points_of(row)) {
+    const bool is_new = std::find(out.begin(), out.end(), point->training) == out.end();
+    if (is_new && !point->training.empty()) out.push_back(point->training);
+  }
+  return out;
+}
+
 std::vector<std::string> axes_of(const std::vector<ReportPoint>& points) {
   std::set<std::string> out;
   for (const auto& point : points) {

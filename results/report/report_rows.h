@@ -35,6 +35,11 @@ struct ReportRows {
 /// Raises kUser where `rows` or `pivot` names nothing.
 ReportRows rows_of(const ReportSection& section, const ReportInput& input);
 
+/// All points of a row, whatever their pivot.
+std::vector<const ReportPoint*> points_of(const ReportRow& row);
+/// The ids of its trainings that are known, each once, in the order of its points.
+std::vector<std::string> trainings_of(const ReportRow& row);
+
 /// Full paths of all axes, sorted.
 std::vector<std::string> axes_of(const std::vector<ReportPoint>& points);
 

@@ -44,6 +44,21 @@ std::vector<ExperimentPoint> points_where(const fs::path& path, SQLite::Database
   });
 }
 
+// Two columns of a run's rows.
+std::vector<std::pair<std::string, std::string>> pairs_of(const fs::path& path,
+                                                          SQLite::Database& database,
+                                                          const char* sql,
+                                                          const std::string& run) {
+  return with_database(path, [&] {
+    std::vector<std::pair<std::string, std::string>> out;
+    SQLite::Statement rows(database, sql);
+    rows.bind(1, run);
+    while (rows.executeStep())
+      out.emplace_back(rows.getColumn(0).getString(), rows.getColumn(1).getString());
+    return out;
+  });
+}
+
 // Reading must not make a workspace: one that is not there cannot be written either.
 bool is_writable(const fs::path& path) {
   return ::access(path.c_str(), W_OK) == 0;
@@ -305,15 +320,13 @@ std::vector<std::string> Store::series_names(const std::string& run) const {
 }
 
 std::vector<std::pair<std::string, std::string>> Store::provenance(const std::string& run) const {
-  return with_database(path_, [&] {
-    std::vector<std::pair<std::string, std::string>> out;
-    SQLite::Statement rows(*database_,
-                           "SELECT path, value FROM provenance WHERE run = ? ORDER BY path");
-    rows.bind(1, run);
-    while (rows.executeStep())
-      out.emplace_back(rows.getColumn(0).getString(), rows.getColumn(1).getString());
-    return out;
-  });
+  return pairs_of(path_, *database_,
+                  "SELECT path, value FROM provenance WHERE run = ? ORDER BY path", run);
+}
+
+std::vector<std::pair<std::string, std::string>> Store::settings(const std::string& run) const {
+  return pairs_of(path_, *database_,
+                  "SELECT path, text FROM settings WHERE run = ? ORDER BY path", run);
 }
 
 std::string Store::dump() const {

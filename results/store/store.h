@@ -98,6 +98,8 @@ class Store {
   /// One metric over the updates; NaN where it was not finite.
   std::vector<std::pair<int64_t, double>> series(const std::string& run,
                                                  const std::string& metric) const;
+  /// All settings of a run as paths and texts, sorted.
+  std::vector<std::pair<std::string, std::string>> settings(const std::string& run) const;
   /// A setting of a run, as it was given; nothing where the run has none of that path.
   std::optional<Value> setting(const std::string& run, const std::string& path) const;
 

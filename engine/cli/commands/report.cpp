@@ -22,6 +22,8 @@
 namespace xp {
 namespace {
 
+constexpr size_t kTranslations = 8;  // of the test set, on a page
+
 bool wants_colour() {
   const char *refused = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
   return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0') &&
@@ -104,6 +106,19 @@ class PointSettings {
   const Experiment& experiment_;
   const ReportInput& input_;
 };
+
+// "gettext, en-fr"; "" if points have different corpora.
+std::string corpus_name(const PointSettings& settings, const std::vector<ReportPoint>& points) {
+  std::string out;
+  for (const auto& point : points) {
+    std::string name = settings.at(point, "corpus.use").get<std::string>();
+    for (const Value& pair : settings.at(point, "corpus.pairs"))
+      name += ", " + pair.get<std::string>();
+    if (!out.empty() && out != name) return "";
+    out = name;
+  }
+  return out;
+}
 
 ReportSection report_section(const Experiment& experiment, const Options& options) {
   auto section = bind_settings<ReportSection>(experiment.spec.report);
@@ -225,6 +240,17 @@ int report_command(const Options& typed) {
   const PointSettings settings(*experiment, input);
   input.where = settings.test(experiment->spec.report_where);
   input.is_baseline = settings.test(experiment->spec.report_baseline);
+  input.corpus = corpus_name(settings, input.points);
+  input.unit_of = [&](const std::string& path) {
+    const auto* declared = experiment->spec.schema->find(path);
+    return declared == nullptr ? std::string() : declared->front()->limit.unit;
+  };
+  if (!input.corpora.empty()) {
+    input.translations = [&](const std::vector<std::string>& evaluations) {
+      return report_translations(workspace, store, input.corpora.front().id, evaluations,
+                                 kTranslations);
+    };
+  }
   input.setting = [&](const ReportPoint& point, const std::string& path) {
     return settings.at(point, path);
   };

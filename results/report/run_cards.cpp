@@ -1,0 +1,95 @@
+// Points to cards.
+#include "results/report/run_cards.h"
+
+#include "engine/base/text.h"
+#include "results/store/store.h"
+
+namespace xp {
+namespace {
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+// One word to a shell, whatever is in it.
+std::string shell_word(const std::string& text) {
+  return "'" + join(split(text, '\''), "'\\''") + "'";
+}
+
+std::string with_unit(double value, const std::string& unit) {
+  return fmt::format("{:.6g}{}", value, unit.empty() ? "" : " " + unit);
+}
+
+void add_results(const ReportInput& input, const std::string& id, Facts& out) {
+  const auto run = input.runs.find(id);
+  if (run == input.runs.end()) return;
+  if (!run->second.cause.empty()) out.emplace_back("cause", run->second.cause);
+  for (const auto& [name, value] : run->second.summary.items()) {
+    if (value.is_number())
+      out.emplace_back(name, with_unit(value.get<double>(), input.measures.of(name).unit));
+  }
+}
+
+// Settings of one stage; an evaluation repeats those of its training.
+void add_settings(const ReportInput& input, const Store& store, const std::string& id,
+                  const std::string& beginning, Facts& out) {
+  for (const auto& [path, text] : store.settings(id)) {
+    if (path.starts_with("eval.") != (beginning == "eval.")) continue;
+    const std::string unit = input.unit_of ? input.unit_of(path) : "";
+    out.emplace_back(path, unit.empty() ? text : text + " " + unit);
+  }
+}
+
+RunCard card_of(const ReportInput& input, const ReportPoint& point, const Store& store) {
+  RunCard out;
+  const auto state_of = [&](const std::string& id) {
+    const auto run = input.runs.find(id);
+    return run == input.runs.end() ? "not run" : run->second.state;
+  };
+  out.state = state_of(point.training);
+  if (out.state == "done") out.state = state_of(point.evaluation);
+  RunCard::Group results{"Results", {}}, settings{"Settings", {}}, origin{"Origin", {}};
+  add_results(input, point.training, results.facts);
+  add_results(input, point.evaluation, results.facts);
+  for (const auto& [name, value] : point.predicted) {
+    results.facts.emplace_back("predicted " + name, with_unit(value, input.measures.of(name).unit));
+  }
+  add_settings(input, store, point.training, "", settings.facts);
+  add_settings(input, store, point.evaluation, "eval.", settings.facts);
+  origin.facts.emplace_back("training", point.training);
+  origin.facts.emplace_back("evaluation", point.evaluation);
+  std::string command = "xp run " + input.file;
+  for (const auto& [path, value] : point.axes)
+    command += " --set " + shell_word(path + "=" + text_of(value));
+  origin.facts.emplace_back("made by", command);
+  for (const auto& [path, value] : store.provenance(point.training))
+    origin.facts.emplace_back(path == "command" ? "was started by" : path, value);
+  for (auto* group : {&results, &settings, &origin}) {
+    if (!group->facts.empty()) out.groups.push_back(std::move(*group));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<RunCard> run_cards(const ReportInput& input, const ReportRows& rows,
+                               const Store& store) {
+  const auto names = short_names(axes_of(input.points));
+  std::map<const ReportPoint*, size_t> row_of;
+  for (size_t row = 0; row < rows.rows.size(); ++row) {
+    for (const auto& points : rows.rows[row].points) {
+      for (const ReportPoint* point : points)
+        row_of[point] = row;
+    }
+  }
+  std::vector<RunCard> out;
+  for (const ReportPoint* point : rows.points) {
+    RunCard& card = out.emplace_back(card_of(input, *point, store));
+    std::vector<std::string> words;
+    for (const auto& [path, value] : point->axes)
+      words.push_back(names.at(path) + " " + text_of(value));
+    card.name = words.empty() ? input.name : join(words, ", ");
+    card.row = full_row_name(rows, row_of.at(point));
+  }
+  return out;
+}
+
+}  // namespace xp
