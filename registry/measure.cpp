@@ -89,6 +89,14 @@ std::vector<Measure> make_list() {
       count("best_update", "best update", "", "the update of the best checkpoint"),
       count("micro_batch_split", "micro-batch split", "",
             "parts that micro-batches were split into after memory ran out"),
+      count("left_out_pairs", "left out", "pairs",
+            "training pairs left out because they are longer than train.max_tokens"),
+      {.key = "memory_bytes",
+       .label = "memory",
+       .unit = "B/rank",
+       .meaning = "peak resident memory of a process: the largest of all ranks",
+       .better = Better::kLower,
+       .depends_on = DependsOn::kMachine},
       count("gradient_norm", "gradient norm", "",
             "norm of the gradient before clipping, over the updates"),
       count("lr", "learning rate", "", "learning rate, over the updates"),
@@ -118,7 +126,6 @@ std::vector<Measure> make_list() {
       count("parameters_on_rank", "parameters", "/rank", "parameters that one rank holds"),
       count("flops", "compute", "FLOP/step", "matrix products of one rank, forward and backward"),
       traffic("local_bytes", "on-rank", "rows of MoE layers that stay on their rank"),
-      count("memory_bytes", "memory", "B/rank", "memory of one rank, about"),
       count("checkpoint_bytes", "checkpoint", "B", "size of a checkpoint on disk")};
   for (Measure& measure : out) {
     measure.of_evaluation = measure.key.starts_with("eval_");
@@ -131,8 +138,7 @@ std::vector<Measure> make_list() {
 }
 
 // What only a plan has: shown as predicted_X.
-constexpr std::array kPlanned = {"parameters_on_rank", "flops", "local_bytes", "memory_bytes",
-                                 "checkpoint_bytes"};
+constexpr std::array kPlanned = {"parameters_on_rank", "flops", "local_bytes", "checkpoint_bytes"};
 
 const char* direction_of(Better better) {
   return better == Better::kHigher ? "higher" : better == Better::kLower ? "lower" : "";

@@ -13,20 +13,20 @@ namespace xp {
 
 /// One cell: a text, or a number with its spread over seeds and its difference to the baseline.
 struct Cell {
-  std::string text;  ///< what to print where there is no number; empty = nothing is known
+  std::string text;  ///< shown if there is no number; empty = nothing is known
   bool is_number = false;
   double value = 0;   ///< mean
-  double spread = 0;  ///< standard deviation over seeds; 0 where n < 2
+  double spread = 0;  ///< standard deviation over seeds; 0 if n < 2
   int64_t count = 0;  ///< seeds
   bool has_difference = false;
-  double difference = 0;  ///< to the baseline's mean; a share of it where the column is relative
+  double difference = 0;  ///< to the baseline's mean; a share of it if the column is relative
   bool is_best = false;
-  bool is_tied = false;  ///< not the best, but chance alone may explain that
-  /// Two-sided, of no difference, corrected for the other rows of the column; nothing where it
-  /// could not be tested.
+  bool is_tied = false;  ///< not the best, but the difference to the best is not significant
+  /// Two-sided, of no difference, corrected for the other rows of the column; nothing if it could
+  /// not be tested.
   std::optional<double> p{};
-  bool is_significant = false;  ///< the difference is more than chance
-  /// Where 95 % of resampled differences lie; a share where the column is relative.
+  bool is_significant = false;  ///< the difference to the baseline is
+  /// 95 % of resampled differences lie in it; shares if the column is relative.
   std::optional<std::pair<double, double>> interval{};
 };
 
@@ -89,7 +89,7 @@ struct BarChart {
   std::vector<Bar> bars;
 };
 
-/// Values over two axes; NaN where there is none.
+/// Values over two axes; NaN if there is none.
 struct HeatMap {
   std::string title, row_name, column_name;
   std::vector<std::string> rows, columns;
@@ -160,7 +160,7 @@ struct Table {
 struct Renderer {
   static constexpr const char* kKind = "renderer";
   virtual ~Renderer() = default;
-  /// The table as UTF-8 text; `colour` only where the output is a terminal that wants it.
+  /// The table as UTF-8 text; `colour` only if the output is a terminal that supports it.
   virtual std::string render(const Table& table, bool colour) const = 0;
   /// Whether it shows `details`, which cost time to gather.
   virtual bool wants_details() const { return false; }

@@ -209,7 +209,7 @@ TEST_CASE("a run that is worked through in parts trains a dense model all the sa
   CHECK(std::abs(now - before) < 0.3);
   CHECK(now != before);
   CHECK(user.xp({"report", kSmoke, "--set", "exchange=dense"})
-            .output.find("went on with micro-batches in 2 parts") != std::string::npos);
+            .output.find("continued with micro-batches split in 2") != std::string::npos);
 }
 
 TEST_CASE("ranks that a loaded program forks are like any other", "[slow]") {

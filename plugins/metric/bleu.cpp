@@ -34,7 +34,7 @@ bool is_separate(char c) {
 }
 
 // Replaces each pair that `matches`, from the left and without overlap, by the pair with spaces
-// where `gaps` has them: before, between, behind.
+// as `gaps` says: before, between, behind.
 template <class Matches>
 void space_pairs(std::string& text, Matches&& matches, std::array<std::string_view, 3> gaps) {
   std::string out;

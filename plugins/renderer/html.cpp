@@ -11,7 +11,7 @@
 namespace xp {
 namespace {
 
-// What looks say, for those who do not see them.
+// What colours and weights mean, for screen readers.
 std::string spoken(const char* words) {
   return fmt::format("<span class=\"spoken\"> ({})</span>", words);
 }
@@ -22,7 +22,7 @@ std::string difference(const Column& column, const Cell& cell) {
                                 : fmt::format("{:+.{}f}", cell.difference, column.decimals);
   const std::string p = cell.p ? fmt::format(" title=\"p = {:.3g}\"", *cell.p) : "";
   return fmt::format(" <span class=\"diff\"{}>Δ {}{}</span>", p, value,
-                     cell.is_significant ? "†" + spoken("more than chance") : "");
+                     cell.is_significant ? "†" + spoken("significant") : "");
 }
 
 // A setting in the first column names its row, and leads to its runs if `runs` names them.
@@ -57,13 +57,13 @@ std::string cell_of(const Column& column, const Cell& cell, bool is_first,
 std::string table_of(const Table& table) {
   std::string out =
       "<p class=\"tools\" hidden><label>Filter rows <input id=\"filter\" type=\"search\" "
-      "placeholder=\"words that a row must have\"></label> <button class=\"page\" id=\"back\" "
+      "placeholder=\"text that a row contains\"></label> <button class=\"page\" id=\"back\" "
       "type=\"button\">Previous page</button> <button class=\"page\" id=\"on\" "
       "type=\"button\">Next page</button> "
-      "<span id=\"told\" role=\"status\"></span></p>\n"
+      "<span id=\"count\" role=\"status\"></span></p>\n"
       "<p class=\"caption\" id=\"marks\">Bold: best. Underlined: may be as good as the best.";
   if (!table.baseline.empty())
-    out += " Differences are to " + html_escaped(table.baseline) + "; †: more than chance.";
+    out += " Differences are to " + html_escaped(table.baseline) + "; †: significant.";
   out +=
       "</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\"><table "
       "id=\"report\" aria-label=\"Comparison\" aria-describedby=\"marks\"><thead><tr>";
@@ -96,7 +96,7 @@ std::string notes_of(const Table& table) {
 // One key for all figures: pressed rows are shown.
 std::string legend_of(const Details& details) {
   std::string out = "<ul class=\"legend\" id=\"keys\">";
-  for (size_t row = 0; row < std::min(details.rows.size(), kMostLooks); ++row) {
+  for (size_t row = 0; row < std::min(details.rows.size(), kMaxLooks); ++row) {
     out += fmt::format(
         "<li><button type=\"button\" class=\"key\" aria-pressed=\"true\" data-key=\"{}\"><svg "
         "viewBox=\"0 0 28 8\" aria-hidden=\"true\"><polyline class=\"{}\" points=\"0,4 "

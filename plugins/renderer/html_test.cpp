@@ -198,7 +198,7 @@ TEST_CASE("a browser runs the page's script", "[slow]") {
 TEST_CASE("in a browser rows sort, filter and turn pages, by keys alone", "[slow]") {
   constexpr const char* kScript = R"js(
     const said = [], first = () => document.querySelector("#report tbody tr").cells[1].dataset.v;
-    const say = () => said.push([first(), document.querySelector("#told").textContent,
+    const say = () => said.push([first(), document.querySelector("#count").textContent,
       document.querySelector("#report th:nth-child(2)").getAttribute("aria-sort")].join("; "));
     const press = name => { const e = document.querySelector(name); e.focus();
       if (document.activeElement === e) e.click(); };
@@ -256,7 +256,7 @@ TEST_CASE("in a browser nothing is wider than a phone", "[slow]") {
   constexpr const char* kScript = R"js(
     document.title = document.documentElement.scrollWidth <= innerWidth ? "fits" :
       [...document.querySelectorAll("body *")].filter(e => !e.closest(".scroll") &&
-        e.getBoundingClientRect().right > innerWidth).map(e => e.tagName + "." + e.className).join(" ");
+        e.getBoundingClientRect().right > innerWidth).map(e => e.outerHTML).join(" ");
   )js";
   Table table = page_table(3);
   table.details.rows[1] =

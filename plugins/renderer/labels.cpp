@@ -1,4 +1,4 @@
-// The first of a few places that is free.
+// Tries a few places around each point and takes the first free one.
 #include "plugins/renderer/labels.h"
 
 #include "engine/base/text.h"
@@ -67,7 +67,7 @@ bool LabelPlaces::is_free(const Box& box) const {
 std::optional<Label> LabelPlaces::place(double x, double y, const std::string& name) {
   const double whole = width_of(name);
   const double to_right = right_ - x - kGap, to_left = x - kGap - left_;
-  // Where the whole name has room; else where there is more.
+  // On the side that has room for the whole name, else on the wider one.
   const bool prefers_left = whole > to_right && to_left > to_right;
   for (const bool is_left : {prefers_left, !prefers_left}) {
     const double room = is_left ? to_left : to_right;

@@ -1,4 +1,4 @@
-// Where names stand beside the points of a figure, so that none covers another or leaves the paper.
+// Places labels beside the points of a figure so that none overlaps another or leaves the frame.
 #pragma once
 
 #include <optional>
@@ -8,23 +8,23 @@
 namespace xp {
 
 struct Label {
-  double x = 0, y = 0;  ///< of the text's start, or of its end where `is_left`; its base line
+  double x = 0, y = 0;  ///< of the text's start, or of its end if `is_left`; its base line
   bool is_left = false;
-  std::string text;  ///< the name, or its beginning and "…" where the paper is too narrow
+  std::string text;  ///< the name, or its beginning and "…" if the frame is too narrow
 };
 
-/// Places names one after the other; those that come first have the choice.
+/// Places labels one after the other; the first ones get the best places.
 class LabelPlaces {
  public:
-  /// The paper between `left` and `right`, `top` and `bottom`.
+  /// The frame between `left` and `right`, `top` and `bottom`.
   LabelPlaces(double left, double right, double top, double bottom)
       : left_(left), right_(right), top_(top), bottom_(bottom) {}
 
   /// No name may cover the marker at (x, y).
   void keep_free(double x, double y);
 
-  /// Beside the marker at (x, y): above or below, to the right or the left. Nothing where every
-  /// place is taken.
+  /// Beside the marker at (x, y): above or below, to the right or the left. Nothing if every place
+  /// is taken.
   std::optional<Label> place(double x, double y, const std::string& name);
 
  private:

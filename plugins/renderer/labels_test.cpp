@@ -6,7 +6,7 @@
 namespace xp {
 namespace {
 
-TEST_CASE("a name stands above its point to the right, or to the left where it would leave") {
+TEST_CASE("a name stands above its point to the right, or to the left if it would leave") {
   LabelPlaces places(0, 200, 0, 100);
   const auto right = places.place(10, 50, "gshard");
   REQUIRE(right.has_value());
@@ -19,7 +19,7 @@ TEST_CASE("a name stands above its point to the right, or to the left where it w
   CHECK(left->x == 182);
 }
 
-TEST_CASE("a name goes below where another one or a marker is above") {
+TEST_CASE("a name goes below if another one or a marker is above") {
   LabelPlaces places(0, 200, 0, 100);
   places.keep_free(40, 40);
   const auto name = places.place(10, 50, "gshard");

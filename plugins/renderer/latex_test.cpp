@@ -1,4 +1,4 @@
-// LaTeX to the letter, and through a real pdflatex where there is one.
+// LaTeX to the letter, and through a real pdflatex if there is one.
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "registry/renderer.h"

@@ -110,7 +110,7 @@ constexpr const char* kPageScript = R"js(
 "use strict";
 const rows = [...document.querySelectorAll("#report tbody tr")];
 const body = document.querySelector("#report tbody");
-const filter = document.querySelector("#filter"), told = document.querySelector("#told");
+const filter = document.querySelector("#filter"), count = document.querySelector("#count");
 const heads = [...document.querySelectorAll("#report thead th")];
 const back = document.querySelector("#back"), on = document.querySelector("#on");
 const texts = rows.map(row => row.textContent.toLowerCase());
@@ -137,7 +137,7 @@ function show() {
   const pages = Math.max(1, Math.ceil(kept.length / size));
   page = Math.min(page, pages - 1);
   body.replaceChildren(...kept.slice(page * size, (page + 1) * size));
-  told.textContent = `${kept.length} of ${rows.length} rows` +
+  count.textContent = `${kept.length} of ${rows.length} rows` +
     (pages > 1 ? `, page ${page + 1} of ${pages}` : "");
   back.hidden = on.hidden = pages < 2;
   back.disabled = page === 0;
@@ -236,7 +236,7 @@ document.querySelectorAll("figure.chart").forEach(figure => {
     show(place < 0 ? (step > 0 ? 0 : xs.length - 1) : place + step);
   });
 });
-// Runs are drawn when they are looked for: ten thousand at once would make the page slow.
+// Only the runs that match are drawn: ten thousand at once would make the page slow.
 const {common, runs: data} = JSON.parse(document.querySelector("#runs-data").textContent);
 const list = document.querySelector("#runs"), find = document.querySelector("#find");
 const ofRow = "runs of: ";

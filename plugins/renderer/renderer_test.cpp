@@ -222,7 +222,7 @@ TEST_CASE("what chance may explain is marked in every format") {
             "b       19.80~  +1.80†\n"
             "c       20.00*\n"
             "\n"
-            "* best   ~ may be as good   Δ to model a   † more than chance\n");
+            "* best   ~ may be as good   Δ to model a   † significant\n");
   CHECK(rendered("markdown", table).find("| b | <u>19.80</u> (+1.80)† |") != std::string::npos);
   CHECK(rendered("csv", table).find("b,19.8,,1,1.8,0.002\n") != std::string::npos);
   CHECK(Value::parse(rendered("json", table))["rows"][1]["bleu"] ==

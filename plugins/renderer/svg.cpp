@@ -13,7 +13,7 @@ namespace {
 
 // Small enough for a phone to show the letters at a readable size.
 constexpr double kWidth = 480, kHeight = 300, kLeft = 54, kRight = 14, kTop = 12, kBottom = 44;
-constexpr size_t kNumColours = 6, kMostNames = 12, kMostPoints = 400;
+constexpr size_t kNumColours = 6, kMaxNames = 12, kMaxPoints = 400;
 
 /// What an axis spans, and how far apart its marks are.
 struct Span {
@@ -95,7 +95,7 @@ std::string opening(const char* kind, const std::string& title, const std::strin
 
 // Every n-th point of a long curve and its last: a page cannot show more.
 std::vector<CurvePoint> thinned(const Curve& curve) {
-  const size_t every = 1 + curve.points.size() / kMostPoints;
+  const size_t every = 1 + curve.points.size() / kMaxPoints;
   std::vector<CurvePoint> out;
   for (size_t i = 0; i < curve.points.size(); ++i) {
     const bool kept = i % every == 0 || i + 1 == curve.points.size();
@@ -105,7 +105,7 @@ std::vector<CurvePoint> thinned(const Curve& curve) {
 }
 
 bool is_drawn(const Curve& curve) {
-  return curve.row < kMostLooks && !curve.points.empty();
+  return curve.row < kMaxLooks && !curve.points.empty();
 }
 
 // The band forth along its upper limits and back along the lower ones, below the line.
@@ -174,7 +174,7 @@ std::string place_of(const Tradeoff::Place& place, const Plane& plane) {
       html_escaped(place.standing));
 }
 
-// The front's first, which are those that are looked for.
+// Those of the front first: they matter most.
 std::string names_of(const Tradeoff& tradeoff, const Plane& plane, size_t on_front) {
   LabelPlaces places(kLeft, kWidth - 2, kTop - 8, kHeight - kBottom);
   for (const auto& place : tradeoff.places)
@@ -183,7 +183,7 @@ std::string names_of(const Tradeoff& tradeoff, const Plane& plane, size_t on_fro
   for (const bool front : {true, false}) {
     const size_t count = front ? on_front : tradeoff.places.size();
     for (const auto& place : tradeoff.places) {
-      if ((place.standing == "front") != front || count > kMostNames) continue;
+      if ((place.standing == "front") != front || count > kMaxNames) continue;
       const auto label =
           places.place(plane.across(place.cost), plane.down(place.quality), place.name);
       if (!label) continue;
@@ -256,7 +256,7 @@ std::string script_json(const Value& value) {
 }
 
 std::string look_of_row(size_t row) {
-  if (row >= kMostLooks) return "rest";
+  if (row >= kMaxLooks) return "rest";
   return fmt::format("l{} d{}", row % kNumColours, row / kNumColours);
 }
 

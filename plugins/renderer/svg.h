@@ -10,7 +10,7 @@
 namespace xp {
 
 /// Rows that have a colour and a line of their own; figures show no lines of others.
-constexpr size_t kMostLooks = 12;
+constexpr size_t kMaxLooks = 12;
 
 /// Text as HTML and as an attribute of it.
 std::string html_escaped(const std::string& text);

@@ -57,7 +57,7 @@ const char* look_of(const std::string& state) {
   return state == "running" ? kYellow : kDim;
 }
 
-// The value, then spread and number of seeds where the column has more than one, then the mark.
+// The value, then spread and number of seeds if any row has more than one, then the mark.
 Strip number_strip(const Table& table, size_t at, bool colour) {
   const Column& column = table.columns[at];
   int64_t most = 0;
@@ -155,7 +155,7 @@ std::string legend_of(const Table& table, bool colour) {
   if (best) words.emplace_back(colour ? "bold: best" : "* best");
   if (tied) words.emplace_back(colour ? "underlined: may be as good" : "~ may be as good");
   if (differences) words.push_back("Δ to " + harmless(table.baseline));
-  if (significant) words.emplace_back("† more than chance");
+  if (significant) words.emplace_back("† significant");
   return join(words, "   ");
 }
 

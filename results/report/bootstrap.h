@@ -47,9 +47,9 @@ struct BootstrapResult {
   double low = 0, high = 0;  ///< where 95 % of the resampled differences lie
 };
 
-/// Hierarchical where there are several seeds: each resample first draws seeds with replacement,
-/// the same for both where both have the same seeds. Nothing where a side is empty. `difference` is
-/// the one observed.
+/// Hierarchical if there are several seeds: each resample first draws seeds with replacement, the
+/// same for both sides if both have the same seeds. Nothing if a side is empty. `difference` is the
+/// observed one.
 std::optional<BootstrapResult> compare(const Resampled& system, const Resampled& baseline,
                                        double difference);
 

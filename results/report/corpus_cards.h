@@ -8,7 +8,7 @@
 namespace xp {
 
 /// For each corpus how long its training sentences are, in pieces, all directions together; how
-/// many each direction has, where there are several; how many were kept of every subset; and how
+/// many each direction has, if there are several; how many were kept of every subset; and how
 /// many training pairs were left out for which reason. What is damaged in the statistics is left
 /// out.
 std::vector<CorpusCard> corpus_cards(const std::vector<ReportCorpus>& corpora);

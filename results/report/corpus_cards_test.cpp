@@ -30,7 +30,7 @@ TEST_CASE("lengths are summed over directions, directions are sorted by size") {
   CHECK(cards[0].tables[0].values[1] == std::vector<double>{9, 2});
 }
 
-TEST_CASE("why training pairs were left out is told by direction") {
+TEST_CASE("reasons for left-out training pairs are counted by direction") {
   const auto cards = corpus_cards({{"a", Value::parse(R"({"train": {
     "en-de": {"read": 9, "kept": 6, "dropped": {"blank": 2, "repeated": 1}, "source_tokens": 30},
     "en-fr": {"read": 8, "kept": 4, "dropped": {"repeated": 4}, "target_tokens": 20}}})")}});

@@ -14,7 +14,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostLevels = 6;  // of a setting in an interaction; more are a plot, not a table
+constexpr size_t kMaxLevels = 6;  // of a setting in an interaction; more are a plot, not a table
 
 /// One run: the values of the settings of its row, and what it measured.
 struct Observation {
@@ -53,7 +53,7 @@ std::vector<Observation> observations(const ReportRows& rows, const Comparison& 
 }
 
 /// Blocks of runs that are alike in all but the settings `keys`: for each, the value at every
-/// combination of their levels, NaN where there was no run.
+/// combination of their levels, NaN if there was no run.
 std::vector<std::vector<double>> blocks(const std::vector<Observation>& all,
                                         const std::vector<size_t>& keys,
                                         const std::vector<Levels>& levels) {
@@ -114,7 +114,7 @@ struct Effects {
   std::vector<std::vector<Observation>> observed;  ///< by measure
   std::vector<std::vector<Cell>> table;            ///< settings, then cells by measure
   std::vector<std::string> left_out;               ///< "alpha 4 of 14 runs": without a counterpart
-  std::vector<std::string> too_many;  ///< "alpha × beta": more than kMostLevels values
+  std::vector<std::string> too_many;               ///< "alpha × beta": more than kMaxLevels values
 
   void add_main(size_t key);
   void add_interaction(size_t first, size_t second);
@@ -238,7 +238,7 @@ void Effects::add_main(size_t key) {
 void Effects::add_interaction(size_t first, size_t second) {
   const size_t a = levels[first].size(), b = levels[second].size();
   if (a < 2 || b < 2) return;
-  if (a > kMostLevels || b > kMostLevels) {
+  if (a > kMaxLevels || b > kMaxLevels) {
     too_many.push_back(name_of({first, second}));
     return;
   }
@@ -298,7 +298,7 @@ Table effects_table(const ReportSection& section, const ReportInput& input) {
         join(effects.left_out, ", ")));
   }
   if (!effects.too_many.empty()) {
-    out.notes.push_back(fmt::format("left out, with more than {} values: {}", kMostLevels,
+    out.notes.push_back(fmt::format("left out, with more than {} values: {}", kMaxLevels,
                                     join(effects.too_many, ", ")));
   }
   return out;

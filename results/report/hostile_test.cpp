@@ -18,7 +18,7 @@ namespace {
 
 using Catch::Matchers::Message;
 
-TEST_CASE("on a full disk folding is one clear message, and with space it goes on", "[slow]") {
+TEST_CASE("on a full disk folding gives one clear message, and works again with space", "[slow]") {
   const TempFolder folder;
   const std::string disk = folder.path().string();
   if (run_program({"mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk}).exit_code != 0)
@@ -39,7 +39,7 @@ TEST_CASE("on a full disk folding is one clear message, and with space it goes o
   CHECK(Store::of({disk}, folded).undone().empty());
   CHECK(folded.problems ==
         std::vector<std::string>{"no space is left on the disk of '" + disk +
-                                 "'; the index is made in memory, which takes longer"});
+                                 "'; the index is built in memory, which takes longer"});
   CHECK_THROWS_AS(rebuild_index({disk}), Error);
   CHECK_FALSE(fs::exists(path.string() + ".new"));
   fs::remove(filler);
@@ -73,7 +73,7 @@ TEST_CASE("on a network file system no log is shared, even for an index that had
   CHECK(run_program({"umount", net}).exit_code == 0);
 }
 
-TEST_CASE("where nothing may be written the store is made in memory") {
+TEST_CASE("if nothing may be written the store is built in memory") {
   FilledWorkspace place;
   place.fill();
   const Nobody nobody(place.workspace.root);
@@ -100,7 +100,7 @@ TEST_CASE("an index that may not be written is left alone, and that is said") {
   CHECK(store.run("dddd"));
   CHECK(folded.problems ==
         std::vector<std::string>{"'" + path.string() +
-                                 "' cannot be written; the index is made in memory, which takes "
+                                 "' cannot be written; the index is built in memory, which takes "
                                  "longer"});
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("a schema that somebody changed is named, with the way out") {
   CHECK_THROWS_MATCHES(store.run("aaaa"), Error,
                        Message("database '" + path.string() +
                                "' is not as xp made it (no such table: summary); `xp db rebuild` "
-                               "makes it anew from the run folders"));
+                               "rebuilds it from the run folders"));
 }
 
 TEST_CASE("what is no number in a run's files is kept out of every sum") {

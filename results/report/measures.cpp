@@ -73,7 +73,7 @@ Column column_of(const Measure& measure, std::span<const double> values) {
   } else {
     out.suffix = kPrefixes[prefix];
   }
-  if (least * 100 < most) {  // too far apart to show three figures of both
+  if (least * 100 < most) {  // three figures of both would need too many decimals
     out.decimals = std::max(decimals_for(most / out.scale, 3),
                             std::min(decimals_for(least / out.scale, 1), 3));
   } else {

@@ -15,13 +15,13 @@ namespace xp {
 /// Rows are the settings of `section.rows` (a name may be the tail of an axis, and drop `.use`) or
 /// every axis that differs but the seed, in the order of the points; points that fall together are
 /// averaged: mean, standard deviation (n - 1) and n. A cell without a number says why. Scores come
-/// from evaluations, everything else from trainings. Where several rows are baselines, each row is
-/// compared with the one most like it: by paired bootstrap where the evaluations kept their
+/// from evaluations, everything else from trainings. If several rows are baselines, each row is
+/// compared with the most similar one: by paired bootstrap if the evaluations kept their
 /// sentences' counts, else by Welch's test over seeds, Holm-corrected within a column. Raises kUser
-/// where a row, `pivot`, `pool` or `sort` names nothing.
+/// if a row, `pivot`, `pool` or `sort` names nothing.
 Table make_report(const ReportSection& section, const ReportInput& input);
 
-/// Shortest tails that tell the axes apart, `.use` dropped: "model.moe.exchange.use" ->
+/// The shortest unambiguous tail of each axis, `.use` dropped: "model.moe.exchange.use" ->
 /// "exchange".
 std::map<std::string, std::string> short_names(const std::vector<std::string>& axes);
 

@@ -13,7 +13,7 @@ namespace {
 
 // Evaluations of a column. Resampling costs milliseconds for each; a table of more rows is read by
 // eye anyway.
-constexpr size_t kMostResampled = 200;
+constexpr size_t kMaxResampled = 200;
 
 const ReportRun& run_of(const ReportInput& input, const std::string& id) {
   static const ReportRun kNotRun;
@@ -124,7 +124,7 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
   return out;
 }
 
-// Empty where the evaluation kept no counts.
+// Empty if the evaluation kept no counts.
 const std::vector<double>& Comparison::scores_of(const std::string& run, const Measure& measure) {
   const auto [place, is_new] = scores_.try_emplace(measure.key + "/" + run);
   std::vector<double>& mean = place->second;
@@ -201,8 +201,8 @@ void Comparison::add_differences(const std::vector<Sample>& samples,
   }
 }
 
-// Marks the best cells, and those that chance may have kept from being it; where all are equal
-// there is nothing to mark.
+// Marks the best cells and those that the test cannot distinguish from them; nothing if all are
+// equal.
 void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& measure,
                            std::vector<Cell>& cells) {
   if (measure.better == Better::kNeither) return;
@@ -238,7 +238,7 @@ bool Comparison::may_resample(const std::vector<Sample>& samples, const Measure&
     count += sample.runs.size();
     if (!sample.runs.empty()) some = &sample.runs.front();
   }
-  if (count <= kMostResampled) return true;
+  if (count <= kMaxResampled) return true;
   left_out_bootstrap_ |= !scores_of(*some, measure).empty();
   return false;
 }

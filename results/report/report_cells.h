@@ -1,4 +1,4 @@
-// Runs to cells: means over seeds, differences to a baseline and whether they are more than chance.
+// Runs to cells: means over seeds, differences to a baseline and whether they are significant.
 #pragma once
 
 #include "results/report/bootstrap.h"
@@ -12,7 +12,7 @@
 
 namespace xp {
 
-/// A difference counts as found where its corrected p is below this.
+/// A difference is significant if its corrected p is below this.
 constexpr double kSignificance = 0.05;
 
 /// Times of runs of one row that differ by more than this share of their mean are pointed out.
@@ -34,7 +34,7 @@ struct Sample {
   std::vector<double> values;
   std::vector<int64_t> seeds;
   std::vector<std::string> runs;
-  std::string machine;  ///< where speed was measured; "" for other metrics
+  std::string machine;  ///< on which speed was measured; "" for other measures
   std::string missing;  ///< why there is no value, or why they cannot be averaged
 
   bool empty() const { return values.empty(); }

@@ -321,7 +321,7 @@ TEST_CASE("an interaction is tested over the seeds, as every effect is") {
   CHECK(table.rows[4][2].count == 3);
 }
 
-TEST_CASE("an effect is taken only where every value was measured alike") {
+TEST_CASE("an effect compares only runs that have a counterpart at every value") {
   Draft draft;
   draft.section.columns = {"bleu"};
   draft.add({{"model.use", "a"}, {"model.beta", 1}}, 10, 1);

@@ -19,8 +19,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostCurves = 12, kMostMaps = 4, kMostLevels = 24, kMostBars = 40,
-                 kMostTranslated = 6;
+constexpr size_t kMaxCurves = 12, kMaxMaps = 4, kMaxLevels = 24, kMaxBars = 40, kMaxTranslated = 6;
 
 std::string with_unit(const Measure& measure) {
   const bool says_all = measure.unit.empty() || measure.unit == measure.label;
@@ -61,7 +60,7 @@ Chart chart_of(const std::string& title, const std::string& y, const ReportRows&
   for (size_t row = 0; row < rows.rows.size(); ++row) {
     // The first lines are drawn and the rest only counted, so that 10,000 runs need no reading.
     Curve curve{full_row_name(rows, row), {}, row};
-    if (row < kMostCurves) {
+    if (row < kMaxCurves) {
       curve.points = curve_points(rows.rows[row], series_of);
       if (curve.points.size() < 2) continue;
     }
@@ -107,7 +106,7 @@ void add_step_times(const ReportSection& section, const ReportInput& input, cons
   const Comparison figures(section, input);
   const Measure step = input.measures.of("step_ms");
   BarChart chart{"Time of an update", step.unit, {}};
-  for (size_t row = 0; row < std::min(rows.rows.size(), kMostBars); ++row) {
+  for (size_t row = 0; row < std::min(rows.rows.size(), kMaxBars); ++row) {
     const Sample sample = figures.sample(points_of(rows.rows[row]), step);
     if (sample.empty()) continue;
     const Moments of = moments(sample.values);
@@ -171,8 +170,8 @@ void add_crossed(const ReportSection& section, const ReportInput& input, const R
       const bool numbers = std::all_of(a.begin(), a.end(), [](auto& v) { return v.is_number(); }) &&
                            std::all_of(b.begin(), b.end(), [](auto& v) { return v.is_number(); });
       const bool fits = std::min(a.size(), b.size()) >= 2 &&
-                        std::max(a.size(), b.size()) <= kMostLevels;  // more cannot be read
-      if (!numbers || !fits || out.maps.size() >= kMostMaps) continue;
+                        std::max(a.size(), b.size()) <= kMaxLevels;  // more cannot be read
+      if (!numbers || !fits || out.maps.size() >= kMaxMaps) continue;
       out.maps.push_back(crossed(rows, figures, measure, {first, second}));
     }
   }
@@ -206,8 +205,8 @@ void add_best(const ReportSection& section, const ReportInput& input, const Repo
       fmt::format("{}{}: {}", number_text(column, found.mean), unit, full_row_name(rows, *best)));
 }
 
-// What most readers ask first. No fact depends on when the report is made: a kept page must follow
-// from the results alone.
+// Facts for the head of the page. None depends on the time of the report, so that a kept page can
+// be compared with a new one.
 void add_facts(const ReportInput& input, const ReportRows& rows, const Store& store, Details& out) {
   std::set<std::string> machines, layouts;
   size_t done = 0;
@@ -250,7 +249,7 @@ void add_facts(const ReportInput& input, const ReportRows& rows, const Store& st
 void add_translations(const ReportInput& input, const ReportRows& rows, Details& out) {
   if (!input.translations) return;
   std::vector<std::string> evaluations, names;
-  for (size_t row = 0; row < rows.rows.size() && names.size() < kMostTranslated; ++row) {
+  for (size_t row = 0; row < rows.rows.size() && names.size() < kMaxTranslated; ++row) {
     for (const ReportPoint* point : points_of(rows.rows[row])) {
       const auto run = input.runs.find(point->evaluation);
       if (run == input.runs.end() || run->second.state != "done") continue;

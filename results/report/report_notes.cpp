@@ -9,7 +9,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostCauses = 3, kMostColumns = 8;
+constexpr size_t kMaxCauses = 3, kMaxColumns = 8;
 
 const ReportRun* find_run(const ReportInput& input, const std::string& id) {
   const auto found = input.runs.find(id);
@@ -39,13 +39,13 @@ std::string point_name(const ReportPoint& point) {
 
 void add_failures(const ReportInput& input, const std::vector<const ReportPoint*>& points,
                   std::vector<std::string>& notes) {
-  std::set<std::string> told;
+  std::set<std::string> seen_ids;
   size_t more = 0;
   for (const ReportPoint* point : points) {
     for (const std::string& id : {point->training, point->evaluation}) {
       const ReportRun* run = find_run(input, id);
-      if (run == nullptr || run->state != "failed" || !told.insert(id).second) continue;
-      if (told.size() > kMostCauses)
+      if (run == nullptr || run->state != "failed" || !seen_ids.insert(id).second) continue;
+      if (seen_ids.size() > kMaxCauses)
         ++more;
       else
         notes.push_back(fmt::format("failed: {}: {}", point_name(*point),
@@ -55,17 +55,17 @@ void add_failures(const ReportInput& input, const std::vector<const ReportPoint*
   if (more > 0) notes.push_back(fmt::format("failed: {} more", more));
 }
 
-// Runs that went on with less memory than they asked for.
+// Runs that continued with smaller micro-batches after running out of memory.
 void add_split(const ReportInput& input, const std::vector<const ReportPoint*>& points,
                std::vector<std::string>& notes) {
-  std::set<std::string> told;
+  std::set<std::string> seen_ids;
   for (const ReportPoint* point : points) {
     const ReportRun* run = find_run(input, point->training);
     if (run == nullptr || !run->summary.contains("micro_batch_split")) continue;
-    if (!told.insert(point->training).second || told.size() > kMostCauses) continue;
+    if (!seen_ids.insert(point->training).second || seen_ids.size() > kMaxCauses) continue;
     notes.push_back(fmt::format(
-        "not comparable: {} ran out of memory and went on with micro-batches in {:.0f} parts, "
-        "which expert capacity is counted by",
+        "not comparable: {} ran out of memory and continued with micro-batches split in {:.0f}, "
+        "which changes the capacity of experts",
         point_name(*point), run->summary["micro_batch_split"].get<double>()));
   }
 }
@@ -97,7 +97,7 @@ std::string unsteady_note(const NotedReport& report) {
                    [](const Unsteady& a, const Unsteady& b) { return a.share > b.share; });
   std::vector<std::string> parts;
   for (const Unsteady& one : all) {
-    if (parts.size() == kMostCauses) break;
+    if (parts.size() == kMaxCauses) break;
     const std::string row = row_name(report.rows, one.row);
     parts.push_back(fmt::format("{}{}{} by {:.0f} %", one.measure, row.empty() ? "" : " of ", row,
                                 100 * one.share));
@@ -129,7 +129,7 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
                                                   "scores, Welch's test over seeds for the rest";
     notes.push_back(fmt::format("p < {} by {}, Holm-corrected in each column", kSignificance, by));
   }
-  // One seed says nothing about chance, so a reader of differences is told.
+  // One seed says nothing about chance, so say it below a table of differences.
   if (seen.most == 1 && seen.differences) {
     notes.emplace_back(
         "one seed per row: small differences may be chance; "
@@ -181,8 +181,8 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
   if (found.empty()) return;
   const std::vector<std::string> known(found.begin(), found.end());
   for (const auto& column : section.columns) {
-    const bool is_foretold = column.starts_with(kPredicted) || column.ends_with(kVersusPredicted);
-    if (found.erase(column) > 0 || is_foretold) continue;
+    const bool is_predicted = column.starts_with(kPredicted) || column.ends_with(kVersusPredicted);
+    if (found.erase(column) > 0 || is_predicted) continue;
     // Without a name near by it may be a figure of runs to come.
     const std::string near = nearest(column, known);
     if (!near.empty())
@@ -190,8 +190,8 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
   }
   if (found.empty()) return;
   std::vector<std::string> names(found.begin(), found.end());
-  const bool cut = names.size() > kMostColumns;
-  if (cut) names.resize(kMostColumns);
+  const bool cut = names.size() > kMaxColumns;
+  if (cut) names.resize(kMaxColumns);
   notes.push_back(
       fmt::format("more columns for [report]: {}{}", join(names, ", "), cut ? ", ..." : ""));
 }

@@ -1,4 +1,4 @@
-// The sentences under a report: what is missing, why, and what to type next.
+// The notes below a report: what is missing, why, and which command comes next.
 #pragma once
 
 #include "results/report/report_cells.h"

@@ -66,7 +66,7 @@ Value value_of(const ReportPoint& point, const RowKey& key, const ReportInput& i
   return found == point.axes.end() ? Value() : found->second;
 }
 
-// The values of the pivot in the order of the points; one null where there is no pivot.
+// The values of the pivot in the order of the points; a single null if there is no pivot.
 std::vector<Value> pivot_values(const std::vector<const ReportPoint*>& points, const RowKey& key,
                                 const ReportInput& input) {
   if (key.path.empty()) return {Value()};
@@ -102,7 +102,7 @@ void group(const ReportInput& input, const RowKey& pivot, ReportRows& out) {
   }
 }
 
-// Without [report] rows a setting that is the same in every row says nothing.
+// Without [report] rows, leave out settings that are the same in every row.
 void leave_out_constants(ReportRows& out) {
   if (out.rows.size() < 2) return;
   for (size_t k = out.keys.size(); k-- > 0;) {
@@ -116,7 +116,7 @@ void leave_out_constants(ReportRows& out) {
   }
 }
 
-// An axis is told by its values in one row and one column: more than one, and it is averaged over.
+// An axis is averaged over if it has several values within one cell.
 std::vector<std::string> averaged_axes(const std::vector<std::string>& axes,
                                        const ReportRows& rows) {
   std::vector<std::string> out;

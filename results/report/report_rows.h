@@ -1,4 +1,4 @@
-// Points to rows: which settings tell rows apart, and which points fall together.
+// Groups points into rows: which settings distinguish rows, and which points each row averages.
 #pragma once
 
 #include "results/report/report.h"
@@ -26,13 +26,13 @@ struct ReportRow {
 /// The points of an experiment in rows.
 struct ReportRows {
   std::vector<RowKey> keys;
-  std::vector<Value> pivots;  ///< in the order of the points; one null where there is no pivot
+  std::vector<Value> pivots;  ///< in the order of the points; a single null if there is no pivot
   std::vector<const ReportPoint*> points;  ///< those that `where` keeps
   std::vector<ReportRow> rows;             ///< in the order of the points
   std::vector<std::string> averaged;       ///< axes that vary inside a row, the seed aside
 };
 
-/// Raises kUser where `rows` or `pivot` names nothing.
+/// Raises kUser if `rows` or `pivot` names nothing.
 ReportRows rows_of(const ReportSection& section, const ReportInput& input);
 
 /// All points of a row, whatever their pivot.
@@ -43,14 +43,14 @@ std::vector<std::string> trainings_of(const ReportRow& row);
 /// Full paths of all axes, sorted.
 std::vector<std::string> axes_of(const std::vector<ReportPoint>& points);
 
-/// Whether trainings that differ only in nodes x ranks are one. Raises kUser where `pool` names
+/// Whether trainings that differ only in nodes x ranks are one. Raises kUser if `pool` names
 /// anything else.
 bool pools_layout(const ReportSection& section);
 
 /// The baseline that differs from row `at` in the fewest settings; nothing for a baseline itself.
 std::optional<size_t> baseline_of(const std::vector<ReportRow>& rows, size_t at);
 
-/// "exchange dense" or, where several rows are baselines, "the most similar row of exchange dense".
+/// "exchange dense" or, if several rows are baselines, "the most similar row of exchange dense".
 std::string baseline_name(const ReportRows& rows);
 
 /// The settings of row `at`: "gshard 0.25"; "" if rows have no settings.

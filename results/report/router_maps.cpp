@@ -13,7 +13,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostMapRows = 8;
+constexpr size_t kMaxMapRows = 8;
 constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
 
 /// Sums and counts of what several trainings have at one place.
@@ -51,12 +51,12 @@ std::string in_words(std::string layer) {
 
 // A run's files may hold any name.
 std::optional<size_t> expert_of(const std::string& text) {
-  constexpr size_t kMostExperts = 1 << 16;
+  constexpr size_t kMaxExperts = 1 << 16;
   size_t out = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, out);
   const bool is_number = error == std::errc() && stop == end;
-  return is_number && out < kMostExperts ? std::optional(out) : std::nullopt;
+  return is_number && out < kMaxExperts ? std::optional(out) : std::nullopt;
 }
 
 std::optional<HeatMap> figure_map(const std::vector<std::string>& trainings,
@@ -129,7 +129,7 @@ std::optional<HeatMap> load_map(const std::vector<std::string>& trainings, const
 std::vector<HeatMap> router_maps(const ReportRows& rows, const Measures& measures,
                                  const Store& store) {
   std::vector<HeatMap> out;
-  for (size_t row = 0; row < std::min(rows.rows.size(), kMostMapRows); ++row) {
+  for (size_t row = 0; row < std::min(rows.rows.size(), kMaxMapRows); ++row) {
     const auto trainings = trainings_of(rows.rows[row]);
     const std::string of = fmt::format(
         "{}{}", full_row_name(rows, row),

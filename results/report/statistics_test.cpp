@@ -33,7 +33,7 @@ TEST_CASE("pairs are compared as scipy's ttest_rel does") {
   CHECK_THAT(paired_p(Numbers{1.1, 0.9, -0.1}).value(), WithinAbs(0.23008114645054675, 1e-12));
 }
 
-TEST_CASE("where nothing varies or there is one value there is no test") {
+TEST_CASE("without variation or with one value there is no test") {
   CHECK_FALSE(welch_p(moments(Numbers{1}), moments(Numbers{2, 3})));
   CHECK_FALSE(welch_p(moments(Numbers{1, 1}), moments(Numbers{2, 2})));
   CHECK_FALSE(paired_p(Numbers{1}));

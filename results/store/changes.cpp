@@ -16,7 +16,7 @@ namespace xp {
 namespace {
 
 // Time, size and inode: status.json is replaced by renaming, so a new one has a new inode even
-// within one tick of the clock. "" where there is no such file in `folder`, a descriptor.
+// within one tick of the clock. "" if there is no such file in `folder`, a descriptor.
 std::string stamp_of(int folder, const std::string& file) {
   struct stat about {};
   if (::fstatat(folder, file.c_str(), &about, 0) != 0) return "";
@@ -25,11 +25,11 @@ std::string stamp_of(int folder, const std::string& file) {
 }
 
 // The names in a folder, and a descriptor of it. With plain calls, since this is all the work there
-// is where nothing changed: 10,000 runs take half the time that std::filesystem needs.
+// if nothing changed: 10,000 runs take half the time that std::filesystem needs.
 template <class Entry>
 void list(const fs::path& parent, Entry&& entry) {
   const std::unique_ptr<DIR, int (*)(DIR*)> open(::opendir(parent.c_str()), &::closedir);
-  // What cannot be listed now is not gone: nothing may be dropped for it.
+  // A folder that cannot be listed is not empty: do not drop its runs.
   if (!open && errno != ENOENT)
     machine_error("'{}' cannot be listed: {}", parent.string(), std::strerror(errno));
   if (!open) return;

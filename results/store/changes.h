@@ -1,4 +1,4 @@
-// Which run folders are not as they were when the store last read them.
+// Which run folders have changed since the store last read them.
 #pragma once
 
 #include "results/runs/workspace.h"

@@ -1,4 +1,4 @@
-// The schema, and SQLite's result codes in words.
+// The schema, and messages for SQLite's result codes.
 #include "results/store/database.h"
 
 #include <sqlite3.h>
@@ -11,7 +11,7 @@ constexpr const char* kFull = "cannot grow: no space left on the disk; free some
 constexpr int kBusyTimeoutMs = 10'000;
 
 // Every table is keyed by content ids, never by row numbers, so that a database that grew over
-// months equals one made anew from the folders.
+// months equals one rebuilt from the folders.
 constexpr const char* kSchema = R"sql(
 CREATE TABLE experiments(
   name TEXT PRIMARY KEY,
@@ -221,7 +221,7 @@ void check_version(SQLite::Database& database, const fs::path& path) {
   if (version <= kDatabaseVersion && version > 0) return;
   machine_error(
       "database '{}' is of a newer xp (schema {}, this one knows {}); use that xp, or `xp db "
-      "rebuild` to make it anew from the run folders",
+      "rebuild` to rebuild it from the run folders",
       path.string(), version, kDatabaseVersion);
 }
 
@@ -297,10 +297,10 @@ Error database_error(const fs::path& path, const SQLite::Exception& error) {
       return machine(kFull);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-      return machine("is damaged; delete it: it is made anew from the run folders");
+      return machine("is damaged; delete it: it is rebuilt from the run folders");
     case SQLITE_IOERR:
       // The log's shared memory that cannot grow is an I/O error to SQLite.
-      if (path.has_parent_path() && free_bytes(path.parent_path()) < kLeastFreeBytes)
+      if (path.has_parent_path() && free_bytes(path.parent_path()) < kMinFreeBytes)
         return machine(kFull);
       return Error(Blame::kMachine,
                    fmt::format("database '{}': {}; look at the disk", name, error.getErrorStr()));
@@ -309,7 +309,7 @@ Error database_error(const fs::path& path, const SQLite::Exception& error) {
       if (std::string_view(error.what()).starts_with("no such ") ||
           std::string_view(error.what()).starts_with("duplicate column "))
         return machine(fmt::format(
-            "is not as xp made it ({}); `xp db rebuild` makes it anew from the run folders",
+            "is not as xp made it ({}); `xp db rebuild` rebuilds it from the run folders",
             error.what()));
       [[fallthrough]];
     default:

@@ -11,14 +11,14 @@
 namespace xp {
 
 /// The version of the schema, kept in PRAGMA user_version. A database of an older one is upgraded,
-/// of a newer one refused: it is an index that can be made anew from the folders.
+/// of a newer one refused: the index can be rebuilt from the folders.
 constexpr int kDatabaseVersion = 6;
 
-/// PRAGMA application_id, "xpdb": tells our file from any other SQLite database.
+/// PRAGMA application_id, "xpdb": distinguishes our file from any other SQLite database.
 constexpr int kApplication = 0x78706462;
 
-/// With less on its disk no page of the log fits.
-constexpr uint64_t kLeastFreeBytes = 64 << 10;
+/// A page of the log needs at least this much free disk space.
+constexpr uint64_t kMinFreeBytes = 64 << 10;
 
 /// Opens `path` for reading and writing; makes it with the schema if it does not exist. Readers
 /// never wait for a writer on a local disk (write-ahead log); on a network file system, where the
@@ -42,7 +42,7 @@ bool is_replaced(SQLite::Database& database);
 /// The same schema in memory.
 std::unique_ptr<SQLite::Database> open_memory_database();
 
-/// What `error` means for the user of the database at `path`, with the way out.
+/// `error` of the database at `path` as a message that says what to do.
 Error database_error(const fs::path& path, const SQLite::Exception& error);
 
 /// Runs `work`; SQLite's exceptions come out as `database_error`.

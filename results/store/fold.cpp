@@ -36,7 +36,7 @@ std::string plain_text(const Value& value) {
   return is_infinite ? show(value) : canonical_text(value);
 }
 
-/// From where to where an attempt went; null where it logged nothing.
+/// The updates of an attempt; null if it logged none.
 struct AttemptSpan {
   Value first, last, seconds;
 
@@ -239,7 +239,7 @@ class Writer {
       run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
   }
 
-  // Null where it is not there or damaged.
+  // Null if it is missing or damaged.
   static Value launcher_of(const fs::path& attempt) {
     const fs::path path = attempt / "launcher.json";
     const auto bytes = read_if_there(path);

@@ -28,11 +28,11 @@ uintmax_t size_of(const fs::path& path) {
 void need_index(const Workspace& workspace) {
   std::error_code code;
   if (fs::exists(workspace.database(), code)) return;
-  machine_error("there is no '{}'; `xp db rebuild` makes it from the run folders",
+  machine_error("there is no '{}'; `xp db rebuild` builds it from the run folders",
                 workspace.database().string());
 }
 
-// A rebuild replaces whatever is there, but for what somebody else may miss.
+// A rebuild replaces whatever is there, except a database of another program.
 void refuse_foreign(const fs::path& path) {
   std::error_code code;
   if (!fs::exists(path, code)) return;
@@ -65,9 +65,8 @@ std::vector<std::string> check_index(const Workspace& workspace) {
   out.insert(out.end(), folded.problems.begin(), folded.problems.end());
   anew.fold_in(workspace);
   if (stored.dump() != anew.dump()) {
-    out.push_back(
-        fmt::format("'{}' holds other figures than the run folders; `xp db rebuild` makes it anew",
-                    path.string()));
+    out.push_back(fmt::format("'{}' differs from the run folders; `xp db rebuild` rebuilds it",
+                              path.string()));
   }
   return out;
 }

@@ -1,4 +1,4 @@
-// The database as a file: checking it, making it anew, making it small.
+// Maintenance of the database file: check, rebuild, vacuum.
 #pragma once
 
 #include "results/runs/workspace.h"
@@ -9,21 +9,21 @@
 namespace xp {
 
 /// What is wrong with the index of `workspace`, one sentence each: damage that SQLite finds, runs
-/// that differ from their folders. Empty where all is well. Raises kMachine where it cannot be
-/// opened.
+/// that differ from their folders. Empty if nothing is wrong. Raises kMachine if the index cannot
+/// be opened.
 std::vector<std::string> check_index(const Workspace& workspace);
 
-/// What a new index holds.
+/// What a rebuilt index holds.
 struct Rebuilt {
   int64_t taken = 0;                  ///< runs and plans
   std::vector<std::string> problems;  ///< folders that could not be read
 };
 
-/// Makes the index anew from the folders beside the old one, whatever state that is in, and puts it
-/// in its place in one step.
+/// Builds a new index from the run folders beside the old one, whatever state that is in, and
+/// replaces the old one by rename.
 Rebuilt rebuild_index(const Workspace& workspace);
 
-/// Gives back space that nothing uses any more; the bytes before and after.
+/// Returns unused space to the file system; the sizes before and after.
 std::pair<uintmax_t, uintmax_t> vacuum_index(const Workspace& workspace);
 
 }  // namespace xp

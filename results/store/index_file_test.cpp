@@ -29,7 +29,7 @@ void write_over(const fs::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
 }
 
-TEST_CASE("an index made anew equals the one that grew") {
+TEST_CASE("a rebuilt index equals the one that grew") {
   FilledWorkspace place;
   place.status("trainings", "zzzz", State::kDone);
   Store::open(place.workspace.database()).fold_in(place.workspace);
@@ -43,7 +43,7 @@ TEST_CASE("an index made anew equals the one that grew") {
   CHECK(check_index(place.workspace).empty());
 }
 
-TEST_CASE("rebuilding mends whatever state the old index is in") {
+TEST_CASE("rebuilding works whatever state the old index is in") {
   FilledWorkspace place;
   place.fill();
   Store::open(place.workspace.database()).fold_in(place.workspace);
@@ -60,28 +60,27 @@ TEST_CASE("rebuilding mends whatever state the old index is in") {
   CHECK(dump_of(place.workspace) == whole);
 }
 
-TEST_CASE("checking finds figures that no folder has") {
+TEST_CASE("checking finds values that no folder has") {
   FilledWorkspace place;
   place.fill();
   const fs::path path = place.workspace.database();
   Store::open(path).fold_in(place.workspace);
   open_database(path)->exec("UPDATE summary SET value = 99 WHERE name = 'bleu'");
   CHECK(check_index(place.workspace) ==
-        Words{"'" + path.string() +
-              "' holds other figures than the run folders; `xp db rebuild` makes it anew"});
+        Words{"'" + path.string() + "' differs from the run folders; `xp db rebuild` rebuilds it"});
 }
 
-TEST_CASE("there must be an index to be checked, and a workspace to make one of") {
+TEST_CASE("check needs an index, rebuild a workspace") {
   const TempFolder folder;
   const Workspace empty{folder.path() / "ws"};
   CHECK_THROWS_MATCHES(check_index(empty), Error,
                        Message("there is no '" + empty.database().string() +
-                               "'; `xp db rebuild` makes it from the run folders"));
+                               "'; `xp db rebuild` builds it from the run folders"));
   CHECK_THROWS_MATCHES(rebuild_index(empty), Error,
                        Message("there is no workspace '" + empty.root.string() + "'"));
 }
 
-TEST_CASE("vacuuming gives back the space of runs that are gone") {
+TEST_CASE("vacuuming shrinks the file when runs are gone") {
   FilledWorkspace place;
   place.fill();
   Store::open(place.workspace.database()).fold_in(place.workspace);

@@ -1,4 +1,4 @@
-// SQL that other people wrote: one statement that can only read.
+// SQL that users wrote: a single statement that can only read.
 #include "engine/base/text.h"
 #include "results/store/database.h"
 #include "results/store/store.h"
@@ -36,14 +36,14 @@ Value value_of(const SQLite::Column& column) {
   return column.getString();
 }
 
-// SQLite's own word for what is wrong with a statement.
+// SQLite's own message about a statement.
 [[noreturn]] void refuse(const SQLite::Exception& error) {
   if (error.getErrorCode() == SQLITE_AUTH)
     user_error("only SELECT can be asked: the figures come from the run folders");
   user_error("{}; `SELECT sql FROM sqlite_schema` shows tables and views", error.what());
 }
 
-// Whatever follows the first statement would be left out without a word.
+// Statements after the first would be ignored silently.
 void refuse_more(SQLite::Database& database, const std::string& sql) {
   sqlite3_stmt* first = nullptr;
   const char* rest = nullptr;

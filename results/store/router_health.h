@@ -1,4 +1,4 @@
-// How the routers of a training fared at its end, as a few figures.
+// Mean figures of the routers at the end of a training.
 #pragma once
 
 #include "engine/base/value.h"
@@ -13,7 +13,7 @@ namespace xp {
 /// layer's rows, in percent, that came to the expert last: "decoder.1.experts.load.3".
 constexpr std::string_view kExpertLoad = ".experts.load.";
 
-/// Takes in the figures that each MoE layer logs per part, "decoder.1.global.entropy", and keeps
+/// Collects the figures that each MoE layer logs per part, "decoder.1.global.entropy", and keeps
 /// the last of each.
 class RouterHealth {
  public:

@@ -47,8 +47,7 @@ std::vector<ExperimentPoint> points_where(const fs::path& path, SQLite::Database
 // Two columns of a run's rows.
 std::vector<std::pair<std::string, std::string>> pairs_of(const fs::path& path,
                                                           SQLite::Database& database,
-                                                          const char* sql,
-                                                          const std::string& run) {
+                                                          const char* sql, const std::string& run) {
   return with_database(path, [&] {
     std::vector<std::pair<std::string, std::string>> out;
     SQLite::Statement rows(database, sql);
@@ -64,16 +63,16 @@ bool is_writable(const fs::path& path) {
   return ::access(path.c_str(), W_OK) == 0;
 }
 
-// Why the index on disk is of no use although the workspace can be written; "" where it is.
+// Why the index on disk cannot be used although the workspace is writable; "" if it can.
 std::string obstacle_to_index(const Workspace& workspace) {
-  const std::string slow = "; the index is made in memory, which takes longer";
+  const std::string slow = "; the index is built in memory, which takes longer";
   if (!is_writable(workspace.root)) return "";
   for (const fs::path& file : {workspace.database(), lock_path(workspace.database())}) {
     std::error_code code;
     if (fs::exists(file, code) && !is_writable(file))
       return fmt::format("'{}' cannot be written{}", file.string(), slow);
   }
-  if (free_bytes(workspace.root) >= kLeastFreeBytes) return "";
+  if (free_bytes(workspace.root) >= kMinFreeBytes) return "";
   return fmt::format("no space is left on the disk of '{}'{}", workspace.root.string(), slow);
 }
 
@@ -325,8 +324,8 @@ std::vector<std::pair<std::string, std::string>> Store::provenance(const std::st
 }
 
 std::vector<std::pair<std::string, std::string>> Store::settings(const std::string& run) const {
-  return pairs_of(path_, *database_,
-                  "SELECT path, text FROM settings WHERE run = ? ORDER BY path", run);
+  return pairs_of(path_, *database_, "SELECT path, text FROM settings WHERE run = ? ORDER BY path",
+                  run);
 }
 
 std::string Store::dump() const {

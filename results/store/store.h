@@ -25,7 +25,7 @@ namespace xp {
 
 /// What `fold_in` changed.
 struct FoldResult {
-  int64_t taken = 0;                  ///< runs and plans read anew
+  int64_t taken = 0;                  ///< runs and plans that were read
   int64_t dropped = 0;                ///< those whose folders are gone or run again
   std::vector<std::string> problems;  ///< folders that could not be read, one sentence each
 };
@@ -34,8 +34,8 @@ struct FoldResult {
 struct StoredRun {
   std::string id, kind;  ///< "training" or "evaluation"
   Status status;         ///< summary values that are no finite number are left out
-  std::string machine;   ///< host, processor, devices and who shared them; "" where not recorded
-  int64_t nodes = 0, ranks_per_node = 0;  ///< 0 where not recorded
+  std::string machine;   ///< host, processor, devices and who shared them; "" if not recorded
+  int64_t nodes = 0, ranks_per_node = 0;  ///< 0 if not recorded
 };
 
 /// How far an experiment has come, by its last plan.
@@ -55,25 +55,26 @@ std::string sqlite_version();
 
 class Store {
  public:
-  /// Opens the index at `path`, made where it does not exist. Raises kMachine with the way out:
-  /// another version, damaged, locked, no right to write.
+  /// Opens the index at `path`; creates it if it does not exist. Raises kMachine if it is of a
+  /// newer version, damaged, locked or not writable.
   static Store open(const fs::path& path);
   /// An empty index in memory.
   static Store in_memory();
-  /// The index of `workspace` with everything folded in; in memory where there is no workspace or
-  /// it cannot be written (somebody else's, or a read-only disk), and with a problem that says so
-  /// where only the index cannot, or the disk is full. What folding did is left in `folded`.
+  /// The index of `workspace` with every run folded in. It is in memory if there is no workspace or
+  /// the workspace cannot be written (it belongs to another user, or the disk is read-only); if
+  /// only the index cannot be written, or the disk is full, a problem says so. `folded` gets what
+  /// changed.
   static Store of(const Workspace& workspace, FoldResult& folded);
 
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();
 
-  /// Takes in every training, evaluation and plan whose folder changed since the last time, drops
-  /// those that are gone, in one transaction: idempotent, and equal to folding into an empty
-  /// store. A run whose folder is damaged or half copied is a problem, taken as far as it can be
-  /// read and looked at again next time. One process folds at a time, others wait; readers never
-  /// do. Cost where nothing changed: one stat per run.
+  /// Reads every training, evaluation and plan whose folder changed since the last time and drops
+  /// those that are gone, in one transaction: idempotent, and equal to folding into an empty store.
+  /// A run whose folder is damaged or half copied is a problem; what can be read of it is taken,
+  /// and it is read again next time. One process folds at a time, others wait; readers never wait.
+  /// Cost if nothing changed: one stat per run.
   FoldResult fold_in(const Workspace& workspace);
 
   /// All experiments by name.
@@ -81,7 +82,7 @@ class Store {
   std::optional<StoredRun> run(const std::string& id) const;
   /// All runs of `ids` that are here, by id.
   std::map<std::string, StoredRun> runs(const std::vector<std::string>& ids) const;
-  /// The points of an experiment in the order of its plan; empty where it is not known.
+  /// The points of an experiment in the order of its plan; empty if it is unknown.
   std::vector<ReportPoint> points(const std::string& experiment) const;
   /// The points of all experiments, by experiment, in the order of their plans.
   std::vector<ExperimentPoint> all_points() const;
@@ -89,18 +90,18 @@ class Store {
   std::vector<ExperimentPoint> points_with(const std::vector<std::string>& runs) const;
   /// Every axis of every experiment with each of its values.
   std::vector<std::pair<std::string, Value>> axes() const;
-  /// The ids of runs that began and are not done, sorted.
+  /// The ids of runs that started and are not done, sorted.
   std::vector<std::string> undone() const;
   std::vector<SubsetScore> scores(const std::string& evaluation) const;
   /// Each name, unit, direction and label that the scores of `evaluations` have, sorted; values
   /// are 0.
   std::vector<Score> score_kinds(const std::vector<std::string>& evaluations) const;
-  /// One metric over the updates; NaN where it was not finite.
+  /// One metric over the updates; NaN if it was not finite.
   std::vector<std::pair<int64_t, double>> series(const std::string& run,
                                                  const std::string& metric) const;
   /// All settings of a run as paths and texts, sorted.
   std::vector<std::pair<std::string, std::string>> settings(const std::string& run) const;
-  /// A setting of a run, as it was given; nothing where the run has none of that path.
+  /// A setting of a run, as it was given; nothing if the run has none of that path.
   std::optional<Value> setting(const std::string& run, const std::string& path) const;
 
   /// The names of the metrics that a run has over the updates, sorted.
@@ -108,9 +109,9 @@ class Store {
   /// Where a run comes from, as dotted paths and texts, sorted.
   std::vector<std::pair<std::string, std::string>> provenance(const std::string& run) const;
 
-  /// Runs one SELECT: `head` takes the names of its columns, then `row` the values of each row
-  /// (null, integer, number or text). Raises kUser for what is no SQL, or would do anything but
-  /// read.
+  /// Runs one SELECT: `head` gets the names of its columns, then `row` the values of each row
+  /// (null, integer, number or text). Raises kUser for text that is not SQL, and for SQL that
+  /// writes.
   void query(const std::string& sql,
              const std::function<void(const std::vector<std::string>&)>& head,
              const std::function<void(const std::vector<Value>&)>& row);

@@ -56,7 +56,7 @@ TEST_CASE("the store answers what the folders hold") {
   CHECK(store.points("other").empty());
 }
 
-TEST_CASE("the kinds of scores of some evaluations are told once each") {
+TEST_CASE("each kind of score of some evaluations is listed once") {
   FilledWorkspace place;
   place.fill();
   write_scores(place.workspace.evaluation("bbbb"),
@@ -97,7 +97,7 @@ TEST_CASE("a later attempt replaces what it went over") {
   CHECK(store.series("aaaa", "valid_bleu") == Series{{20, 12.5}});
 }
 
-TEST_CASE("a store grown in steps equals one made anew") {
+TEST_CASE("a store that grew in steps equals a rebuilt one") {
   FilledWorkspace place;
   place.fill();
   Store grown = Store::open(place.workspace.database());
@@ -181,7 +181,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
                                    "' is of a newer xp (schema 9, this one knows 6); use that "
-                                   "xp, or `xp db rebuild` to make it anew from the run folders");
+                                   "xp, or `xp db rebuild` to rebuild it from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
         "'" + (folder.path() / "b.db").string() + "' is no database of xp; move it away");
@@ -358,8 +358,8 @@ TEST_CASE("a truncated database is damaged, with the way out") {
   place.fill();
   const fs::path path = place.workspace.database();
   Store::open(path).fold_in(place.workspace);
-  const std::string damaged = "database '" + path.string() +
-                              "' is damaged; delete it: it is made anew from the run folders";
+  const std::string damaged =
+      "database '" + path.string() + "' is damaged; delete it: it is rebuilt from the run folders";
   fs::resize_file(path, fs::file_size(path) / 2);
   CHECK(opening_error(path) == damaged);
   fs::resize_file(path, 50);
