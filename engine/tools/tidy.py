@@ -58,7 +58,7 @@ MAY_INCLUDE = {
 # Top folders whose parts are layers of their own.
 NESTED = ("engine", "plugins", "results")
 # Headers whose words are tensors and links. Only folders that have torch may include them.
-TORCH_INTERFACES = {"engine/testing/ranks.h"} | {
+TORCH_INTERFACES = {"engine/testing/ranks.h", "engine/testing/gradients.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
 TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/moe", "engine/train", "engine/eval",
