@@ -10,8 +10,6 @@
 namespace xp {
 namespace {
 
-constexpr Side kSides[] = {Side::kSource, Side::kTarget};
-
 // fairseq fills dictionaries up to a multiple of this.
 constexpr int64_t kPadding = 8;
 

@@ -11,7 +11,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A file that vanishes meanwhile counts as nothing.
-uint64_t size_of(const fs::path& path) {
+uint64_t tree_size(const fs::path& path) {
   std::error_code code;
   if (!fs::is_directory(path, code)) {
     const auto size = fs::file_size(path, code);
@@ -30,7 +30,7 @@ uint64_t size_of(const fs::path& path) {
 Growth::Growth(const std::string& title, fs::path watched, uint64_t bytes)
     : progress_(title, static_cast<int64_t>(bytes), "bytes"),
       thread_([this, path = std::move(watched)] {
-        watch([&] { return static_cast<int64_t>(size_of(path)); }, /*tells_time=*/false);
+        watch([&] { return static_cast<int64_t>(tree_size(path)); }, /*tells_time=*/false);
       }) {}
 
 Growth::Growth(const std::string& title, const std::string& unit, std::function<int64_t()> amount)

@@ -9,7 +9,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kPieceBytes = 1 << 16, kMaxInput = 1 << 30;  // zlib counts input in 32 bits
+constexpr size_t kGzipPieceBytes = 1 << 16, kMaxInput = 1 << 30;  // zlib counts input in 32 bits
 constexpr int kGzipOnly = 16 + MAX_WBITS;
 
 bool starts_as_gzip(std::span<const std::byte> bytes) {
@@ -27,7 +27,7 @@ struct GzipReader::Inflater {
 };
 
 GzipReader::GzipReader(const fs::path& file)
-    : file_(file), inflater_(std::make_unique<Inflater>()), piece_(kPieceBytes, '\0') {}
+    : file_(file), inflater_(std::make_unique<Inflater>()), piece_(kGzipPieceBytes, '\0') {}
 
 GzipReader::~GzipReader() = default;
 

@@ -10,7 +10,7 @@
 namespace xp {
 namespace {
 
-constexpr uint32_t kMagic = 0x950412DEu, kSwappedMagic = 0xDE120495u;
+constexpr uint32_t kMoMagic = 0x950412DEu, kSwappedMagic = 0xDE120495u;
 
 uint32_t swapped(uint32_t word) {
   return (word >> 24) | ((word >> 8) & 0xFF00u) | ((word << 8) & 0xFF0000u) | (word << 24);
@@ -56,7 +56,7 @@ MoCatalog parse_mo(std::string_view bytes, const std::string& name) {
   static_assert(std::endian::native == std::endian::little);
   Bytes in{bytes, name};
   const uint32_t magic = in.word(0);
-  if (magic != kMagic && magic != kSwappedMagic) in.malformed(0, "this is not a .mo file");
+  if (magic != kMoMagic && magic != kSwappedMagic) in.malformed(0, "this is not a .mo file");
   in.is_swapped = magic == kSwappedMagic;
   if (in.word(4) >> 16 > 1) in.malformed(4, "its revision is newer than 1");
   const uint64_t count = in.word(8), ids = in.word(12), translations = in.word(16);

@@ -23,7 +23,6 @@
 namespace xp {
 namespace {
 
-constexpr Side kSides[] = {Side::kSource, Side::kTarget};
 constexpr size_t kLengthBuckets = 32;    // of ten pieces each; the last takes the rest
 constexpr size_t kMaxPieceBytes = 1024;  // no piece has more; encoding takes 120 times the bytes
 constexpr size_t kMaxScoredBytes = size_t{1} << 18;  // longer text is not a sentence

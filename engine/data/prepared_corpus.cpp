@@ -80,7 +80,7 @@ void PreparedCorpus::verify() const {
   for (const auto& subset : subsets_) {
     for (const auto& direction : directions_) {
       if (!has(subset, direction)) continue;
-      for (const Side side : {Side::kSource, Side::kTarget})
+      for (const Side side : kSides)
         tokens(subset, direction, side).verify();
     }
   }
@@ -115,7 +115,7 @@ PreparedCorpus open_corpus(const fs::path& folder) {
     if (tokenizer->is_joint()) {
       out.vocabularies_.push_back(tokenizer->open(folder / "vocabulary"));
     } else {
-      for (const Side side : {Side::kSource, Side::kTarget})
+      for (const Side side : kSides)
         out.vocabularies_.push_back(tokenizer->open(folder / "vocabulary" / side_name(side)));
     }
   } catch (const Value::exception& error) {

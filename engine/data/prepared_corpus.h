@@ -21,6 +21,7 @@
 namespace xp {
 
 enum class Side { kSource, kTarget };
+inline constexpr Side kSides[] = {Side::kSource, Side::kTarget};
 std::string_view side_name(Side side);  ///< "source", "target"
 
 /// The ids around the pieces of a direction's sentences, language tags included: the one place that

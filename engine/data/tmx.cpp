@@ -15,7 +15,7 @@ namespace {
 
 using TakePair = std::function<void(std::string_view, std::string_view)>;
 
-constexpr size_t kPieceBytes = 1 << 20, kMaxLanguages = 100;
+constexpr size_t kTmxPieceBytes = 1 << 20, kMaxLanguages = 100;
 constexpr const char* kLacksSide = "no text in one of the languages";
 constexpr const char* kUnknownEntity = "entity that no DTD declares";
 constexpr const char* kFurtherVariant = "further variant of a language";
@@ -166,7 +166,7 @@ class Converter {
   void convert(std::span<const std::byte> bytes, Parse&& parse) {
     const char* at = reinterpret_cast<const char*>(bytes.data());
     const char* const end = at + bytes.size();
-    std::string out(kPieceBytes, '\0');
+    std::string out(kTmxPieceBytes, '\0');
     std::array<UChar, 4096> pivot{};
     UChar *pivot_source = pivot.data(), *pivot_target = pivot.data();
     for (bool is_first = true, is_done = false; !is_done; is_first = false) {
@@ -288,9 +288,9 @@ TmxContent read_tmx(const fs::path& file, const std::string& source, const std::
   Parse as_declared(file, nullptr, reader);
   std::string_view text(reinterpret_cast<const char*>(mapped.bytes().data()),
                         mapped.bytes().size());
-  while (as_declared.parse(text.substr(0, kPieceBytes), text.size() <= kPieceBytes)) {
-    if (text.size() <= kPieceBytes) return std::move(as_declared.content());
-    text.remove_prefix(kPieceBytes);
+  while (as_declared.parse(text.substr(0, kTmxPieceBytes), text.size() <= kTmxPieceBytes)) {
+    if (text.size() <= kTmxPieceBytes) return std::move(as_declared.content());
+    text.remove_prefix(kTmxPieceBytes);
   }
   Parse converted(file, "UTF-8", reader);
   Converter(file, as_declared.unknown_encoding())

@@ -24,8 +24,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // Agents give ranks that lost their peers five seconds; ranks that save have a minute.
-constexpr auto kGraceAfterFailure = std::chrono::seconds(10);
-constexpr auto kGraceAfterStop = std::chrono::seconds(75);
+constexpr auto kStepGraceAfterFailure = std::chrono::seconds(10);
+constexpr auto kStepGraceAfterStop = std::chrono::seconds(75);
 // A shared disk may show a record later than srun tells of its writer's end.
 constexpr auto kRecordDelay = std::chrono::seconds(5);
 constexpr auto kGraceOfSrun = std::chrono::seconds(3);
@@ -170,7 +170,7 @@ class Step final : public RunningJob {
     was_stopped_ = true;  // also after the end: who ends a whole job ends its steps a moment before
     if (end_) return;
     ::kill(pid_, SIGUSR1);
-    end_by(Clock::now() + kGraceAfterStop);
+    end_by(Clock::now() + kStepGraceAfterStop);
   }
 
  private:
@@ -183,7 +183,7 @@ class Step final : public RunningJob {
       const auto known = end_of_nodes(job_);
       const bool is_all_told = silent_nodes(job_).empty();
       const bool has_failed = known && is_failure(*known) && !known->host.empty();
-      if (has_failed || is_all_told) end_by(now + kGraceAfterFailure);
+      if (has_failed || is_all_told) end_by(now + kStepGraceAfterFailure);
     }
     if (now < deadline_) return;
     was_killed_ = true;

@@ -9,16 +9,16 @@
 namespace xp {
 namespace {
 
-constexpr int64_t kSchema = 1;
+constexpr int64_t kRecordSchema = 1;
 
 // The list `key` of a file of ours.
 template <class Item>
 std::vector<Item> read_list(const fs::path& path, const char* key, Item (*item)(const Value&)) {
   try {
     const Value value = Value::parse(read_file(path));
-    if (const int64_t schema = value.at("schema"); schema > kSchema) {
+    if (const int64_t schema = value.at("schema"); schema > kRecordSchema) {
       machine_error("'{}' was written by a newer xp (schema {}, this one knows {}); use that xp",
-                    path.string(), schema, kSchema);
+                    path.string(), schema, kRecordSchema);
     }
     std::vector<Item> out;
     for (const Value& entry : value.at(key))
@@ -93,7 +93,7 @@ void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetSco
                     {"higher_is_better", score.higher_is_better}});
     if (!score.label.empty()) list.back()["label"] = score.label;
   }
-  const Value whole = {{"schema", kSchema}, {"scores", list}};
+  const Value whole = {{"schema", kRecordSchema}, {"scores", list}};
   replace_file(evaluation_folder / "scores.json", json_text(whole, 2) + "\n");
 }
 
