@@ -128,15 +128,17 @@ const char* const kFolders =
 
 TEST_CASE("each value of an axis over files is a point, whatever the files are called") {
   const Planned planned(kFolders);
-  CHECK(names(planned) == std::vector<std::string>{"use=moses path=small", "use=moses path=large"});
+  CHECK(names(planned) ==
+        std::vector<std::string>{"corpus=moses path=small", "corpus=moses path=large"});
   CHECK(planned.plan.merged == 0);
 }
 
 TEST_CASE("files with the same content are one run, which is an error that names both points") {
   Planned planned(kFolders);
-  CHECK_THROWS_WITH(planned.identified(),
-                    "the points 'use=moses path=small' and 'use=moses path=large' are the same "
-                    "run: their files have the same content; remove one of them from [sweep]");
+  CHECK_THROWS_WITH(
+      planned.identified(),
+      "the points 'corpus=moses path=small' and 'corpus=moses path=large' are the same "
+      "run: their files have the same content; remove one of them from [sweep]");
   identify(planned.plan, [](const Value& corpus) {
     return CorpusIdentity{corpus["path"].get<std::string>(), ""};
   });

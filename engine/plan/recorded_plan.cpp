@@ -227,7 +227,7 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
     };
     point["seconds"] = number(ahead.seconds);
     point["evaluation_seconds"] = number(ahead.evaluation_seconds);
-    write((i == 0 ? "\n  " : ",\n  ") + json_text(point));
+    write((i == 0 ? "\n  " : ",\n  ") + canonical_text(point));
   }
   write("\n ]\n}\n");
 }
