@@ -1,5 +1,5 @@
-// A progress bar with rate and time left on a terminal; a line now and then elsewhere. Writes to
-// standard error.
+// A progress bar with rate and time left on a terminal, occasional lines elsewhere, on standard
+// error.
 #pragma once
 
 #include <chrono>
@@ -8,8 +8,12 @@
 
 namespace xp {
 
-/// Shows one activity. Cheap to call: the screen is redrawn at most ten times a second, and
-/// elsewhere a line is written when a tenth of the work is done or 10 s have passed.
+/// "41.2k/s", "1.4/s", "3.0/min".
+std::string human_rate(double per_second);
+
+/// Shows one activity. Cheap to call: a terminal is redrawn at most ten times a second, one line
+/// cut to its width; elsewhere a line is written when a tenth of the work is done or 10 s have
+/// passed. A rate is shown once it has been measured for a second.
 class Progress {
  public:
   enum class Style { kAuto, kBar, kLines, kQuiet };
@@ -22,10 +26,10 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   /// Starts measuring rate and time now, with `done` already there and perhaps another total: for
-  /// work that goes on where it was left, or whose size shows late.
+  /// work that resumes, or whose size is known late.
   void restart(int64_t done, int64_t total);
 
-  /// Corrects the total, where it is an estimate that gets better.
+  /// Corrects a total that was an estimate.
   void expect(int64_t total) { total_ = total; }
 
   /// `done` is the amount so far, `note` a few words shown behind the figures ("loss 4.21").
@@ -39,6 +43,7 @@ class Progress {
   double seconds() const;
   double rate() const;
   std::string amount(double value) const;
+  std::string speed_text(double per_second) const;
   std::string figures() const;
   void draw(const std::string& note);
 

@@ -1,7 +1,7 @@
 // Moves the cursor up over the last drawing and overwrites it.
 #include "engine/cli/terminal/screen.h"
 
-#include "engine/base/text.h"
+#include "engine/base/clip.h"
 
 #include <fmt/format.h>
 
@@ -14,28 +14,6 @@
 #include <unistd.h>
 
 namespace xp {
-namespace {
-
-size_t code_point_bytes(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first < 0xE0) return 2;
-  return first < 0xF0 ? 3 : 4;
-}
-
-}  // namespace
-
-std::string cut_to_width(std::string_view line, size_t columns) {
-  size_t width = 0, end = 0;
-  while (end < line.size()) {
-    const size_t bytes =
-        std::min(code_point_bytes(static_cast<unsigned char>(line[end])), line.size() - end);
-    const size_t more = display_width(line.substr(end, bytes));
-    if (width + more > columns) break;
-    width += more;
-    end += bytes;
-  }
-  return std::string(line.substr(0, end));
-}
 
 bool Screen::is_there() {
   const char* kind = std::getenv("TERM");
@@ -78,7 +56,7 @@ void Screen::draw(const std::vector<std::string>& lines) {
   std::string out;
   if (drawn_ > 0) out += fmt::format("\033[{}A\r", drawn_);
   for (size_t i = 0; i < count; ++i)
-    out += cut_to_width(lines[i], columns_) + "\033[K\n";
+    out += clipped(lines[i], columns_) + "\033[K\n";
   out += "\033[J";
   drawn_ = count;
   std::fwrite(out.data(), 1, out.size(), stdout);

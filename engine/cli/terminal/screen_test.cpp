@@ -11,14 +11,6 @@
 namespace xp {
 namespace {
 
-TEST_CASE("a line is cut by columns, not by bytes") {
-  CHECK(cut_to_width("abc", 5) == "abc");
-  CHECK(cut_to_width("abc", 2) == "ab");
-  CHECK(cut_to_width("äöü", 2) == "äö");
-  CHECK(cut_to_width("日本", 3) == "日");
-  CHECK(cut_to_width("abc", 0).empty());
-}
-
 // Reads what the other end wrote until it contains `end` or is closed.
 std::string read_until(int descriptor, const std::string& end) {
   std::string out;
