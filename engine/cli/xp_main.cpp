@@ -1,8 +1,9 @@
 // The program `xp`.
-#include "engine/base/standard_error.h"
+#include "engine/base/standard_streams.h"
 #include "engine/cli/commands/command_line.h"
 
 int main(int count, char** words) {
-  xp::forgive_standard_error();
+  xp::open_standard_descriptors();
+  xp::tolerate_full_standard_error();
   return xp::run_command_line(count, words);
 }

@@ -1,6 +1,6 @@
 // xp-engine: one rank of a run. Started by `xp`, not by hand; see engine/worker/commands.h.
 #include "engine/base/error.h"
-#include "engine/base/standard_error.h"
+#include "engine/base/standard_streams.h"
 #include "engine/launch/fork_server.h"
 #include "engine/worker/commands.h"
 
@@ -110,7 +110,8 @@ int guarded(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  xp::forgive_standard_error();
+  xp::open_standard_descriptors();
+  xp::tolerate_full_standard_error();
   const bool serves = argc == 3 && std::string_view(argv[1]) == xp::kServeWord;
   if (!serves) return guarded(argc, argv);
   try {
