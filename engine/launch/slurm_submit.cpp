@@ -1,6 +1,7 @@
 // Putting jobs into Slurm's queue, once each.
 #include "engine/base/file.h"
 #include "engine/base/process.h"
+#include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/launch/slurm.h"
 #include "engine/launch/slurm_lookup.h"
@@ -13,18 +14,10 @@
 namespace xp {
 namespace {
 
-// For a shell: in single quotes, which nothing inside ends.
-std::string quoted(const std::string& word) {
-  std::string out = "'";
-  for (const char c : word)
-    out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
-}
-
 std::string quoted(const std::vector<std::string>& words) {
   std::vector<std::string> out;
   for (const auto& word : words)
-    out.push_back(quoted(word));
+    out.push_back(shell_quoted(word));
   return join(out, " ");
 }
 
@@ -237,12 +230,12 @@ std::string sbatch_script(const SlurmSettings& settings, const BatchJob& job,
   command.push_back(script_of(job).string());
   out += "# " + quoted(command) + "\n";
   // Slurm itself would start it in /tmp where the folder is missing on a node.
-  out += "cd " + quoted(folder.string()) + " || exit 127\n";
+  out += "cd " + shell_quoted(folder.string()) + " || exit 127\n";
   // The program takes the shell's place, and so gets the signals that Slurm sends to the script.
   std::vector<std::string> words;
   for (const auto& word : job.command) {
     const bool is_folder = job.count > 0 && word == job.folder.string();
-    words.push_back(quoted(word) + (is_folder ? "_\"$SLURM_ARRAY_TASK_ID\"" : ""));
+    words.push_back(shell_quoted(word) + (is_folder ? "_\"$SLURM_ARRAY_TASK_ID\"" : ""));
   }
   return out + "exec " + join(words, " ") + "\n";
 }
