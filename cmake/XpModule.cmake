@@ -80,13 +80,15 @@ function(xp_existing out)
   set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
-# xp_module(NAME [TORCH] [USES a b] [LIBS lib] [TORCH_HEADERS a.h]): library xp_NAME of this folder.
+# xp_module(NAME [TORCH] [OBJECT] [USES a b] [LIBS lib] [TORCH_HEADERS a.h]): library xp_NAME of
+# this folder.
 #
+# OBJECT: all of it is linked, also what nothing refers to: sources that register themselves.
 # TORCH: skipped when XP_ENGINE is OFF. TORCH_HEADERS: headers of a torch-free folder that include
 # torch all the same; only torch targets may include them. A file *_main.cpp is a program's, see
 # below. Every header is also compiled alone by the target `all_verify_interface_header_sets`.
 function(xp_module name)
-  cmake_parse_arguments(ARG "TORCH" "" "USES;LIBS;TORCH_HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;OBJECT" "" "USES;LIBS;TORCH_HEADERS" ${ARGN})
   if(ARG_TORCH AND NOT XP_ENGINE)
     return()
   endif()
@@ -98,7 +100,11 @@ function(xp_module name)
   list(REMOVE_ITEM headers ${ARG_TORCH_HEADERS} "")
   xp_existing(uses ${ARG_USES})
   if(sources)
-    add_library(xp_${name} STATIC ${sources})
+    set(type STATIC)
+    if(ARG_OBJECT)
+      set(type OBJECT)
+    endif()
+    add_library(xp_${name} ${type} ${sources})
     set(scope PUBLIC)
     if(ARG_TORCH)
       xp_use_torch(xp_${name})

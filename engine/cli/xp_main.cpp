@@ -1,6 +1,6 @@
 // The program `xp`.
 #include "engine/base/standard_streams.h"
-#include "engine/cli/commands/command_line.h"
+#include "engine/cli/parser/command_line.h"
 
 int main(int count, char** words) {
   xp::open_standard_descriptors();

@@ -41,6 +41,9 @@ inline constexpr const char* kSameRun = "E038";  // an axis whose values would b
 // Known only once the corpus is prepared.
 inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it does not have
 
+// What this build or machine cannot do.
+inline constexpr const char* kDevice = "E039";
+
 // E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
 // shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
 // processors, E047 runs that share a job, E048 number formats, E049 vocabularies.

@@ -42,7 +42,7 @@ TEST_CASE_METHOD(DataUser, "a corpus is prepared, looked at, verified and export
   CHECK_THAT(prepared.output, ContainsSubstring("train   en-fr       500"));
   CHECK_THAT(data("stats", {"--json"}).output, ContainsSubstring("\"schema_version\": 1"));
   CHECK_THAT(data("show").output, ContainsSubstring("test en-fr\n  source 0: \xe2\x96\x81"));
-  CHECK_THAT(data("verify").output, ContainsSubstring(": whole, "));
+  CHECK_THAT(data("verify").output, ContainsSubstring(": intact, "));
   const std::string out = (folder.path() / "out").string();
   CHECK(data("export", {"--output", out}).exit_code == 0);
   CHECK(fs::file_size(out + "/valid.en-fr.fr.idx") == 26 + 12 * 20);

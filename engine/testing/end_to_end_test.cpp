@@ -61,11 +61,11 @@ TEST_CASE("a plan foretells parameters and bytes, and what left the sweep is for
   }
   const std::vector<std::string> dense = {"--set", "exchange=dense"};
   CHECK(user.xp({"plan", kSmoke, dense[0], dense[1], "--diff"})
-            .output.find("against the last run: 0 added, 1 removed, 1 kept") != std::string::npos);
+            .output.find("since the last run: 0 added, 1 removed, 1 kept") != std::string::npos);
   CHECK(user.xp({"prune", kSmoke, dense[0], dense[1]}).output ==
-        "- exchange=scomoe-seq\n1 forgotten, 0 of their runs cancelled; finished trainings stay "
+        "- exchange=scomoe-seq\n1 point forgotten, 0 runs cancelled; finished trainings stay "
         "until xp gc\n");
-  CHECK(user.xp({"prune", kSmoke, dense[0], dense[1]}).output == "nothing left the sweep\n");
+  CHECK(user.xp({"prune", kSmoke, dense[0], dense[1]}).output == "no point left the sweep\n");
   const std::string other = plan["points"][1]["training"];
   CHECK(user.xp({"show", other}).exit_code == 0);  // still there
 }
@@ -240,7 +240,7 @@ TEST_CASE("a detached run goes on alone and is done later", "[slow]") {
   const Finished begun = user.xp({"run", kSmoke, dense[0], dense[1], "--detach"});
   INFO(begun.errors);
   CHECK(begun.exit_code == 5);
-  CHECK(begun.errors.find("going on as process ") != std::string::npos);
+  CHECK(begun.errors.find("continuing in the background as process ") != std::string::npos);
   const std::vector<std::string> ask = {"plan", kSmoke, dense[0], dense[1], "--exit-code"};
   for (int i = 0; i < 600 && user.xp(ask).exit_code != 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -265,7 +265,7 @@ TEST_CASE("what left the sweep is cancelled while it trains, and the rest goes o
       user.xp({"prune", kSmoke, longer[0], longer[1], "--set", "exchange=scomoe-seq"});
   INFO(pruned.errors << read_file(log));
   CHECK(pruned.output ==
-        "- exchange=dense\n1 forgotten, 1 of their runs cancelled; finished trainings stay until "
+        "- exchange=dense\n1 point forgotten, 1 run cancelled; finished trainings stay until "
         "xp gc\n");
   size_t cancelled = 0;
   for (const auto& folder : user.runs()) {

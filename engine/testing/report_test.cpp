@@ -189,15 +189,15 @@ TEST_CASE("the store is asked, exported, checked, made anew and carried to anoth
         84);
   CHECK(has(user.xp({"export", "--format", "parquet"}), "known: csv, json, table"));
   CHECK(user.xp({"db", "check"}).exit_code == 0);
-  CHECK(has(user.xp({"db", "rebuild"}), "made anew from 85 runs and plans"));
+  CHECK(has(user.xp({"db", "rebuild"}), "rebuilt from 85 runs and plans"));
   CHECK(user.xp({"db", "check"}).exit_code == 0);
   CHECK(user.xp({"db", "vacuum"}).exit_code == 0);
-  CHECK(user.xp({"gc"}).output == "every checkpoint is needed\n");
+  CHECK(user.xp({"gc"}).output == "nothing to remove: every checkpoint is needed\n");
   const User other;
   CHECK(
-      has(other.xp({"sync", user.workspace.string()}), "85 runs and plans taken in, 0 were here"));
+      has(other.xp({"sync", user.workspace.string()}), "85 runs and plans imported, 0 were here"));
   CHECK(
-      has(other.xp({"sync", user.workspace.string()}), "0 runs and plans taken in, 85 were here"));
+      has(other.xp({"sync", user.workspace.string()}), "0 runs and plans imported, 85 were here"));
   CHECK(other.xp({"report", reader.spec}).output == reader.report().output);
 }
 

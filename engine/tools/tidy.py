@@ -41,12 +41,13 @@ MAY_INCLUDE = {
     "engine/laws": "engine/testing engine/moe engine/nn engine/data engine/comm engine/experiment"
     " registry engine/base",
     "engine/cli/terminal": "engine/base",
-    "engine/cli/points": "engine/cli/terminal engine/run engine/launch engine/plan engine/data"
-    " engine/experiment results/store results/runs registry engine/base",
-    "engine/cli/commands": "engine/cli/points engine/cli/terminal engine/run engine/launch"
-    " engine/plan engine/data engine/experiment results/report results/store results/runs registry"
-    " engine/base",
-    "engine/cli": "engine/cli/commands engine/base",
+    "engine/cli/parser": "engine/base",
+    "engine/cli/points": "engine/cli/parser engine/cli/terminal engine/run engine/launch"
+    " engine/plan engine/data engine/experiment results/store results/runs registry engine/base",
+    "engine/cli/commands": "engine/cli/points engine/cli/parser engine/cli/terminal engine/run"
+    " engine/launch engine/plan engine/data engine/experiment results/report results/store"
+    " results/runs registry engine/base",
+    "engine/cli": "engine/cli/parser engine/base",
     "engine/conformance": "engine/train engine/moe engine/nn engine/comm registry engine/base",
     "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
     " engine/moe engine/nn engine/data engine/comm engine/experiment results/runs registry"

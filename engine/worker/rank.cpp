@@ -1,6 +1,7 @@
 // Reads the launcher's environment and builds what a rank works with.
 #include "engine/worker/rank.h"
 
+#include "engine/base/devices.h"
 #include "engine/base/error.h"
 #include "engine/base/toml.h"
 #include "registry/plugin.h"
@@ -94,7 +95,7 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
 }
 
 void check_device(const std::string& device) {
-  if (device == "cuda")
+  if (device == "cuda" && !kHasCuda)
     user_error("'device' is \"cuda\"; this build of xp-engine computes on the CPU only");
 }
 

@@ -1,6 +1,7 @@
-// `xp cancel`: asks runs to end, or not to begin, and takes their jobs out of the queue.
+// `xp cancel`: stops runs, or keeps them from starting, and removes their jobs from the queue.
+#include "engine/base/shell.h"
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/question.h"
 #include "engine/run/jobs.h"
@@ -17,11 +18,21 @@
 namespace xp {
 namespace {
 
+struct Options : PointOptions {
+  bool dry_run = false, yes = false;
+
+  void declare(Arguments& arguments) {
+    PointOptions::declare(arguments);
+    arguments.flag("--dry-run", dry_run, "list what would be cancelled, and stop");
+    arguments.flag("--yes", yes, "do not ask");
+  }
+};
+
 constexpr auto kPatience = std::chrono::seconds(10);
 constexpr auto kPoll = std::chrono::milliseconds(200);
 constexpr size_t kMostNames = 20;
 
-/// A run that is to end or not to begin.
+/// A run to cancel.
 struct Target {
   std::string kind, id, name;
   fs::path folder;
@@ -54,7 +65,7 @@ class Targets {
   size_t shared() const { return shared_; }
 
  private:
-  // A training that a point outside the selection still waits for goes on, unless it was named.
+  // A training that a point outside the selection still needs continues.
   bool is_free(const std::vector<PointView>& all, const Selected& one) const {
     return std::none_of(all.begin(), all.end(), [&](const PointView& other) {
       return other.training == one.point->training && other.state != PointState::kDone &&
@@ -76,7 +87,7 @@ class Targets {
   size_t shared_ = 0;
 };
 
-// "2 running, 1 queued"; what has not begun is counted with its point, not twice.
+// "3 runs (2 running, 1 queued)".
 std::string summary_of(const std::vector<Target>& targets) {
   std::map<RunState, size_t> counts;
   for (const auto& target : targets)
@@ -98,7 +109,7 @@ void print_targets(const std::vector<Target>& targets) {
   if (targets.size() > kMostNames) fmt::print("  ... and {} more\n", targets.size() - kMostNames);
 }
 
-// Waits a little for runs that somebody works on; how many still go on then.
+// Waits up to kPatience for running runs to end; returns how many still run.
 size_t wait_for_end(const std::vector<Target>& targets) {
   const auto patience = std::chrono::steady_clock::now() + kPatience;
   size_t left = 0;
@@ -111,31 +122,29 @@ size_t wait_for_end(const std::vector<Target>& targets) {
   return left;
 }
 
-void cancel(const std::vector<Target>& targets, const Workspace& workspace) {
+void cancel(const std::vector<Target>& targets, const Options& options) {
+  const Workspace workspace{options.workspace};
   std::set<fs::path> folders;
   for (const auto& target : targets) {
     ask_cancel(target.folder, "by xp cancel");
     folders.insert(target.folder);
   }
   const size_t left = wait_for_end(targets);
-  // What saves and ends by itself has had its time; what waits in a queue would wait for nothing.
+  // Runs have had time to save; jobs that still wait would start for nothing.
   const size_t jobs = open_jobs(workspace).empty() ? 0 : cancel_jobs(workspace, folders);
-  if (jobs > 0) fmt::print(stderr, "{} job{} taken out of the queue\n", jobs, jobs == 1 ? "" : "s");
-  if (left > 0) fmt::print(stderr, "{} still save and end; xp status shows when they have\n", left);
+  if (jobs > 0) fmt::print(stderr, "{} job{} removed from the queue\n", jobs, jobs == 1 ? "" : "s");
+  if (left > 0)
+    fmt::print(stderr, "{} are still saving; next: xp status{}\n", left, workspace_words(options));
   look_at_jobs(workspace);
 }
 
-// Something must be named: nobody cancels a whole workspace by leaving words out.
+// Without a file or selector the whole workspace would be cancelled.
 void check_words(const Options& options) {
   if (!options.names.empty() || !options.spec.empty()) return;
-  throw Error(Blame::kUser,
-              "name what to cancel: an experiment file, or selectors such as state:queued",
-              kUsageError);
+  usage_error("name what to cancel: an experiment file, or selectors such as state:queued");
 }
 
-}  // namespace
-
-int cancel_command(const Options& options) {
+int cancel_runs(const Options& options) {
   check_words(options);
   const Workspace workspace{options.workspace};
   const auto open = open_points(options);
@@ -143,7 +152,7 @@ int cancel_command(const Options& options) {
   const auto selected = select(open->points, options.names, workspace);
   const Targets targets(open->points, selected, workspace);
   if (targets.shared() > 0)
-    fmt::print(stderr, "{} trainings go on: points outside the selection wait for them\n",
+    fmt::print(stderr, "{} trainings continue: points outside the selection need them\n",
                targets.shared());
   if (targets.all().empty()) {
     fmt::print("nothing to cancel: {}\n", counts_of(open->points));
@@ -156,19 +165,22 @@ int cancel_command(const Options& options) {
     return Exit::kDone;
   }
   if (!options.yes && !is_conversation()) {
-    throw Error(Blame::kUser,
-                what + " would be cancelled; there is no terminal to ask, so add --yes",
-                kUsageError);
+    usage_error("{} would be cancelled; there is no terminal to ask, so add --yes", what);
   }
-  if (!agreed(options, "cancel " + what + "?")) {
+  if (!agreed(options.yes, "cancel " + what + "?")) {
     fmt::print("nothing was cancelled\n");
     return Exit::kDone;
   }
-  cancel(targets.all(), workspace);
-  fmt::print("{} cancelled; next: xp retry {}{} takes it back\n", what,
-             options.spec.empty() ? "state:cancelled" : options.spec + " state:cancelled",
-             workspace_words(options));
+  cancel(targets.all(), options);
+  fmt::print(
+      "{} cancelled; next: xp retry {}{} resumes it\n", what,
+      options.spec.empty() ? "state:cancelled" : shell_word(options.spec) + " state:cancelled",
+      workspace_words(options));
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, cancel_runs, "cancel", Group::kRuns,
+           "stop runs, or keep them from starting; retry resumes them");
+
+}  // namespace
 }  // namespace xp

@@ -1,10 +1,8 @@
 // Commands as a person types them: what they write and their exit codes.
 #include "engine/base/file.h"
-#include "engine/cli/commands/command_line.h"
-#include "engine/cli/commands/completions.h"
 #include "engine/cli/commands/typing_fixture.h"
+#include "engine/cli/parser/exit_code.h"
 #include "engine/cli/points/run_folder.h"
-#include "engine/cli/terminal/options.h"
 #include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -171,12 +169,15 @@ TEST_CASE("completion offers commands, options, settings, files and runs") {
   CHECK(last({"plan", "--set", "train.precision=b"}) == "train.precision=bf16\n");
   CHECK(last({"completions", "z"}) == "zsh\n");
   CHECK(last({"nothing", ""}).empty());
+  CHECK(last({"db", ""}) == "check\nrebuild\nvacuum\n");
+  CHECK(last({"export", "--table", "se"}) == "seed_groups\nsettings\n");
+  CHECK(last({"report", "--at", "tok"}) == "tokens=\n");
+  const fs::path file = runs.folder.path() / "x.toml";
+  write_atomic(file, "name = \"x\"\n[sweep]\n\"train.seed\" = [1, 2]\n");
+  CHECK(last({"report", file.string(), "--rows", "steps,"}) == "steps,seed\n");
+  CHECK(last({"status", file.string(), "seed="}).find("seed=2\n") != std::string::npos);
   CHECK(last({"plan", "experiments/sm"}) == "experiments/smoke.toml\n");
-  Options options;
-  options.workspace = runs.folder.path();
-  const std::map<std::string, CommandWords> commands = {{"show", {CommandWords::Takes::kRun, {}}}};
-  CHECK(completed({"show", "bb"}, commands, options) ==
-        std::vector<std::string>{"bbbb000000000000"});
+  CHECK(last({"show", "--workspace", runs.folder.path().string(), "bb"}) == "bbbb000000000000\n");
 }
 
 TEST_CASE("shells have their script") {
@@ -185,13 +186,39 @@ TEST_CASE("shells have their script") {
   CHECK(type({"completions", "basch"}).exit_code == Exit::kUsage);
 }
 
+TEST_CASE("mistakes in the command line have their own exit code") {
+  CHECK(type({"pln"}).exit_code == Exit::kUsage);
+  CHECK(type({"plan"}).exit_code == Exit::kUsage);
+  CHECK(type({"plan", "x.toml", "--jsn"}).exit_code == Exit::kUsage);
+  CHECK(type({"check", "/nowhere/x.toml"}).exit_code == Exit::kSpec);
+  CHECK(type({"--version"}).exit_code == Exit::kDone);
+  CHECK(type({"check", "/dev/null"}).exit_code == Exit::kUsage);  // as /dev/stdin of a pipe
+  CHECK(type({"status", "--workspace", ""}).exit_code == Exit::kUsage);
+  CHECK(type({"run", "x.toml", "-j", "-1"}).exit_code == Exit::kUsage);
+}
+
+TEST_CASE("docs/commands.md is what the commands declare") {
+  // If not: build/xp help --markdown > docs/commands.md
+  CHECK(read_file("docs/commands.md") == type({"help", "--markdown"}).output);
+}
+
+TEST_CASE("help explains commands and topics") {
+  CHECK(type({"help", "gc"}).output == type({"gc", "--help"}).output);
+  CHECK(type({"help", "exit-codes"}).output.find("    4  some runs failed\n") != std::string::npos);
+  CHECK(type({"help", "selectors"}).output.find("state:failed") != std::string::npos);
+  CHECK(type({"help", "environment"}).output.find("XP_WORKSPACE  the workspace") !=
+        std::string::npos);
+  CHECK(type({"help", "selecters"}).exit_code == Exit::kUsage);
+  CHECK(type({"components", "gc"}).output == type({"gc", "--help"}).output);
+}
+
 TEST_CASE("doctor says what is missing and with what exit code") {
   const Runs runs;
   const Typed doctor = type({"doctor", "--json", "--workspace", runs.folder.path().string(),
                              "--mirror", "/no/such/folder"});
   const Value findings = Value::parse(doctor.output)["findings"];
   CHECK(doctor.exit_code == Exit::kPreflight);
-  CHECK(findings.back()["advice"] == "is no folder; mend XP_MIRROR or --mirror");
+  CHECK(findings.back()["advice"] == "is not a folder; fix XP_MIRROR or --mirror");
   CHECK(std::any_of(findings.begin(), findings.end(),
                     [](const Value& one) { return one["what"] == "test-queue"; }));
 }

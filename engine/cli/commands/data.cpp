@@ -1,8 +1,9 @@
-// `xp data ACTION SPEC`: the corpora of an experiment, by themselves.
+// `xp data ACTION FILE`: the corpora of an experiment.
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
-#include "engine/cli/points/listing.h"
+#include "engine/cli/terminal/text_table.h"
 #include "engine/data/export.h"
 #include "engine/run/corpora.h"
 
@@ -14,6 +15,22 @@
 
 namespace xp {
 namespace {
+
+struct Options : ExperimentOptions {
+  std::string action, format = "fairseq-bin";
+  fs::path output;
+
+  void declare(Arguments& arguments) {
+    arguments.positional("ACTION", &action, "what to do with the corpora of the experiment")
+        .required()
+        .one_of({"prepare", "stats", "show", "export", "verify", "update"});
+    ExperimentOptions::declare(arguments);
+    arguments.option("--format", "FORMAT", &format, "of export: the format of the files")
+        .one_of({"fairseq-bin"});
+    arguments.option("--output", "FOLDER", &output, "of export: a new or empty folder")
+        .completes(file_candidates);
+  }
+};
 
 struct Prepared {
   std::string id;
@@ -30,7 +47,7 @@ std::vector<Value> corpus_tables(const Plan& plan) {
   return out;
 }
 
-// Those that are prepared; a corpus that is not is an error that says how to get it.
+// Raises kUser if one is not prepared.
 std::vector<Prepared> prepared_corpora(const Options& options, const Experiment& experiment,
                                        const Corpora& corpora) {
   std::vector<Prepared> out;
@@ -211,16 +228,14 @@ int verify(const Options& options, const std::vector<Prepared>& all) {
             counts.at("source_tokens").get<int64_t>() + counts.at("target_tokens").get<int64_t>();
     }
     list.push_back({{"id", id}, {"tokens", tokens}});
-    if (!options.json) fmt::print("corpus {}: whole, {} pieces read\n", id, grouped(tokens));
+    if (!options.json) fmt::print("corpus {}: intact, {} pieces read\n", id, grouped(tokens));
   }
   if (options.json) fmt::print("{}\n", Value{{"schema_version", 1}, {"verified", list}}.dump(2));
   return Exit::kDone;
 }
 
 int export_files(const Options& options, const std::vector<Prepared>& all) {
-  if (options.output.empty()) user_error("say where to write: --output DIR");
-  if (!options.format.empty() && options.format != "fairseq-bin")
-    user_error("'{}' is no format to export; --format fairseq-bin is one", options.format);
+  if (options.output.empty()) user_error("name the folder to write: --output FOLDER");
   if (fs::exists(options.output) && !fs::is_empty(options.output))
     user_error("'{}' is not empty; name a new folder", options.output.string());
   make_folder_atomic(options.output, [&](const fs::path& fresh) {
@@ -238,24 +253,16 @@ int update(const Options& options, const Experiment& experiment, const Corpora& 
     list.push_back({{"before", before}, {"after", after}});
     if (options.json) continue;
     fmt::print("corpus {}{}\n", after,
-               before == after  ? ": nothing new"
+               before == after  ? ": unchanged"
                : before.empty() ? ": found"
-                                : " takes the place of " + before);
+                                : " replaces " + before);
   }
   if (options.json) fmt::print("{}\n", Value{{"schema_version", 1}, {"updated", list}}.dump(2));
   return Exit::kDone;
 }
 
-}  // namespace
-
-int data_command(const Options& options) {
-  static const std::vector<std::string> kActions = {"prepare", "stats",  "show",
-                                                    "export",  "verify", "update"};
+int work_on_data(const Options& options) {
   const std::string& action = options.action;
-  if (std::find(kActions.begin(), kActions.end(), action) == kActions.end()) {
-    fmt::print(stderr, "{}\n", unknown_name("action", action, kActions));
-    return Exit::kUsage;
-  }
   const auto experiment = load_experiment(options);
   if (!experiment) return Exit::kSpec;
   const Corpora corpora(Workspace{options.workspace}, options.mirror, experiment->spec.folder(),
@@ -272,4 +279,8 @@ int data_command(const Options& options) {
   return stats(options, all, next_command(options, action == "prepare" ? "run" : "data show"));
 }
 
+XP_COMMAND(Options, work_on_data, "data", Group::kData,
+           "prepare the corpora of an experiment, or inspect, verify and export them");
+
+}  // namespace
 }  // namespace xp

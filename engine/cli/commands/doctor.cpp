@@ -1,10 +1,11 @@
-// `xp doctor`: what this machine has of what runs need, one line each with what to do.
+// `xp doctor`: checks this machine's prerequisites, one line each with what to do.
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
-#include "engine/cli/points/listing.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/options.h"
 #include "engine/cli/points/programs.h"
+#include "engine/cli/terminal/text_table.h"
 #include "registry/launcher.h"
 #include "results/runs/provenance.h"
 #include "results/store/store.h"
@@ -19,8 +20,19 @@
 namespace xp {
 namespace {
 
+struct Options : WorkspaceOptions {
+  fs::path mirror = ExperimentOptions().mirror;
+  bool json = false;
+
+  void declare(Arguments& arguments) {
+    WorkspaceOptions::declare(arguments);
+    declare_mirror(arguments, mirror);
+    declare_json(arguments, json);
+  }
+};
+
 struct Finding {
-  std::string what, state, advice;  ///< no advice: it is well
+  std::string what, state, advice;  ///< no advice: nothing is wrong
 };
 
 std::string file_system(const fs::path& folder) {
@@ -67,8 +79,8 @@ Finding workspace_finding(const Options& options) {
   }
 }
 
-Finding engine_finding(const Options& options) {
-  const fs::path engine = engine_file(options);
+Finding engine_finding() {
+  const fs::path engine = engine_file();
   if (!fs::exists(engine)) return {"xp-engine", "missing", "build it: make build"};
   const Finished answer = run_program({engine.string(), "--version"});
   if (answer.exit_code != 0) {
@@ -119,17 +131,17 @@ std::vector<Finding> scheduler_findings() {
       const std::string about = queue->about();
       out.push_back({entry->name, about.empty() ? "none on this machine" : about, ""});
     } catch (const Error& error) {
-      out.push_back({entry->name, "does not answer", error.what()});
+      // Only experiments with this launcher need it.
+      out.push_back({entry->name, fmt::format("does not answer: {}", error.what()), ""});
     }
   }
   return out;
 }
 
 Finding mirror_finding(const Options& options) {
-  if (options.mirror.empty())
-    return {"mirror", "none; corpora are fetched from their addresses", ""};
+  if (options.mirror.empty()) return {"mirror", "none; corpora are downloaded", ""};
   if (!fs::is_directory(options.mirror))
-    return {"mirror", options.mirror.string(), "is no folder; mend XP_MIRROR or --mirror"};
+    return {"mirror", options.mirror.string(), "is not a folder; fix XP_MIRROR or --mirror"};
   return {"mirror", options.mirror.string(), ""};
 }
 
@@ -148,10 +160,10 @@ std::vector<Finding> findings(const Options& options) {
       {"compiler", text("compiler"), ""}};
   const Value devices = machine.value("devices", Value::array());
   out.push_back({"accelerators", devices.empty() ? "none: runs use the CPU" : devices.dump(), ""});
-  out.push_back(engine_finding(options));
+  out.push_back(engine_finding());
   out.push_back(components_finding());
-  for (const auto& file : options.plugins)
-    out.push_back(plugin_finding(file, plugin_describer(options)));
+  for (const auto& file : plugin_files())
+    out.push_back(plugin_finding(file, plugin_describer()));
   const auto schedulers = scheduler_findings();
   out.insert(out.end(), schedulers.begin(), schedulers.end());
   out.push_back(workspace_finding(options));
@@ -160,15 +172,13 @@ std::vector<Finding> findings(const Options& options) {
   return out;
 }
 
-}  // namespace
-
-int doctor_command(const Options& options) {
+int examine(const Options& options) {
   const auto all = findings(options);
-  bool is_well = true;
+  bool is_ok = true;
   Value list = Value::array();
   std::vector<std::vector<std::string>> rows;
   for (const auto& [what, state, advice] : all) {
-    is_well = is_well && advice.empty();
+    is_ok = is_ok && advice.empty();
     list.push_back({{"what", what}, {"state", state}, {"advice", advice}, {"ok", advice.empty()}});
     rows.push_back(
         {advice.empty() ? "ok" : "!!", what, state + (advice.empty() ? "" : ": " + advice)});
@@ -178,7 +188,10 @@ int doctor_command(const Options& options) {
   } else {
     fmt::print("{}", text_table(rows));
   }
-  return is_well ? Exit::kDone : Exit::kPreflight;
+  return is_ok ? Exit::kDone : Exit::kPreflight;
 }
 
+XP_COMMAND(Options, examine, "doctor", Group::kMachine, "check this machine's prerequisites");
+
+}  // namespace
 }  // namespace xp

@@ -1,8 +1,8 @@
-// `xp gc`: lists the checkpoints and builds that nothing needs any more and, with --yes, frees
-// them.
+// `xp gc`: lists checkpoints and builds that nothing needs and, with --yes, removes them.
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
-#include "engine/cli/points/listing.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/experiment.h"
+#include "engine/cli/terminal/text_table.h"
 #include "results/runs/garbage.h"
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ Value list_of(const std::vector<Garbage>& found, Garbage::Kind kind) {
   return out;
 }
 
-// What --yes would free.
+// What --yes would remove.
 std::string summary(const std::vector<Garbage>& found, uintmax_t bytes) {
   const auto builds =
       static_cast<size_t>(std::count_if(found.begin(), found.end(), [](const Garbage& one) {
@@ -35,9 +35,17 @@ std::string summary(const std::vector<Garbage>& found, uintmax_t bytes) {
                      size);
 }
 
-}  // namespace
+struct Options : WorkspaceOptions {
+  bool yes = false, json = false;
 
-int gc_command(const Options& options) {
+  void declare(Arguments& arguments) {
+    WorkspaceOptions::declare(arguments);
+    arguments.flag("--yes", yes, "remove what is listed; without it nothing is removed");
+    declare_json(arguments, json);
+  }
+};
+
+int collect(const Options& options) {
   const auto found = find_garbage(Workspace{options.workspace});
   uintmax_t bytes = 0;
   std::vector<std::vector<std::string>> rows;
@@ -56,13 +64,18 @@ int gc_command(const Options& options) {
   }
   fmt::print("{}", text_table(rows));
   if (found.empty()) {
-    fmt::print("every checkpoint is needed\n");
+    fmt::print("nothing to remove: every checkpoint is needed\n");
   } else if (options.yes) {
     fmt::print("{} freed\n", human_bytes(static_cast<double>(freed)));
   } else {
-    fmt::print("{}\nnext: xp gc --yes frees them\n", summary(found, bytes));
+    fmt::print("{}\nnext: xp gc --yes{} removes them\n", summary(found, bytes),
+               workspace_words(options));
   }
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, collect, "gc", Group::kResults,
+           "list checkpoints and builds that nothing needs; --yes removes them");
+
+}  // namespace
 }  // namespace xp

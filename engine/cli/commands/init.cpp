@@ -1,29 +1,46 @@
 // `xp init`: a commented experiment to start from.
 #include "engine/base/error.h"
 #include "engine/base/file.h"
-#include "engine/cli/commands/commands.h"
-#include "engine/cli/points/selection.h"
+#include "engine/base/shell.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/candidates.h"
 
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <string>
 #include <xp_starter.h>
 
 namespace xp {
+namespace {
 
-int init_command(const Options& options) {
-  if (options.names.empty()) {
-    fmt::print("{}", kStarter);
+// Editors complete and check a file by this line once `xp schema > xp.schema.json` has run.
+constexpr const char* kSchemaLine = "#:schema xp.schema.json\n";
+
+struct Options {
+  fs::path file;
+
+  void declare(Arguments& arguments) {
+    arguments.positional("FILE", &file, "the file to create; without it, standard output")
+        .completes(file_candidates);
+  }
+};
+
+int init(const Options& options) {
+  const fs::path& file = options.file;
+  if (file.empty()) {
+    fmt::print("{}{}", kSchemaLine, kStarter);
     return Exit::kDone;
   }
-  const fs::path file = options.names.front();
   if (fs::exists(file))
-    throw Error(Blame::kUser,
-                fmt::format("'{}' exists and is left as it is; name another file", file.string()),
-                kUsageError);
-  write_atomic(file, kStarter);
-  fmt::print("wrote {}\nnext: xp plan {}\n", file.string(), file.string());
+    usage_error("'{}' exists and is not overwritten; name another file", file.string());
+  write_atomic(file, std::string(kSchemaLine) + kStarter);
+  fmt::print("wrote {}\nnext: xp plan {}\n", file.string(), shell_word(file.string()));
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, init, "init", Group::kExperiments,
+           "write a commented experiment to start from");
+
+}  // namespace
 }  // namespace xp

@@ -1,6 +1,6 @@
 // `xp plan`: the points, their states and what they cost, before anything starts.
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
@@ -35,13 +35,21 @@ void print_change(const PlanChange& change) {
     removed.push_back(point.name);
   print_names("+", change.added);
   print_names("-", removed);
-  fmt::print("against the last run: {} added, {} removed, {} kept\n", change.added.size(),
+  fmt::print("since the last run: {} added, {} removed, {} kept\n", change.added.size(),
              removed.size(), change.kept);
 }
 
-}  // namespace
+struct Options : ExperimentOptions {
+  bool exit_code = false, diff = false;
 
-int plan_command(const Options& options) {
+  void declare(Arguments& arguments) {
+    ExperimentOptions::declare(arguments);
+    arguments.flag("--exit-code", exit_code, "exit with 7 if there is work to do");
+    arguments.flag("--diff", diff, "show what changed since the last run of the experiment");
+  }
+};
+
+int show_plan(const Options& options) {
   const auto experiment = open_to_record(options);
   if (!experiment) return Exit::kSpec;
   const Plan& plan = experiment->plan;
@@ -51,7 +59,7 @@ int plan_command(const Options& options) {
   PlanChange change;
   if (options.diff) change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
   auto notes = notes_of(plan, experiment->plugins, workspace);
-  const auto others = other_builds(plan, workspace, engine_file(options)).sentence();
+  const auto others = other_builds(plan, workspace, engine_file()).sentence();
   if (!others.empty()) notes.push_back(others);
   if (options.json) {
     Value more = {{"notes", notes}};
@@ -69,9 +77,13 @@ int plan_command(const Options& options) {
   for (const auto& note : notes)
     fmt::print("note: {}\n", note);
   if (options.diff && !change.removed.empty())
-    fmt::print("next: {} forgets what was removed\n", next_command(options, "prune"));
+    fmt::print("next: {} forgets the removed points\n", next_command(options, "prune"));
   fmt::print("next: {}\n", next_command(options, work ? "run" : "report"));
   return options.exit_code && work ? Exit::kWork : Exit::kDone;
 }
 
+XP_COMMAND(Options, show_plan, "plan", Group::kExperiments,
+           "show every point with its state and cost before anything starts");
+
+}  // namespace
 }  // namespace xp

@@ -1,6 +1,7 @@
-// `xp prune`: cancels and forgets what left the sweep.
-#include "engine/cli/commands/commands.h"
+// `xp prune FILE`: forgets points that left the sweep.
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
+#include "engine/cli/points/removed_points.h"
 #include "engine/plan/recorded_plan.h"
 
 #include <fmt/format.h>
@@ -8,15 +9,19 @@
 #include <cstdio>
 
 namespace xp {
+namespace {
 
-int prune_command(const Options& options) {
+struct Options : ExperimentOptions {};
+
+int prune(const Options& options) {
   const auto experiment = open_to_record(options);
   if (!experiment) return Exit::kSpec;
   const Workspace workspace{options.workspace};
   const PlanChange change =
       plan_change(recorded_points(workspace.experiment(experiment->plan.name)), experiment->plan);
   const bool is_idle = change.removed.empty();
-  const size_t cancelled = is_idle ? 0 : cancel_removed(options, *experiment);
+  const size_t cancelled =
+      is_idle ? 0 : cancel_removed(options, removed_runs(options, *experiment));
   if (!is_idle) record_plan(experiment->plan, experiment->spec, options.sets, workspace);
   if (options.json) {
     Value removed = Value::array();
@@ -26,13 +31,18 @@ int prune_command(const Options& options) {
     fmt::print("{}\n", what.dump(2));
     return Exit::kDone;
   }
-  if (is_idle) fmt::print("nothing left the sweep\n");
+  if (is_idle) fmt::print("no point left the sweep\n");
   if (is_idle) return Exit::kDone;
   for (const auto& point : change.removed)
     fmt::print("- {}\n", point.name);
-  fmt::print("{} forgotten, {} of their runs cancelled; finished trainings stay until xp gc\n",
-             change.removed.size(), cancelled);
+  const size_t count = change.removed.size();
+  fmt::print("{} point{} forgotten, {} run{} cancelled; finished trainings stay until xp gc\n",
+             count, count == 1 ? "" : "s", cancelled, cancelled == 1 ? "" : "s");
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, prune, "prune", Group::kExperiments,
+           "forget points that left the sweep, and cancel their runs");
+
+}  // namespace
 }  // namespace xp

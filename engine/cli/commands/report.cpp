@@ -1,14 +1,17 @@
 // `xp report`: folds finished folders into the store and prints the comparison.
-#include "results/report/report.h"
+#include "engine/cli/commands/report.h"
 
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
 #include "engine/cli/commands/report_files.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
+#include "engine/cli/terminal/colour.h"
 #include "engine/plan/outlook.h"
 #include "results/report/budget.h"
 #include "results/report/effects.h"
 #include "results/report/pareto.h"
+#include "results/report/report.h"
 #include "results/report/report_details.h"
 #include "results/store/store.h"
 
@@ -23,12 +26,6 @@ namespace xp {
 namespace {
 
 constexpr size_t kTranslations = 8;  // of the test set, on a page
-
-bool wants_colour() {
-  const char *refused = std::getenv("NO_COLOR"), *terminal = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0') &&
-         terminal != nullptr && std::string_view(terminal) != "dumb";
-}
 
 std::vector<ReportPoint> report_points(const Plan& plan) {
   std::vector<ReportPoint> out;
@@ -54,7 +51,7 @@ std::vector<std::string> corpus_ids(const Plan& plan) {
   return out;
 }
 
-// Whether foretold step times are shown; they take the plans of all experiments.
+// Whether predicted step times are shown; they need the plans of all experiments.
 bool shows_forecast(const ReportSection& section) {
   const auto& columns = section.columns;
   const auto& files = section.files;
@@ -120,7 +117,7 @@ std::string corpus_name(const PointSettings& settings, const std::vector<ReportP
   return out;
 }
 
-ReportSection report_section(const Experiment& experiment, const Options& options) {
+ReportSection report_section(const Experiment& experiment, const ReportOptions& options) {
   auto section = bind_settings<ReportSection>(experiment.spec.report);
   if (options.json) section.format = "json";
   if (!options.format.empty()) section.format = options.format;
@@ -142,8 +139,7 @@ std::function<double(const std::string&, std::span<const int64_t>)> scorer() {
 
 // Options that say what the file could say become settings of it, so that they are checked and
 // found like them.
-Options with_report_settings(Options options) {
-  const auto& words = options.report;
+ReportOptions with_report_settings(ReportOptions options) {
   const auto list = [](const std::string& text) {
     Value out = Value::array();
     for (const auto& word : split(text, ','))
@@ -153,19 +149,28 @@ Options with_report_settings(Options options) {
   const auto set = [&](const char* key, const std::string& value) {
     options.sets.push_back(fmt::format("report.{}={}", key, value));
   };
-  if (!words.rows.empty()) set("rows", list(words.rows));
-  if (!words.columns.empty()) set("columns", list(words.columns));
-  if (!words.pool.empty()) set("pool", list(words.pool));
-  if (!words.where.empty()) set("where", Value(words.where).dump());
-  if (!words.baseline.empty()) set("baseline", Value(words.baseline).dump());
-  if (!words.pivot.empty()) set("pivot", Value(words.pivot).dump());
-  if (!words.sort.empty()) set("sort", Value(words.sort).dump());
+  if (!options.rows.empty()) set("rows", list(options.rows));
+  if (!options.columns.empty()) set("columns", list(options.columns));
+  if (!options.pool.empty()) set("pool", list(options.pool));
+  if (!options.where.empty()) set("where", Value(options.where).dump());
+  if (!options.baseline.empty()) set("baseline", Value(options.baseline).dump());
+  if (!options.pivot.empty()) set("pivot", Value(options.pivot).dump());
+  if (!options.sort.empty()) set("sort", Value(options.sort).dump());
   return options;
 }
 
-Table wanted_table(const ReportSection& section, const ReportInput& input, const Options& options) {
-  if (options.report.effects) return effects_table(section, input);
-  if (!options.report.pareto.empty()) return pareto_table(section, input, options.report.pareto);
+Words renderers() {
+  Words out;
+  for (const AnyEntry* entry : entries()) {
+    if (std::string_view(entry->kind) == Renderer::kKind) out.emplace_back(entry->name);
+  }
+  return out;
+}
+
+Table wanted_table(const ReportSection& section, const ReportInput& input,
+                   const ReportOptions& options) {
+  if (options.effects) return effects_table(section, input);
+  if (!options.pareto.empty()) return pareto_table(section, input, options.pareto);
   return make_report(section, input);
 }
 
@@ -173,7 +178,7 @@ Table wanted_table(const ReportSection& section, const ReportInput& input, const
 class Reporter {
  public:
   Reporter(const ReportSection& section, const ReportInput& input, const Store& store,
-           const Options& options)
+           const ReportOptions& options)
       : section_(section), input_(input), store_(store), options_(options) {}
 
   std::string text(const std::string& format, bool is_kept) const {
@@ -188,19 +193,19 @@ class Reporter {
   const ReportSection& section_;
   const ReportInput& input_;
   const Store& store_;
-  const Options& options_;
+  const ReportOptions& options_;
 };
 
 // `--write` and `--check`: the files lie beside the experiment.
 int keep_files(const Reporter& reporter, const ReportSection& section, const Spec& spec,
-               const Options& options) {
+               const ReportOptions& options) {
   if (section.files.empty())
     user_error("[report] of '{}' names no files: files = [\"table.tex\"]", options.spec);
   size_t failed = 0;
   for (const auto& name : section.files) {
     const std::filesystem::path file = spec.folder() / name;
     const std::string text = reporter.text(format_of(file), true);
-    if (options.report.write) {
+    if (options.write) {
       write_atomic(file, text);
       fmt::print("wrote {}\n", file.string());
       continue;
@@ -211,15 +216,54 @@ int keep_files(const Reporter& reporter, const ReportSection& section, const Spe
     failed += found.empty() ? 0 : 1;
   }
   if (failed == 0) return Exit::kDone;
-  fmt::print(stderr, "{} of {} files do not follow from the store; next: {} --write\n", failed,
+  fmt::print(stderr, "{} of {} files differ from the results; next: {} --write\n", failed,
              section.files.size(), next_command(options, "report"));
   return Exit::kMachine;
 }
 
 }  // namespace
 
-int report_command(const Options& typed) {
-  const Options options = with_report_settings(typed);
+void ReportOptions::declare(Arguments& arguments) {
+  ExperimentOptions::declare(arguments);
+  const auto axes = [this](const std::string& begun) {
+    return list_candidates(begun, axis_candidates(*this));
+  };
+  const auto metrics = [this](const std::string& begun) {
+    return list_candidates(begun, metric_candidates(*this));
+  };
+  arguments.option("--format", "FORMAT", &format, "a component of kind `renderer`")
+      .completes([](const std::string&) { return renderers(); });
+  arguments.option("--rows", "LIST", &rows, "settings that make the rows, separated by commas")
+      .completes(axes);
+  arguments.option("--columns", "LIST", &columns, "metrics, separated by commas")
+      .completes(metrics);
+  arguments.option("--where", "EXPRESSION", &where, "show only rows for which this holds");
+  arguments.option("--baseline", "EXPRESSION", &baseline, "the row that others are compared to");
+  arguments.option("--pivot", "AXIS", &pivot, "an axis whose values become columns")
+      .completes(axes);
+  arguments.option("--sort", "COLUMN", &sort, "sort by this column; a leading - reverses")
+      .completes(metrics);
+  arguments
+      .option("--pool", "LIST", &pool, "layout: pool trainings that differ only in nodes x ranks")
+      .completes([](const std::string&) { return Words{"layout"}; });
+  arguments
+      .option("--at", "BUDGET=VALUE", &at,
+              "compare at an equal budget: updates, tokens, hours, total_inter_node_bytes or "
+              "device_hours")
+      .completes([](const std::string&) {
+        return Words{"updates=", "tokens=", "hours=", "total_inter_node_bytes=", "device_hours="};
+      });
+  arguments
+      .option("--pareto", "COST", &pareto,
+              "mark rows that no other beats in both quality and this cost, such as step_ms")
+      .completes(metrics);
+  arguments.flag("--write", write, "write the report into the files that [report] names");
+  arguments.flag("--check", check, "fail if a number in those files no longer holds");
+  arguments.flag("--effects", effects, "mean effect of each setting, and interactions");
+}
+
+int print_report(const ReportOptions& typed) {
+  const ReportOptions options = with_report_settings(typed);
   const auto experiment = identify_experiment(options);
   if (!experiment) return Exit::kSpec;
   const Workspace workspace{options.workspace};
@@ -264,12 +308,15 @@ int report_command(const Options& typed) {
   input.series = [&](const std::string& training, const std::string& metric) {
     return store.series(training, metric);
   };
-  if (!options.report.at.empty()) input.at = parse_budget(options.report.at);
+  if (!options.at.empty()) input.at = parse_budget(options.at);
   const Reporter reporter(section, input, store, options);
-  if (options.report.write || options.report.check)
-    return keep_files(reporter, section, experiment->spec, typed);
+  if (options.write || options.check) return keep_files(reporter, section, experiment->spec, typed);
   fmt::print("{}", reporter.text(section.format, false));
   return Exit::kDone;
 }
+
+namespace {
+XP_COMMAND(ReportOptions, print_report, "report", Group::kExperiments, "compare what was measured");
+}  // namespace
 
 }  // namespace xp

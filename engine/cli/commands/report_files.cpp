@@ -1,4 +1,4 @@
-// Endings, and comparing word by word.
+// Compares word by word.
 #include "engine/cli/commands/report_files.h"
 
 #include "engine/base/error.h"
@@ -39,7 +39,7 @@ std::string format_of(const std::filesystem::path& file) {
   std::vector<std::string> endings;
   for (const auto& [ending, format] : kFormats)
     endings.push_back(ending);
-  user_error("'{}' in [report] files ends in none of {}", file.string(), join(endings, " "));
+  user_error("'{}' in [report] files must end in one of {}", file.string(), join(endings, " "));
 }
 
 Table kept_table(Table table) {
@@ -53,7 +53,7 @@ std::vector<std::string> differences(const std::filesystem::path& file,
                                      const std::string& expected) {
   std::error_code code;
   if (!std::filesystem::exists(file, code))
-    return {fmt::format("'{}' is not there", file.string())};
+    return {fmt::format("'{}' does not exist", file.string())};
   const auto have = split(read_file(file), '\n'), want = split(expected, '\n');
   std::vector<std::string> out;
   for (size_t line = 0; line < std::min(have.size(), want.size()); ++line) {
@@ -69,7 +69,7 @@ std::vector<std::string> differences(const std::filesystem::path& file,
       if (ours[i] != theirs[i])
         out.push_back(fmt::format("{}has '{}', the store gives '{}'", place, ours[i], theirs[i]));
     }
-    if (ours == theirs) out.push_back(place + "is laid out otherwise");
+    if (ours == theirs) out.push_back(place + "differs in layout");
   }
   if (have.size() != want.size()) {
     out.push_back(fmt::format("{} has {} lines, the store gives {}", file.string(), have.size() - 1,

@@ -1,4 +1,4 @@
-// Reports that are kept as files, such as the tables of a paper, and whether they still hold.
+// Reports kept as files, such as the tables of a paper, and whether they still agree with results.
 #pragma once
 
 #include "registry/renderer.h"
@@ -13,7 +13,7 @@ namespace xp {
 /// for another one.
 std::string format_of(const std::filesystem::path& file);
 
-/// What of a table goes into a file: all but what to type next.
+/// The table without hints what to type next.
 Table kept_table(Table table);
 
 /// Each number or word of `file` that differs from `expected`, as "FILE:LINE: has '20.2', the store

@@ -16,7 +16,7 @@ TEST_CASE("the ending of a file names its format") {
   CHECK_THROWS_MATCHES(
       format_of("a/b.pdf"), Error,
       Catch::Matchers::Message(
-          "'a/b.pdf' in [report] files ends in none of .csv .html .json .md .tex .txt"));
+          "'a/b.pdf' in [report] files must end in one of .csv .html .json .md .tex .txt"));
 }
 
 TEST_CASE("a file keeps no hint what to type") {
@@ -29,14 +29,14 @@ TEST_CASE("each number that no longer follows is named") {
   const TempFolder folder;
   const fs::path file = folder.path() / "t.tex";
   const std::string name = file.string();
-  CHECK(differences(file, "x") == Words{"'" + name + "' is not there"});
+  CHECK(differences(file, "x") == Words{"'" + name + "' does not exist"});
   write_atomic(file, "a & 20.1 & \\textbf{7}\nb & 19\n");
   CHECK(differences(file, "a & 20.1 & \\textbf{7}\nb & 19\n").empty());
   CHECK(differences(file, "a & 20.2 & \\textbf{8}\nb & 19\n") ==
         Words{name + ":1: has '20.1', the store gives '20.2'",
               name + ":1: has '7', the store gives '8'"});
   CHECK(differences(file, "a & 20.1 & \\textbf{7}\nb &  19\n") ==
-        Words{name + ":2: is laid out otherwise"});
+        Words{name + ":2: differs in layout"});
   CHECK(differences(file, "a & 20.1 & \\textbf{7}\nb & not run\n") ==
         Words{name + ":2: has 'b & 19', the store gives 'b & not run'"});
   CHECK(differences(file, "a & 20.1 & \\textbf{7}\n") ==

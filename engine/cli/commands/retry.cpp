@@ -1,7 +1,8 @@
-// `xp retry`: what failed or was cancelled becomes something to do again, and is done.
+// `xp retry`: runs again what failed or was cancelled.
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/commands/run.h"
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/advice.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/question.h"
@@ -15,6 +16,18 @@
 
 namespace xp {
 namespace {
+
+struct Options : PointOptions {
+  bool dry_run = false, yes = false;
+  DriverOptions driver;
+
+  void declare(Arguments& arguments) {
+    PointOptions::declare(arguments);
+    arguments.flag("--dry-run", dry_run, "list what would be retried, and stop");
+    arguments.flag("--yes", yes, "do not ask");
+    driver.declare(arguments);
+  }
+};
 
 constexpr size_t kMostNames = 20;
 
@@ -49,25 +62,25 @@ void print_points(const Points& points, const Workspace& workspace) {
     fmt::print(stderr, "  ... and {} more\n", points.size() - kMostNames);
 }
 
-// Does what `xp run` does, for these points only: it takes cancels back and forgives failures.
+// `xp run` for these points only: it withdraws cancellations and resets the count of retries.
 int run_again(const Options& options, const std::string& experiment, const Points& points) {
-  std::optional<Options> again = options;
-  if (options.spec.empty()) again = recorded_options(options, experiment);
-  if (!again) {
-    fmt::print(stderr, "the file of {} is not where it was; next: xp run FILE does what is left\n",
-               experiment);
+  std::optional<ExperimentOptions> file = options;
+  if (options.spec.empty()) file = recorded_options(options, experiment);
+  if (!file) {
+    fmt::print(stderr, "the experiment file of {} is gone; next: xp run FILE{}\n", experiment,
+               workspace_words(options));
     return Exit::kUnfinished;
   }
-  again->command = "run";
-  again->names.clear();
+  RunOptions again;
+  static_cast<ExperimentOptions&>(again) = *file;
+  again.driver = options.driver;
+  again.yes = true;  // asked before
   for (const auto* point : points)
-    again->ids.push_back(point->evaluation);
-  return run_command(*again);
+    again.ids.push_back(point->evaluation);
+  return run_experiment(again);
 }
 
-}  // namespace
-
-int retry_command(const Options& options) {
+int retry(const Options& options) {
   const Workspace workspace{options.workspace};
   const auto open = open_points(options);
   if (!open) return Exit::kSpec;
@@ -79,17 +92,16 @@ int retry_command(const Options& options) {
     by_experiment[one.point->experiment].push_back(one.point);
   }
   if (all.empty()) {
-    fmt::print("nothing to retry, as nothing failed or was cancelled: {}\n",
-               counts_of(open->points));
+    fmt::print("nothing failed or was cancelled: {}\n", counts_of(open->points));
     return Exit::kDone;
   }
   const std::string what = fmt::format("{} point{}", all.size(), all.size() == 1 ? "" : "s");
   print_points(all, workspace);
   if (options.dry_run) {
-    fmt::print("{} would be tried again\n", what);
+    fmt::print("{} would be retried\n", what);
     return Exit::kDone;
   }
-  if (is_conversation() && !agreed(options, "try " + what + " again?")) {
+  if (is_conversation() && !agreed(options.yes, "retry " + what + "?")) {
     fmt::print("nothing was changed\n");
     return Exit::kDone;
   }
@@ -99,4 +111,8 @@ int retry_command(const Options& options) {
   return code;
 }
 
+XP_COMMAND(Options, retry, "retry", Group::kRuns,
+           "run again what failed or was cancelled, from its last checkpoint");
+
+}  // namespace
 }  // namespace xp

@@ -1,12 +1,18 @@
-// `xp run`: dispatches what is not done and says what came of it.
+// `xp run`: starts what is not done, waits, and prints the report.
+#include "engine/cli/commands/run.h"
+
 #include "engine/base/own_program.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/commands/report.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
 #include "engine/cli/points/programs.h"
+#include "engine/cli/points/removed_points.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/notify.h"
+#include "engine/cli/terminal/question.h"
 #include "engine/cli/terminal/signals.h"
 #include "engine/plan/recorded_plan.h"
 #include "engine/run/dispatch.h"
@@ -25,10 +31,11 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostShown = 1000;  // points whose report is printed without being asked for
+constexpr size_t kMaxReported = 1000;  // points whose report is printed without being asked for
+constexpr double kMaxUnasked_h = 24;   // device-hours that start without a question
 
-std::filesystem::path engine_program(const Options& options) {
-  const std::filesystem::path engine = engine_file(options);
+std::filesystem::path engine_program() {
+  const std::filesystem::path engine = engine_file();
   if (!std::filesystem::exists(engine))
     machine_error("'{}' is missing; build it with `make build`", engine.string());
   return std::filesystem::absolute(engine);
@@ -42,8 +49,9 @@ bool has_launcher(const Plan& plan, bool with_queue) {
   });
 }
 
-// Ctrl-C once: nothing more is started. Twice: what runs is ended, jobs of a queue are cancelled.
-// What was not meant for the runs (the terminal is gone, the machine goes down) leaves jobs alone.
+// Ctrl-C once: nothing more is started. Twice: runs are stopped and jobs of a queue are cancelled.
+// Signals that were not meant for the runs (the terminal closed, the machine shuts down) leave jobs
+// alone.
 Wish wish_of_signals() {
   if (SignalWatch::count() == 0) return Wish::kGoOn;
   if (SignalWatch::received() != SIGINT) return Wish::kEndHere;
@@ -53,46 +61,83 @@ Wish wish_of_signals() {
 const char* words_of(Wish wish, bool has_queue) {
   switch (wish) {
     case Wish::kStartNoMore:
-      return has_queue ? "submitting no more, waiting for the jobs; Ctrl-C again cancels them, "
-                         "Ctrl-\\ leaves them in the queue"
-                       : "starting no more; Ctrl-C again ends what runs";
+      return has_queue ? "no more jobs are submitted, waiting for the others; Ctrl-C again cancels "
+                         "them, Ctrl-\\ leaves them in the queue"
+                       : "no more runs are started; Ctrl-C again stops those that run";
     case Wish::kEndHere:
       return has_queue ? "leaving the jobs in the queue"
-                       : "ending what runs, once it has saved; again: at once";
+                       : "stopping the runs once they have saved; again: at once";
     case Wish::kEndAll:
-      return has_queue ? "cancelling the jobs; what runs saves and ends; Ctrl-C again: at once"
-                       : "ending what runs, once it has saved; again: at once";
+      return has_queue ? "cancelling the jobs; runs save and stop; Ctrl-C again: at once"
+                       : "stopping the runs once they have saved; again: at once";
     case Wish::kGoOn:
       break;
   }
   return "";
 }
 
-// Says once what it leads to.
-Wish told_wish(bool has_queue) {
-  static Wish told = Wish::kGoOn;
+// Announces each change once.
+Wish announced_wish(bool has_queue) {
+  static Wish announced = Wish::kGoOn;
   const Wish wish = wish_of_signals();
-  if (wish != told) fmt::print(stderr, "\n{}\n", words_of(wish, has_queue));
-  told = wish;
+  if (wish != announced) fmt::print(stderr, "\n{}\n", words_of(wish, has_queue));
+  announced = wish;
   return wish;
 }
 
 // The evaluations asked for, by id or by selectors; empty: all.
-std::set<std::string> wanted(const Options& options, const Plan& plan) {
+std::set<std::string> wanted(const RunOptions& options, const Plan& plan) {
   std::set<std::string> out(options.ids.begin(), options.ids.end());
   if (options.only.empty()) return out;
   const Workspace workspace{options.workspace};
   const auto points = points_of(plan, workspace);
   for (const auto& one : select(points, options.only, workspace)) {
     if (one.point->evaluation == "?") {
-      throw Error(Blame::kUser,
-                  "--only picks runs whose corpus is not known yet; next: " +
-                      next_command(options, "data prepare"),
-                  kUsageError);
+      usage_error("--only selects runs whose corpus is not prepared yet; next: {}",
+                  next_command(options, "data prepare"));
     }
     out.insert(one.point->evaluation);
   }
   return out;
+}
+
+ReportOptions report_options(const RunOptions& options) {
+  ReportOptions out;
+  static_cast<ExperimentOptions&>(out) = options;
+  return out;
+}
+
+// What is left of the points whose evaluations are wanted; of all if the set is empty.
+Outlook work_ahead(const Plan& plan, const std::set<std::string>& only,
+                   const Workspace& workspace) {
+  if (only.empty()) return outlook(plan, workspace);
+  Plan part = plan;
+  std::erase_if(part.points, [&](const Point& point) {
+    return !point.ids || !only.contains(point.ids->evaluation);
+  });
+  return outlook(part, workspace);
+}
+
+// Asks on a terminal before much is started or something is cancelled.
+bool is_agreed(const RunOptions& options, const Plan& plan, const std::set<std::string>& only,
+               const std::vector<RemovedRun>& removed) {
+  if (options.yes || !is_conversation()) return true;
+  const auto running = std::count_if(removed.begin(), removed.end(),
+                                     [](const RemovedRun& run) { return run.is_running; });
+  if (running > 0 && !agreed(false, fmt::format("cancel {} running run{} that left the sweep?",
+                                                running, running == 1 ? "" : "s")))
+    return false;
+  const Outlook ahead = work_ahead(plan, only, {options.workspace});
+  return ahead.device_hours <= kMaxUnasked_h ||
+         agreed(false, fmt::format("{}; start?", ahead.sentence()));
+}
+
+// The end of a run that found nothing to do.
+int report_done(const RunOptions& options, const Plan& plan) {
+  fmt::print(stderr, "nothing to do: {}\n", counts_line(plan));
+  if (plan.points.size() <= kMaxReported) return print_report(report_options(options));
+  fmt::print(stderr, "next: {}\n", next_command(options, "report"));
+  return Exit::kDone;
 }
 
 Notice notice_of(const char* event, const Plan& plan, const std::string& message) {
@@ -104,29 +149,30 @@ Notice failure_notice(const Plan& plan, const FailedRun& run) {
   return notice_of("failure", plan, run.name + " failed: " + run.cause);
 }
 
-DispatchResult dispatched(const Options& options, Experiment& experiment, Notifier& notifier) {
+DispatchResult dispatched(const RunOptions& options, Experiment& experiment,
+                          const std::set<std::string>& only, Notifier& notifier) {
   const Workspace workspace{options.workspace};
   const Corpora corpora(workspace, options.mirror, experiment.spec.folder(), experiment.plan.name);
   DispatchSettings settings;
   settings.workspace = workspace;
   settings.programs.xp = own_program();
-  settings.programs.engine = engine_program(options);
+  settings.programs.engine = engine_program();
   settings.warm = settings.programs.engine.filename() == "xp-engine";
-  settings.command_line = options.words;
-  settings.jobs = options.jobs;
-  settings.waits_for_queue = !options.detach;
-  settings.only = wanted(options, experiment.plan);
+  settings.command_line = options.driver.command_line;
+  settings.jobs = options.driver.jobs;
+  settings.waits_for_queue = !options.driver.detach;
+  settings.only = only;
   settings.wish = [&notifier, has_queue = has_launcher(experiment.plan, true)] {
-    notifier.look();
-    return told_wish(has_queue);
+    notifier.poll();
+    return announced_wish(has_queue);
   };
-  bool has_failed = options.notify.empty();
+  bool has_failed = options.driver.notify.empty();
   settings.failed = [&](const FailedRun& run) {
     if (has_failed) return;
     has_failed = true;
     Plan now = experiment.plan;
     read_states(now, workspace);
-    notifier.tell_first_failure(failure_notice(now, run));
+    notifier.notify_first_failure(failure_notice(now, run));
   };
   std::optional<SignalWatch> signals;
   // Preparing a corpus leaves nothing half done, so there a signal ends the program at once.
@@ -142,17 +188,17 @@ DispatchResult dispatched(const Options& options, Experiment& experiment, Notifi
   return dispatch.run(experiment.plan);
 }
 
-// The rest of the command goes on in a process of its own session; true in the process that the
-// person waits for.
-bool detached(const Options& options, const Plan& plan) {
+// The rest of the command continues in a process of its own session. Returns true in the process
+// that the user waits for.
+bool detached(const RunOptions& options, const Plan& plan) {
   const fs::path log = Workspace{options.workspace}.experiment(plan.name) / "driver.log";
   fs::create_directories(log.parent_path());
   std::fflush(nullptr);
   const pid_t child = ::fork();
-  if (child < 0) machine_error("no process can be made: {}", std::strerror(errno));
+  if (child < 0) machine_error("cannot start a process: {}", std::strerror(errno));
   if (child > 0) {
-    fmt::print(stderr, "going on as process {}; its words: {}\nnext: {}\n", child, log.string(),
-               next_command(options, "status"));
+    fmt::print(stderr, "continuing in the background as process {}; log: {}\nnext: {}\n", child,
+               log.string(), next_command(options, "status"));
     return true;
   }
   ::setsid();
@@ -171,49 +217,22 @@ void print_failures(const std::vector<FailedRun>& failures) {
   }
 }
 
-}  // namespace
+// Whether points of other builds of the engine may be added to; says what is wrong.
+bool takes_other_builds(const RunOptions& options, const Plan& plan) {
+  if (options.other_builds == "keep") return true;
+  const auto others = other_builds(plan, {options.workspace}, engine_file());
+  const bool is_refused = others.points > 0 && options.other_builds == "refuse";
+  if (is_refused) {
+    fmt::print(stderr, "{}; --other-builds keep adds to them, a new --workspace starts afresh\n",
+               others.sentence());
+  } else if (others.points > 0) {
+    fmt::print(stderr, "note: {}\n", others.sentence());
+  }
+  return !is_refused;
+}
 
-int run_command(const Options& options) {
-  auto experiment = open_to_run(options);
-  if (!experiment) return Exit::kSpec;
-  Plan& plan = experiment->plan;
-  for (const auto& note : notes_of(plan, experiment->plugins, Workspace{options.workspace}))
-    fmt::print(stderr, "note: {}\n", note);
-  if (plan.count(PointState::kDone) == plan.points.size()) {
-    if (options.prune) cancel_removed(options, *experiment);
-    const Workspace workspace{options.workspace};
-    if (!is_recorded(plan, experiment->spec, options.sets, workspace))
-      record_plan(plan, experiment->spec, options.sets, workspace);
-    fmt::print(stderr, "nothing to do: {}\n", counts_line(plan));
-    if (plan.points.size() <= kMostShown) return report_command(options);
-    fmt::print(stderr, "next: {}\n", next_command(options, "report"));
-    return Exit::kDone;
-  }
-  if (options.other_builds != "keep") {
-    const auto others = other_builds(plan, Workspace{options.workspace}, engine_file(options));
-    const bool is_refused = others.points > 0 && options.other_builds == "refuse";
-    if (is_refused)
-      fmt::print(stderr, "{}; --other-builds keep adds to them, a new --workspace starts afresh\n",
-                 others.sentence());
-    if (is_refused) return Exit::kPreflight;
-    if (others.points > 0) fmt::print(stderr, "note: {}\n", others.sentence());
-  }
-  if (const std::string missing = missing_space(plan, Workspace{options.workspace});
-      !missing.empty()) {
-    fmt::print(stderr, "{}\n", missing);
-    return Exit::kPreflight;
-  }
-  if (options.prune) cancel_removed(options, *experiment);
-  record_plan(plan, experiment->spec, options.sets, {options.workspace});
-  if (options.detach && has_launcher(plan, false) && detached(options, plan))
-    return Exit::kUnfinished;
-  Notifier notifier(options.notify);
-  const DispatchResult result = dispatched(options, *experiment, notifier);
-  record_plan(plan, experiment->spec, options.sets, {options.workspace});
-  if (!result.failures.empty())  // those of a queue are known only now
-    notifier.tell_first_failure(failure_notice(plan, result.failures.front()));
-  if (!result.stopped && !result.is_queued)
-    notifier.tell(notice_of("end", plan, counts_line(plan)));
+// What came of it, for the user; the exit code.
+int conclude(const RunOptions& options, const Plan& plan, const DispatchResult& result) {
   if (!result.problem.empty()) {
     fmt::print(stderr, "{}\n", result.problem);
     return Exit::kPreflight;
@@ -225,16 +244,91 @@ int run_command(const Options& options) {
     return Exit::kUnfinished;
   }
   if (result.stopped) {
-    fmt::print(stderr, "stopped: {}\nnext: {} goes on\n", counts_line(plan),
+    fmt::print(stderr, "stopped: {}\nnext: {} resumes\n", counts_line(plan),
                next_command(options, "run"));
     return 128 + SignalWatch::received();
   }
   if (!result.failures.empty()) {
-    fmt::print(stderr, "{}\nnext: {} tries again what failed; {}\n", counts_line(plan),
+    fmt::print(stderr, "{}\nnext: {} retries what failed; {}\n", counts_line(plan),
                next_command(options, "run"), next_command(options, "report"));
     return Exit::kFailedRuns;
   }
-  return report_command(options);
+  return print_report(report_options(options));
 }
+
+int run_missing(const RunOptions& options, Experiment& experiment,
+                const std::set<std::string>& only) {
+  const Plan& plan = experiment.plan;
+  Notifier notifier(options.driver.notify);
+  const DispatchResult result = dispatched(options, experiment, only, notifier);
+  record_plan(plan, experiment.spec, options.sets, {options.workspace});
+  if (!result.failures.empty())  // those of a queue are known only now
+    notifier.notify_first_failure(failure_notice(plan, result.failures.front()));
+  if (!result.stopped && !result.is_queued)
+    notifier.notify(notice_of("end", plan, counts_line(plan)));
+  return conclude(options, plan, result);
+}
+
+}  // namespace
+
+void DriverOptions::declare(Arguments& arguments) {
+  command_line = arguments.command_line();
+  arguments
+      .option("-j,--jobs", "N", &jobs,
+              "runs at a time on this machine; 0: as many as processors and accelerators allow")
+      .from(0);
+  arguments.flag("--detach", detach, "return at once and continue in the background");
+  declare_notify(arguments, notify);
+}
+
+void RunOptions::declare(Arguments& arguments) {
+  ExperimentOptions::declare(arguments);
+  arguments.flag("--prune", prune, "first forget and cancel what left the sweep");
+  arguments
+      .option("--other-builds", "POLICY", &other_builds,
+              "whether to add to points that another build of xp-engine computed")
+      .one_of({"keep", "warn", "refuse"});
+  arguments.flag("--yes", yes,
+                 "do not ask before more than 24 device-hours start or runs are cancelled");
+  arguments
+      .option("--only", "SELECTOR", &only, "run only what this selects; several narrow each other")
+      .completes([this](const std::string& begun) { return selector_candidates(*this, begun); });
+  driver.declare(arguments);
+}
+
+int run_experiment(const RunOptions& options) {
+  auto experiment = open_to_run(options, options.prune);
+  if (!experiment) return Exit::kSpec;
+  Plan& plan = experiment->plan;
+  const Workspace workspace{options.workspace};
+  for (const auto& note : notes_of(plan, experiment->plugins, workspace))
+    fmt::print(stderr, "note: {}\n", note);
+  const auto only = wanted(options, plan);
+  const auto removed =
+      options.prune ? removed_runs(options, *experiment) : std::vector<RemovedRun>();
+  const bool is_done = plan.count(PointState::kDone) == plan.points.size();
+  if (!is_done && !takes_other_builds(options, plan)) return Exit::kPreflight;
+  const std::string missing = is_done ? "" : missing_space(plan, workspace);
+  if (!missing.empty()) {
+    fmt::print(stderr, "{}\n", missing);
+    return Exit::kPreflight;
+  }
+  if (!is_agreed(options, plan, only, removed)) {
+    fmt::print(stderr, "nothing was started or cancelled\n");
+    return Exit::kUnfinished;
+  }
+  cancel_removed(options, removed);
+  if (!is_done || !is_recorded(plan, experiment->spec, options.sets, workspace))
+    record_plan(plan, experiment->spec, options.sets, workspace);
+  if (is_done) return report_done(options, plan);
+  if (options.driver.detach && has_launcher(plan, false) && detached(options, plan))
+    return Exit::kUnfinished;
+  return run_missing(options, *experiment, only);
+}
+
+namespace {
+XP_COMMAND(RunOptions, run_experiment, "run", Group::kExperiments,
+           "run what is missing, then print the report");
+}  // namespace
 
 }  // namespace xp

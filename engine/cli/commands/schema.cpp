@@ -1,5 +1,5 @@
 // `xp schema`: the experiment file as a JSON Schema, for editors.
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
 
 #include <fmt/format.h>
@@ -139,11 +139,17 @@ Value schema_of(const Catalog& catalog) {
   return root;
 }
 
-}  // namespace
+struct Options {
+  void declare(Arguments&) {}
+};
 
-int schema_command(const Options& options) {
-  fmt::print("{}\n", schema_of(build_catalog(options)).dump(2));
+int print_schema(const Options&) {
+  fmt::print("{}\n", schema_of(build_catalog()).dump(2));
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, print_schema, "schema", Group::kMachine,
+           "print the JSON Schema of experiment files, for editors");
+
+}  // namespace
 }  // namespace xp

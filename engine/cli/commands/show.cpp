@@ -1,9 +1,10 @@
-// `xp show RUN`: every setting of a run and where its value came from; `xp diff A B`: what differs.
-#include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
+// `xp show RUN`: every setting of a run and where its value came from.
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
-#include "engine/cli/points/listing.h"
-#include "engine/cli/points/run_folder.h"
+#include "engine/cli/points/named_run.h"
+#include "engine/cli/terminal/text_table.h"
+#include "engine/plan/recorded_plan.h"
 
 #include <fmt/format.h>
 
@@ -12,6 +13,21 @@
 
 namespace xp {
 namespace {
+
+struct Options : WorkspaceOptions {
+  std::string run;
+  bool json = false;
+
+  void declare(Arguments& arguments) {
+    arguments
+        .positional("RUN", &run,
+                    "an id, its first 4 digits or more, last, or another selector of one run")
+        .required()
+        .completes([this](const std::string&) { return run_candidates(*this); });
+    WorkspaceOptions::declare(arguments);
+    declare_json(arguments, json);
+  }
+};
 
 // Where the experiment that planned the run wrote its settings: path -> place.
 std::map<std::string, std::string> written_origins(const Workspace& workspace,
@@ -43,53 +59,10 @@ std::string declared_origin(const Catalog& catalog, const Value& spec, const std
   return "default";
 }
 
-Value result_of(const RunFolder& run, const Workspace& workspace) {
-  Value out = Value::object();
-  const Status status = read_status(run.folder);
-  if (status.state == State::kDone) out = status.summary;
-  const Value* training = find_path(run.spec, "training_id");
-  if (run.kind == "evaluation" && training != nullptr && training->is_string()) {
-    const Status trained = read_status(workspace.training(*training));
-    if (trained.state == State::kDone) out.update(trained.summary);
-  }
-  return out;
-}
-
-std::string cell(const Value& value) {
-  return value.is_null() ? "-" : show(value);
-}
-
-// Rows of what differs; absent on one side is null.
-Value differences(const std::map<std::string, Value>& a, const std::map<std::string, Value>& b) {
-  std::map<std::string, Value> all = a;
-  all.insert(b.begin(), b.end());
-  Value out = Value::array();
-  for (const auto& [key, unused] : all) {
-    const auto in_a = a.find(key), in_b = b.find(key);
-    const Value left = in_a == a.end() ? Value() : in_a->second;
-    const Value right = in_b == b.end() ? Value() : in_b->second;
-    if (left != right) out.push_back({{"name", key}, {"a", left}, {"b", right}});
-  }
-  return out;
-}
-
-std::map<std::string, Value> by_name(const std::vector<std::pair<std::string, Value>>& items) {
-  return {items.begin(), items.end()};
-}
-
-void print_differences(const char* title, const Value& list) {
-  std::vector<std::vector<std::string>> rows = {{title, "A", "B"}};
-  for (const auto& item : list)
-    rows.push_back({item["name"].get<std::string>(), cell(item["a"]), cell(item["b"])});
-  fmt::print("{}", text_table(rows));
-}
-
-}  // namespace
-
-int show_command(const Options& options) {
+int show_run(const Options& options) {
   const Workspace workspace{options.workspace};
-  const RunFolder run = find_run(workspace, options.names.at(0));
-  const Catalog catalog = build_catalog(options);
+  const RunFolder run = named_folder(options, options.run);
+  const Catalog catalog = build_catalog();
   const auto written = written_origins(workspace, run.id);
   Value list = Value::array();
   std::vector<std::vector<std::string>> rows;
@@ -118,33 +91,8 @@ int show_command(const Options& options) {
   return Exit::kDone;
 }
 
-int diff_command(const Options& options) {
-  const Workspace workspace{options.workspace};
-  const RunFolder a = find_run(workspace, options.names.at(0));
-  const RunFolder b = find_run(workspace, options.names.at(1));
-  const Value settings = differences(by_name(run_settings(a)), by_name(run_settings(b)));
-  const Value results = differences(by_name(leaves(result_of(a, workspace))),
-                                    by_name(leaves(result_of(b, workspace))));
-  if (options.json) {
-    fmt::print("{}\n", Value{{"schema_version", 1},
-                             {"a", a.id},
-                             {"b", b.id},
-                             {"settings", settings},
-                             {"results", results}}
-                           .dump(2));
-    return Exit::kDone;
-  }
-  fmt::print("A = {} {}, B = {} {}\n", a.kind, a.id, b.kind, b.id);
-  if (settings.empty()) {
-    fmt::print("no setting differs\n");
-  } else {
-    print_differences("setting", settings);
-  }
-  if (!results.empty()) {
-    fmt::print("\n");
-    print_differences("result", results);
-  }
-  return Exit::kDone;
-}
+XP_COMMAND(Options, show_run, "show", Group::kRuns,
+           "print every setting of a run and the line that set it");
 
+}  // namespace
 }  // namespace xp

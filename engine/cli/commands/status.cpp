@@ -1,9 +1,10 @@
-// `xp status`: how far each point has come, what it waits for or failed of, what it measured.
+// `xp status`: progress of each point: what it is waiting for, why it failed, what it measured.
 #include "engine/base/text.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/point_table.h"
 #include "engine/cli/points/selection.h"
+#include "engine/cli/terminal/text_table.h"
 
 #include <fmt/format.h>
 
@@ -12,11 +13,13 @@
 namespace xp {
 namespace {
 
+struct Options : PointOptions {};
+
 constexpr size_t kMostRows = 100;
 
 using Rows = std::vector<const PointView*>;
 
-// What is worth a look where not all fit.
+// Shown first if not all rows fit.
 bool is_of_interest(const PointView& point) {
   return point.state != PointState::kDone && point.state != PointState::kNew;
 }
@@ -54,7 +57,7 @@ void print_rows(const Rows& all, PointReader& reader, const Workspace& workspace
   }
   fmt::print("{}", text_table(table));
   if (rows.size() < all.size())
-    fmt::print("... and {} more; selectors pick, --json has all\n", all.size() - rows.size());
+    fmt::print("... and {} more; select some, or use --json for all\n", all.size() - rows.size());
   keep_table(workspace, rows);
 }
 
@@ -65,13 +68,12 @@ Rows pointers(const std::vector<Selected>& selected) {
   return out;
 }
 
-// What to type next: the cause of a failure, what runs, what is left.
+// Hints what to type next.
 void print_next(const Options& options, const Rows& rows) {
   const std::string failures = failures_line(rows);
   if (!failures.empty()) {
-    const auto* failed = *std::find_if(rows.begin(), rows.end(), [](const PointView* row) {
-      return row->state == PointState::kFailed;
-    });
+    const auto* failed = *std::find_if(rows.begin(), rows.end(),
+                                       [](const PointView* row) { return row->has_failed(); });
     fmt::print("{}; xp why {}{} shows one\n", failures, failed->id(), workspace_words(options));
   }
   const auto has = [&](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
@@ -121,11 +123,11 @@ int points_status(const Options& options) {
   return Exit::kDone;
 }
 
-/// An experiment of the workspace: the index knows what is done, the folders the rest.
+/// An experiment of the workspace; finished points come from the index, others from folders.
 struct Overview {
   ExperimentProgress known;
-  size_t running = 0, queued = 0, stopped = 0;
-  Rows points;  ///< those that began or are queued, and are not done
+  size_t running = 0, queued = 0, stopped = 0, failed = 0, cancelled = 0;
+  Rows points;  ///< started or queued, and not done
 };
 
 std::vector<Overview> overviews(const Store& store, const std::vector<PointView>& live) {
@@ -138,7 +140,9 @@ std::vector<Overview> overviews(const Store& store, const std::vector<PointView>
       one.points.push_back(&point);
       one.running += point.state == PointState::kRunning ? 1 : 0;
       one.queued += point.state == PointState::kQueued ? 1 : 0;
-      one.stopped += point.state == PointState::kStopped ? 1 : 0;
+      one.stopped += point.state == PointState::kStopped && !point.is_cancelled() ? 1 : 0;
+      one.failed += point.has_failed() ? 1 : 0;
+      one.cancelled += point.is_cancelled() ? 1 : 0;
     }
   }
   return out;
@@ -164,7 +168,8 @@ Value overview_json(const Overview& one, PointReader& reader) {
           {"points", one.known.points},
           {"done", one.known.done},
           {"started", one.known.started},
-          {"failed", one.known.failed},
+          {"failed", one.failed},
+          {"cancelled", one.cancelled},
           {"running", one.running},
           {"queued", one.queued},
           {"stopped", one.stopped},
@@ -187,16 +192,18 @@ int workspace_status(const Options& options) {
     return Exit::kDone;
   }
   if (found.empty()) {
-    fmt::print("no experiment has run in '{}'; next: xp run FILE\n", options.workspace.string());
+    mention_other_workspace(options);
+    fmt::print("no experiment has run in '{}'; next: xp run FILE{}\n", options.workspace.string(),
+               workspace_words(options));
     return Exit::kDone;
   }
   std::vector<std::vector<std::string>> rows = {
-      {"experiment", "points", "done", "running", "queued", "stopped", "failed"}};
+      {"experiment", "points", "done", "running", "queued", "stopped", "failed", "cancelled"}};
   for (const Overview& one : found) {
     rows.push_back({one.known.experiment, std::to_string(one.known.points),
                     std::to_string(one.known.done), std::to_string(one.running),
                     std::to_string(one.queued), std::to_string(one.stopped),
-                    std::to_string(one.known.failed)});
+                    std::to_string(one.failed), std::to_string(one.cancelled)});
   }
   fmt::print("{}", text_table(rows));
   if (!live.empty()) {
@@ -207,15 +214,17 @@ int workspace_status(const Options& options) {
     print_rows(all, reader, workspace);
     print_next(options, all);
   }
-  fmt::print("next: xp status FILE shows the points of one\n");
+  fmt::print("next: xp status FILE{} shows the points of one\n", workspace_words(options));
   return Exit::kDone;
 }
 
-}  // namespace
-
-int status_command(const Options& options) {
+int show_status(const Options& options) {
   const bool is_overview = options.spec.empty() && options.names.empty();
   return is_overview ? workspace_status(options) : points_status(options);
 }
 
+XP_COMMAND(Options, show_status, "status", Group::kRuns,
+           "show the progress of each point: what it is waiting for, or why it failed");
+
+}  // namespace
 }  // namespace xp

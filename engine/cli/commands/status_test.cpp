@@ -1,7 +1,7 @@
 // What `xp status`, `why`, `logs`, `watch` and `cancel` say about a half-done experiment.
 #include "engine/base/text.h"
 #include "engine/cli/commands/sweep_fixture.h"
-#include "engine/cli/terminal/options.h"
+#include "engine/cli/parser/exit_code.h"
 #include "registry/launcher.h"
 #include "results/runs/standing.h"
 
@@ -71,8 +71,8 @@ struct Scene : HalfDone {
 TEST_CASE("status of a workspace counts what is done and shows what is not") {
   const Scene scene;
   CHECK(scene.said({"status"}) ==
-        "experiment  points  done  running  queued  stopped  failed\n"
-        "quick       5       1     1        1       1        1\n"
+        "experiment  points  done  running  queued  stopped  failed  cancelled\n"
+        "quick       5       1     1        1       1        1       0\n"
         "\n"
         "#  point   state    attempts  updates  bleu  training\n"
         "1  seed=2  running  1         20       -     aaaa000000000002  job 9 on node1, node2; "
@@ -139,8 +139,8 @@ TEST_CASE("why shows class, exit, scheduler, memory, attempts, last lines and wh
         "  | update 3\n"
         "  | out of memory\n"
         "\n"
-        "retry: no use as it is, the same batch ends the same way; [launch] on_oom = \"halve\" "
-        "takes half the micro-batch and twice the accumulation, 2048 tokens x 2\n"
+        "retry: would fail the same way; [launch] on_oom = \"halve\" halves the micro-batch and "
+        "doubles the accumulation, 2048 tokens x 2\n"
         "next: xp check FILE\n");
 }
 
@@ -152,15 +152,15 @@ TEST_CASE("why says what a queued, a running and a stopped run wait for") {
         "  cause      job 4711: Resources\n"
         "  scheduler  job 4711: PENDING, Resources\n"
         "\n"
-        "retry: not needed: it waits for its place\n"
+        "retry: not needed: it is waiting in the queue\n"
         "next: xp watch --workspace W\n");
   const std::string running = scene.said({"why", "seed=2"});
   CHECK(running.find("  saved      update 20 of 100\n") != std::string::npos);
-  CHECK(running.find("under way\n") != std::string::npos);
+  CHECK(running.find("running\n") != std::string::npos);
   CHECK(running.find("next: xp logs -f aaaa000000000002 --workspace W\n") != std::string::npos);
   const std::string stopped = scene.said({"why", "seed=5"});
   CHECK(stopped.find("training aaaa000000000005: stopped, preempted\n") == 0);
-  CHECK(stopped.find("retry: not needed: it goes on from the beginning with the next `xp run`\n"
+  CHECK(stopped.find("retry: not needed: the next `xp run` resumes it from the beginning\n"
                      "next: xp run FILE --workspace W\n") != std::string::npos);
 }
 
@@ -191,7 +191,7 @@ TEST_CASE("logs show what a run's job wrote") {
   CHECK(scene.said({"logs", "seed=3", "--job"}) == "srun: error\n");
 }
 
-TEST_CASE("a followed log goes on across attempts until nobody works on the run") {
+TEST_CASE("a followed log continues across attempts until no process holds the run") {
   Scene scene;
   scene.put(HalfDone::attempt(2) + "/rank-0.log", "first\n");
   const fs::path run = scene.workspace.training(HalfDone::training(2));
@@ -236,7 +236,7 @@ TEST_CASE("watch writes a line per change and ends when all is over") {
 TEST_CASE("cancel asks runs to end, and not to begin") {
   Scene scene;
   CHECK(scene.xp({"cancel"}).exit_code == Exit::kUsage);
-  CHECK(scene.xp({"cancel", "seed=5"}).exit_code == Exit::kUsage);  // nobody to ask
+  CHECK(scene.xp({"cancel", "seed=5"}).exit_code == Exit::kUsage);  // no terminal to ask
   CHECK(scene.said({"cancel", "seed=5", "--dry-run"}) ==
         "  training aaaa000000000005  seed=5  stopped, the scheduler wanted the place\n"
         "  evaluation bbbb000000000005  seed=5  new\n"
@@ -245,15 +245,16 @@ TEST_CASE("cancel asks runs to end, and not to begin") {
   CHECK(scene.said({"cancel", "seed=5", "--yes"}) ==
         "  training aaaa000000000005  seed=5  stopped, the scheduler wanted the place\n"
         "  evaluation bbbb000000000005  seed=5  new\n"
-        "2 runs (1 new, 1 stopped) cancelled; next: xp retry state:cancelled --workspace W takes "
-        "it back\n");
+        "2 runs (1 new, 1 stopped) cancelled; next: xp retry state:cancelled --workspace W resumes "
+        "it\n");
   CHECK(cancel_reason(scene.workspace.training(HalfDone::training(5))) == "by xp cancel");
-  CHECK(scene.said({"status", "state:cancelled"}).find("1  seed=5  stopped") != std::string::npos);
+  CHECK(scene.said({"status", "state:cancelled"}).find("1  seed=5  cancelled") !=
+        std::string::npos);
   CHECK(scene.said({"cancel", "seed=1", "--yes"}) ==
         "nothing to cancel: 5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n");
 }
 
-TEST_CASE("any command takes in what the scheduler says of open jobs") {
+TEST_CASE("any command records what the scheduler reports about open jobs") {
   const Scene scene;
   Scheduler::says("xp-4711", BatchState::Phase::kRunning, "RUNNING");
   CHECK(scene.said({"status", "seed=3"}).find("seed=3  starting") != std::string::npos);
@@ -266,17 +267,17 @@ TEST_CASE("cancelling a queued run takes its job out of the queue, and no other"
   CHECK(scene.xp({"cancel", "seed=3", "--yes"}).exit_code == Exit::kDone);
   CHECK(Scheduler::cancelled == std::vector<std::string>{"4711"});
   CHECK(open_jobs(scene.workspace).size() == 1);  // that of the run under way
-  CHECK(scene.said({"status", "class:cancelled"}).find("seed=3  failed") != std::string::npos);
+  CHECK(scene.said({"status", "class:cancelled"}).find("seed=3  cancelled") != std::string::npos);
 }
 
 TEST_CASE("retry is about what failed or was cancelled, and needs the experiment's file") {
   Scene scene;
   CHECK(scene.said({"retry", "seed=1"}) ==
-        "nothing to retry, as nothing failed or was cancelled: "
+        "nothing failed or was cancelled: "
         "5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n");
-  CHECK(scene.said({"retry", "--dry-run"}) == "1 point would be tried again\n");
+  CHECK(scene.said({"retry", "--dry-run"}) == "1 point would be retried\n");
   ask_cancel(scene.workspace.training(HalfDone::training(5)));
-  CHECK(scene.said({"retry", "--dry-run"}) == "2 points would be tried again\n");
+  CHECK(scene.said({"retry", "--dry-run"}) == "2 points would be retried\n");
   CHECK(scene.xp({"retry", "state:cancelled"}).exit_code == Exit::kUnfinished);
   CHECK(is_cancel_asked(scene.workspace.training(HalfDone::training(5))));  // nothing was changed
 }

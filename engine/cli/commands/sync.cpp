@@ -1,7 +1,8 @@
-// `xp sync`: takes in run folders that were copied from another machine.
+// `xp sync`: imports run folders copied from another machine.
 #include "results/runs/sync.h"
 
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/candidates.h"
 #include "results/store/store.h"
 
 #include <fmt/format.h>
@@ -9,8 +10,24 @@
 #include <cstdio>
 
 namespace xp {
+namespace {
 
-int sync_command(const Options& options) {
+struct Options : WorkspaceOptions {
+  fs::path folder;
+  bool checkpoints = false, json = false;
+
+  void declare(Arguments& arguments) {
+    arguments.positional("FOLDER", &folder, "a workspace of another machine, or a copy of one")
+        .required()
+        .completes(file_candidates);
+    arguments.flag("--checkpoints", checkpoints,
+                   "copy checkpoints too: much larger, but new evaluations need no retraining");
+    WorkspaceOptions::declare(arguments);
+    declare_json(arguments, json);
+  }
+};
+
+int sync(const Options& options) {
   const Workspace workspace{options.workspace};
   const SyncResult result = sync_from(options.folder, workspace, options.checkpoints);
   for (const auto& problem : result.problems)
@@ -26,10 +43,14 @@ int sync_command(const Options& options) {
                        {"problems", result.problems}};
     fmt::print("{}\n", out.dump(2));
   } else {
-    fmt::print("{} runs and plans taken in, {} were here already, {} left alone\n", result.taken,
+    fmt::print("{} runs and plans imported, {} were here already, {} skipped\n", result.taken,
                result.known, result.problems.size());
   }
   return result.problems.empty() ? Exit::kDone : Exit::kMachine;
 }
 
+XP_COMMAND(Options, sync, "sync", Group::kResults,
+           "import run folders copied from another machine");
+
+}  // namespace
 }  // namespace xp

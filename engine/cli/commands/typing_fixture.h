@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/base/file.h"
-#include "engine/cli/commands/command_line.h"
+#include "engine/cli/parser/command_line.h"
 
 #include <cstdio>
 #include <string>

@@ -1,11 +1,12 @@
-// `xp why`: one screen about a run that failed, stopped or waits.
+// `xp why`: why a run failed, stopped or waits, on one screen.
+#include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
-#include "engine/cli/commands/commands.h"
+#include "engine/cli/parser/command.h"
 #include "engine/cli/points/advice.h"
-#include "engine/cli/points/listing.h"
 #include "engine/cli/points/log_tail.h"
 #include "engine/cli/points/named_run.h"
+#include "engine/cli/terminal/text_table.h"
 #include "engine/run/run_progress.h"
 
 #include <fmt/chrono.h>
@@ -18,6 +19,8 @@
 namespace xp {
 namespace {
 
+struct Options : PointOptions {};
+
 constexpr size_t kLogLines = 12;
 constexpr size_t kMostAttempts = 8;
 
@@ -26,24 +29,24 @@ struct Try {
   int64_t number = 0;
   std::optional<AttemptStart> start;
   std::optional<AttemptEnd> end;
-  double seconds = 0;  ///< that it took, 0 = not known
+  double seconds = 0;  ///< its duration, 0 = unknown
 };
 
-/// Everything that `why` says.
-struct Screen {
+/// Everything that `why` prints.
+struct Explanation {
   NamedRun run;
   std::vector<Try> tries;  ///< the last ones
   int64_t num_tries = 0;
   int64_t checkpoint = 0, total = 0;
   double memory_expected = 0;  ///< bytes of a rank, 0 = not known
   std::optional<JobRecord> job;
-  fs::path log;  ///< empty where there is none
+  fs::path log;  ///< empty if there is none
   std::string last_words;
   Value spec;
   Advice advice;
 };
 
-// What it took: to its recorded end, else to its last event.
+// From its start to its recorded end, else to its last event.
 double seconds_of(const Try& one, const fs::path& attempt) {
   if (one.start && one.end && one.end->ended_s > one.start->started_s)
     return one.start->started_s > 0 ? one.end->ended_s - one.start->started_s : 0;
@@ -52,7 +55,7 @@ double seconds_of(const Try& one, const fs::path& attempt) {
   return events.empty() ? 0 : events.back().seconds;
 }
 
-void read_attempts(Screen& out) {
+void read_attempts(Explanation& out) {
   const fs::path& folder = out.run.folder;
   out.num_tries = last_attempt(folder);
   for (int64_t i = 1; i <= out.num_tries; ++i) {
@@ -69,8 +72,8 @@ void read_attempts(Screen& out) {
   }
 }
 
-Screen screen_of(const Workspace& workspace, NamedRun run) {
-  Screen out;
+Explanation explanation_of(const Workspace& workspace, NamedRun run) {
+  Explanation out;
   out.run = std::move(run);
   read_attempts(out);
   const fs::path spec = out.run.folder / "spec.toml";
@@ -101,10 +104,10 @@ std::string exit_text(int code) {
   return name == nullptr ? std::to_string(code) : fmt::format("{} (SIG{})", code, name);
 }
 
-std::string outcome_text(const Try& one, const Screen& screen) {
+std::string outcome_text(const Try& one, const Explanation& about) {
   if (!one.end) {
-    const bool is_last = one.number == screen.num_tries;
-    return is_last && is_live(screen.run.standing.state) ? "under way" : "nobody saw its end";
+    const bool is_last = one.number == about.num_tries;
+    return is_last && is_live(about.run.standing.state) ? "running" : "its end was not recorded";
   }
   const std::string name(outcome_name(one.end->outcome));
   return one.end->cause.empty() ? name : name + ": " + one.end->cause;
@@ -125,9 +128,9 @@ void add_end(const AttemptEnd& end, double expected, Rows& rows) {
   }
 }
 
-// The scheduler's words at the attempt's end, else those that it says now.
-void add_scheduler(const Screen& screen, const AttemptEnd* end, Rows& rows) {
-  const JobRecord* job = screen.job ? &*screen.job : nullptr;
+// The state that the scheduler reported at the end of the attempt, else its current one.
+void add_scheduler(const Explanation& about, const AttemptEnd* end, Rows& rows) {
+  const JobRecord* job = about.job ? &*about.job : nullptr;
   std::string state = end == nullptr ? "" : end->job_state;
   std::string reason = end == nullptr ? "" : end->job_reason;
   if (state.empty() && job != nullptr) {
@@ -142,22 +145,24 @@ void add_scheduler(const Screen& screen, const AttemptEnd* end, Rows& rows) {
   rows.push_back({"  scheduler", text});
 }
 
-void print_facts(const Screen& screen) {
-  const Standing& now = screen.run.standing;
+void print_facts(const Explanation& about) {
+  const Standing& now = about.run.standing;
   const std::string name = now.class_name(), cause = now.cause();
-  const bool says_more = !name.empty() && name != state_name(now.state);
-  fmt::print("{}: {}{}\n", screen.run.title(), state_name(now.state), says_more ? ", " + name : "");
+  const bool is_cancelled = name == outcome_name(Outcome::kCancelled) && !is_live(now.state);
+  const std::string_view word = is_cancelled ? std::string_view(name) : state_name(now.state);
+  const bool says_more = !name.empty() && name != word;
+  fmt::print("{}: {}{}\n", about.run.title(), word, says_more ? ", " + name : "");
   Rows rows;
-  if (!screen.run.name.empty())
-    rows.push_back({"  point", screen.run.name + " of " + screen.run.experiment});
+  if (!about.run.name.empty())
+    rows.push_back({"  point", about.run.name + " of " + about.run.experiment});
   if (!cause.empty()) rows.push_back({"  cause", cause});
   const AttemptEnd* end = now.end ? &*now.end : nullptr;
-  if (end != nullptr) add_end(*end, screen.memory_expected, rows);
-  add_scheduler(screen, end, rows);
-  if (screen.checkpoint > 0) {
-    rows.push_back({"  saved", fmt::format("update {}{}", screen.checkpoint,
-                                           screen.total > 0 ? fmt::format(" of {}", screen.total)
-                                                            : std::string())});
+  if (end != nullptr) add_end(*end, about.memory_expected, rows);
+  add_scheduler(about, end, rows);
+  if (about.checkpoint > 0) {
+    rows.push_back({"  saved", fmt::format("update {}{}", about.checkpoint,
+                                           about.total > 0 ? fmt::format(" of {}", about.total)
+                                                           : std::string())});
   }
   fmt::print("{}", text_table(rows));
 }
@@ -168,22 +173,22 @@ std::vector<std::string> distinct(std::vector<std::string> hosts) {
   return hosts;
 }
 
-void print_attempts(const Screen& screen) {
-  if (screen.tries.empty()) return;
+void print_attempts(const Explanation& about) {
+  if (about.tries.empty()) return;
   Rows rows = {{"attempt", "began", "took", "where", "ended"}};
-  for (const auto& one : screen.tries) {
+  for (const auto& one : about.tries) {
     std::string where = one.start ? join(distinct(one.start->hosts), ", ") : "";
     if (where.find(',') != where.npos && !one.start->interface.empty())
       where += " over " + one.start->interface;
     if (one.start && !one.start->job.empty()) where += " (job " + one.start->job + ")";
     rows.push_back({std::to_string(one.number), clock_text(one.start ? one.start->started_s : 0),
                     one.seconds > 0 ? human_duration(one.seconds) : "-",
-                    where.empty() ? "-" : where, outcome_text(one, screen)});
+                    where.empty() ? "-" : where, outcome_text(one, about)});
   }
   fmt::print("\n{}", text_table(rows));
 }
 
-// What a terminal would show last of a line that was drawn over, without what moves its cursor.
+// A line as a terminal shows it in the end: after carriage returns, without escape sequences.
 std::string printable(std::string line) {
   while (line.ends_with('\r'))
     line.pop_back();
@@ -200,32 +205,32 @@ std::string printable(std::string line) {
   return out;
 }
 
-void print_last_words(const Screen& screen) {
-  if (screen.last_words.empty()) return;
-  fmt::print("\n{} ends with\n", screen.log.string());
-  for (const auto& line : split(trim(screen.last_words), '\n'))
+void print_last_words(const Explanation& about) {
+  if (about.last_words.empty()) return;
+  fmt::print("\n{} ends with\n", about.log.string());
+  for (const auto& line : split(trim(about.last_words), '\n'))
     fmt::print("  | {}\n", printable(line));
 }
 
-std::string next_words(const Options& options, const Screen& screen) {
+std::string next_words(const Options& options, const Explanation& about) {
   const std::string where = workspace_words(options);
-  const RunState state = screen.run.standing.state;
-  const std::string& id = screen.run.id;
-  std::string file = options.spec;
-  if (file.empty()) {
-    const auto recorded = recorded_options(options, screen.run.experiment);
-    file = recorded ? recorded->spec : "FILE";
+  const RunState state = about.run.standing.state;
+  const std::string& id = about.run.id;
+  std::string file = shell_word(options.spec);
+  if (options.spec.empty()) {
+    const auto recorded = recorded_options(options, about.run.experiment);
+    file = recorded ? shell_word(recorded->spec) : "FILE";
   }
   if (state == RunState::kDone) return "xp show " + id + where;
-  if (screen.advice.may_help) return "xp retry " + id + where;
+  if (about.advice.may_help) return "xp retry " + id + where;
   if (state == RunState::kQueued || state == RunState::kSilent)
-    return screen.advice.goes_on ? "xp watch" + where : "xp cancel " + id + where;
+    return about.advice.is_needless ? "xp watch" + where : "xp cancel " + id + where;
   if (is_live(state)) return "xp logs -f " + id + where;
-  if (screen.advice.goes_on) return "xp run " + file + where;
+  if (about.advice.is_needless) return "xp run " + file + where;
   return "xp check " + file;
 }
 
-Value try_json(const Try& one, const Screen& screen) {
+Value try_json(const Try& one, const Explanation& about) {
   return {{"attempt", one.number},
           {"started_s", one.start ? Value(one.start->started_s) : Value()},
           {"seconds", one.seconds > 0 ? Value(one.seconds) : Value()},
@@ -239,51 +244,53 @@ Value try_json(const Try& one, const Screen& screen) {
           {"peak_memory_bytes", one.end ? Value(one.end->peak_memory_bytes) : Value()},
           {"job_state", one.end ? Value(one.end->job_state) : Value()},
           {"job_reason", one.end ? Value(one.end->job_reason) : Value()},
-          {"ended", outcome_text(one, screen)}};
+          {"ended", outcome_text(one, about)}};
 }
 
-void print_json(const Screen& screen) {
+void print_json(const Explanation& about) {
   Value tries = Value::array();
-  for (const auto& one : screen.tries)
-    tries.push_back(try_json(one, screen));
-  const Standing& now = screen.run.standing;
+  for (const auto& one : about.tries)
+    tries.push_back(try_json(one, about));
+  const Standing& now = about.run.standing;
   fmt::print(
       "{}\n",
       Value{{"schema_version", 1},
-            {"kind", screen.run.kind},
-            {"id", screen.run.id},
-            {"name", screen.run.name},
-            {"experiment", screen.run.experiment},
+            {"kind", about.run.kind},
+            {"id", about.run.id},
+            {"name", about.run.name},
+            {"experiment", about.run.experiment},
             {"state", state_name(now.state)},
             {"class", now.class_name()},
             {"cause", now.cause()},
-            {"job", screen.job ? Value(screen.job->id) : Value()},
-            {"checkpoint", screen.checkpoint},
+            {"job", about.job ? Value(about.job->id) : Value()},
+            {"checkpoint", about.checkpoint},
             {"attempts", tries},
-            {"log", screen.log.string()},
-            {"last_lines", screen.last_words},
-            {"retry", {{"may_help", screen.advice.may_help}, {"sentence", screen.advice.sentence}}}}
+            {"log", about.log.string()},
+            {"last_lines", about.last_words},
+            {"retry", {{"may_help", about.advice.may_help}, {"sentence", about.advice.sentence}}}}
           .dump(2, ' ', false, Value::error_handler_t::replace));
 }
 
-}  // namespace
-
-int why_command(const Options& options) {
+int explain(const Options& options) {
   std::optional<OpenPoints> open;
   auto run = named_run(options, open);
   if (!run) return Exit::kSpec;
-  const Screen screen = screen_of({options.workspace}, std::move(*run));
+  const Explanation about = explanation_of({options.workspace}, std::move(*run));
   if (options.json) {
-    print_json(screen);
+    print_json(about);
     return Exit::kDone;
   }
-  print_facts(screen);
-  print_attempts(screen);
-  print_last_words(screen);
-  if (screen.run.standing.state != RunState::kDone)
-    fmt::print("\nretry: {}\n", screen.advice.sentence);
-  fmt::print("next: {}\n", next_words(options, screen));
+  print_facts(about);
+  print_attempts(about);
+  print_last_words(about);
+  if (about.run.standing.state != RunState::kDone)
+    fmt::print("\nretry: {}\n", about.advice.sentence);
+  fmt::print("next: {}\n", next_words(options, about));
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, explain, "why", Group::kRuns,
+           "explain why a run failed, stopped or waits, and what to do");
+
+}  // namespace
 }  // namespace xp

@@ -1,4 +1,4 @@
-// A sentence for each way a run can be without a result.
+// One sentence for each way in which a run has no result.
 #include "engine/cli/points/advice.h"
 
 #include "engine/base/text.h"
@@ -29,38 +29,38 @@ Advice memory_advice(const Value& spec, int64_t checkpoint) {
       tokens < 2 ? "" : fmt::format(", {} tokens x {}", tokens / 2, accumulate * 2);
   if (text(spec, "launch.on_oom") == "halve") {
     return {true, false,
-            fmt::format("with half the micro-batch and twice the accumulation{}, {}; marked, since "
-                        "capacity depends on it",
+            fmt::format("halves the micro-batch and doubles the accumulation{}, {}; results are "
+                        "marked, since capacity depends on it",
                         smaller, from_where(checkpoint))};
   }
   return {false, false,
-          fmt::format("no use as it is, the same batch ends the same way; [launch] on_oom = "
-                      "\"halve\" takes half the micro-batch and twice the accumulation{}",
+          fmt::format("would fail the same way; [launch] on_oom = \"halve\" halves the micro-batch "
+                      "and doubles the accumulation{}",
                       smaller)};
 }
 
 Advice failure_advice(const Standing& run, const Value& spec, int64_t checkpoint) {
   const std::string from = from_where(checkpoint);
-  if (!run.end) return {true, false, "goes on " + from + "; nobody recorded how it ended"};
+  if (!run.end) return {true, false, "resumes " + from + "; its end was not recorded"};
   switch (run.end->outcome) {
     case Outcome::kUser:
       return {false, false,
-              "no use, it would end the same way; mend the experiment, which makes it a new run"};
+              "would fail the same way; fix the experiment, which makes it a new run"};
     case Outcome::kMemory:
       return memory_advice(spec, checkpoint);
     case Outcome::kMachine:
       return {true, false,
               run.end->host.empty() || text(spec, "launch.use") == "local"
-                  ? "goes on " + from + "; another try may do"
-                  : fmt::format("goes on {} and avoids {}", from, run.end->host)};
+                  ? "resumes " + from + "; it may succeed"
+                  : fmt::format("resumes {} and avoids {}", from, run.end->host)};
     case Outcome::kBug:
-      return {false, false, "of little use, this is a bug in xp: report it with the log"};
+      return {false, false, "unlikely to help: this is a bug in xp; report it with the log"};
     case Outcome::kLost:
-      return {true, false, "goes on " + from + "; nobody saw how it ended"};
+      return {true, false, "resumes " + from + "; its end was not recorded"};
     case Outcome::kCancelled:
-      return {true, false, "takes the cancel back and goes on " + from};
+      return {true, false, "withdraws the cancellation and resumes " + from};
     default:
-      return {true, false, "goes on " + from};
+      return {true, false, "resumes " + from};
   }
 }
 
@@ -68,28 +68,28 @@ Advice failure_advice(const Standing& run, const Value& spec, int64_t checkpoint
 
 Advice retry_advice(const Standing& run, const Value& spec, int64_t checkpoint) {
   if (run.is_cancelled && !is_live(run.state))
-    return {true, false, "takes the cancel back and goes on " + from_where(checkpoint)};
+    return {true, false, "withdraws the cancellation and resumes " + from_where(checkpoint)};
   switch (run.state) {
     case RunState::kFailed:
       return failure_advice(run, spec, checkpoint);
     case RunState::kStopped:
-      return {false, true,
-              "not needed: it goes on " + from_where(checkpoint) + " with the next `xp run`"};
+      return {false, true, "not needed: the next `xp run` resumes it " + from_where(checkpoint)};
     case RunState::kNew:
       return {false, true, "not needed: `xp run` starts it"};
     case RunState::kNoCheckpoint:
       return {false, true, "not needed: `xp run` trains it again, as its checkpoint is gone"};
     case RunState::kQueued:
       if (run.job->is_stuck) {
-        return {false, false,
-                "no use, the scheduler will not start this job; cancel it and mend [launch]"};
+        return {
+            false, false,
+            "would not help: the scheduler will not start this job; cancel it and fix [launch]"};
       }
-      return {false, true, "not needed: it waits for its place"};
+      return {false, true, "not needed: it is waiting in the queue"};
     case RunState::kSilent:
       return {false, false,
-              "no use while somebody holds the run; if its node is gone, cancel it first"};
+              "not possible while a process holds the run; if its node is gone, cancel it first"};
     default:
-      return {false, true, "not needed: it is under way"};
+      return {false, true, "not needed: it is running"};
   }
 }
 

@@ -1,28 +1,30 @@
 // Prints problems the same way for every command.
 #include "engine/cli/points/experiment.h"
 
+#include "engine/base/devices.h"
+#include "engine/base/shell.h"
 #include "engine/base/text.h"
+#include "engine/cli/parser/environment.h"
+#include "engine/cli/parser/verbose.h"
 #include "engine/cli/points/preflight.h"
 #include "engine/cli/points/programs.h"
 #include "engine/experiment/codes.h"
 #include "engine/plan/recorded_plan.h"
 #include "engine/run/corpora.h"
-#include "engine/run/jobs.h"
 #include "registry/plugin.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <set>
-#include <thread>
 
 namespace xp {
 namespace {
 
-std::vector<PluginName> environment_plugins(const Options& options) {
+std::vector<PluginName> environment_plugins() {
   std::vector<PluginName> out;
-  for (const auto& file : options.plugins)
-    out.push_back({file, {"XP_PLUGINS", 0, 0, 0}});
+  for (const auto& file : plugin_files())
+    out.push_back({file, {kPluginsVariable.name, 0, 0, 0}});
   return out;
 }
 
@@ -31,12 +33,11 @@ Catalog linked_catalog() {
 }
 
 // Plug-ins and what they declare. Nothing else can be checked before these are known.
-void take_plugins(Experiment& out, const Source& source, const Options& options,
-                  Problems& problems) {
-  auto names = environment_plugins(options);
+void take_plugins(Experiment& out, const Source& source, Problems& problems) {
+  auto names = environment_plugins();
   for (auto& name : plugin_names(source))
     names.push_back(std::move(name));
-  out.plugins = describe_plugins(names, plugin_describer(options), problems);
+  out.plugins = describe_plugins(names, plugin_describer(), problems);
   if (!problems.empty()) return;
   const Place place = names.empty() ? Place{} : names.back().place;
   try {
@@ -50,7 +51,8 @@ void take_plugins(Experiment& out, const Source& source, const Options& options,
   }
 }
 
-void print_problems(const Problems& problems, const Options& options) {
+void print_problems(const Problems& problems, const ExperimentOptions& options) {
+  if (options.is_quiet) return;
   if (options.json) {
     const Value found = {{"schema_version", 1}, {"problems", problems.json()}};
     fmt::print("{}\n", found.dump(2));
@@ -59,11 +61,29 @@ void print_problems(const Problems& problems, const Options& options) {
   }
 }
 
+// A device that xp-engine cannot use.
+void check_devices(const Experiment& experiment, Problems& problems) {
+  const auto is_cuda = [](const Point& point) {
+    return point.settings().at("launch").value("device", "") == "cuda";
+  };
+  const auto& points = experiment.plan.points;
+  if (kHasCuda || std::none_of(points.begin(), points.end(), is_cuda)) return;
+  Place place = experiment.spec.source.value_place("launch.device");
+  for (const auto& axis : experiment.spec.sweep.axes) {
+    if (std::find(axis.keys.begin(), axis.keys.end(), "launch.device") != axis.keys.end())
+      place = axis.place;
+  }
+  problems.add(place, code::kDevice,
+               "'device' is \"cuda\", but this build of xp-engine computes on the CPU only; use "
+               "\"auto\" or \"cpu\"");
+}
+
 // All but the assessments; what is wrong so far is added to `problems`.
-Experiment expanded(const Options& options, Problems& problems) {
+Experiment expanded(const ExperimentOptions& options, Problems& problems) {
+  const Stage stage("reading " + options.spec + " and expanding its sweep");
   Experiment out;
   Source source = read_source(options.spec, problems);
-  if (problems.empty()) take_plugins(out, source, options, problems);
+  if (problems.empty()) take_plugins(out, source, problems);
   if (problems.empty())
     out.spec = load_spec(options.spec, std::move(source), options.sets, *out.catalog, problems);
   if (out.spec.is_plannable) out.plan = expand(out.spec, *out.catalog, problems);
@@ -72,18 +92,21 @@ Experiment expanded(const Options& options, Problems& problems) {
 }
 
 // Assesses the points; false where something is wrong, which is printed then.
-bool is_sound(Experiment& experiment, const Options& options, Problems& problems) {
-  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder());
+bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems& problems) {
+  const Stage stage(fmt::format("checking {} points", experiment.plan.points.size()));
+  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),
+                        experiment.plan.name);
   if (experiment.spec.is_plannable)
     assess(experiment.plan, experiment.spec, *experiment.catalog, problems,
            [&](const Value& corpus) { return corpora.figures(corpus); });
-  const bool lists_none = options.json && options.command == "check";
-  if (!problems.empty() || lists_none) print_problems(problems, options);
+  check_devices(experiment, problems);
+  if (!problems.empty()) print_problems(problems, options);
   return problems.empty();
 }
 
 // Fills in the ids; false where a corpus lacks a subset that is asked for, which is printed then.
-bool has_subsets(Experiment& experiment, const Options& options) {
+bool has_subsets(Experiment& experiment, const ExperimentOptions& options) {
+  const Stage stage("hashing corpora and settings to ids");
   const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),
                         experiment.plan.name);
   Problems problems;
@@ -102,7 +125,8 @@ bool has_subsets(Experiment& experiment, const Options& options) {
 }
 
 // A problem if another file has an experiment of this name in the workspace.
-void check_name(const Experiment& experiment, const Options& options, Problems& problems) {
+void check_name(const Experiment& experiment, const ExperimentOptions& options,
+                Problems& problems) {
   if (experiment.spec.name.empty()) return;
   const auto other = other_file_of(experiment.spec, {options.workspace});
   if (!other) return;
@@ -112,45 +136,37 @@ void check_name(const Experiment& experiment, const Options& options, Problems& 
                            experiment.spec.name, *other));
 }
 
-void wait_until_free(const std::vector<fs::path>& folders) {
-  constexpr int kMostPolls = 100;
-  for (const auto& folder : folders) {
-    for (int i = 0; i < kMostPolls && is_held(folder); ++i)
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    if (is_held(folder)) fmt::print(stderr, "{} is still ending\n", folder.filename().string());
-  }
-}
-
 }  // namespace
 
-Catalog build_catalog(const Options& options) {
+Catalog build_catalog() {
   Problems problems;
-  const auto plugins =
-      describe_plugins(environment_plugins(options), plugin_describer(options), problems);
+  const auto plugins = describe_plugins(environment_plugins(), plugin_describer(), problems);
   problems.raise();
   return with_plugins(linked_catalog(), plugins);
 }
 
-std::optional<Experiment> load_experiment(const Options& options) {
+std::optional<Experiment> load_experiment(const ExperimentOptions& options) {
   Problems problems;
   Experiment out = expanded(options, problems);
   if (!is_sound(out, options, problems)) return std::nullopt;
   return out;
 }
 
-std::optional<Experiment> identify_experiment(const Options& options) {
+std::optional<Experiment> identify_experiment(const ExperimentOptions& options) {
   auto out = load_experiment(options);
   if (!out || !has_subsets(*out, options)) return std::nullopt;
   return out;
 }
 
-std::optional<Experiment> open_experiment(const Options& options) {
+std::optional<Experiment> open_experiment(const ExperimentOptions& options) {
+  mention_other_workspace(options);
   auto out = identify_experiment(options);
   if (out) read_states(out->plan, {options.workspace});
   return out;
 }
 
-std::optional<Experiment> open_to_record(const Options& options) {
+std::optional<Experiment> open_to_record(const ExperimentOptions& options) {
+  mention_other_workspace(options);
   Problems problems;
   Experiment out = expanded(options, problems);
   check_name(out, options, problems);
@@ -159,13 +175,14 @@ std::optional<Experiment> open_to_record(const Options& options) {
   return out;
 }
 
-std::optional<Experiment> open_to_run(const Options& options) {
+std::optional<Experiment> open_to_run(const ExperimentOptions& options, bool writes_plan) {
+  mention_other_workspace(options);
   Problems problems;
   Experiment out = expanded(options, problems);
   check_name(out, options, problems);
   const Workspace workspace{options.workspace};
   const bool may_be_done =
-      problems.empty() && !options.prune && fs::exists(workspace.experiment(out.plan.name));
+      problems.empty() && !writes_plan && fs::exists(workspace.experiment(out.plan.name));
   if (!may_be_done && !is_sound(out, options, problems)) return std::nullopt;
   if (!has_subsets(out, options)) return std::nullopt;
   read_states(out.plan, workspace);
@@ -175,57 +192,24 @@ std::optional<Experiment> open_to_run(const Options& options) {
   return out;
 }
 
-std::optional<Options> recorded_options(const Options& options, const std::string& experiment) {
+std::optional<ExperimentOptions> recorded_options(const ExperimentOptions& options,
+                                                  const std::string& experiment) {
   const auto source = recorded_source(Workspace{options.workspace}.experiment(experiment));
   if (!source || source->file.empty() || !fs::exists(source->file)) return std::nullopt;
-  Options out = options;
+  ExperimentOptions out = options;
   out.spec = source->file;
   out.sets = source->sets;
   return out;
 }
 
-size_t cancel_removed(const Options& options, const Experiment& experiment) {
-  const Workspace workspace{options.workspace};
-  const Plan& plan = experiment.plan;
-  const PlanChange change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
-  std::set<std::string> wanted = runs_of_others(workspace, plan.name);
-  for (const auto& point : plan.points) {
-    if (!point.ids) continue;
-    wanted.insert(point.ids->training);
-    wanted.insert(point.ids->evaluation);
-  }
-  size_t cancelled = 0;
-  std::vector<fs::path> ending;
-  std::set<fs::path> asked;
-  std::set<fs::path> seen;
-  for (const auto& point : change.removed) {
-    for (const auto& [id, folder] :
-         {std::make_pair(point.training, workspace.training(point.training)),
-          std::make_pair(point.evaluation, workspace.evaluation(point.evaluation))}) {
-      if (id.empty() || wanted.contains(id) || !seen.insert(folder).second) continue;
-      if (read_status(folder).state == State::kDone) continue;
-      const bool is_running = is_held(folder);
-      ask_cancel(folder);  // a driver that has not come to it yet will not start it
-      asked.insert(folder);
-      if (!is_running) continue;
-      fmt::print(stderr, "cancelling {} ({})\n", point.name, id);
-      ending.push_back(folder);
-      ++cancelled;
-    }
-  }
-  if (!open_jobs(workspace).empty()) cancel_jobs(workspace, asked);
-  wait_until_free(ending);
-  return cancelled;
+std::string workspace_words(const WorkspaceOptions& options) {
+  return options.names_workspace ? " --workspace " + shell_word(options.workspace.string()) : "";
 }
 
-std::string workspace_words(const Options& options) {
-  return options.names_workspace ? " --workspace " + options.workspace.string() : "";
-}
-
-std::string next_command(const Options& options, const std::string& command) {
-  std::string out = "xp " + command + " " + options.spec;
+std::string next_command(const ExperimentOptions& options, const std::string& command) {
+  std::string out = "xp " + command + " " + shell_word(options.spec);
   for (const auto& set : options.sets)
-    out += fmt::format(" --set '{}'", set);
+    out += " --set " + shell_word(set);
   return out + workspace_words(options);
 }
 

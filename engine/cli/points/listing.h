@@ -8,9 +8,6 @@
 
 namespace xp {
 
-/// Rows of cells below a header, columns padded to the widest cell; numbers are not aligned.
-std::string text_table(const std::vector<std::vector<std::string>>& rows);
-
 /// "3 points: 2 new, 1 done".
 std::string counts_line(const Plan& plan);
 

@@ -50,7 +50,7 @@ int64_t tail_offset(int descriptor, int64_t size, size_t count) {
 }  // namespace
 
 std::string last_lines(const fs::path& path, size_t count) {
-  return LogFollower(path, count).look();
+  return LogFollower(path, count).poll();
 }
 
 LogFollower::~LogFollower() {
@@ -62,7 +62,7 @@ void LogFollower::close() {
   descriptor_ = -1;
 }
 
-std::string LogFollower::look() {
+std::string LogFollower::poll() {
   const int now = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (now < 0) return "";
   const struct stat found = about(now);

@@ -40,34 +40,34 @@ TEST_CASE("lines longer than what is read at once are found") {
 TEST_CASE("a followed log gives each byte once") {
   Log log;
   LogFollower follower(log.path, 1);
-  CHECK(follower.look().empty());  // not there yet
+  CHECK(follower.poll().empty());  // not there yet
   log.put("a\nb\n");
-  CHECK(follower.look() == "b\n");
-  CHECK(follower.look().empty());
+  CHECK(follower.poll() == "b\n");
+  CHECK(follower.poll().empty());
   log.add("c");
   log.add("d\n");
-  CHECK(follower.look() == "cd\n");
+  CHECK(follower.poll() == "cd\n");
 }
 
 TEST_CASE("a rotated log is read to its end before the new one") {
   Log log;
   log.put("a\n");
   LogFollower follower(log.path, 10);
-  CHECK(follower.look() == "a\n");
+  CHECK(follower.poll() == "a\n");
   log.add("b\n");
   fs::rename(log.path, log.folder.path() / "rank-0.log.1");
-  CHECK(follower.look().empty());  // between the two
+  CHECK(follower.poll().empty());  // between the two
   log.put("c\n");
-  CHECK(follower.look() == "b\nc\n");
+  CHECK(follower.poll() == "b\nc\n");
 }
 
 TEST_CASE("a log that became shorter begins anew") {
   Log log;
   log.put("aaaa\n");
   LogFollower follower(log.path, 10);
-  CHECK(follower.look() == "aaaa\n");
+  CHECK(follower.poll() == "aaaa\n");
   log.put("b\n");
-  CHECK(follower.look() == "b\n");
+  CHECK(follower.poll() == "b\n");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Selectors first, then folders that no plan knows any more.
 #include "engine/cli/points/named_run.h"
 
-#include "engine/cli/points/run_folder.h"
+#include "engine/cli/parser/exit_code.h"
 
 #include <fmt/format.h>
 
@@ -22,7 +22,7 @@ bool is_in_points(const std::vector<PointView>& points, const std::string& begin
 
 }  // namespace
 
-std::optional<NamedRun> named_run(const Options& options, std::optional<OpenPoints>& open) {
+std::optional<NamedRun> named_run(const PointOptions& options, std::optional<OpenPoints>& open) {
   const Workspace workspace{options.workspace};
   open = open_points(options);
   if (!open) return std::nullopt;
@@ -35,11 +35,8 @@ std::optional<NamedRun> named_run(const Options& options, std::optional<OpenPoin
   } else {
     const Selected one = select_one(open->points, options.names, workspace);
     if (one.id() == "?") {
-      throw Error(
-          Blame::kUser,
-          fmt::format("{} has no run yet: {}", one.point->name,
-                      one.point->cause.empty() ? "its corpus is not known" : one.point->cause),
-          kUsageError);
+      usage_error("{} has no run yet: {}", one.point->name,
+                  one.point->cause.empty() ? "its corpus is not known" : one.point->cause);
     }
     out.kind = one.kind();
     out.id = one.id();
@@ -50,6 +47,16 @@ std::optional<NamedRun> named_run(const Options& options, std::optional<OpenPoin
   }
   out.standing = standing_of(out.folder, OpenJobs(workspace));
   return out;
+}
+
+RunFolder named_folder(const WorkspaceOptions& options, const std::string& selector) {
+  const Workspace workspace{options.workspace};
+  if (may_be_id({selector})) return find_run(workspace, selector);
+  PointOptions points;
+  static_cast<WorkspaceOptions&>(points) = options;
+  points.names = {selector};
+  std::optional<OpenPoints> open;
+  return find_run(workspace, named_run(points, open)->id);
 }
 
 std::optional<JobRecord> job_of_run(const Workspace& workspace, const NamedRun& run) {

@@ -1,6 +1,7 @@
-// The one run that `logs` and `why` are about.
+// The one run that a command is about.
 #pragma once
 
+#include "engine/cli/points/run_folder.h"
 #include "engine/cli/points/selection.h"
 
 #include <string>
@@ -9,23 +10,27 @@ namespace xp {
 
 struct NamedRun {
   std::string kind, id;  ///< "training" or "evaluation"
-  std::string name;      ///< of the point, "" where no experiment has it any more
+  std::string name;      ///< of the point, "" if no experiment has it any more
   std::string experiment;
   fs::path folder;
-  const Point* point = nullptr;  ///< where an experiment file was given
+  const Point* point = nullptr;  ///< if an experiment file was given
   Standing standing;
 
   std::string title() const { return kind + " " + id; }
 };
 
-/// Nothing where the experiment file has mistakes. A run that left its experiment is found by its
-/// id. `open` must outlive what comes back. Raises a usage error where there is not exactly one.
-std::optional<NamedRun> named_run(const Options& options, std::optional<OpenPoints>& open);
+/// Nothing if the experiment file has mistakes. A run that left its experiment is found by its id.
+/// `open` must outlive the result. Raises a usage error unless exactly one run matches.
+std::optional<NamedRun> named_run(const PointOptions& options, std::optional<OpenPoints>& open);
 
-/// The job that did an attempt or has the run in its queue; nothing where none is known.
+/// The run that one selector names (an id, `last`, 3, ...) in the whole workspace, with its spec.
+/// Raises a usage error unless it is exactly one that was started.
+RunFolder named_folder(const WorkspaceOptions& options, const std::string& selector);
+
+/// The scheduler's job that ran the last attempt, or that the run waits in.
 std::optional<JobRecord> job_of_run(const Workspace& workspace, const NamedRun& run);
 
-/// The log of an attempt that matters: of the rank that failed first, else of rank 0.
+/// The log of the rank that failed first, else of rank 0.
 fs::path log_that_matters(const fs::path& attempt_folder);
 
 }  // namespace xp

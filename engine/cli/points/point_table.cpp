@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "engine/base/to_integer.h"
+#include "engine/base/toml.h"
 
 #include <fmt/format.h>
 
@@ -15,8 +16,19 @@ bool is_under_way(const PointView& point) {
   return point.run.state == RunState::kRunning || point.run.state == RunState::kSilent;
 }
 
-std::string cell(const Value& number) {
-  return number.is_number() ? fmt::format("{:.1f}", number.get<double>()) : "-";
+// The subset that the summary of an evaluation is about: the first of eval.subsets.
+std::string summary_subset(const PointView& point, const Workspace& workspace) {
+  Value spec;
+  const fs::path file = workspace.evaluation(point.evaluation) / "spec.toml";
+  if (point.point != nullptr) {
+    spec = point.point->settings().whole();
+  } else if (fs::exists(file)) {
+    spec = load_toml(file.string());
+  }
+  const Value* subsets = find_path(spec, "eval.subsets");
+  const bool is_named = subsets != nullptr && subsets->is_array() && !subsets->empty() &&
+                        subsets->front().is_string();
+  return is_named ? subsets->front().get<std::string>() : "test";
 }
 
 Value text_or_null(const std::string& text) {
@@ -75,7 +87,10 @@ PointFigures PointReader::figures(const PointView& point) {
     out.attempts = trained->second.status.attempt;
     out.updates = to_integer(trained->second.status.summary.value("updates", 0.0));
     const Value& summary = evaluated->second.status.summary;
-    if (summary.contains("bleu")) out.bleu = summary["bleu"];
+    if (summary.contains("bleu")) {
+      out.bleu = summary["bleu"];
+      out.bleu_of = summary_subset(point, workspace_);
+    }
     return out;
   }
   if (point.state == PointState::kNew && !point.evaluates) return out;
@@ -86,14 +101,25 @@ PointFigures PointReader::figures(const PointView& point) {
       shows_evaluation ? last_attempt(workspace_.evaluation(point.evaluation)) : attempts;
   if (const RunProgress* now = progress(training, attempts)) {
     out.updates = now->update();
-    if (now->bleu()) out.bleu = *now->bleu();
+    if (now->bleu()) {
+      out.bleu = *now->bleu();
+      out.bleu_of = "valid";
+    }
   }
   if (point.evaluates) {
     const Value summary = read_status(workspace_.evaluation(point.evaluation)).summary;
-    if (summary.contains("bleu")) out.bleu = summary["bleu"];
+    if (summary.contains("bleu")) {
+      out.bleu = summary["bleu"];
+      out.bleu_of = summary_subset(point, workspace_);
+    }
   }
   add_live(point, out);
   return out;
+}
+
+std::string bleu_text(const PointFigures& figures) {
+  if (!figures.bleu.is_number()) return "-";
+  return fmt::format("{:.1f} {}", figures.bleu.get<double>(), figures.bleu_of);
 }
 
 std::string note_of(const PointView& point, const PointFigures& figures) {
@@ -124,7 +150,7 @@ std::vector<std::string> point_cells(const PointView& point, const PointFigures&
           std::string(point.state_word()),
           std::to_string(figures.attempts),
           std::to_string(figures.updates),
-          cell(figures.bleu),
+          bleu_text(figures),
           point.training,
           note_of(point, figures)};
 }
@@ -139,7 +165,8 @@ Value point_json(const PointView& point, const PointFigures& figures) {
                {"cause", text_or_null(point.cause)},
                {"attempt", figures.attempts},
                {"updates", figures.updates},
-               {"bleu", figures.bleu}};
+               {"bleu", figures.bleu},
+               {"bleu_of", text_or_null(figures.bleu_of)}};
   out["run"] = {
       {"kind", point.kind()},
       {"id", point.id()},
@@ -160,7 +187,7 @@ std::string failures_line(const std::vector<const PointView*>& points) {
   std::map<std::string, size_t> classes;
   size_t count = 0;
   for (const auto* point : points) {
-    if (point->state != PointState::kFailed) continue;
+    if (!point->has_failed()) continue;
     ++count;
     const std::string name = point->run.class_name();
     ++classes[name.empty() ? "of unknown class" : name];

@@ -1,4 +1,4 @@
-// Points as rows of a table and as JSON: how far each has come, where it runs, why it failed.
+// Points as rows of a table and as JSON: progress, place, cause of failure.
 #pragma once
 
 #include "engine/cli/points/points.h"
@@ -11,24 +11,25 @@
 
 namespace xp {
 
-/// What the folders of a point say beyond how it stands.
+/// Figures that are read from the folders of a point.
 struct PointFigures {
   int64_t attempts = 0;         ///< of the run that counts; of a point that is done, its training's
   int64_t updates = 0;          ///< of the training
   Value bleu;                   ///< of the evaluation, else of the last validation; else null
-  int64_t done = 0, total = 0;  ///< updates or sentences of a run under way; 0 = not known
-  double rate = 0;              ///< of those, a second; 0 = not known
-  std::optional<double> left_s;  ///< until a run under way ends
-  std::string words;             ///< of a run under way: "loss 4.21  bleu 20.1"
-  std::string job;               ///< the scheduler's number, "" where there is none
+  std::string bleu_of;          ///< the subset it was measured on: "test", "valid"
+  int64_t done = 0, total = 0;  ///< updates or sentences of a running run; 0 = unknown
+  double rate = 0;              ///< of those, per second; 0 = unknown
+  std::optional<double> left_s;  ///< until a running run ends
+  std::string words;             ///< of a running run: "loss 4.21  bleu 20.1"
+  std::string job;               ///< the scheduler's id, "" if there is none
   std::vector<std::string> hosts;
 };
 
-/// Reads figures. Kept between two looks it reads only what is new.
+/// Reads figures. If it is kept between two calls it reads only what is new.
 class PointReader {
  public:
   explicit PointReader(Workspace workspace) : workspace_(std::move(workspace)) {}
-  /// Takes what is done from the index, in one question. Without it their files are read.
+  /// Takes finished points from the index, by one query. Without it their files are read.
   void take_stored(const Store& store, const std::vector<const PointView*>& points);
   PointFigures figures(const PointView& point);
 
@@ -44,6 +45,9 @@ class PointReader {
 /// "job 4711 on node1; 1 h 02 min left", "memory: rank 2 was killed".
 std::string note_of(const PointView& point, const PointFigures& figures);
 
+/// "20.5 test", "19.8 valid", "-".
+std::string bleu_text(const PointFigures& figures);
+
 /// The cells of a row behind its number: point, state, attempts, updates, bleu, training, note.
 std::vector<std::string> point_cells(const PointView& point, const PointFigures& figures);
 inline const std::vector<std::string> kPointColumns = {"point",   "state", "attempts",
@@ -52,7 +56,7 @@ inline const std::vector<std::string> kPointColumns = {"point",   "state", "atte
 /// Everything that is known, for --json.
 Value point_json(const PointView& point, const PointFigures& figures);
 
-/// "3 failed: 2 memory, 1 user"; "" where none failed.
+/// "3 failed: 2 memory, 1 user"; "" if none failed. Cancelled points are not counted.
 std::string failures_line(const std::vector<const PointView*>& points);
 
 }  // namespace xp

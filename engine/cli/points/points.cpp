@@ -2,6 +2,7 @@
 #include "engine/cli/points/points.h"
 
 #include "engine/base/error.h"
+#include "engine/cli/parser/verbose.h"
 #include "engine/run/jobs.h"
 
 #include <fmt/format.h>
@@ -10,7 +11,13 @@
 
 namespace xp {
 
+bool PointView::is_cancelled() const {
+  if (state == PointState::kDone || is_live(run.state)) return false;
+  return run.is_cancelled || run.class_name() == outcome_name(Outcome::kCancelled);
+}
+
 std::string_view PointView::state_word() const {
+  if (is_cancelled()) return outcome_name(Outcome::kCancelled);
   const bool is_plain = state == PointState::kDone || state == PointState::kBlocked;
   return is_plain ? state_name(state) : state_name(run.state);
 }
@@ -80,6 +87,7 @@ std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
 }
 
 Store open_store(const Workspace& workspace) {
+  const Stage stage("folding finished runs into " + workspace.database().string());
   FoldResult folded;
   Store out = Store::of(workspace, folded);
   for (const auto& problem : folded.problems)
@@ -89,6 +97,7 @@ Store open_store(const Workspace& workspace) {
 
 void look_at_jobs(const Workspace& workspace) {
   try {
+    const Stage stage("asking schedulers about open jobs");
     if (!open_jobs(workspace).empty()) update_jobs(workspace);
   } catch (const Error& error) {
     if (error.blame() == Blame::kBug) throw;
@@ -96,11 +105,12 @@ void look_at_jobs(const Workspace& workspace) {
   }
 }
 
-std::optional<OpenPoints> open_points(const Options& options) {
+std::optional<OpenPoints> open_points(const PointOptions& options) {
   OpenPoints out;
   const Workspace workspace{options.workspace};
   look_at_jobs(workspace);
   if (options.spec.empty()) {
+    mention_other_workspace(options);
     out.points = points_of(open_store(workspace).all_points(), workspace);
     return out;
   }

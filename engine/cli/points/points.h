@@ -1,5 +1,5 @@
-// The points that a command is about, with how they stand: those of an experiment file, or all that
-// the workspace knows.
+// The points that a command is about, with their states: those of an experiment file, or all of the
+// workspace.
 #pragma once
 
 #include "engine/cli/points/experiment.h"
@@ -15,25 +15,29 @@ namespace xp {
 /// A point as `status`, `watch` and the selectors see it.
 struct PointView {
   std::string experiment, name;
-  std::string training, evaluation;  ///< ids, "?" where not known
+  std::string training, evaluation;  ///< ids, "?" if unknown
   SettingValues axes;
   std::string checkpoint;        ///< that the evaluation reads, "" if not known
-  const Point* point = nullptr;  ///< in the plan; null where only the index was asked
+  const Point* point = nullptr;  ///< in the plan; null if the points come from the index
   PointState state = PointState::kNew;
   std::string cause;       ///< as in Point
   bool evaluates = false;  ///< the run that counts is the evaluation, not the training
-  Standing run;            ///< of the run that counts; of a point that is done or blocked: nothing
+  Standing run;            ///< of the run that counts; empty if the point is done or blocked
 
   std::string kind() const { return evaluates ? "evaluation" : "training"; }
   const std::string& id() const { return evaluates ? evaluation : training; }
   fs::path folder(const Workspace& workspace) const {
     return evaluates ? workspace.evaluation(evaluation) : workspace.training(training);
   }
-  /// "silent": of the run that counts, or "blocked".
+  /// Cancelled and not running any more.
+  bool is_cancelled() const;
+  /// Failed by itself.
+  bool has_failed() const { return state == PointState::kFailed && !is_cancelled(); }
+  /// "silent": of the run that counts; else "blocked", "cancelled" or "done".
   std::string_view state_word() const;
 };
 
-/// Reads how the points stand that are neither done nor blocked. Raises kMachine where a folder is
+/// Reads the states of points that are neither done nor blocked. Raises kMachine if a folder is
 /// damaged.
 void look_at(std::vector<PointView>& points, const Workspace& workspace);
 
@@ -43,7 +47,7 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace);
 std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
                                  const Workspace& workspace);
 
-/// Takes in what schedulers say of the open jobs (settle). One that does not answer is a warning.
+/// Records what schedulers report about open jobs (settle). Warns of one that does not answer.
 void look_at_jobs(const Workspace& workspace);
 
 /// What `xp COMMAND [FILE] [SELECTOR...]` is about.
@@ -52,9 +56,9 @@ struct OpenPoints {
   std::vector<PointView> points;
 };
 
-/// Looks at the jobs first. Nothing where FILE has mistakes, which are printed: the exit code is
-/// then Exit::kSpec.
-std::optional<OpenPoints> open_points(const Options& options);
+/// Asks schedulers first. Prints the mistakes of FILE and returns nothing if there are any: the
+/// exit code is then Exit::kSpec.
+std::optional<OpenPoints> open_points(const PointOptions& options);
 
 /// The index of the workspace with everything folded in; problems are printed.
 Store open_store(const Workspace& workspace);

@@ -46,7 +46,7 @@ double free_space(const Workspace& workspace) {
   return static_cast<double>(free_bytes(workspace.root));
 }
 
-// What may not fit, one sentence each.
+// Disk and memory that may not suffice.
 std::vector<std::string> machine_notes(const Plan& plan, const Workspace& workspace) {
   std::vector<std::string> out;
   const double room = free_space(workspace), need = disk_need(plan).all;
@@ -96,8 +96,8 @@ std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin
   for (size_t i = 0; i < plugins.size(); ++i) {
     if (counts[i] == 0) continue;
     out.push_back(fmt::format(
-        "{} of the finished trainings used another build of '{}'; where the new one computes "
-        "something else, count its kVersion up to train again",
+        "{} of the finished trainings used another build of '{}'; if the new one computes "
+        "something else, increase its kVersion to train again",
         counts[i], plugins[i].file.string()));
   }
   return out;

@@ -1,5 +1,4 @@
-// What is said before a plan is done: whether this machine has room for it (disk for its
-// checkpoints, memory for its ranks), and what it does not do again.
+// Checks before a plan is run: disk for checkpoints, memory for ranks, builds of plug-ins.
 #pragma once
 
 #include "engine/experiment/plugins.h"
@@ -11,9 +10,9 @@
 
 namespace xp {
 
-/// What is worth saying though nothing forbids it, one sentence each: the plan's notes; disk and
-/// memory of this machine that may not suffice; plug-ins that finished trainings used another build
-/// of, which changes no id. Cost: with plug-ins, reads the spec of every finished training.
+/// Warnings, one sentence each: the plan's notes; disk or memory of this machine that may not
+/// suffice; plug-ins of which finished trainings used another build, which changes no id. Cost:
+/// with plug-ins, reads the spec of every finished training.
 std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
                                   const Workspace& workspace);
 
@@ -36,12 +35,12 @@ struct MissingSubset {
   std::string sentence() const;
 };
 
-/// The first of the points with this [corpus] table that will look for what is not in the corpus
-/// prepared in `folder`; nothing where it is not prepared.
+/// The first subset that a point with this [corpus] table evaluates and the corpus prepared in
+/// `folder` lacks; nothing if the corpus is not prepared.
 std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
                                             const fs::path& folder);
 
-/// What is missing where not even one training's checkpoints fit on the disk, or "".
+/// A sentence if not even the checkpoints of one training fit on the disk, else "".
 std::string missing_space(const Plan& plan, const Workspace& workspace);
 
 }  // namespace xp

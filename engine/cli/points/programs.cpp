@@ -1,7 +1,9 @@
-// Everything is found from the running program's own place.
+// Paths relative to the running program.
 #include "engine/cli/points/programs.h"
 
 #include "engine/base/own_program.h"
+#include "engine/base/text.h"
+#include "engine/cli/parser/environment.h"
 
 #include <cstdlib>
 
@@ -14,21 +16,28 @@ fs::path program_folder() {
   return own_program().parent_path();
 }
 
-fs::path folder_from(const char* variable) {
+fs::path path_from(const char* variable) {
   const char* value = std::getenv(variable);
   return value == nullptr ? "" : value;
 }
 
 fs::path cache_folder() {
-  if (const fs::path cache = folder_from("XDG_CACHE_HOME"); cache.is_absolute()) return cache;
-  const fs::path home = folder_from("HOME");
+  if (const fs::path cache = path_from("XDG_CACHE_HOME"); cache.is_absolute()) return cache;
+  const fs::path home = path_from("HOME");
   return home.is_absolute() ? home / ".cache" : fs::path();
 }
 
 }  // namespace
 
-fs::path engine_file(const Options& options) {
-  return options.engine.empty() ? program_folder() / "xp-engine" : fs::path(options.engine);
+fs::path engine_file() {
+  const fs::path named = value_of(kEngineVariable);
+  return named.empty() ? program_folder() / "xp-engine" : named;
+}
+
+std::vector<std::string> plugin_files() {
+  auto out = split(value_of(kPluginsVariable), ':');
+  std::erase(out, "");
+  return out;
 }
 
 fs::path components_file() {
@@ -37,9 +46,9 @@ fs::path components_file() {
   return fs::exists(beside) ? beside : folder.parent_path() / installed;
 }
 
-PluginDescriber plugin_describer(const Options& options) {
+PluginDescriber plugin_describer() {
   const fs::path cache = cache_folder();
-  return {engine_file(options), cache.empty() ? cache : cache / "xp" / "plugins"};
+  return {engine_file(), cache.empty() ? cache : cache / "xp" / "plugins"};
 }
 
 }  // namespace xp

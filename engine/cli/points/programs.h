@@ -1,19 +1,26 @@
-// Where the programs and what belongs to them lie: in a build folder side by side, below a prefix
-// as `make install` puts them.
+// Paths of the programs and their files: side by side in a build folder, or below a prefix as
+// `make install` puts them.
 #pragma once
 
-#include "engine/cli/terminal/options.h"
 #include "engine/experiment/plugins.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
 
 namespace xp {
 
-/// The program that trains and evaluates, whether or not it is there.
-std::filesystem::path engine_file(const Options& options);
+/// The program that trains and evaluates: XP_ENGINE, else xp-engine beside this program. It may not
+/// exist.
+std::filesystem::path engine_file();
 
-/// What the build wrote down about the components, whether or not it is there.
+/// The plug-ins that XP_PLUGINS names, separated by colons.
+std::vector<std::string> plugin_files();
+
+/// The declarations of all components, which the build writes. It may not exist.
 std::filesystem::path components_file();
 
-/// Answers are kept in `xp/plugins` of XDG_CACHE_HOME, or of ~/.cache.
-PluginDescriber plugin_describer(const Options& options);
+/// Caches answers in `xp/plugins` of XDG_CACHE_HOME, or of ~/.cache.
+PluginDescriber plugin_describer();
 
 }  // namespace xp

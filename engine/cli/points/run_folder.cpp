@@ -4,19 +4,11 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
-#include "engine/cli/points/selection.h"
+#include "engine/cli/parser/exit_code.h"
 
 #include <algorithm>
 
 namespace xp {
-namespace {
-
-template <class... Args>
-[[noreturn]] void usage_error(fmt::format_string<Args...> format, Args&&... args) {
-  throw Error(Blame::kUser, fmt::format(format, std::forward<Args>(args)...), kUsageError);
-}
-
-}  // namespace
 
 RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
   constexpr size_t kFewest = 4;

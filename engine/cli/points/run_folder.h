@@ -13,8 +13,8 @@ struct RunFolder {
   Value spec;  ///< its spec.toml: resolved settings and ids
 };
 
-/// The run whose id begins with `prefix` (4 digits or more). Raises kUser where there is none or
-/// more than one.
+/// The run whose id begins with `prefix` (4 digits or more). Raises a usage error if there is none
+/// or more than one.
 RunFolder find_run(const Workspace& workspace, const std::string& prefix);
 
 /// The settings of a run as full path -> value, without ids.

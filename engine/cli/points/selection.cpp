@@ -2,6 +2,7 @@
 #include "engine/cli/points/selection.h"
 
 #include "engine/base/text.h"
+#include "engine/cli/parser/exit_code.h"
 
 #include <fmt/format.h>
 
@@ -22,10 +23,6 @@ std::vector<std::string> state_names() {
   return out;
 }
 const std::vector<std::string> kStates = state_names();
-
-[[noreturn]] void usage_error(const std::string& message) {
-  throw Error(Blame::kUser, message, kUsageError);
-}
 
 bool fits(const std::string& pattern, const std::string& text) {
   return ::fnmatch(pattern.c_str(), text.c_str(), 0) == 0;
@@ -76,6 +73,8 @@ class Reader {
     for (const auto& point : points_) {  // a name may look like anything
       if (point.name == word) return [word](const PointView& p) { return when(p.name == word); };
     }
+    if (word.starts_with('[') && word.ends_with(']') && word.find_first_of(":=") != word.npos)
+      usage_error("'{}': write selectors without brackets", word);
     if (word.size() > 1 && word[0] == '!') return opposite(picker(word.substr(1)));
     if (word == "last") return last();
     if (const auto rows = row_range(word)) return of_table(word, rows->first, rows->second);
@@ -148,27 +147,27 @@ class Reader {
       ++count;
       if (count >= first && count <= last) rows.insert(line);
     }
-    if (count == 0)
-      usage_error(fmt::format("'{}' is a row of the last table, and none was printed", word));
+    if (count == 0) usage_error("'{}' is a row of the last table, and none was printed", word);
     if (first == 0 || last < first || last > count)
-      usage_error(fmt::format("'{}': the last table has rows 1 to {}", word, count));
+      usage_error("'{}': the last table has rows 1 to {}", word, count);
     return [rows](const PointView& point) { return when(rows.contains(table_line(point))); };
   }
 
   static Picker of_state(const std::string& state) {
     if (std::find(kStates.begin(), kStates.end(), state) == kStates.end())
-      usage_error(unknown_name("state", state, kStates));
+      usage_error("{}", unknown_name("state", state, kStates));
     return [state](const PointView& point) {
-      if (state == "cancelled")
-        return when(point.run.is_cancelled || point.run.class_name() == "cancelled");
-      return when(state == point.state_word() || state == state_name(point.state));
+      if (state == "cancelled") return when(point.is_cancelled() || point.run.is_cancelled);
+      const bool is_wide = !point.is_cancelled() && state == state_name(point.state);
+      return when(is_wide || state == point.state_word());
     };
   }
 
   static Picker of_class(std::string name) {
     std::replace(name.begin(), name.end(), '-', ' ');
     if (!outcome_from(name)) {
-      usage_error(unknown_name("class", name, {kOutcomeNames.begin() + 1, kOutcomeNames.end()}));
+      usage_error("{}",
+                  unknown_name("class", name, {kOutcomeNames.begin() + 1, kOutcomeNames.end()}));
     }
     return [name](const PointView& point) { return when(point.run.class_name() == name); };
   }
@@ -215,14 +214,14 @@ class Reader {
       }
       if (found.size() == 1) return found.front();
       if (found.size() > 1)
-        usage_error(fmt::format("'{}' may be {}; write more of it", key, join(found, " or ")));
+        usage_error("'{}' may be {}; write more of it", key, join(found, " or "));
     }
     const std::vector<std::string> among(axes.begin(), axes.end());
     std::vector<std::string> known;
     for (const auto& path : among)
       known.push_back(short_name(path, among));
     if (points_.empty() || points_.front().point == nullptr) known.emplace_back("experiment");
-    usage_error(unknown_name("setting", key, known));
+    usage_error("{}", unknown_name("setting", key, known));
   }
 
   const std::vector<PointView>& points_;
@@ -240,6 +239,24 @@ std::vector<Selected> distinct_runs(const std::vector<Selected>& selected) {
 }
 
 }  // namespace
+
+std::string selector_help() {
+  return "3, '#3', 4-7          rows of the last table that status printed\n"
+         "1f2e                  the beginning of the id of a run: 4 digits or more\n"
+         "last                  the run that started last\n"
+         "state:failed          new, queued, starting, running, silent, stopped, done, failed,\n"
+         "                      blocked or cancelled; running includes silent, queued includes\n"
+         "                      starting\n"
+         "class:memory          how the last attempt of a failed or stopped run ended\n"
+         "seed=1                a setting of the point; the key may be a tail, the value a "
+         "pattern\n"
+         "gshard                a value of an axis that is a text\n"
+         "experiment=quick      points of an experiment\n"
+         "'*gshard*'            a pattern (* ? [a-z]) of the point's whole name\n"
+         "!WORD                 what WORD does not select: !seed=1, !state:done\n"
+         "\n"
+         "Several words narrow each other.\n";
+}
 
 std::string plain_value(const Value& value) {
   return value.is_string() ? value.get<std::string>() : show(value);
@@ -275,8 +292,8 @@ std::vector<Selected> select(const std::vector<PointView>& points,
     if (is_picked) out.push_back(one);
   }
   if (out.empty() && !words.empty()) {
-    usage_error(fmt::format("nothing is {}; there {} {}", "'" + join(words, "' and '") + "'",
-                            points.size() == 1 ? "is" : "are", counts_of(points)));
+    usage_error("nothing matches {}; there {} {}", "'" + join(words, "' and '") + "'",
+                points.size() == 1 ? "is" : "are", counts_of(points));
   }
   return out;
 }
@@ -292,8 +309,7 @@ Selected select_one(const std::vector<PointView>& points, const std::vector<std:
     names.push_back(fmt::format("{} ({} {})", runs[i].point->name, runs[i].kind(), runs[i].id()));
   if (runs.size() > kMostNames)
     names.push_back(fmt::format("... and {} more", runs.size() - kMostNames));
-  usage_error(
-      fmt::format("{} runs fit; name one of them:\n  {}", runs.size(), join(names, "\n  ")));
+  usage_error("{} runs fit; name one of them:\n  {}", runs.size(), join(names, "\n  "));
 }
 
 void keep_table(const Workspace& workspace, const std::vector<const PointView*>& rows) {

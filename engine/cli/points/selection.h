@@ -1,18 +1,4 @@
-// Selectors: the words by which every command about runs names them.
-//
-//   3, '#3', 4-7          rows of the last table that status printed
-//   1f2e                  the beginning of an id of a training or evaluation, 4 digits or more
-//   last                  the run that began last
-//   state:failed          new, queued, starting, running, silent, stopped, done, failed, blocked or
-//                         cancelled; running has the silent ones, queued those that are starting
-//   class:memory          how the last attempt of a failed or stopped run ended
-//   seed=1                a setting of the point; the key may be a tail, the value a pattern
-//   gshard                a value of an axis, where it is a text
-//   experiment=quick      the experiment, too
-//   '*gshard*'            a pattern (* ? [a-z]) of the point's whole name
-//   !WORD                 what WORD does not pick: !seed=1, !state:done
-//
-// Several words narrow each other.
+// Selectors: the words by which every command about runs names them. See selector_help.
 #pragma once
 
 #include "engine/base/error.h"
@@ -23,8 +9,8 @@
 
 namespace xp {
 
-/// The `code` of an error in the words of a command line: ends with Exit::kUsage.
-inline constexpr const char* kUsageError = "usage";
+/// Every form of a selector with its meaning, for `xp help selectors`.
+std::string selector_help();
 
 /// A run of a point.
 struct Selected {
@@ -34,13 +20,13 @@ struct Selected {
   std::string kind() const { return evaluates ? "evaluation" : "training"; }
 };
 
-/// The points that all of `words` pick, in their order; all of them where there are no words.
-/// Raises a usage error for a word that no point could ever fit, with what was probably meant, and
-/// where nothing is picked, with what there is.
+/// The points that all of `words` select, in their order; all points if there are no words.
+/// Raises a usage error for a word that no point could ever match, with what was probably meant,
+/// and if nothing matches, with what there is.
 std::vector<Selected> select(const std::vector<PointView>& points,
                              const std::vector<std::string>& words, const Workspace& workspace);
 
-/// The one run that `words` pick. Raises a usage error naming them where there are several.
+/// The one run that `words` select. Raises a usage error naming them if there are several.
 Selected select_one(const std::vector<PointView>& points, const std::vector<std::string>& words,
                     const Workspace& workspace);
 

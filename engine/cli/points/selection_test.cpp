@@ -69,10 +69,10 @@ TEST_CASE("words pick points by setting, pattern, state, class, id and experimen
   CHECK(six.picked("state:failed") == "b");
   CHECK(six.picked("state:running") == "c");
   CHECK(six.picked("state:silent") == "c");
-  CHECK(six.picked("state:new") == "de");
+  CHECK(six.picked("state:new") == "e");
   CHECK(six.picked("state:blocked") == "f");
   CHECK(six.picked("state:cancelled") == "d");
-  CHECK(six.picked("!state:new") == "abcf");
+  CHECK(six.picked("!state:new") == "abcdf");
   CHECK(six.picked("class:time-limit") == "b");
   CHECK(six.picked("class:time limit") == "b");
   CHECK(six.picked("b000") == "c");
@@ -84,8 +84,9 @@ TEST_CASE("several words narrow each other") {
   const Six six;
   CHECK(six.picked("exchange=gshard|!seed=1|!state:failed") == "c");
   CHECK(six.problem("seed=1|seed=2") ==
-        "nothing is 'seed=1' and 'seed=2'; there are 6 points: 2 new, 1 silent, 1 done, 1 failed, "
-        "1 blocked");
+        "nothing matches 'seed=1' and 'seed=2'; there are 6 points: 1 new, 1 silent, 1 done, 1 "
+        "failed, "
+        "1 blocked, 1 cancelled");
 }
 
 TEST_CASE("the last run is the one that began last") {
@@ -117,8 +118,11 @@ TEST_CASE("wrong words say what was meant and what there is") {
   CHECK(six.problem("class:memry") ==
         "no class named 'memry', did you mean 'memory'? known: stopped, user, memory, machine, "
         "preempted, time limit, bug, lost, cancelled");
-  CHECK(six.problem("dense") ==
-        "nothing is 'dense'; there are 6 points: 2 new, 1 silent, 1 done, 1 failed, 1 blocked");
+  CHECK(six.problem("[state:failed]") == "'[state:failed]': write selectors without brackets");
+  CHECK(
+      six.problem("dense") ==
+      "nothing matches 'dense'; there are 6 points: 1 new, 1 silent, 1 done, 1 failed, 1 blocked, "
+      "1 cancelled");
   CHECK(message_of([&] { select_one(six.points, {"seed=1"}, six.workspace); }) ==
         "2 runs fit; name one of them:\n"
         "  exchange=gshard seed=1 (training 9000000000000000)\n"

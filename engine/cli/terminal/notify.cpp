@@ -57,7 +57,7 @@ void Notifier::start(const Notice& notice) {
   const pid_t child = ::fork();
   if (child == 0) become_shell(command_.c_str(), environment.data());
   if (child < 0) {
-    fmt::print(stderr, "--notify: '{}' was not started: {}\n", command_, std::strerror(errno));
+    fmt::print(stderr, "--notify: '{}' could not be started: {}\n", command_, std::strerror(errno));
     return;
   }
   ::setpgid(child, child);  // whichever of the two is first
@@ -72,27 +72,27 @@ bool Notifier::has_ended() {
   if (ended == 0) {
     ::kill(-process_, SIGKILL);
     ::waitpid(process_, &status, 0);
-    fmt::print(stderr, "--notify: '{}' was ended after {} s\n", command_,
+    fmt::print(stderr, "--notify: '{}' was killed after {} s\n", command_,
                std::chrono::duration_cast<std::chrono::seconds>(timeout_).count());
   } else if (status != 0) {
-    fmt::print(stderr, "--notify: '{}' ended with {}\n", command_,
+    fmt::print(stderr, "--notify: '{}' exited with {}\n", command_,
                WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
   }
   return true;
 }
 
-void Notifier::tell(const Notice& notice) {
+void Notifier::notify(const Notice& notice) {
   if (command_.empty()) return;
   waiting_.push_back(notice);
-  look();
+  poll();
 }
 
-void Notifier::tell_first_failure(const Notice& notice) {
-  if (!has_failed_) tell(notice);
+void Notifier::notify_first_failure(const Notice& notice) {
+  if (!has_failed_) notify(notice);
   has_failed_ = true;
 }
 
-void Notifier::look() {
+void Notifier::poll() {
   if (process_ != 0 && has_ended()) process_ = 0;
   if (process_ != 0 || waiting_.empty()) return;
   start(waiting_.front());
@@ -100,7 +100,7 @@ void Notifier::look() {
 }
 
 Notifier::~Notifier() {
-  for (look(); process_ != 0 || !waiting_.empty(); look())
+  for (poll(); process_ != 0 || !waiting_.empty(); poll())
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 

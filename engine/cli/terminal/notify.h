@@ -1,4 +1,4 @@
-// `--notify CMD`: tells a person's command of failures and ends.
+// `--notify COMMAND`: runs the user's command at failures and at the end.
 #pragma once
 
 #include <chrono>
@@ -7,8 +7,7 @@
 
 namespace xp {
 
-/// What happened, as the command finds it in XP_EVENT, XP_EXPERIMENT, XP_DONE, XP_FAILED and
-/// XP_MESSAGE.
+/// What happened; the command finds it in XP_EVENT, XP_EXPERIMENT, XP_DONE, XP_FAILED, XP_MESSAGE.
 struct Notice {
   std::string event;  ///< "failure": the first run of a sweep that failed; "end": the sweep is over
   std::string experiment;
@@ -16,9 +15,9 @@ struct Notice {
   std::string message;          ///< one sentence
 };
 
-/// Runs the command in a shell beside this process, one notice after the other; what it prints goes
-/// to standard error. Nothing waits for it but the end of this object, and that no longer than the
-/// time it has. Its failure is a warning.
+/// Runs the command in a shell in the background, one notice after the other; its output goes to
+/// standard error. Only the destructor waits for it, at most for the timeout. If it fails, a
+/// warning is printed.
 class Notifier {
  public:
   static constexpr std::chrono::seconds kTimeout{30};
@@ -30,11 +29,11 @@ class Notifier {
   Notifier(const Notifier&) = delete;
   Notifier& operator=(const Notifier&) = delete;
 
-  void tell(const Notice& notice);
-  /// Tells of a failure, once.
-  void tell_first_failure(const Notice& notice);
-  /// Warns of what ended badly, ends what takes too long, goes on with the next notice.
-  void look();
+  void notify(const Notice& notice);
+  /// Only the first call does something.
+  void notify_first_failure(const Notice& notice);
+  /// Warns of a command that failed, kills one that exceeded the timeout, starts the next.
+  void poll();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -45,7 +44,7 @@ class Notifier {
   std::chrono::milliseconds timeout_;
   bool has_failed_ = false;
   std::deque<Notice> waiting_;
-  int process_ = 0;  ///< of the notice being told, 0 = none
+  int process_ = 0;  ///< of the command that runs, 0 = none
   Clock::time_point begun_{};
 };
 

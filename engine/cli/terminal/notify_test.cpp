@@ -1,4 +1,4 @@
-// What a command that is told finds, and what happens when it fails.
+// What the command of --notify finds, and what happens if it fails.
 #include "engine/cli/terminal/notify.h"
 
 #include "engine/base/file.h"
@@ -16,29 +16,29 @@ TEST_CASE("the command finds what happened in its environment") {
   {
     Notifier notifier("echo \"$XP_EVENT|$XP_EXPERIMENT|$XP_DONE|$XP_FAILED|$XP_MESSAGE\" >> '" +
                       file + "'");
-    notifier.tell({"end", "quick", 3, 1, "it's over"});
+    notifier.notify({"end", "quick", 3, 1, "it's over"});
   }
   CHECK(read_file(file) == "end|quick|3|1|it's over\n");
 }
 
-TEST_CASE("only the first failure is told") {
+TEST_CASE("only the first failure is notified") {
   const TempFolder folder;
   const std::string file = (folder.path() / "note").string();
   {
     Notifier notifier("echo $XP_MESSAGE >> '" + file + "'");
-    notifier.tell_first_failure({"failure", "quick", 0, 1, "one"});
-    notifier.tell_first_failure({"failure", "quick", 0, 2, "two"});
+    notifier.notify_first_failure({"failure", "quick", 0, 1, "one"});
+    notifier.notify_first_failure({"failure", "quick", 0, 2, "two"});
   }
   CHECK(read_file(file) == "one\n");
 }
 
-TEST_CASE("a command that does not end is ended, with what it started") {
+TEST_CASE("a command that exceeds its timeout is killed with its children") {
   const TempFolder folder;
   const fs::path file = folder.path() / "note";
   {
     Notifier notifier("(sleep 1; touch '" + file.string() + "') & wait",
                       std::chrono::milliseconds(100));
-    notifier.tell({"end", "quick", 0, 0, ""});
+    notifier.notify({"end", "quick", 0, 0, ""});
   }
   std::this_thread::sleep_for(std::chrono::milliseconds(1300));
   CHECK_FALSE(fs::exists(file));
@@ -46,8 +46,8 @@ TEST_CASE("a command that does not end is ended, with what it started") {
 
 TEST_CASE("without a command nothing is run") {
   Notifier notifier("");
-  notifier.tell({"end", "quick", 0, 0, ""});
-  notifier.look();
+  notifier.notify({"end", "quick", 0, 0, ""});
+  notifier.poll();
 }
 
 }  // namespace

@@ -15,8 +15,8 @@ bool is_conversation() {
   return ::isatty(STDIN_FILENO) == 1 && ::isatty(STDERR_FILENO) == 1;
 }
 
-bool agreed(const Options& options, const std::string& question) {
-  if (options.yes) return true;
+bool agreed(bool yes, const std::string& question) {
+  if (yes) return true;
   fmt::print(stderr, "{} [y/N] ", question);
   std::fflush(stderr);
   std::string answer;

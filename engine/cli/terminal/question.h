@@ -1,16 +1,14 @@
-// Asking before something that cannot be taken back.
+// Asks the user before something that cannot be undone.
 #pragma once
-
-#include "engine/cli/terminal/options.h"
 
 #include <string>
 
 namespace xp {
 
-/// Whether both ends of the conversation are a person's terminal.
+/// Whether standard input and standard error are terminals.
 bool is_conversation();
 
-/// Whether a person says yes; anything but y or yes is no. True at once with --yes.
-bool agreed(const Options& options, const std::string& question);
+/// Asks on standard error and reads a line; anything but y or yes is no. True at once if `yes`.
+bool agreed(bool yes, const std::string& question);
 
 }  // namespace xp

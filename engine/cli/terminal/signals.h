@@ -1,4 +1,4 @@
-// Ctrl-C and friends: signals are counted, what they mean is decided elsewhere.
+// Counts signals; their meaning is decided elsewhere.
 #pragma once
 
 #include <csignal>
@@ -7,11 +7,11 @@
 
 namespace xp {
 
-/// While it lives, signals are only counted, but for those that were ignored before (nohup).
+/// While it exists, signals are only counted, except those that were ignored before (nohup).
 class SignalWatch {
  public:
-  /// What the third one does: it ends the program at once (and, as they are tied to it, the ranks
-  /// it started), or is counted like the others, where no impatient person sends them.
+  /// The third signal ends the program at once, with the ranks it started, or is counted like the
+  /// others if no impatient user sends them.
   enum class Many { kEndAtOnce, kAreCounted };
 
   explicit SignalWatch(std::initializer_list<int> signals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT},
@@ -20,7 +20,7 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// How many came, and the last one, or 0.
+  /// How many were received, and the last one, or 0.
   static int count();
   static int received();
 

@@ -1,10 +1,9 @@
-// Words in, words out: what a command does is in the folder that it is about.
-#include "engine/cli/commands/commands.h"
-
-#include "engine/base/file.h"
+// `xp components [NAME]`: what an experiment can use.
 #include "engine/base/text.h"
+#include "engine/cli/parser/help.h"
+#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
-#include "engine/cli/points/listing.h"
+#include "engine/cli/terminal/text_table.h"
 
 #include <fmt/format.h>
 
@@ -12,6 +11,20 @@
 
 namespace xp {
 namespace {
+
+struct Options {
+  std::string component;
+  bool json = false;
+
+  void declare(Arguments& arguments) {
+    arguments
+        .positional(
+            "NAME", &component,
+            "a component, a kind, a section of the file (train) or a command; without it, a list")
+        .completes([](const std::string&) { return component_candidates(); });
+    declare_json(arguments, json);
+  }
+};
 
 std::string limits_of(const Setting& setting) {
   const Limit& limit = setting.limit;
@@ -84,14 +97,8 @@ void print_kinds(const Catalog& catalog) {
   fmt::print("{}next: xp components NAME shows a component's settings\n", text_table(rows));
 }
 
-}  // namespace
-
-int check_command(const Options& options) {
-  return load_experiment(options) ? Exit::kDone : Exit::kSpec;
-}
-
-int components_command(const Options& options) {
-  const Catalog catalog = build_catalog(options);
+int list_components(const Options& options) {
+  const Catalog catalog = build_catalog();
   std::vector<const Declaration*> found;
   std::vector<std::string> names;
   for (const auto& [key, part] : catalog.all()) {
@@ -103,6 +110,10 @@ int components_command(const Options& options) {
     }
   }
   if (found.empty()) {
+    if (const auto* command = find_command(options.component)) {
+      fmt::print("{}", help_text(*command));
+      return Exit::kDone;
+    }
     const std::string near = nearest(options.component, names);
     fmt::print(stderr, "no component named '{}'{}; `xp components` lists all\n", options.component,
                near.empty() ? "" : fmt::format(", did you mean '{}'?", near));
@@ -123,4 +134,8 @@ int components_command(const Options& options) {
   return Exit::kDone;
 }
 
+XP_COMMAND(Options, list_components, "components", Group::kMachine,
+           "list components and their settings: types, defaults, limits");
+
+}  // namespace
 }  // namespace xp

@@ -1,0 +1,86 @@
+// `xp help [TOPIC]`: a command, or what all commands share.
+#include "engine/cli/parser/help.h"
+
+#include "engine/base/text.h"
+#include "engine/cli/parser/environment.h"
+#include "engine/cli/points/selection.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+namespace xp {
+namespace {
+
+std::string exit_codes() {
+  std::string out;
+  for (const auto& [code, meaning] : kExitCodes)
+    out += fmt::format("{:>5}  {}\n", code, meaning);
+  return out;
+}
+
+std::string variables() {
+  std::string out;
+  for (const auto& variable : kVariables)
+    out += fmt::format("{:<14}{}\n", variable.name, variable.meaning);
+  return out;
+}
+
+/// A page that is about no single command.
+struct Topic {
+  const char *name, *summary;
+  std::string (*text)();
+};
+constexpr Topic kTopics[] = {
+    {"exit-codes", "what the exit code of xp means", exit_codes},
+    {"selectors", "how runs are named on the command line", selector_help},
+    {"environment", "variables that xp reads", variables},
+};
+
+Words topic_names() {
+  Words out;
+  for (const auto& topic : kTopics)
+    out.emplace_back(topic.name);
+  for (const auto* entry : commands())
+    out.emplace_back(entry->name);
+  return out;
+}
+
+struct Options {
+  std::string topic;
+  bool is_markdown = false;
+
+  void declare(Arguments& arguments) {
+    arguments.positional("TOPIC", &topic, "a command, selectors, exit-codes or environment")
+        .completes([](const std::string&) { return topic_names(); });
+    arguments.flag("--markdown", is_markdown, "print docs/commands.md").hidden();
+  }
+};
+
+std::string all_topics() {
+  std::string out = help_text() + "\nxp help TOPIC\n";
+  for (const auto& topic : kTopics)
+    out += fmt::format("  {:<13}{}\n", topic.name, topic.summary);
+  return out;
+}
+
+int help(const Options& options) {
+  if (options.is_markdown || options.topic.empty()) {
+    fmt::print("{}", options.is_markdown ? help_markdown() : all_topics());
+    return Exit::kDone;
+  }
+  for (const auto& topic : kTopics) {
+    if (options.topic != topic.name) continue;
+    fmt::print("{}: {}\n\n{}", topic.name, topic.summary, topic.text());
+    return Exit::kDone;
+  }
+  const auto* entry = find_command(options.topic);
+  if (entry == nullptr) usage_error("{}", unknown_name("topic", options.topic, topic_names()));
+  fmt::print("{}", help_text(*entry));
+  return Exit::kDone;
+}
+
+XP_COMMAND(Options, help, "help", Group::kMachine, "explain a command, or a topic");
+
+}  // namespace
+}  // namespace xp

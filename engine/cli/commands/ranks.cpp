@@ -1,0 +1,39 @@
+// `xp ranks NODE_JOB`, on every node of a run: starts the ranks of the node (engine/launch/node.h).
+#include "engine/cli/parser/command.h"
+#include "engine/cli/terminal/signals.h"
+#include "engine/launch/node.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
+namespace xp {
+namespace {
+
+struct Options {
+  std::filesystem::path job;
+
+  void declare(Arguments& arguments) {
+    arguments.positional("NODE_JOB", &job, "the file of the node's job").required();
+  }
+};
+
+// The scheduler's number of this node within the job's step.
+int64_t node_number() {
+  const char* text = std::getenv("XP_NODE");
+  if (text == nullptr) text = std::getenv("SLURM_NODEID");
+  return text == nullptr ? 0 : std::atoll(text);
+}
+
+int ranks(const Options& options) {
+  const SignalWatch signals({SIGTERM, SIGUSR1, SIGINT}, SignalWatch::Many::kAreCounted);
+  const char* host = std::getenv("SLURMD_NODENAME");
+  run_node(options.job, node_number(), host == nullptr ? "" : host,
+           [] { return SignalWatch::count() > 0; });
+  return Exit::kDone;
+}
+
+XP_COMMAND(Options, ranks, "ranks", Group::kHidden, "start the ranks of one node");
+
+}  // namespace
+}  // namespace xp

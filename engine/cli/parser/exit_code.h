@@ -1,0 +1,36 @@
+// Exit codes of `xp`, and mistakes in its command line.
+#pragma once
+
+#include "engine/base/error.h"
+
+#include <utility>
+
+namespace xp {
+
+/// The documented exit codes. An error's own code is exit_code() of engine/base/error.h.
+struct Exit {
+  static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4,
+                       kUnfinished = 5, kPreflight = 6, kWork = 7;
+};
+
+/// What each code means, for `xp help exit-codes`.
+inline constexpr std::pair<const char*, const char*> kExitCodes[] = {
+    {"0", "done"},
+    {"1", "the machine failed (disk, network, another process), or xp has a bug"},
+    {"2", "mistake in the command line"},
+    {"3", "mistake in the experiment or in its data; nothing was run"},
+    {"4", "some runs failed"},
+    {"5", "not finished: runs are queued or continue in the background"},
+    {"6", "a check before the start failed: disk space, the scheduler, a missing prerequisite"},
+    {"7", "there is work to do (only with plan --exit-code)"},
+    {"128+N", "ended by signal N"}};
+
+/// The `code` of an error in the words of a command line: the program ends with Exit::kUsage.
+inline constexpr const char* kUsageError = "usage";
+
+template <class... Args>
+[[noreturn]] void usage_error(fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(Blame::kUser, fmt::format(format, std::forward<Args>(args)...), kUsageError);
+}
+
+}  // namespace xp
