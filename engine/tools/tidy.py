@@ -113,10 +113,8 @@ NAMES_SHARES = ("engine/conformance/", "engine/testing/", "engine/cli/commands/i
 TEST_IDIOM = "using namespace xp;  // NOLINT: tests read better without the prefix"
 # Headers whose functions have a source each, by what they are for; and those still to be split.
 IMPLEMENTED_ELSEWHERE = {
-    "engine/cli/commands/commands.h", "engine/conformance/cases.h", "engine/laws/laws.h",
-    "engine/worker/commands.h",
+    "engine/conformance/cases.h", "engine/laws/laws.h", "engine/worker/commands.h",
     "engine/launch/slurm.h", "engine/launch/slurm_lookup.h", "engine/launch/starter.h",
-    "engine/run/jobs.h", "plugins/renderer/page.h",
     "results/store/store.h"}
 BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
 THIRD_PARTY = "cmake/gloo-shim/"
@@ -448,7 +446,8 @@ METHOD = re.compile(r"^(?:[A-Za-z][\w:<>,&*\[\] ]* [&*]?)?(\w+)::~?\w+\(", re.M)
 
 
 def without_comments(text):
-    return "\n".join(re.sub(r"\s*//.*", "", line) for line in text.splitlines())
+    code = re.sub(r'R"(\w*)\(.*?\)\1"', '""', text, flags=re.S)  # other languages have others
+    return "\n".join(re.sub(r"\s*//.*", "", line) for line in code.splitlines())
 
 
 def sources_of_headers(tree):
