@@ -1,6 +1,8 @@
 // Transformer layers with residual connections.
 #include "engine/moe/blocks.h"
 
+#include "engine/nn/dropout.h"
+
 namespace xp {
 namespace {
 
@@ -8,8 +10,8 @@ namespace {
 template <class Sublayer>
 torch::Tensor residual(const torch::Tensor& h, const Norm& norm, const BlockShape& shape,
                        bool training, const Sublayer& sublayer) {
-  if (shape.pre_norm) return h + dropped(sublayer(norm.forward(h)), shape.dropout, training);
-  return norm.forward(h + dropped(sublayer(h), shape.dropout, training));
+  if (shape.pre_norm) return add_dropped(h, sublayer(norm.forward(h)), shape.dropout, training);
+  return norm.forward(add_dropped(h, sublayer(h), shape.dropout, training));
 }
 
 AttentionShape attention_shape(const BlockShape& shape) {

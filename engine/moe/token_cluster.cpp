@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/moe/balanced_assignment.h"
 #include "engine/moe/routed.h"
+#include "engine/nn/dropout.h"
 
 #include <torch/csrc/autograd/custom_function.h>
 

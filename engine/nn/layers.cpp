@@ -82,8 +82,4 @@ torch::Tensor Embedding::forward_around_pads(const torch::Tensor& piece_BL) {
   return x_BLD + place_BLD.to(x_BLD.dtype());
 }
 
-torch::Tensor dropped(const torch::Tensor& x, double p, bool training) {
-  return training && p > 0 ? torch::dropout(x, p, true) : x;
-}
-
 }  // namespace xp

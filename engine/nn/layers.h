@@ -54,7 +54,4 @@ class Embedding : public torch::nn::Module {
   torch::Tensor position_PD_;  ///< grows as needed
 };
 
-/// Dropout if `training`, else `x`.
-torch::Tensor dropped(const torch::Tensor& x, double p, bool training);
-
 }  // namespace xp

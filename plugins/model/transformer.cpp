@@ -8,6 +8,7 @@
 #include "engine/moe/blocks.h"
 #include "engine/moe/moe_settings.h"
 #include "engine/moe/moe_stack.h"
+#include "engine/nn/dropout.h"
 #include "plugins/model/transformer_figures.h"
 #include "registry/model.h"
 #include "registry/tokenizer.h"

@@ -1,0 +1,93 @@
+// Autograd functions around the masks.
+#include "engine/nn/dropout.h"
+
+#include "engine/base/split_mix.h"
+#include "engine/nn/dropout_mask.h"
+
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+namespace xp {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr int64_t kGrain = 1 << 15;  // elements that are worth a thread
+
+struct Stream {
+  uint64_t seed = 0, num_masks = 0;
+};
+thread_local Stream stream;
+
+uint64_t next_key() {
+  SplitMix random(stream.seed + stream.num_masks++);
+  return random.next();
+}
+
+// `added` may be undefined. The mask is applied in float32.
+torch::Tensor masked(const torch::Tensor& x, const torch::Tensor& added, uint64_t key, double p) {
+  const auto from = x.to(torch::kFloat).contiguous();
+  const auto h = added.defined() ? added.to(torch::kFloat).contiguous() : added;
+  auto out = torch::empty_like(from);
+  MaskedRange whole{from.const_data_ptr<float>(), h.defined() ? h.const_data_ptr<float>() : nullptr,
+                    out.data_ptr<float>(), 0, from.numel()};
+  at::parallel_for(0, from.numel(), kGrain, [&](int64_t begin, int64_t end) {
+    MaskedRange part = whole;
+    part.begin = begin;
+    part.end = end;
+    apply_dropout_mask(part, key, p);
+  });
+  return out.to(added.defined() ? added.scalar_type() : x.scalar_type());
+}
+
+void save(AutogradContext* context, const torch::Tensor& x, uint64_t key, double p) {
+  context->saved_data["key"] = static_cast<int64_t>(key);
+  context->saved_data["p"] = p;
+  context->saved_data["type"] = static_cast<int64_t>(x.scalar_type());
+}
+
+torch::Tensor gradient_of_x(AutogradContext* context, const torch::Tensor& gradient) {
+  const auto key = static_cast<uint64_t>(context->saved_data["key"].toInt());
+  const auto type = static_cast<torch::ScalarType>(context->saved_data["type"].toInt());
+  return masked(gradient, {}, key, context->saved_data["p"].toDouble()).to(type);
+}
+
+struct Dropout : torch::autograd::Function<Dropout> {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x, double p) {
+    const uint64_t key = next_key();
+    save(context, x, key, p);
+    return masked(x, {}, key, p);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradient) {
+    return {gradient_of_x(context, gradient[0]), {}};
+  }
+};
+
+struct AddDropout : torch::autograd::Function<AddDropout> {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& h,
+                               const torch::Tensor& x, double p) {
+    const uint64_t key = next_key();
+    save(context, x, key, p);
+    return masked(x, h, key, p);
+  }
+  static variable_list backward(AutogradContext* context, variable_list gradient) {
+    return {gradient[0], gradient_of_x(context, gradient[0]), {}};
+  }
+};
+
+}  // namespace
+
+void seed_dropout(uint64_t seed) {
+  stream = {seed, 0};
+}
+
+torch::Tensor dropped(const torch::Tensor& x, double p, bool training) {
+  return training && p > 0 ? Dropout::apply(x, p) : x;
+}
+
+torch::Tensor add_dropped(const torch::Tensor& h, const torch::Tensor& x, double p, bool training) {
+  return training && p > 0 ? AddDropout::apply(h, x, p) : h + x;
+}
+
+}  // namespace xp
