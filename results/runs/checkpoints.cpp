@@ -1,10 +1,10 @@
 // Names of checkpoint files.
 #include "results/runs/checkpoints.h"
 
+#include "engine/base/error.h"
 #include "engine/base/to_integer.h"
+#include "results/runs/tensor_file.h"
 #include "results/runs/workspace.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -20,6 +20,16 @@ int64_t update_in(const std::string& name) {
   const char* end = name.data() + name.size() - kEnding.size();
   const auto [stopped, code] = std::from_chars(name.data() + kPrefix.size(), end, out);
   return code == std::errc() && stopped == end ? out : -1;
+}
+
+// The update that a file says it is of; -1 if it cannot be read.
+int64_t update_of(const fs::path& file) {
+  try {
+    const TensorFile opened(file);
+    return opened.metadata().is_object() ? opened.metadata().value("update", int64_t{-1}) : -1;
+  } catch (const Error&) {
+    return -1;
+  }
 }
 
 int64_t count_in(const Value& summary, const char* name) {
@@ -45,14 +55,34 @@ std::vector<int64_t> checkpoint_updates(const fs::path& folder) {
   return out;
 }
 
+std::optional<fs::path> find_checkpoint(const fs::path& folder, int64_t update) {
+  std::error_code code;
+  const fs::path file = checkpoint_file(folder, update);
+  if (fs::exists(file, code)) return file;
+  const fs::path second_name = folder / "best.safetensors";
+  if (fs::exists(second_name, code) && update_of(second_name) == update) return second_name;
+  return std::nullopt;
+}
+
 std::optional<fs::path> finished_checkpoint(const fs::path& training, std::string_view which) {
   const Value summary = read_status(training).summary;
-  const bool is_best = which == "best" && count_in(summary, "best_update") > 0;
-  const fs::path folder = training / "checkpoints";
-  const fs::path file =
-      is_best ? folder / "best.safetensors" : checkpoint_file(folder, count_in(summary, "updates"));
-  std::error_code code;
-  return fs::exists(file, code) ? std::optional(file) : std::nullopt;
+  const int64_t last = count_in(summary, "updates"), best = count_in(summary, "best_update");
+  return find_checkpoint(training / "checkpoints", which == "best" && best > 0 ? best : last);
+}
+
+std::vector<fs::path> evaluated_checkpoints(const fs::path& training, std::string_view which,
+                                            int64_t average) {
+  std::vector<fs::path> out;
+  if (average == 0) {
+    if (const auto file = finished_checkpoint(training, which)) out.push_back(*file);
+    return out;
+  }
+  const auto updates = checkpoint_updates(training / "checkpoints");
+  const auto count = std::min(updates.size(), static_cast<size_t>(average));
+  for (auto update = updates.end() - static_cast<std::ptrdiff_t>(count); update != updates.end();
+       ++update)
+    out.push_back(checkpoint_file(training / "checkpoints", *update));
+  return out;
 }
 
 }  // namespace xp

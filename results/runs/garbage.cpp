@@ -14,7 +14,9 @@
 namespace xp {
 namespace {
 
-using Wanted = std::map<std::string, std::set<std::string>>;  ///< training -> "best", "last"
+/// eval.checkpoint and eval.average of evaluations.
+using Readings = std::set<std::pair<std::string, int64_t>>;
+using Wanted = std::map<std::string, Readings>;  ///< by training
 
 std::vector<fs::path> entries_of(const fs::path& parent) {
   std::vector<fs::path> out;
@@ -27,22 +29,22 @@ std::vector<fs::path> entries_of(const fs::path& parent) {
 
 void add_wanted(const Workspace& workspace, const ReportPoint& point, Wanted& wanted) {
   if (point.training.empty()) return;
-  auto& names = wanted[point.training];
-  if (!point.checkpoint.empty()) {
-    names.insert(point.checkpoint);
-    return;
-  }
+  auto& readings = wanted[point.training];
+  std::string which = point.checkpoint;
+  int64_t average = 0;
   const fs::path spec = workspace.evaluation(point.evaluation) / "spec.toml";
   std::error_code code;
   if (!point.evaluation.empty() && fs::exists(spec, code)) {
     const Value settings = load_toml(spec.string());
-    const Value* which = find_path(settings, "eval.checkpoint");
-    if (which != nullptr && which->is_string()) {
-      names.insert(which->get<std::string>());
-      return;
-    }
+    const Value* of_eval = find_path(settings, "eval.checkpoint");
+    if (of_eval != nullptr && of_eval->is_string()) which = *of_eval;
+    of_eval = find_path(settings, "eval.average");
+    if (of_eval != nullptr && of_eval->is_number_integer()) average = *of_eval;
   }
-  names.insert({"best", "last"});
+  if (!which.empty())
+    readings.emplace(which, average);
+  else
+    readings.insert({{"best", 0}, {"last", 0}});
 }
 
 // A plan that cannot be read might need anything, so it stops the search.
@@ -71,7 +73,7 @@ uintmax_t size_of(const fs::path& folder) {
   return out;
 }
 
-// The best checkpoint is a second name of another one: the bytes go with the last name.
+// A file may have two names (trainings of earlier versions): the bytes go with the last one.
 uintmax_t freed_by(const fs::path& file, const std::vector<Garbage>& before) {
   std::error_code code;
   const auto names = static_cast<size_t>(fs::hard_link_count(file, code));
@@ -91,8 +93,9 @@ std::vector<Garbage> find_garbage(const Workspace& workspace) {
     const auto found = wanted.find(training.filename().string());
     const bool is_planned = found != wanted.end();
     std::set<fs::path> kept;
-    for (const auto& which : is_planned ? found->second : std::set<std::string>()) {
-      if (const auto file = finished_checkpoint(training, which)) kept.insert(*file);
+    for (const auto& [which, average] : is_planned ? found->second : Readings()) {
+      const auto files = evaluated_checkpoints(training, which, average);
+      kept.insert(files.begin(), files.end());
     }
     for (const auto& file : entries_of(training / "checkpoints")) {
       if (!is_checkpoint(file) || kept.contains(file)) continue;

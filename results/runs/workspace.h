@@ -85,13 +85,16 @@ int64_t attempt_number(const fs::path& attempt_folder);
 int64_t last_attempt(const fs::path& run_folder);
 
 /// Appends one line to attempts/K/events.jsonl without waiting for the disk: `event` is "start",
-/// "update", "validation", "checkpoint", "load", "note" or "end"; `values` are numbers by metric
-/// name (NaN and infinities become null). Those of "load" are lists by MoE layer: the share of its
-/// rows, in percent, that came to each expert since the last one.
+/// "update", "validation", "checkpoint", "load", "memory", "note", "diverged" or "end"; `values`
+/// are numbers by metric name (NaN and infinities become null). Those of "load" are lists by MoE
+/// layer: the share of its rows, in percent, that came to each expert since the last one; that of
+/// "memory" is a list by rank: the largest resident memory of each, in bytes.
 class EventLog {
  public:
   explicit EventLog(fs::path attempt_folder);
   void write(const std::string& event, int64_t update, const Value& values);
+  /// Waits until what was written is on the disk.
+  void flush() const { flush_file(path_); }
 
  private:
   fs::path path_;

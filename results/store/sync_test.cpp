@@ -154,6 +154,7 @@ TEST_CASE("checkpoints that an evaluation of a plan needs are kept") {
   place.status("trainings", "aaaa", State::kDone, {{"updates", 20}, {"best_update", 10}});
   place.put("trainings/aaaa/checkpoints/update-00000010.safetensors", "12345");
   place.put("trainings/aaaa/checkpoints/update-00000020.safetensors", "123");
+  place.status("trainings", "aaaa", State::kDone, {{"updates", 20}, {"best_update", 10}});
   fs::create_hard_link(place.workspace.training("aaaa") / "checkpoints/update-00000010.safetensors",
                        place.workspace.training("aaaa") / "checkpoints/best.safetensors");
   place.put("trainings/orphan/checkpoints/best.safetensors", "1234567");
@@ -162,7 +163,7 @@ TEST_CASE("checkpoints that an evaluation of a plan needs are kept") {
   place.status("trainings", "young", State::kRunning);
   // The evaluation does not say which it uses: both may be.
   CHECK(names_of(find_garbage(place.workspace)) ==
-        Words{"update-00000010.safetensors 0 no evaluation of a plan uses it",
+        Words{"best.safetensors 0 no evaluation of a plan uses it",
               "best.safetensors 7 no plan has its training"});
   place.put("evaluations/bbbb/spec.toml", "[eval]\ncheckpoint = \"last\"\n");
   const auto found = find_garbage(place.workspace);
