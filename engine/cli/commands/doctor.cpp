@@ -1,4 +1,5 @@
 // `xp doctor`: checks this machine's prerequisites, one line each with what to do.
+#include "engine/base/cpu.h"
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
@@ -111,6 +112,14 @@ Finding plugin_finding(const std::string& file, const PluginDescriber& describer
   }
 }
 
+Finding bf16_finding() {
+  return {"bf16",
+          has_bf16_instructions() ? "this processor has instructions for it"
+                                  : "this processor has no instructions for it: train.precision = "
+                                    "\"bf16\" takes many times as long as \"fp32\"",
+          ""};
+}
+
 Finding store_finding() {
   try {
     Store::in_memory();
@@ -156,6 +165,7 @@ std::vector<Finding> findings(const Options& options) {
       {"machine", text("host") + ", " + text("kernel"), ""},
       {"cpu", fmt::format("{}, {} of {} cores", text("cpu"), text("cores"), text("cores_total")),
        ""},
+      bf16_finding(),
       {"memory", human_bytes(machine.value("memory_bytes", 0.0)), ""},
       {"compiler", text("compiler"), ""}};
   const Value devices = machine.value("devices", Value::array());

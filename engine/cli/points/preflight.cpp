@@ -1,6 +1,7 @@
 // Adds up the figures of trainings that are not done, and reads the specs of those that are.
 #include "engine/cli/points/preflight.h"
 
+#include "engine/base/cpu.h"
 #include "engine/base/text.h"
 #include "results/runs/programs.h"
 #include "results/runs/provenance.h"
@@ -21,9 +22,10 @@ double figure(const Point& point, const char* name) {
   return found == point.assessment->figures.end() ? 0 : found->second;
 }
 
-// The best, those that are kept, and the one being written.
+// Those that are kept, what is best according to each of them, and the one being written.
 double disk_bytes(const Point& point) {
-  return figure(point, "checkpoint_bytes") * (2 + point.settings().at("train").value("keep", 1.0));
+  return figure(point, "checkpoint_bytes") *
+         (1 + 2 * point.settings().at("train").value("keep", 1.0));
 }
 
 struct Need {
@@ -77,6 +79,19 @@ std::vector<std::string> machine_notes(const Plan& plan, const Workspace& worksp
   return out;
 }
 
+// A sentence if a run would compute in a number format that this processor is slow in.
+std::vector<std::string> precision_notes(const Plan& plan) {
+  const auto is_slow = [](const Point& point) {
+    const Value& launch = point.settings().at("launch");
+    return point.training != State::kDone && launch.value("use", "") == "local" &&
+           launch.value("device", "") != "cuda" &&
+           point.settings().at("train").value("precision", "") == "bf16";
+  };
+  if (std::none_of(plan.points.begin(), plan.points.end(), is_slow) || has_bf16_instructions())
+    return {};
+  return {kNoBf16};
+}
+
 // A sentence for each plug-in that finished trainings used another build of.
 std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin>& plugins,
                                       const Workspace& workspace) {
@@ -119,8 +134,8 @@ std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& p
                                   const Workspace& workspace) {
   std::vector<std::string> out = plan.notes;
   out.insert(out.end(), plan.unpredicted.begin(), plan.unpredicted.end());
-  for (const auto& more : {machine_notes(plan, workspace), plugin_notes(plan, plugins, workspace),
-                           trust_notes(workspace)})
+  for (const auto& more : {precision_notes(plan), machine_notes(plan, workspace),
+                           plugin_notes(plan, plugins, workspace), trust_notes(workspace)})
     out.insert(out.end(), more.begin(), more.end());
   return out;
 }
@@ -154,31 +169,6 @@ OtherBuilds other_builds(const Plan& plan, const Workspace& workspace, const fs:
     if (trained_so || evaluated_so) ++out.points;
   }
   return out;
-}
-
-std::string MissingSubset::sentence() const {
-  return fmt::format("the corpus has no subset '{}'; it has: {}", name, join(known, ", "));
-}
-
-std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
-                                            const fs::path& folder) {
-  if (!fs::exists(folder / "corpus.json")) return std::nullopt;
-  // Not opened, which loads vocabularies; who uses a damaged one says so.
-  const Value about = Value::parse(read_file(folder / "corpus.json"), nullptr, false);
-  const Value* names = about.is_object() ? find_path(about, "subsets") : nullptr;
-  if (names == nullptr || !names->is_array()) return std::nullopt;
-  const std::vector<std::string> known(names->begin(), names->end());
-  std::set<std::pair<const SharedSection*, const SharedSection*>> seen;
-  for (const auto& point : plan.points) {
-    const Settings& settings = point.settings();
-    const bool is_new = seen.emplace(settings.section("corpus"), settings.section("eval")).second;
-    if (!is_new || point.settings().at("corpus") != corpus) continue;
-    for (const std::string subset : point.settings().at("eval").at("subsets")) {
-      if (std::find(known.begin(), known.end(), subset) == known.end())
-        return MissingSubset{subset, known};
-    }
-  }
-  return std::nullopt;
 }
 
 std::string missing_space(const Plan& plan, const Workspace& workspace) {

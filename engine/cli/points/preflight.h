@@ -4,7 +4,6 @@
 #include "engine/experiment/plugins.h"
 #include "engine/plan/plan.h"
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,18 +26,6 @@ struct OtherBuilds {
 /// Compares with the program `engine`, which need not exist. Cost: reads the provenance of each
 /// training and evaluation that is begun.
 OtherBuilds other_builds(const Plan& plan, const Workspace& workspace, const fs::path& engine);
-
-/// A subset that [eval] of some point names and its corpus does not have.
-struct MissingSubset {
-  std::string name;
-  std::vector<std::string> known;  ///< those that it has
-  std::string sentence() const;
-};
-
-/// The first subset that a point with this [corpus] table evaluates and the corpus prepared in
-/// `folder` lacks; nothing if the corpus is not prepared.
-std::optional<MissingSubset> missing_subset(const Plan& plan, const Value& corpus,
-                                            const fs::path& folder);
 
 /// A sentence if not even the checkpoints of one training fit on the disk, else "".
 std::string missing_space(const Plan& plan, const Workspace& workspace);

@@ -1,0 +1,27 @@
+// Flags in /proc/cpuinfo.
+#include "engine/base/cpu.h"
+
+#include "engine/base/file.h"
+#include "engine/base/text.h"
+
+#include <algorithm>
+
+namespace xp {
+
+bool has_bf16_instructions(std::string_view cpuinfo) {
+  for (const auto& line : split(cpuinfo, '\n')) {
+    const std::string_view text = line;
+    if (!text.starts_with("flags") && !text.starts_with("Features")) continue;
+    const auto words = split(text, ' ');
+    return std::any_of(words.begin(), words.end(), [](const auto& word) {
+      return word == "avx512_bf16" || word == "amx_bf16" || word == "bf16";
+    });
+  }
+  return false;
+}
+
+bool has_bf16_instructions() {
+  return has_bf16_instructions(read_if_there("/proc/cpuinfo").value_or(""));
+}
+
+}  // namespace xp
