@@ -18,9 +18,13 @@ struct Function {
   size_t fewest, most;
   const char* takes;
 };
-constexpr Function kFunctions[] = {{"min", 1, 1000, "1 or more"}, {"max", 1, 1000, "1 or more"},
-                                   {"floor", 1, 1, "1"},          {"ceil", 1, 1, "1"},
-                                   {"round", 1, 1, "1"},          {"if", 3, 3, "3"}};
+constexpr Function kFunctions[] = {{"min", 1, 1000, "1 or more"},
+                                   {"max", 1, 1000, "1 or more"},
+                                   {"floor", 1, 1, "1"},
+                                   {"ceil", 1, 1, "1"},
+                                   {"round", 1, 1, "1"},
+                                   {"count", 1, 1, "1"},
+                                   {"if", 3, 3, "3"}};
 
 }  // namespace
 
@@ -276,6 +280,13 @@ Value rounded(const std::string& name, size_t offset, const Value& value) {
   return name == "floor" ? std::floor(number + kHair) : std::ceil(number - kHair);
 }
 
+Value counted(size_t offset, const Value& list) {
+  if (list.is_null()) return {};
+  if (!list.is_array())
+    throw ExpressionError(fmt::format("'count' needs a list, not {}", show(list)), offset);
+  return list.size();
+}
+
 // Null if any of the values is.
 Value extreme(const std::string& name, size_t offset, const std::vector<Value>& values) {
   Value best = calculated("+", offset, values.front(), 0);
@@ -330,12 +341,12 @@ void Expression::classify(Node& node) {
       {"value", Kind::kValue},   {"name", Kind::kName},    {"list", Kind::kList},
       {"if", Kind::kIf},         {"min", Kind::kExtreme},  {"max", Kind::kExtreme},
       {"floor", Kind::kRounded}, {"ceil", Kind::kRounded}, {"round", Kind::kRounded},
-      {"not", Kind::kNot},       {"-1", Kind::kMinus},     {"and", Kind::kAnd},
-      {"or", Kind::kOr},         {"==", Kind::kEqual},     {"!=", Kind::kUnequal},
-      {"in", Kind::kIn},         {"<", Kind::kOrder},      {"<=", Kind::kOrder},
-      {">", Kind::kOrder},       {">=", Kind::kOrder},     {"+", Kind::kArithmetic},
-      {"-", Kind::kArithmetic},  {"*", Kind::kArithmetic}, {"/", Kind::kArithmetic},
-      {"%", Kind::kArithmetic}};
+      {"count", Kind::kCount},   {"not", Kind::kNot},      {"-1", Kind::kMinus},
+      {"and", Kind::kAnd},       {"or", Kind::kOr},        {"==", Kind::kEqual},
+      {"!=", Kind::kUnequal},    {"in", Kind::kIn},        {"<", Kind::kOrder},
+      {"<=", Kind::kOrder},      {">", Kind::kOrder},      {">=", Kind::kOrder},
+      {"+", Kind::kArithmetic},  {"-", Kind::kArithmetic}, {"*", Kind::kArithmetic},
+      {"/", Kind::kArithmetic},  {"%", Kind::kArithmetic}};
   node.kind = kinds.at(node.op);
   for (auto& child : node.children)
     classify(child);
@@ -362,6 +373,8 @@ Value Expression::run(const Node& node, const std::function<Value(size_t)>& look
       return extreme(node.op, node.offset, children());
     case Kind::kRounded:
       return rounded(node.op, node.offset, child(0));
+    case Kind::kCount:
+      return counted(node.offset, child(0));
     case Kind::kNot:
       return !truth(child(0), node.offset);
     case Kind::kMinus:

@@ -2,7 +2,8 @@
 //
 //   or, and, not; == != < <= > >= in, not in; + - * / %; unary -; ( ), [lists];
 //   numbers, 'texts' or "texts", true, false; names are keys or their tails (`moe.experts`);
-//   min(a, b, ...), max(a, b, ...), floor(a), ceil(a), round(a), if(condition, then, otherwise).
+//   min(a, b, ...), max(a, b, ...), floor(a), ceil(a), round(a), count(list),
+//   if(condition, then, otherwise).
 //
 // A name without a value is null: arithmetic with null is null, null equals only null, and an order
 // comparison with null is false.
@@ -55,6 +56,7 @@ class Expression {
     kIf,
     kExtreme,
     kRounded,
+    kCount,
     kNot,
     kMinus,
     kAnd,

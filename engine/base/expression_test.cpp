@@ -44,6 +44,8 @@ TEST_CASE("functions round, choose and compare") {
   CHECK(value_of("if(exchange == 'gshard', 1, 1 / 0)") == 1.0);
   CHECK(value_of("max(gamma, 1)") == Value());
   CHECK(value_of("floor(gamma)") == Value());
+  CHECK(value_of("count(['a', 'b', 'c']) + count([])") == 3.0);
+  CHECK(value_of("count(gamma)") == Value());
 }
 
 TEST_CASE("texts compare and lists contain") {
@@ -86,9 +88,10 @@ TEST_CASE("mistakes are named with their byte") {
   CHECK(mistake_in("1 and true") == "2: 1.0 is neither true nor false");
   CHECK(mistake_in("1 / 0") == "2: division by zero");
   CHECK(mistake_in("mid(1)") ==
-        "0: no function is named 'mid'; known: min, max, floor, ceil, round, if");
+        "0: no function is named 'mid'; known: min, max, floor, ceil, round, count, if");
   CHECK(mistake_in("1 + if(true, 2)") == "4: 'if' takes 3, not 2 values");
   CHECK(mistake_in("min(1") == "5: expected ',' or ')'");
+  CHECK(mistake_in("count('a')") == "0: 'count' needs a list, not \"a\"");
   CHECK(mistake_in("floor('a')") == "0: 'floor' needs a number, not \"a\"");
   CHECK(mistake_in("1 in 2") == "2: 'in' needs a list on its right");
 }

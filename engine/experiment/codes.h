@@ -39,13 +39,15 @@ inline constexpr const char* kTooManyPoints = "E036";
 inline constexpr const char* kSameRun = "E038";  // an axis whose values would be one run
 
 // Known only once the corpus is prepared.
-inline constexpr const char* kSubset = "E037";  // [eval] names a subset that it does not have
+inline constexpr const char* kSubset = "E037";   // [eval] names a subset that it does not have
+inline constexpr const char* kTooLong = "E060";  // a sentence that max_tokens has no room for
 
 // What this build or machine cannot do.
 inline constexpr const char* kDevice = "E039";
 
-// E040 to E049 are the rules that components of this tree declare (registry/relations.h): E040
+// E040 to E050 are the rules that components of this tree declare (registry/relations.h): E040
 // shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
-// processors, E047 runs that share a job, E048 number formats, E049 vocabularies.
+// processors, E047 runs that share a job, E048 number formats, E049 vocabularies, E050 what cannot
+// be evaluated.
 
 }  // namespace xp::code

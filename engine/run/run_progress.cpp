@@ -35,6 +35,7 @@ void RunProgress::take(const Event& event) {
     total_ = total;
     begun_s_ = event.seconds;
   }
+  if (const auto pairs = number(values, "left_out_pairs")) left_out_ = to_integer(*pairs);
   update_ = std::max(update_, event.update);
   seconds_ = event.seconds;
   const double share = number(values, "share_done").value_or(0);

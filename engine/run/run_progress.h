@@ -22,6 +22,7 @@ class RunProgress {
   int64_t update() const { return update_; }          ///< or sentence, of an evaluation
   int64_t total() const { return total_; }            ///< 0 where it is not known
   int64_t checkpoint() const { return checkpoint_; }  ///< update of the last one, 0 = none
+  int64_t left_out() const { return left_out_; }      ///< training pairs longer than max_tokens
   double rate() const;                                ///< updates a second; 0 where not known
   std::optional<double> left_s() const;
   std::optional<double> bleu() const { return bleu_; }  ///< of the last validation
@@ -33,7 +34,7 @@ class RunProgress {
   fs::path folder_;
   size_t offset_ = 0;
   bool has_begun_ = false;
-  int64_t first_ = 0, update_ = 0, total_ = 0, checkpoint_ = 0;
+  int64_t first_ = 0, update_ = 0, total_ = 0, checkpoint_ = 0, left_out_ = 0;
   double begun_s_ = 0, seconds_ = 0;
   std::optional<double> loss_, bleu_;
 };

@@ -70,6 +70,20 @@ void add_split(const ReportInput& input, const std::vector<const ReportPoint*>& 
   }
 }
 
+// Trainings with pairs that no batch could hold.
+void add_left_out(const ReportInput& input, const std::vector<const ReportPoint*>& points,
+                  std::vector<std::string>& notes) {
+  std::set<std::string> told;
+  for (const ReportPoint* point : points) {
+    const ReportRun* run = find_run(input, point->training);
+    if (run == nullptr || !run->summary.contains("left_out_pairs")) continue;
+    if (!told.insert(point->training).second || told.size() > kMostCauses) continue;
+    notes.push_back(
+        fmt::format("left out: {} training pairs of {}, which are longer than its train.max_tokens",
+                    run->summary["left_out_pairs"].get<double>(), point_name(*point)));
+  }
+}
+
 // What the figures of the cells are.
 struct Seen {
   int64_t most = 0;
@@ -230,6 +244,7 @@ std::vector<std::string> report_notes(const NotedReport& report) {
   }
   add_failures(input, rows.points, notes);
   add_split(input, rows.points, notes);
+  add_left_out(input, rows.points, notes);
   add_reading(report, notes);
   add_other_columns(section, input, rows.points, notes);
   add_next(input, rows.points, notes);

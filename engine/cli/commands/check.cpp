@@ -1,6 +1,7 @@
 // `xp check FILE`: every mistake of an experiment file at once.
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
+#include "engine/cli/points/preflight.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +13,11 @@ namespace {
 struct Options : ExperimentOptions {};
 
 int check_experiment(const Options& options) {
-  if (!load_experiment(options)) return Exit::kSpec;
+  const auto experiment = identify_experiment(options);
+  if (!experiment) return Exit::kSpec;
+  for (const auto& note :
+       notes_of(experiment->plan, experiment->plugins, Workspace{options.workspace}))
+    fmt::print(stderr, "note: {}\n", note);
   if (options.json) {
     const Value none = {{"schema_version", 1}, {"problems", Value::array()}};
     fmt::print("{}\n", none.dump(2));

@@ -5,6 +5,7 @@
 #include "engine/cli/commands/report.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/candidates.h"
+#include "engine/cli/points/corpus_check.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
@@ -179,8 +180,10 @@ DispatchResult dispatched(const RunOptions& options, Experiment& experiment,
   Dispatch dispatch(settings, [&](const Value& corpus) {
     signals.reset();
     const std::string id = corpora.prepare(corpus);
-    if (const auto missing = missing_subset(experiment.plan, corpus, workspace.corpus(id)))
-      user_error("{}", missing->sentence());
+    const CorpusCheck check = check_corpus(experiment.plan, corpus, workspace.corpus(id));
+    if (!check.problems.empty()) user_error("{}", check.problems.front().sentence);
+    for (const auto& note : check.notes)
+      fmt::print(stderr, "note: {}\n", note);
     signals.emplace();
     return id;
   });

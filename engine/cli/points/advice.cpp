@@ -46,6 +46,10 @@ Advice failure_advice(const Standing& run, const Value& spec, int64_t checkpoint
     case Outcome::kUser:
       return {false, false,
               "would fail the same way; fix the experiment, which makes it a new run"};
+    case Outcome::kDiverged:
+      return {false, false,
+              "would diverge again; change the learning rate, the warm-up or the precision, which "
+              "makes it a new run"};
     case Outcome::kMemory:
       return memory_advice(spec, checkpoint);
     case Outcome::kMachine:

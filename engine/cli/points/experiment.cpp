@@ -6,7 +6,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/parser/environment.h"
 #include "engine/cli/parser/verbose.h"
-#include "engine/cli/points/preflight.h"
+#include "engine/cli/points/corpus_check.h"
 #include "engine/cli/points/programs.h"
 #include "engine/experiment/codes.h"
 #include "engine/plan/recorded_plan.h"
@@ -104,22 +104,27 @@ bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems
   return problems.empty();
 }
 
-// Fills in the ids; false where a corpus lacks a subset that is asked for, which is printed then.
-bool has_subsets(Experiment& experiment, const ExperimentOptions& options) {
+// Fills in the ids, and the plan's notes with what prepared corpora say; false if a corpus does not
+// fit the settings, which is printed then.
+bool fits_corpora(Experiment& experiment, const ExperimentOptions& options) {
   const Stage stage("hashing corpora and settings to ids");
   const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),
                         experiment.plan.name);
   Problems problems;
+  std::vector<std::string> notes;
   identify(experiment.plan, [&](const Value& corpus) {
     const CorpusIdentity identity = corpora.identity(corpus);
     const fs::path folder = Workspace{options.workspace}.corpus(identity.id);
     if (identity.id.empty()) return identity;
-    if (const auto missing = missing_subset(experiment.plan, corpus, folder)) {
-      problems.add(experiment.spec.source.value_place("eval.subsets"), code::kSubset,
-                   missing->sentence(), nearest(missing->name, missing->known));
+    const CorpusCheck check = check_corpus(experiment.plan, corpus, folder);
+    for (const auto& problem : check.problems) {
+      problems.add(experiment.spec.source.value_place(problem.setting), problem.code,
+                   problem.sentence, problem.hint);
     }
+    notes.insert(notes.end(), check.notes.begin(), check.notes.end());
     return identity;
   });
+  experiment.plan.notes.insert(experiment.plan.notes.end(), notes.begin(), notes.end());
   if (!problems.empty()) print_problems(problems, options);
   return problems.empty();
 }
@@ -154,7 +159,7 @@ std::optional<Experiment> load_experiment(const ExperimentOptions& options) {
 
 std::optional<Experiment> identify_experiment(const ExperimentOptions& options) {
   auto out = load_experiment(options);
-  if (!out || !has_subsets(*out, options)) return std::nullopt;
+  if (!out || !fits_corpora(*out, options)) return std::nullopt;
   return out;
 }
 
@@ -184,7 +189,7 @@ std::optional<Experiment> open_to_run(const ExperimentOptions& options, bool wri
   const bool may_be_done =
       problems.empty() && !writes_plan && fs::exists(workspace.experiment(out.plan.name));
   if (!may_be_done && !is_sound(out, options, problems)) return std::nullopt;
-  if (!has_subsets(out, options)) return std::nullopt;
+  if (!fits_corpora(out, options)) return std::nullopt;
   read_states(out.plan, workspace);
   const bool is_done = out.plan.count(PointState::kDone) == out.plan.points.size() &&
                        is_recorded(out.plan, out.spec, options.sets, workspace);

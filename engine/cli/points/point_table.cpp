@@ -86,6 +86,7 @@ PointFigures PointReader::figures(const PointView& point) {
   if (trained != stored_.end() && evaluated != stored_.end()) {
     out.attempts = trained->second.status.attempt;
     out.updates = to_integer(trained->second.status.summary.value("updates", 0.0));
+    out.left_out = to_integer(trained->second.status.summary.value("left_out_pairs", 0.0));
     const Value& summary = evaluated->second.status.summary;
     if (summary.contains("bleu")) {
       out.bleu = summary["bleu"];
@@ -101,6 +102,7 @@ PointFigures PointReader::figures(const PointView& point) {
       shows_evaluation ? last_attempt(workspace_.evaluation(point.evaluation)) : attempts;
   if (const RunProgress* now = progress(training, attempts)) {
     out.updates = now->update();
+    out.left_out = now->left_out();
     if (now->bleu()) {
       out.bleu = *now->bleu();
       out.bleu_of = "valid";
@@ -142,6 +144,8 @@ std::string note_of(const PointView& point, const PointFigures& figures) {
   } else if (!name.empty() || !point.cause.empty()) {
     parts.push_back(point.cause.empty() ? name : point.cause);
   }
+  if (figures.left_out > 0)
+    parts.push_back(fmt::format("{} training pairs are too long", figures.left_out));
   return join(parts, "; ");
 }
 
@@ -165,6 +169,7 @@ Value point_json(const PointView& point, const PointFigures& figures) {
                {"cause", text_or_null(point.cause)},
                {"attempt", figures.attempts},
                {"updates", figures.updates},
+               {"left_out_pairs", figures.left_out},
                {"bleu", figures.bleu},
                {"bleu_of", text_or_null(figures.bleu_of)}};
   out["run"] = {

@@ -20,6 +20,7 @@ struct PointFigures {
   int64_t done = 0, total = 0;  ///< updates or sentences of a running run; 0 = unknown
   double rate = 0;              ///< of those, per second; 0 = unknown
   std::optional<double> left_s;  ///< until a running run ends
+  int64_t left_out = 0;          ///< training pairs longer than train.max_tokens
   std::string words;             ///< of a running run: "loss 4.21  bleu 20.1"
   std::string job;               ///< the scheduler's id, "" if there is none
   std::vector<std::string> hosts;
