@@ -18,11 +18,15 @@ enum class Outcome {
   kBug,        ///< a fault of xp: a broken invariant, a segmentation fault
   kLost,       ///< it ended, and how is unknown
   kCancelled,  ///< someone cancelled the run or its job
+  kDiverged,   ///< values that are not finite; retrying would diverge again
 };
 
-inline constexpr std::array<std::string_view, 10> kOutcomeNames = {
-    "done",      "stopped",    "user", "memory", "machine",
-    "preempted", "time limit", "bug",  "lost",   "cancelled"};
+inline constexpr std::array<std::string_view, 11> kOutcomeNames = {
+    "done",       "stopped", "user", "memory",    "machine", "preempted",
+    "time limit", "bug",     "lost", "cancelled", "diverged"};
+
+/// Exit codes of a rank that say more than success or failure.
+inline constexpr int kUserExit = 3, kDivergedExit = 65, kBugExit = 70;
 
 constexpr std::string_view outcome_name(Outcome outcome) {
   return kOutcomeNames[static_cast<size_t>(outcome)];

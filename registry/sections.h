@@ -89,9 +89,35 @@ struct CorpusSection {
                     "splits text into pieces");
   }
 
-  // Of corpora that bring dictionaries of their own planning knows better (Corpus).
+  // Of corpora that bring dictionaries of their own planning knows better (Corpus). "tag_pieces": 1
+  // if a side of a pair has a tag beside its </s>.
   static std::vector<Figure> figures() {
-    return {{"source_pieces", "vocabulary.size"}, {"target_pieces", "vocabulary.size"}};
+    return {{"source_pieces", "vocabulary.size"},
+            {"target_pieces", "vocabulary.size"},
+            {"tag_pieces",
+             "if(language_tokens.placement == 'prefix' and (language_tokens.source != 'none' or "
+             "language_tokens.target == true or (not (language_tokens.target == false) and "
+             "count(pairs) > 1)), 1, 0)"}};
+  }
+};
+
+/// [train.health]: limits that change no result; 0 = no limit.
+struct HealthSection {
+  double max_gradient_norm = 0, max_loss_rise = 0, min_expert_share = 0;
+  std::string action = "warn";
+
+  void describe(auto& field) {
+    field("max_gradient_norm", max_gradient_norm, "of an update, before clipping; 0 = no limit",
+          at_least(0), Scope::kNone);
+    field("max_loss_rise", max_loss_rise,
+          "of the mean training loss of ten updates above its lowest; 0 = no limit",
+          at_least(0, "nats per token"), Scope::kNone);
+    field("min_expert_share", min_expert_share,
+          "of an MoE layer's rows, 1 = an even share, between two validations; 0 = no limit",
+          between(0, 1), Scope::kNone);
+    field("action", action,
+          "\"stop\" ends the training as failed with the reason; \"warn\" logs it",
+          one_of({"warn", "stop"}), Scope::kNone);
   }
 };
 
@@ -105,7 +131,11 @@ struct TrainSection {
   std::string expert_gradient_scale = "exact";
   int64_t validate_every = 1000, validate_sentences = 1000, save_every = 1000, keep = 1,
           patience = 0;
+  bool save_in_background = true;
+  std::optional<int64_t> tokens_per_update;
+  std::optional<double> validate_epochs;
   std::string best_metric = "bleu";
+  HealthSection health;
   Value optimizer, schedule;
 
   void describe(auto& field) {
@@ -124,6 +154,9 @@ struct TrainSection {
           at_least(1, "tokens"));
     field("accumulate", accumulate, "micro-batches per update; larger batches without more memory",
           at_least(1));
+    field("tokens_per_update", tokens_per_update,
+          "in place of accumulate: as many micro-batches as make max_tokens of all ranks this much",
+          at_least(1, "tokens"));
     field("clip_norm", clip_norm, "maximum norm of the whole gradient; 0 or inf = no clipping",
           at_least(0).or_infinite());
     field("label_smoothing", label_smoothing, "probability mass spread evenly over the vocabulary",
@@ -135,14 +168,20 @@ struct TrainSection {
           one_of({"exact", "sqrt-world"}));
     field("seed", seed, "seed of every random stream", at_least(0));
     field("validate_every", validate_every, "updates between validations", at_least(1, "updates"));
+    field("validate_epochs", validate_epochs,
+          "epochs between further validations, for the predecessor's once an epoch", above(0));
     field("validate_sentences", validate_sentences,
           "validation sentences to translate for BLEU, at most", at_least(0));
     field("save_every", save_every, "updates between checkpoints", at_least(1, "updates"));
-    field("keep", keep, "latest checkpoints to keep besides the best one", at_least(1));
+    field("save_in_background", save_in_background,
+          "training continues while a checkpoint is written, for the memory of one more copy",
+          Limit{}, Scope::kNone);
+    field("keep", keep, "latest checkpoints to keep, each with what was best by then", at_least(1));
     field("patience", patience,
           "stop after this many validations without a better best_metric; 0 = never", at_least(0));
     field("best_metric", best_metric, "validation metric that picks the best checkpoint",
           one_of({"bleu", "perplexity"}));
+    field.table("health", health);
     field.component("optimizer", "optimizer", optimizer, "adam",
                     "updates the parameters from the gradients");
     field.component("schedule", "schedule", schedule, "inverse-sqrt",
@@ -156,6 +195,12 @@ struct TrainSection {
              "pieces and </s>; raise it to at least {corpus.max_length + 1} or lower 'max_length' "
              "in [corpus]",
              {"max_tokens", "corpus.max_length"}},
+            {"E043",
+             "corpus.tag_pieces == 0 or max_tokens != corpus.max_length + 1",
+             "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
+             "pieces, a language tag and </s>; raise it to at least {corpus.max_length + 2} or "
+             "lower 'max_length' in [corpus]",
+             {"max_tokens", "corpus.max_length"}},
             {"E048",
              "precision != 'fp16' or launch.device != 'cpu'",
              "'precision' in [train] is \"fp16\", which needs a GPU, but 'device' in [launch] is "
@@ -163,7 +208,11 @@ struct TrainSection {
              {"precision", "launch.device"}}};
   }
 
-  static std::vector<Figure> figures() { return {{"tokens", "max_tokens * accumulate"}}; }
+  static std::vector<Figure> figures() {
+    return {{"tokens",
+             "max_tokens * if(tokens_per_update > 0, ceil(tokens_per_update / (max_tokens * "
+             "launch.ranks)), accumulate)"}};
+  }
 };
 
 /// [eval]
@@ -174,16 +223,21 @@ struct EvalSection {
   int64_t beam = 5, max_tokens = 6000;
   double length_penalty = 1.0, max_length_a = 1.2, max_length_b = 10, capacity_fraction = 0.5;
   Value exchange;
+  std::optional<int64_t> average;
   std::vector<std::string> metrics = {"bleu"};
 
   void describe(auto& field) {
     field("subsets", subsets, "subsets of the corpus to translate and score");
     field("checkpoint", checkpoint, "which checkpoint to evaluate", one_of({"best", "last"}));
+    field("average", average,
+          "evaluate the mean of this many checkpoints, the last ones that train.keep keeps",
+          at_least(1));
     field("beam", beam, "hypotheses kept per sentence; 1 = greedy, more is slower",
           between(1, 1000));
     field("max_tokens", max_tokens, "as in [train]", at_least(1, "tokens"));
     field("length_penalty", length_penalty,
-          "scores are divided by length to this power; > 1 favours longer hypotheses", any());
+          "scores are divided by length to this power; > 1 favours longer hypotheses",
+          between(-100, 100));
     // Without a limit, a model that never ends a sentence would be decoded for ever.
     field("max_length_a", max_length_a,
           "longest hypothesis = max_length_a x source length + max_length_b", between(0, 1000));
@@ -194,6 +248,23 @@ struct EvalSection {
                     "what the evaluation changes about the exchange: a table that is merged over "
                     "[model.moe.exchange]");
     field("metrics", metrics, "components of kind `metric`");
+  }
+
+  static std::vector<Rule> rules() {
+    return {{"E050",
+             "subsets != []",
+             "'subsets' in [eval] is empty; name what to score, such as \"test\"",
+             {"subsets"}},
+            {"E050",
+             "not ('train' in subsets)",
+             "'subsets' in [eval] names 'train', whose text a prepared corpus does not keep; score "
+             "another subset",
+             {"subsets"}},
+            {"E050",
+             "average <= train.keep",
+             "'average' in [eval] is {average}, but training keeps {train.keep} checkpoints; raise "
+             "'keep' in [train] to {average}",
+             {"average", "train.keep"}}};
   }
 };
 

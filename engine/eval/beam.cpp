@@ -12,7 +12,7 @@
 namespace xp {
 namespace {
 
-// A hypothesis under way or finished.
+// An open or finished hypothesis.
 struct Hypothesis {
   Pieces pieces;
   double log_p = 0;
@@ -20,7 +20,7 @@ struct Hypothesis {
 
 struct Sentence {
   size_t index;                  // into the sources
-  int64_t longest;               // pieces, </s> aside
+  int64_t max_length;            // pieces, without </s>
   std::vector<Hypothesis> rows;  // K of them
   std::vector<std::pair<double, Pieces>> finished;
 };
@@ -31,6 +31,12 @@ struct Candidate {
   int32_t piece;
 };
 
+// Without </s>, at least 1.
+int64_t max_length(const BeamRule& rule, size_t source_length) {
+  const double length = rule.max_length_a * static_cast<double>(source_length) + rule.max_length_b;
+  return to_integer(std::clamp(length, 1.0, BeamRule::kMaxLength));
+}
+
 class Search {
  public:
   Search(TranslationModel& model, const std::vector<Pieces>& sources, const BeamRule& rule,
@@ -40,12 +46,9 @@ class Search {
     for (auto& source : with_end)
       source.push_back(tags.source_end);
     for (size_t i = 0; i < sources.size(); ++i) {
-      const double longest =
-          rule.max_length_a * static_cast<double>(sources[i].size()) + rule.max_length_b;
-      open_.push_back(
-          {i, std::max<int64_t>(1, to_integer(longest)) + (tags.first ? 1 : 0), {}, {}});
+      open_.push_back({i, max_length(rule, sources[i].size()) + (tags.first ? 1 : 0), {}, {}});
       open_.back().rows.resize(static_cast<size_t>(rule.beam));
-      // Equal beginnings would fill the beam with copies: only the first row is alive at first.
+      // Equal prefixes would fill the beam with copies: only the first row is open at first.
       for (size_t k = 1; k < open_.back().rows.size(); ++k)
         open_.back().rows[k].log_p = -INFINITY;
     }
@@ -89,7 +92,7 @@ class Search {
   }
 
  private:
-  // Only the tag can come first, where there is one; none can come later.
+  // If there is a tag, only it can come first; no tag can come later.
   void forbid_tags(torch::Tensor& log_p_RV) const {
     if (length_ == 0 && tags_.first) {
       const auto tag_R = log_p_RV.select(1, *tags_.first).clone();
@@ -109,7 +112,7 @@ class Search {
     return torch::tensor(out, torch::kLong);
   }
 
-  // The best continuations of a sentence, best first; only </s> where it may grow no longer.
+  // The best continuations of a sentence, best first; only </s> at its maximum length.
   std::vector<Candidate> candidates_of(const Sentence& sentence, const float* best,
                                        const int64_t* piece, int64_t width,
                                        const float* end) const {
@@ -117,7 +120,7 @@ class Search {
     for (int64_t k = 0; k < rule_.beam; ++k) {
       const double so_far = sentence.rows[static_cast<size_t>(k)].log_p;
       if (std::isinf(so_far)) continue;
-      if (length_ >= sentence.longest) {
+      if (length_ >= sentence.max_length) {
         out.push_back({so_far + end[k], k, Special::kEnd});
         continue;
       }
@@ -133,8 +136,8 @@ class Search {
     return out;
   }
 
-  // Ends hypotheses among the best K, carries on with the best K others; returns the row each came
-  // from.
+  // Finishes hypotheses among the best K, extends the best K others; returns the parent row of
+  // each.
   std::vector<int64_t> advance(Sentence& sentence, std::vector<Candidate> candidates) const {
     std::vector<Hypothesis> next;
     std::vector<int64_t> origins;
@@ -153,7 +156,7 @@ class Search {
       next.back().pieces.push_back(candidate.piece);
       origins.push_back(candidate.row);
     }
-    while (next.size() < beam) {  // dead rows keep the shape
+    while (next.size() < beam) {  // rows without a hypothesis keep the shape
       next.push_back({{Special::kEnd}, -INFINITY});
       origins.push_back(0);
     }
@@ -162,9 +165,9 @@ class Search {
   }
 
   bool close(Sentence& sentence) {
-    const bool alive = std::any_of(sentence.rows.begin(), sentence.rows.end(),
-                                   [](const Hypothesis& row) { return !std::isinf(row.log_p); });
-    if (alive && sentence.finished.size() < static_cast<size_t>(rule_.beam)) return false;
+    const bool is_open = std::any_of(sentence.rows.begin(), sentence.rows.end(),
+                                     [](const Hypothesis& row) { return !std::isinf(row.log_p); });
+    if (is_open && sentence.finished.size() < static_cast<size_t>(rule_.beam)) return false;
     const auto best =
         std::max_element(sentence.finished.begin(), sentence.finished.end(),
                          [](const auto& a, const auto& b) { return a.first < b.first; });

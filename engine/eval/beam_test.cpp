@@ -1,5 +1,5 @@
-// Beam search on a model small enough to search by hand: the next piece depends on the last one
-// only.
+// Beam search on a model whose next piece depends only on the last one, so that expectations can be
+// worked out by hand.
 #include "engine/eval/beam.h"
 
 #include "registry/tokenizer.h"
@@ -15,7 +15,7 @@ namespace {
 constexpr int64_t kA = 4, kB = 5, kC = 6, kVocabulary = 7;
 
 struct Chain final : TranslationModel {
-  // p[last][next]; a row that is left empty ends at once.
+  // p[last][next]; an empty row ends at once.
   std::map<int64_t, std::map<int64_t, double>> p;
   int64_t rows = 0;
 
@@ -63,7 +63,7 @@ TEST_CASE("greedy follows the best next piece, a beam finds the better sentence"
   CHECK(run(garden_path(), {{kA}}, {.beam = 3, .length_penalty = 0}) == std::vector<Pieces>{{kC}});
 }
 
-TEST_CASE("no hypothesis is longer than the source allows") {
+TEST_CASE("no hypothesis is longer than max_length_a and max_length_b allow") {
   Chain endless;
   endless.p[Special::kEnd] = {{kA, 1.0}};
   endless.p[kA] = {{kA, 1.0}};
@@ -71,7 +71,8 @@ TEST_CASE("no hypothesis is longer than the source allows") {
         std::vector<Pieces>{{kA, kA, kA}});
 }
 
-TEST_CASE("sentences that end at different steps do not disturb each other") {
+TEST_CASE(
+    "a sentence is translated the same alone and in a batch whose others end earlier or later") {
   const std::vector<Pieces> sources = {{kA}, {kA, kB, kC}, {kB}};
   for (const int64_t beam : {1, 2, 4}) {
     const auto together = run(garden_path(), sources, {.beam = beam});

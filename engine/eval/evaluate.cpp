@@ -1,4 +1,4 @@
-// Deals sentences to ranks by length, decodes in step, brings the texts home.
+// Distributes sentences over the ranks by length, decodes them batch by batch, gathers the texts.
 #include "engine/eval/evaluate.h"
 
 #include "engine/base/error.h"
@@ -24,8 +24,8 @@ std::vector<std::vector<int64_t>> decode_batches(const std::vector<uint32_t>& le
   std::stable_sort(order.begin(), order.end(),
                    [&](int64_t a, int64_t b) { return length(a) > length(b); });
   std::vector<std::vector<int64_t>> out;
-  // Few sentences are cut small enough for every rank to have some.
-  const int64_t most =
+  // Batches of few sentences are so small that every rank gets some.
+  const int64_t max_sentences =
       std::max<int64_t>(1, (static_cast<int64_t>(order.size()) + ranks - 1) / ranks);
   for (const int64_t i : order) {
     if (length(i) > max_tokens) {
@@ -35,7 +35,7 @@ std::vector<std::vector<int64_t>> decode_batches(const std::vector<uint32_t>& le
     const bool fits =
         !out.empty() &&
         length(out.back().front()) * static_cast<int64_t>(out.back().size() + 1) <= max_tokens &&
-        static_cast<int64_t>(out.back().size()) < most;
+        static_cast<int64_t>(out.back().size()) < max_sentences;
     if (!fits) out.emplace_back();
     out.back().push_back(i);
   }
@@ -88,6 +88,12 @@ std::vector<std::string> translate_subset(TranslationModel& model, const Prepare
     if (progress) progress(done, static_cast<int64_t>(lengths.size()));
   }
   return collect(own, lengths.size(), world);
+}
+
+bool has_sentences(const PreparedCorpus& corpus, const std::string& subset,
+                   const Direction& direction) {
+  return corpus.has(subset, direction) &&
+         corpus.tokens(subset, direction, Side::kSource).size() > 0;
 }
 
 SubsetLoss loss_of(TranslationModel& model, const std::vector<Batch>& batches_of_rank,

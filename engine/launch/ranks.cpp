@@ -5,6 +5,7 @@
 #include "engine/base/process.h"
 #include "engine/base/secret.h"
 #include "engine/base/text.h"
+#include "engine/launch/rank_log.h"
 #include "engine/launch/starter.h"
 
 #include <algorithm>
@@ -22,7 +23,7 @@ namespace {
 
 constexpr auto kGraceAfterFailure = std::chrono::seconds(5);
 constexpr auto kGraceAfterStop = std::chrono::seconds(60);
-constexpr int kUserCode = 3, kBugCode = 70;
+constexpr int kCertain = 4;  // the weight of a rank that knew what was wrong
 constexpr std::array<std::string_view, 5> kMemoryWords = {
     "not enough memory", "can't allocate memory", "Cannot allocate memory", "std::bad_alloc",
     "out of memory"};
@@ -77,7 +78,7 @@ std::string log_tail(const fs::path& log) {
 std::string cause_of(const RankEnd& rank, std::string_view said) {
   constexpr size_t kMostWords = 500;  // it goes into tables
   const auto lines = split(trim(said), '\n');
-  const auto last = trim(lines.back());
+  const auto last = trim(message_of_log_line(trim(lines.back())));
   const std::string words = last.empty() ? ""
                                          : fmt::format(": {}{}", last.substr(0, kMostWords),
                                                        last.size() > kMostWords ? " ..." : "");
@@ -207,7 +208,8 @@ std::optional<LaunchEnd> Ranks::look() {
 LaunchEnd Ranks::conclusion() {
   LaunchEnd out;
   const RankEnd* worst = first_failure();
-  if (worst != nullptr && (has_failed_ || !stopped_ || worst->exit_code == kUserCode)) {
+  const bool is_certain = worst != nullptr && blame_weight(worst->exit_code) == kCertain;
+  if (worst != nullptr && (has_failed_ || !stopped_ || is_certain)) {
     const std::string said = log_tail(log_of(log_folder_, worst->rank));
     out = {outcome_of(worst->exit_code, said, memory_kills() - memory_kills_),
            worst->rank,
@@ -234,14 +236,15 @@ std::unique_ptr<RunningJob> start_here(const LaunchJob& job) {
 
 int blame_weight(int exit_code) {
   if (exit_code == 0) return 0;
-  if (exit_code == kUserCode) return 4;
+  if (exit_code == kUserExit || exit_code == kDivergedExit) return kCertain;
   if (exit_code > 128) return 3;
-  return exit_code == kBugCode ? 2 : 1;
+  return exit_code == kBugExit ? 2 : 1;
 }
 
 Outcome outcome_of(int exit_code, std::string_view said, int64_t memory_kills) {
   if (exit_code == 0) return Outcome::kDone;
-  if (exit_code == kUserCode) return Outcome::kUser;
+  if (exit_code == kUserExit) return Outcome::kUser;
+  if (exit_code == kDivergedExit) return Outcome::kDiverged;
   const auto is_said = [&](std::string_view words) { return said.find(words) != said.npos; };
   if (std::any_of(kMemoryWords.begin(), kMemoryWords.end(), is_said)) return Outcome::kMemory;
   switch (exit_code) {
@@ -251,7 +254,7 @@ Outcome outcome_of(int exit_code, std::string_view said, int64_t memory_kills) {
     case 128 + SIGABRT:
     case 128 + SIGFPE:
     case 128 + SIGILL:
-    case kBugCode:
+    case kBugExit:
       return Outcome::kBug;
     default:  // also SIGBUS: a mapped file whose disk gave way
       return Outcome::kMachine;

@@ -74,8 +74,8 @@ class Ranks {
 std::unique_ptr<RunningJob> start_here(const LaunchJob& job);
 
 /// How much a rank's end says about what went wrong; 0: it did not fail. One that knew what was
-/// wrong (exit code 3) says most, then one that a signal ended, and last those that only lost
-/// their peer.
+/// wrong (kUserExit, kDivergedExit) says most, then one that a signal ended, and last those that
+/// only lost their peer.
 int blame_weight(int exit_code);
 
 /// What the end of a rank means. `said` is the end of its log; `memory_kills`: how often this

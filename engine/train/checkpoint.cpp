@@ -5,8 +5,14 @@
 #include "engine/base/json_text.h"
 #include "engine/comm/gather.h"
 #include "engine/train/safetensors.h"
+#include "results/runs/checkpoints.h"
+#include "results/runs/tensor_mean.h"
+
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstring>
+#include <set>
 
 namespace xp {
 namespace {
@@ -17,17 +23,26 @@ std::string state_name(const std::string& state, const std::string& parameter) {
   return "optimizer." + state + "/" + parameter;
 }
 
-void add(Tensors& out, const FlatBuffer& buffer) {
+// Views of `values` and `state`, which have the layout of `buffer`.
+void add(Tensors& out, const FlatBuffer& buffer, const torch::Tensor& values,
+         const OptimizerState& states) {
   int64_t at = 0;
   for (const auto& parameter : buffer.parameters) {
+    const auto shape = parameter.tensor.sizes();
     const int64_t end = at + parameter.tensor.numel();
-    out[parameter.name] = parameter.tensor;
-    for (const auto& [name, state] : buffer.state) {
-      out[state_name(name, parameter.name)] =
-          state.slice(0, at, end).view(parameter.tensor.sizes());
-    }
+    out[parameter.name] = values.slice(0, at, end).view(shape);
+    for (const auto& [name, state] : states)
+      out[state_name(name, parameter.name)] = state.slice(0, at, end).view(shape);
     at = end;
   }
+}
+
+// The same, of copies: training goes on while they are written.
+void add_copies(Tensors& out, const FlatBuffer& buffer) {
+  OptimizerState states;
+  for (const auto& [name, state] : buffer.state)
+    states[name] = state.clone();
+  add(out, buffer, buffer.values.clone(), states);
 }
 
 // The experts of all ranks: every rank sends its flat buffers and the names and shapes in them.
@@ -56,7 +71,7 @@ void add_experts(Tensors& out, const FlatBuffer& experts, Group& world) {
 
 void fill(const Safetensors& file, FlatBuffer& buffer) {
   Tensors views;
-  add(views, buffer);
+  add(views, buffer, buffer.values, buffer.state);
   for (auto& [name, view] : views)
     file.read(name, view);
 }
@@ -79,9 +94,16 @@ Value to_json(const TrainProgress& p) {
           {"inter_node_bytes", p.inter_node_bytes},
           {"in_node_bytes", p.in_node_bytes},
           {"gradient_inter_node_bytes", p.gradient_inter_node_bytes},
+          {"loss", p.loss},
+          {"step_ms", p.step_ms},
+          {"tokens_per_second", p.tokens_per_second},
           {"best_value", p.best_value},
           {"best_update", p.best_update},
-          {"validations_since_best", p.validations_since_best}};
+          {"validations_since_best", p.validations_since_best},
+          {"mean_loss", p.trend.mean},
+          {"lowest_mean_loss", p.trend.lowest_mean},
+          {"validated_update", p.validated_update},
+          {"validation", p.validation}};
 }
 
 TrainProgress progress_from_json(const Value& v) {
@@ -99,85 +121,131 @@ TrainProgress progress_from_json(const Value& v) {
   p.best_value = v.at("best_value");
   p.best_update = v.at("best_update");
   p.validations_since_best = v.at("validations_since_best");
+  // Not in checkpoints of earlier versions.
+  p.loss = v.value("loss", 0.0);
+  p.step_ms = v.value("step_ms", 0.0);
+  p.tokens_per_second = v.value("tokens_per_second", 0.0);
+  p.trend = {v.value("mean_loss", 0.0), v.value("lowest_mean_loss", 0.0)};
+  p.validated_update = v.value("validated_update", int64_t{0});
+  p.validation = v.value("validation", Validation());
   return p;
 }
 
-fs::path Checkpoints::file(int64_t update) const {
-  return folder_ / fmt::format("update-{:08}.safetensors", update);
+void Checkpoints::save(const FlatParameters& parameters, const TrainProgress& progress,
+                       Group& world, EventLog* events) {
+  const torch::NoGradGuard no_grad;
+  finish();
+  Tensors tensors;
+  if (world.rank() == 0) add_copies(tensors, parameters.shared);
+  // Every rank knows whether there are experts at all: they are distributed evenly.
+  if (world.size() == 1)
+    add_copies(tensors, parameters.experts);
+  else if (parameters.experts.size() > 0)
+    add_experts(tensors, parameters.experts, world);
+  if (world.rank() != 0) return;
+  saving_ = std::async(std::launch::async,
+                       [this, tensors = std::move(tensors), metadata = to_json(progress), events] {
+                         write(tensors, metadata, events);
+                       });
+  if (!in_background_) finish();
 }
 
-std::vector<fs::path> Checkpoints::oldest_first() const {
-  std::vector<fs::path> out;
-  if (!fs::exists(folder_)) return out;
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    if (entry.path().filename().string().starts_with("update-")) out.push_back(entry.path());
+void Checkpoints::finish() {
+  if (saving_.valid()) saving_.get();
+}
+
+void Checkpoints::write(const Tensors& tensors, const Value& progress, EventLog* events) const {
+  const int64_t update = progress.at("update");
+  if (events != nullptr) events->flush();  // what led here must not be lost if the power fails
+  save_safetensors(checkpoint_file(folder_, update), tensors, progress);
+  remove_old();
+  if (events == nullptr) return;
+  events->write("checkpoint", update, Value::object());
+  spdlog::info("update {}: checkpoint saved", update);
+}
+
+void Checkpoints::remove_old() const {
+  const auto updates = checkpoint_updates(folder_);
+  const auto num_kept = std::min(updates.size(), static_cast<size_t>(keep_));
+  std::set<int64_t> kept(updates.end() - static_cast<std::ptrdiff_t>(num_kept), updates.end());
+  for (const int64_t update : std::set<int64_t>(kept)) {
+    try {
+      const TensorFile file(checkpoint_file(folder_, update));
+      if (file.metadata().is_object()) kept.insert(file.metadata().value("best_update", update));
+    } catch (const Error&) {  // a damaged one names nothing
+    }
   }
-  std::sort(out.begin(), out.end());
+  for (const int64_t update : updates) {
+    if (!kept.contains(update)) fs::remove(checkpoint_file(folder_, update));
+  }
+}
+
+Checkpoints::Usable Checkpoints::usable(Group& world) const {
+  Usable out;
+  auto update = torch::full({1}, int64_t{-1}, torch::kLong);
+  if (world.rank() == 0) {
+    auto updates = checkpoint_updates(folder_);
+    for (; !updates.empty() && update.item<int64_t>() < 0; updates.pop_back()) {
+      const fs::path path = checkpoint_file(folder_, updates.back());
+      try {
+        const TensorFile file(path);
+        progress_from_json(file.metadata());
+        file.verify();
+        update.fill_(updates.back());
+      } catch (const Value::exception&) {
+        out.notes.push_back(fmt::format(
+            "'{}' is not a checkpoint of a training; using the one before it", path.string()));
+      } catch (const Error& error) {
+        out.notes.push_back(fmt::format("{}; using the one before it", error.what()));
+      }
+    }
+  }
+  world.broadcast(update, /*from=*/0);
+  const auto chosen = update.item<int64_t>();
+  if (chosen >= 0) out.file = checkpoint_file(folder_, chosen);
   return out;
 }
 
-void Checkpoints::save(const FlatParameters& parameters, const TrainProgress& progress,
-                       Group& world) const {
-  const torch::NoGradGuard no_grad;
-  Tensors tensors;
-  add(tensors, parameters.shared);
-  // Every rank knows whether there are experts at all: they are shared out evenly.
-  if (parameters.experts.size() > 0) add_experts(tensors, parameters.experts, world);
-  if (world.rank() != 0) return;
-  save_safetensors(file(progress.update), tensors, to_json(progress));
-  auto files = oldest_first();
-  while (static_cast<int64_t>(files.size()) > keep_) {
-    fs::remove(files.front());
-    files.erase(files.begin());
-  }
+// Earlier versions kept the best checkpoint under a second name and forgot the first.
+void Checkpoints::restore_name(int64_t update) const {
+  const auto found = find_checkpoint(folder_, update);
+  const fs::path name = checkpoint_file(folder_, update);
+  if (found && *found != name) fs::rename(*found, name);
 }
 
-void Checkpoints::mark_best(int64_t update) const {
-  link_atomic(file(update), best());
-}
-
-std::optional<fs::path> Checkpoints::last() const {
-  const auto files = oldest_first();
-  return files.empty() ? std::nullopt : std::optional(files.back());
-}
-
-// The update of the newest checkpoint that is whole, or -1.
-int64_t Checkpoints::whole_update() const {
-  auto files = oldest_first();
-  for (; !files.empty(); files.pop_back()) {
-    try {
-      const Safetensors file(files.back());
-      if (!file.metadata().is_null()) return file.metadata().at("update");
-      fmt::print(stderr, "'{}' is not a checkpoint of xp; passed over\n", files.back().string());
-    } catch (const Error& error) {
-      fmt::print(stderr, "{}; passed over\n", error.what());
-    }
-  }
-  return -1;
-}
-
-std::optional<fs::path> Checkpoints::usable(Group& world) const {
-  auto update = torch::full({1}, int64_t{-1}, torch::kLong);
-  if (world.rank() == 0) update.fill_(whole_update());
-  world.broadcast(update, /*from=*/0);
-  const auto chosen = update.item<int64_t>();
-  return chosen < 0 ? std::nullopt : std::optional(file(chosen));
-}
-
-TrainProgress load_checkpoint(const fs::path& path, FlatParameters& parameters) {
+TrainProgress Checkpoints::load(const fs::path& path, FlatParameters& parameters,
+                                Group& world) const {
   const torch::NoGradGuard no_grad;
   const Safetensors file(path);
-  if (file.metadata().is_null()) machine_error("'{}' is not a checkpoint of xp", path.string());
   fill(file, parameters.shared);
   fill(file, parameters.experts);
-  return progress_from_json(file.metadata());
+  auto out = progress_from_json(file.metadata());
+  auto has_best = torch::zeros({1}, torch::kLong);
+  if (world.rank() == 0) {
+    restore_name(out.best_update);
+    has_best.fill_(fs::exists(checkpoint_file(folder_, out.best_update)) ? 1 : 0);
+  }
+  world.broadcast(has_best, /*from=*/0);
+  if (has_best.item<int64_t>() == 0) out.best_update = out.validated_update = 0;
+  return out;
 }
 
-void load_parameters(const fs::path& path, TranslationModel& model) {
+void load_parameters(const std::vector<fs::path>& paths, TranslationModel& model) {
   const torch::NoGradGuard no_grad;
-  const Safetensors file(path);
-  for (auto& parameter : model.parameter_list())
-    file.read(parameter.name, parameter.tensor);
+  // Opens the last one as tensors, which compares types and shapes with the model's.
+  const Safetensors file(paths.back());
+  std::vector<std::shared_ptr<const TensorFile>> files;
+  for (const auto& path : paths)
+    files.push_back(std::make_shared<TensorFile>(path));
+  for (auto& parameter : model.parameter_list()) {
+    auto mean = torch::empty_like(parameter.tensor);
+    file.read(parameter.name, mean);
+    if (files.size() > 1) {
+      const std::string bytes = mean_of(files, parameter.name);
+      std::memcpy(mean.data_ptr(), bytes.data(), bytes.size());
+    }
+    parameter.tensor.copy_(mean);
+  }
 }
 
 }  // namespace xp

@@ -1,60 +1,91 @@
-// Checkpoints: one logical set of tensors, whatever the number of ranks, and exact resume.
+// Checkpoints: one logical set of tensors for any number of ranks, and exact resume.
 //
 // A file holds every parameter by its global name, the optimizer's state as "optimizer.STATE/NAME",
-// and the progress below. Experts are collected from the ranks that hold them; loading takes what a
-// rank needs, so a checkpoint can be loaded on another layout.
+// and the progress below. Saving gathers the experts of all ranks; loading reads what a rank needs,
+// so a checkpoint can be loaded on another layout.
 #pragma once
 
 #include "engine/base/file.h"
+#include "engine/train/health.h"
 #include "engine/train/pairs.h"
 #include "engine/train/parameters.h"
+#include "results/runs/workspace.h"
 
+#include <future>
 #include <optional>
 
 namespace xp {
 
-/// Everything besides tensors that training goes on from. Sums are over all ranks.
+/// Figures of a validation: "valid_loss" (nats per token), "perplexity", and "bleu" if sentences
+/// were translated.
+using Validation = std::map<std::string, double>;
+
+/// Everything besides tensors that training resumes from. Sums are over all ranks.
 struct TrainProgress {
   int64_t update = 0;  ///< updates done
   DataPosition data;
   double seconds = 0, cpu_seconds = 0, tokens = 0;
   double inter_node_bytes = 0, in_node_bytes = 0, gradient_inter_node_bytes = 0;
-  double best_value = 0;  ///< of the best metric so far
+  double loss = 0;               ///< of the last update, nats per token
+  double step_ms = 0;            ///< median, of the last attempt that timed any; 0 = none did
+  double tokens_per_second = 0;  ///< likewise
+  double best_value = 0;         ///< of the best metric so far
   int64_t best_update = 0, validations_since_best = 0;
+  LossTrend trend;
+  int64_t validated_update = 0;  ///< of the last validation, 0 = none yet
+  Validation validation;         ///< its figures
 };
 
 Value to_json(const TrainProgress& progress);
 TrainProgress progress_from_json(const Value& value);
 
-/// The checkpoints of one training, in a folder of their own.
+/// The checkpoints of one training, in a folder of their own. Which one is best is part of the
+/// progress in each file (results/runs/checkpoints.h).
 class Checkpoints {
  public:
-  /// `keep` newest ones are kept, beside the best.
-  Checkpoints(fs::path folder, int64_t keep) : folder_(std::move(folder)), keep_(keep) {}
+  /// The `keep` newest ones are kept, and what is best according to each of them: if the newest is
+  /// damaged, the one before it is complete with its best.
+  Checkpoints(fs::path folder, int64_t keep, bool in_background)
+      : folder_(std::move(folder)), keep_(keep), in_background_(in_background) {}
 
-  /// Writes a checkpoint. Collective; rank 0 writes. Raises kMachine (no space): older ones stay.
-  void save(const FlatParameters& parameters, const TrainProgress& progress, Group& world) const;
-  /// Makes the checkpoint of this update the best one as well. Rank 0 only.
-  void mark_best(int64_t update) const;
+  /// Writes a checkpoint and removes those that are not kept any more; in the background it copies
+  /// the tensors and returns, and the next save waits for this one. Collective; rank 0 writes.
+  /// `events` is null on every other rank: what it holds comes to the disk before the checkpoint,
+  /// whose event follows when the checkpoint is there. Raises kMachine (no space), of the save
+  /// before too: older ones stay.
+  void save(const FlatParameters& parameters, const TrainProgress& progress, Group& world,
+            EventLog* events);
+  /// Waits for the last save. Raises as it does.
+  void finish();
 
-  /// The file of the newest checkpoint, or nothing.
-  std::optional<fs::path> last() const;
-  /// The newest one that is whole, for training to go on from, or nothing. Newer ones that are
-  /// damaged are named on standard error. Collective: rank 0 looks, all go on from the same.
-  std::optional<fs::path> usable(Group& world) const;
-  fs::path best() const { return folder_ / "best.safetensors"; }
+  /// The newest one that is not damaged, for training to resume from, or nothing; `notes` are
+  /// sentences about newer ones that are. Collective: rank 0 reads them all, every rank resumes
+  /// from the same; only rank 0 has notes.
+  struct Usable {
+    std::optional<fs::path> file;
+    std::vector<std::string> notes;
+  };
+  Usable usable(Group& world) const;
+
+  /// Fills parameters and optimizer state from a usable file. Where the best checkpoint that it
+  /// names is not there any more, the result names none: the next validation decides anew.
+  /// Collective. Raises kMachine if the file does not fit the model.
+  TrainProgress load(const fs::path& file, FlatParameters& parameters, Group& world) const;
 
  private:
-  fs::path file(int64_t update) const;
-  int64_t whole_update() const;
-  std::vector<fs::path> oldest_first() const;
+  void write(const std::map<std::string, torch::Tensor>& tensors, const Value& progress,
+             EventLog* events) const;
+  void remove_old() const;
+  void restore_name(int64_t update) const;
+
   fs::path folder_;
   int64_t keep_;
+  bool in_background_;
+  std::future<void> saving_;  // last: it ends before the members that it uses
 };
 
-/// Fills parameters and optimizer state. Raises kMachine where the file does not fit.
-TrainProgress load_checkpoint(const fs::path& file, FlatParameters& parameters);
-/// Fills the parameters of a model only.
-void load_parameters(const fs::path& file, TranslationModel& model);
+/// Fills the parameters of a model with those of a file, or with the mean of several. Raises
+/// kMachine if a file does not fit the model.
+void load_parameters(const std::vector<fs::path>& files, TranslationModel& model);
 
 }  // namespace xp

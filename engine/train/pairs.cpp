@@ -45,6 +45,23 @@ std::vector<PairLength> Pairs::lengths() const {
   return out;
 }
 
+Pairs::TooLong Pairs::too_long(int64_t max_tokens, int64_t rank, int64_t ranks) const {
+  TooLong out;
+  int64_t first = rank;  // of this part
+  for (uint32_t part = 0; part < parts_.size(); ++part) {
+    const int64_t size = parts_[part].source.size();
+    int64_t i = first;
+    for (; i < size; i += ranks) {
+      const int64_t length = length_of_({part, i}).longest();
+      if (length <= max_tokens) continue;
+      ++out.count;
+      out.longest = std::max(out.longest, length);
+    }
+    first = i - size;
+  }
+  return out;
+}
+
 Batch Pairs::batch(const std::vector<uint32_t>& pairs) const {
   std::vector<PairId> ids;
   for (int64_t pair : pairs) {
@@ -116,7 +133,6 @@ BatchStream::BatchStream(const Pairs& pairs, const BatchRule& rule, const Sampli
 void BatchStream::enter(Window window) {
   window_.emplace(std::move(window));
   window_->agree(agree_(window_->num_needed()));
-  num_too_long_ += window_->num_too_long();
   const bool is_last = position_.window + 1 == Window::count(sampler_, rule_);
   const int64_t epoch = position_.epoch + (is_last ? 1 : 0);
   const int64_t next = is_last ? 0 : position_.window + 1;
@@ -125,7 +141,7 @@ void BatchStream::enter(Window window) {
   });
 }
 
-// Goes on to the next window that has a step, and has its batch made.
+// Moves to the next window that has a step, and starts to make its batch.
 void BatchStream::make_batch() {
   const int64_t windows = Window::count(sampler_, rule_);
   for (int64_t empty = 0; position_.step >= window_->num_steps(); ++empty) {

@@ -1,4 +1,4 @@
-// The training pairs of a run as batches: which ones come when, and as tensors.
+// The training pairs of a run as batches: their order, and their tensors.
 #pragma once
 
 #include "engine/data/prepare.h"
@@ -28,6 +28,13 @@ class Pairs {
   /// All lengths, </s> and tags included, direction by direction; `plan_epoch` counts pairs so.
   std::vector<PairLength> lengths() const;
 
+  /// Pairs longer than `max_tokens`, which no batch can hold, and the longest of them; of every
+  /// `ranks`-th pair from `rank` on. Cost: reads the lengths of these pairs.
+  struct TooLong {
+    int64_t count = 0, longest = 0;
+  };
+  TooLong too_long(int64_t max_tokens, int64_t rank, int64_t ranks) const;
+
   /// These pairs as tensors, in this order: by number as in `lengths`, or by direction.
   Batch batch(const std::vector<uint32_t>& pairs) const;
   Batch batch(const std::vector<PairId>& pairs) const;
@@ -44,33 +51,31 @@ class Pairs {
 /// Sentences [B part / parts, B (part + 1) / parts) of a batch; may be empty.
 Batch part_of(const Batch& batch, int64_t part, int64_t parts);
 
-/// Where training stands in its data; saved with a checkpoint. With another number of ranks the
-/// steps so far are kept as used, and what is left of the window is dealt anew.
+/// The position of a training in its data; saved with a checkpoint. With another number of ranks
+/// the steps so far are kept as used, and the rest of the window is divided anew.
 struct DataPosition {
   int64_t epoch = 0;   ///< from 0
   int64_t window = 0;  ///< of this epoch
   int64_t step = 0;    ///< micro-batches of this window already used by each of `ranks` ranks
-  int64_t ranks = 0;   ///< 0 = not begun
+  int64_t ranks = 0;   ///< 0 = not started
   std::vector<UsedSteps> used;  ///< of this window, by other numbers of ranks before
 };
 
-/// The largest of what the ranks name. Collective.
+/// The maximum of the ranks' numbers. Collective.
 using Agree = std::function<int64_t(int64_t)>;
 
-/// Endless batches of one rank, epoch after epoch, exactly resumable, made ahead by threads. Every
-/// rank gets the same number of batches; some may be empty where few pairs are left.
+/// Endless batches of one rank, epoch after epoch, exactly resumable, prefetched by threads. Every
+/// rank gets the same number of batches; some may be empty if few pairs are left.
 class BatchStream {
  public:
   /// Collective, as `next` is at the end of each window: `agree` is called on this thread.
-  /// Raises kUser where no pair fits the token budget.
+  /// Raises kUser if no pair fits the token budget.
   BatchStream(const Pairs& pairs, const BatchRule& rule, const SamplingSection& sampling,
               int64_t rank, DataPosition start, Agree agree);
   Batch next();
   const DataPosition& position() const { return position_; }
   /// Epochs so far, with the fraction of the current one.
   double epochs() const;
-  /// Pairs of this rank that were longer than the budget and left out, so far.
-  int64_t num_too_long() const { return num_too_long_; }
 
  private:
   void enter(Window window);
@@ -85,7 +90,6 @@ class BatchStream {
   std::optional<Window> window_;
   std::future<Window> next_window_;
   std::future<Batch> next_batch_;
-  int64_t num_too_long_ = 0;
 };
 
 }  // namespace xp

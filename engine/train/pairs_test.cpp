@@ -1,6 +1,8 @@
 // Pairs as tensors with their tags, and epochs of them on several ranks.
 #include "engine/train/pairs.h"
 
+#include "engine/train/corpus_fixture.h"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -10,27 +12,7 @@
 namespace xp {
 namespace {
 
-constexpr int32_t kSize = 5000;  // of the vocabulary: tags are 5000, 5001, ...
 using Rows = std::vector<std::vector<int64_t>>;
-
-// Stands for a vocabulary whose text nobody asks for.
-struct Numbers final : Vocabulary {
-  int32_t size() const override { return kSize; }
-  std::vector<int32_t> encode(std::string_view) const override { return {}; }
-  std::string decode(std::span<const int32_t>) const override { return ""; }
-  std::string piece(int32_t id) const override { return std::to_string(id); }
-};
-
-struct NumberTokenizer final : Tokenizer {
-  struct Config {
-    void describe(auto&) {}
-  };
-  explicit NumberTokenizer(const Config&) {}
-  void train(const Sentences&, const fs::path&, const fs::path&) const override {}
-  std::unique_ptr<Vocabulary> open(const fs::path&) const override {
-    return std::make_unique<Numbers>();
-  }
-};
 
 XP_REGISTER(Tokenizer, NumberTokenizer, "numbers", "ids of this test");
 
@@ -53,44 +35,7 @@ class Meeting {
   std::barrier<> barrier_;
 };
 
-struct PairsTest {
-  TempFolder folder;
-  Value settings = {{"use", "any"}, {"vocabulary", {{"use", "numbers"}}}};
-
-  // Adds a direction with these sentences, the same on both sides but for one piece more.
-  void put(const std::vector<std::vector<int32_t>>& sources, const std::string& direction) {
-    Value about = {{"subsets", {"train"}}, {"vocabulary", settings["vocabulary"]}}, stats;
-    if (fs::exists(folder.path() / "corpus.json")) {
-      about = Value::parse(read_file(folder.path() / "corpus.json"));
-      stats = Value::parse(read_file(folder.path() / "stats.json"));
-    }
-    about["directions"].push_back(direction);
-    stats["train"][direction]["kept"] = sources.size();
-    const std::string stem = (folder.path() / ("train." + direction)).string();
-    TokenSetWriter source(stem + ".source", kSize), target(stem + ".target", kSize);
-    for (auto sentence : sources) {
-      source.add(sentence);
-      sentence.push_back(9);
-      target.add(sentence);
-    }
-    source.finish();
-    target.finish();
-    write_atomic(folder.path() / "corpus.json", about.dump());
-    write_atomic(folder.path() / "stats.json", stats.dump());
-  }
-  PreparedCorpus opened() const { return open_corpus(folder.path(), settings); }
-
-  // 600 sentences in two directions, each of its own piece, 1 to 7 times.
-  void put_many() {
-    for (const auto& [direction, begin, end] :
-         {std::tuple("en-fr", 10, 410), std::tuple("fr-en", 410, 610)}) {
-      std::vector<std::vector<int32_t>> sentences;
-      for (int32_t i = begin; i < end; ++i)
-        sentences.emplace_back(1 + i % 7, i);
-      put(sentences, direction);
-    }
-  }
-};
+using PairsTest = CorpusFixture;
 
 // The sentences that each step of each rank has, by their piece, and where the ranks stand then.
 struct Taken {
@@ -177,6 +122,16 @@ TEST_CASE_METHOD(PairsTest, "a budget counts ends and tags") {
   CHECK(pairs.length_of()({0, 0}).target == 5);
 }
 
+TEST_CASE_METHOD(PairsTest, "pairs longer than the budget are counted over the ranks") {
+  put_many();  // targets of 2 to 8 pieces, their tag and </s>
+  const PreparedCorpus corpus = opened();
+  const Pairs pairs(corpus, "train");
+  CHECK(pairs.too_long(10, 0, 1).count == 0);
+  CHECK(pairs.too_long(9, 0, 1).count == 86);  // every seventh of 600
+  CHECK(pairs.too_long(9, 0, 1).longest == 10);
+  CHECK(pairs.too_long(9, 0, 2).count + pairs.too_long(9, 1, 2).count == 86);
+}
+
 TEST_CASE_METHOD(PairsTest, "an epoch has every pair of every direction once, on 1 to 5 ranks") {
   put_many();
   const PreparedCorpus corpus = opened();
@@ -185,7 +140,7 @@ TEST_CASE_METHOD(PairsTest, "an epoch has every pair of every direction once, on
     CHECK(sorted({take(pairs, ranks, -1)}) == every_sentence());
 }
 
-TEST_CASE_METHOD(PairsTest, "a position goes on as if nothing had been, batch for batch") {
+TEST_CASE_METHOD(PairsTest, "a position resumes with the same batches") {
   put_many();
   const PreparedCorpus corpus = opened();
   const Pairs pairs(corpus, "train");
@@ -198,7 +153,8 @@ TEST_CASE_METHOD(PairsTest, "a position goes on as if nothing had been, batch fo
   }
 }
 
-TEST_CASE_METHOD(PairsTest, "a position goes on with other numbers of ranks, with what is left") {
+TEST_CASE_METHOD(PairsTest,
+                 "a position resumes on other numbers of ranks with the pairs that are left") {
   put_many();
   const PreparedCorpus corpus = opened();
   const Pairs pairs(corpus, "train");

@@ -1,5 +1,5 @@
-// A model's parameters and gradients in two flat buffers, so that they are reduced, clipped and
-// updated in one go.
+// A model's parameters and gradients in two flat buffers, each reduced, clipped and updated in one
+// operation.
 #pragma once
 
 #include "registry/model.h"
@@ -18,31 +18,32 @@ namespace xp {
 struct FlatBuffer {
   std::vector<Parameter> parameters;  ///< views, in order
   torch::Tensor values;               ///< [n]
-  torch::Tensor gradients;  ///< [n + tail]: the tail carries figures through the all-reduce
+  torch::Tensor gradients;  ///< [n + tail]: the tail holds figures that are all-reduced as well
   OptimizerState state;
   int64_t size() const { return values.numel(); }
   torch::Tensor gradient() const { return gradients.slice(0, 0, size()); }
   torch::Tensor tail() const { return gradients.slice(0, size(), gradients.numel()); }
 };
 
-/// Shared parameters are equal on all ranks; experts live on one, or on one of each block of ranks.
+/// Shared parameters are equal on all ranks; an expert is on one rank, or on one of each block of
+/// ranks.
 struct FlatParameters {
   FlatBuffer shared, experts;
-  std::shared_ptr<Group> copies;  ///< the ranks with copies of this rank's experts; may be null
+  std::shared_ptr<Group> copies;  ///< the ranks with copies of this rank's experts, or null
   int64_t num_copies() const { return copies ? copies->size() : 1; }
 
   /// Moves the model's parameters into flat buffers (their tensors become views) and gives them
-  /// gradients there. `tail` figures ride at the end of the shared gradients. State tensors start
+  /// gradients there, with `tail` figures at the end of the shared gradients. State tensors start
   /// at zero.
   FlatParameters(TranslationModel& model, const std::vector<std::string>& state_names,
                  int64_t tail);
 
   void zero_gradients();
 
-  /// From summed gradients to the mean's: sums those of copied experts, scales experts' by
-  /// `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm` (0: not).
-  /// Returns the norm before clipping; leaves the gradients as they are where it is not finite.
-  /// Shared gradients are reduced already. Collective over `world`.
+  /// Turns sums of gradients into means and clips them: sums those of copied experts, scales
+  /// experts' by `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm`
+  /// (0: no clipping). Returns the norm before clipping; if it is not finite the gradients keep
+  /// their values. Shared gradients must have been all-reduced. Collective over `world`.
   double normalise_gradients(Group& world, double tokens, double expert_scale, double clip_norm);
 };
 

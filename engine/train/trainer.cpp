@@ -3,11 +3,14 @@
 
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_text.h"
+#include "engine/nn/dropout.h"
 #include "engine/nn/loss.h"
 #include "engine/train/parameters.h"
 #include "registry/schedule.h"
 
 #include <ATen/autocast_mode.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -29,14 +32,14 @@ double cpu_now() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Figures that ride behind the gradients through the all-reduce, so that an update needs no other
-// one.
+// Figures that are all-reduced in the same buffer as the gradients, so that an update needs one
+// all-reduce.
 enum Figure : int64_t { kTokens, kNll, kBalance, kCpuSeconds, kSeconds, kStop, kNumFigures };
 
-constexpr int64_t kWarmSteps = 10;     // left out of timings: caches and allocators settle
+constexpr int64_t kWarmSteps = 10;     // left out of timings: caches and allocators warm up
 constexpr int64_t kEventUpdates = 10;  // updates between "update" events
 
-// bfloat16 for matrix products while it lives, where asked.
+// bfloat16 for matrix products while it lives, if asked for.
 class Autocast {
  public:
   explicit Autocast(bool on) : on_(on) {
@@ -69,11 +72,13 @@ class Run {
         optimizer_(make_part<Optimizer>(settings_.optimizer)),
         schedule_(make_part<Schedule>(settings_.schedule)),
         parameters_(model, optimizer_->state_names(), kNumFigures),
-        checkpoints_(job.checkpoints, settings_.keep) {
+        checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background),
+        health_(settings_.health) {
     if (settings_.precision == "fp16") {
       user_error("'precision' is \"fp16\", which needs a GPU; use \"bf16\" or \"fp32\" on the CPU");
     }
     resume();
+    count_too_long(pairs);
     const BatchRule rule{settings_.max_tokens, world_.size(),
                          seed_for(static_cast<uint64_t>(settings_.seed), "batches")};
     stream_ = std::make_unique<BatchStream>(pairs, rule, job.sampling, world_.rank(),
@@ -91,18 +96,28 @@ class Run {
   int64_t num_expert_parameters() const {
     return parameters_.experts.size() * world_.size() / parameters_.num_copies();
   }
-  void start_event() const;
+  void count_too_long(const Pairs& pairs);
+  void log_start() const;
+  int64_t num_micro_batches() const;
   void micro_batch();
   void add_gradients(const Batch& batch);
   void update();
-  void take_figures();
-  void scale_and_clip();
+  void reduce_gradients();
+  void apply_gradients();
+  void time_update(double seconds);
+  void count_pending_time();
   void log_update();
   void log_loads();
-  bool wants_stop() const { return figures_[kStop] > 0; }
+  void diverge(const std::string& what, int64_t update);
+  void judge(const std::vector<std::string>& findings);
+  bool has_diverged() const { return !divergence_.empty(); }
+  bool is_stop_requested() const { return figures_[kStop] > 0; }
   double share_done() const;
   bool is_finished() const;
+  bool validates_now(double epochs_before) const;
   void validate();
+  void choose_best();
+  bool has_finite_parameters();
   void save();
   Value summary();
   double slowest_median_ms();
@@ -117,31 +132,64 @@ class Run {
   std::unique_ptr<Schedule> schedule_;
   FlatParameters parameters_;
   Checkpoints checkpoints_;
+  Health health_;
   std::unique_ptr<BatchStream> stream_;
   TrainProgress progress_;
-  Validation last_validation_;
+  std::string divergence_;  // one sentence, if the training diverged
   std::array<double, kNumFigures> figures_{};
   std::vector<double> step_ms_;
   LinkBytes bytes_;  // of updates, this rank, since this attempt began
-  int64_t saved_update_ = -1, timed_updates_ = 0;
-  double timed_tokens_ = 0, timed_seconds_ = 0, gradient_norm_ = 0, loss_ = 0, update_seconds_ = 0;
-  double cpu_before_ = 0;
+  int64_t saved_update_ = -1, timed_updates_ = 0, num_too_long_ = 0, num_warnings_ = 0;
+  double timed_tokens_ = 0, timed_seconds_ = 0, gradient_norm_ = 0, update_seconds_ = 0;
+  double pending_seconds_ = 0;  // of the last update, not yet in the progress
+  double cpu_before_ = 0;       // CPU time of this rank up to here is in the progress, or left out
 };
 
 void Run::resume() {
-  const auto file = checkpoints_.usable(world_);
-  if (!file) return;
-  progress_ = load_checkpoint(*file, parameters_);
+  const auto usable = checkpoints_.usable(world_);
+  for (const auto& note : usable.notes)
+    spdlog::warn(note);
+  if (!usable.file) return;
+  progress_ = checkpoints_.load(*usable.file, parameters_, world_);
   saved_update_ = progress_.update;
+  if (events_ != nullptr)
+    spdlog::info("resuming from the checkpoint of update {}", progress_.update);
+  if (!has_finite_parameters())
+    diverge("its checkpoint has parameters that are not finite", progress_.update);
 }
 
-void Run::start_event() const {
+// Training pairs that no batch can hold are left out; here they are counted. Collective.
+void Run::count_too_long(const Pairs& pairs) {
+  const auto mine = pairs.too_long(settings_.max_tokens, world_.rank(), world_.size());
+  auto count = torch::full({1}, mine.count, torch::kLong);
+  auto longest = torch::full({1}, mine.longest, torch::kLong);
+  world_.all_reduce_sum(count);
+  world_.all_reduce_max(longest);
+  num_too_long_ = count.item<int64_t>();
+  if (num_too_long_ == 0 || events_ == nullptr) return;
+  spdlog::warn(
+      "{} of {} training pairs are left out: with </s> and language tags they are longer than "
+      "train.max_tokens = {}; the longest has {}",
+      num_too_long_, pairs.size(), settings_.max_tokens, longest.item<int64_t>());
+}
+
+void Run::log_start() const {
   if (events_ == nullptr) return;
   events_->write("start", progress_.update,
                  {{"max_updates", settings_.max_updates},
                   {"parameters_shared", parameters_.shared.size()},
                   {"parameters_experts", num_expert_parameters()},
-                  {"too_long", stream_->num_too_long()}});
+                  {"left_out_pairs", num_too_long_}});
+  spdlog::info("training {} parameters for {} updates at most",
+               parameters_.shared.size() + num_expert_parameters(), settings_.max_updates);
+  if (!job_.validate)
+    spdlog::warn("there is no validation set: the last checkpoint counts as best");
+}
+
+int64_t Run::num_micro_batches() const {
+  if (!settings_.tokens_per_update) return settings_.accumulate;
+  const int64_t tokens = settings_.max_tokens * world_.size();
+  return (*settings_.tokens_per_update + tokens - 1) / tokens;
 }
 
 void Run::micro_batch() {
@@ -177,70 +225,103 @@ void Run::add_gradients(const Batch& batch) {
 }
 
 // Sums gradients and figures over the ranks.
-void Run::take_figures() {
+void Run::reduce_gradients() {
   auto tail = parameters_.shared.tail();
   const double cpu = cpu_now();
   tail[kCpuSeconds] = cpu - cpu_before_;
   cpu_before_ = cpu;
-  if (world_.rank() == 0) tail[kSeconds] = update_seconds_;
+  if (world_.rank() == 0) tail[kSeconds] = pending_seconds_;
   if (job_.stop != nullptr && job_.stop->load()) tail[kStop] = 1;
   world_.all_reduce_sum(parameters_.shared.gradients);
   const auto sums = tail.to(torch::kDouble);
   std::copy_n(sums.data_ptr<double>(), kNumFigures, figures_.begin());
 }
 
-void Run::scale_and_clip() {
+// Leaves the parameters as they are if the gradient is not finite.
+void Run::apply_gradients() {
+  const torch::NoGradGuard no_grad;
+  const int64_t number = progress_.update + 1;
   gradient_norm_ = parameters_.normalise_gradients(
       world_, std::max(figures_[kTokens], 1.0),
       expert_gradient_scale(settings_.expert_gradient_scale, world_.size(),
                             parameters_.num_copies()),
       settings_.clip_norm);
-  if (std::isfinite(gradient_norm_)) return;
-  user_error(
-      "the gradient is not finite at update {}; try a lower train.optimizer.lr or "
-      "train.precision = \"fp32\"",
-      progress_.update + 1);
+  if (!std::isfinite(gradient_norm_)) {
+    diverge("its gradient is not finite", number);
+    return;
+  }
+  const double lr = optimizer_->lr() * schedule_->factor(number);
+  for (FlatBuffer* buffer : {&parameters_.shared, &parameters_.experts})
+    optimizer_->apply(buffer->values, buffer->gradient(), buffer->state, number, lr);
 }
 
 void Run::update() {
   const auto start = Clock::now();
   const LinkBytes before = world_.bytes();
-  // One stream of random numbers for each update and rank: resuming needs no saved generator.
-  torch::manual_seed(seed_for(static_cast<uint64_t>(settings_.seed), "dropout",
-                              progress_.update * world_.size() + world_.rank()));
+  // Streams of random numbers for each update and rank: resuming needs no saved generator.
+  const auto seed = static_cast<uint64_t>(settings_.seed);
+  const int64_t stream = progress_.update * world_.size() + world_.rank();
+  torch::manual_seed(seed_for(seed, "draws", stream));
+  seed_dropout(seed_for(seed, "dropout", stream));
   parameters_.zero_gradients();
-  for (int64_t i = 0; i < settings_.accumulate; ++i)
+  for (int64_t i = 0; i < num_micro_batches(); ++i)
     micro_batch();
-  take_figures();
-  {
-    const torch::NoGradGuard no_grad;
-    scale_and_clip();
-    const int64_t number = progress_.update + 1;
-    const double lr = optimizer_->lr() * schedule_->factor(number);
-    optimizer_->apply(parameters_.shared.values, parameters_.shared.gradient(),
-                      parameters_.shared.state, number, lr);
-    optimizer_->apply(parameters_.experts.values, parameters_.experts.gradient(),
-                      parameters_.experts.state, number, lr);
-  }
+  reduce_gradients();
+  apply_gradients();
+  if (has_diverged()) return;
   ++progress_.update;
   progress_.data = stream_->position();
   progress_.tokens += figures_[kTokens];
   progress_.cpu_seconds += figures_[kCpuSeconds];
   progress_.seconds += figures_[kSeconds];
+  progress_.loss = figures_[kNll] / std::max(figures_[kTokens], 1.0);
   bytes_ += world_.bytes() - before;
-  update_seconds_ = seconds_since(start);
-  loss_ = figures_[kNll] / std::max(figures_[kTokens], 1.0);
+  time_update(seconds_since(start));
+  judge(health_.check_update(progress_.loss, gradient_norm_, progress_.trend));
+}
+
+void Run::time_update(double seconds) {
+  pending_seconds_ = update_seconds_ = seconds;
   if (++timed_updates_ <= kWarmSteps) return;
-  step_ms_.push_back(1e3 * update_seconds_);
+  step_ms_.push_back(1e3 * seconds);
   timed_tokens_ += figures_[kTokens];
-  timed_seconds_ += update_seconds_;
+  timed_seconds_ += seconds;
+}
+
+// An update's time rides in the next one's all-reduce; here there may be no next one. Collective.
+void Run::count_pending_time() {
+  auto pending = torch::tensor(
+      {world_.rank() == 0 ? pending_seconds_ : 0.0, cpu_now() - cpu_before_}, torch::kDouble);
+  world_.all_reduce_sum(pending);
+  progress_.seconds += pending[0].item<double>();
+  progress_.cpu_seconds += pending[1].item<double>();
+  pending_seconds_ = 0;
+  cpu_before_ = cpu_now();
+}
+
+void Run::diverge(const std::string& what, int64_t update) {
+  divergence_ = fmt::format(
+      "the training diverged at update {}: {}; try a lower train.optimizer.lr, a longer "
+      "train.schedule.warmup_updates or train.precision = \"fp32\"",
+      update, what);
+  if (events_ != nullptr) events_->write("diverged", update, {{"gradient_norm", gradient_norm_}});
+}
+
+// Warns of what [train.health] finds, or ends the training with it.
+void Run::judge(const std::vector<std::string>& findings) {
+  for (const auto& finding : findings) {
+    ++num_warnings_;
+    if (events_ != nullptr) spdlog::warn("update {}: {}", progress_.update, finding);
+    if (health_.stops())
+      divergence_ = fmt::format("stopped after update {}: {}", progress_.update, finding);
+  }
 }
 
 void Run::log_update() {
   if (progress_.update % kEventUpdates != 0 && progress_.update != 1) return;
   const MoeMetrics metrics = model_.take_metrics();
   if (events_ == nullptr) return;
-  Value values = {{"loss", loss_},
+  Value values = {{"loss", progress_.loss},
                   {"balance", figures_[kBalance] / std::max(figures_[kTokens], 1.0)},
                   {"gradient_norm", gradient_norm_},
                   {"lr", optimizer_->lr() * schedule_->factor(progress_.update)},
@@ -274,6 +355,7 @@ bool Run::is_finished() const {
 
 void Run::log_loads() {
   const ExpertLoads loads = model_.take_loads();
+  judge(health_.check_loads(loads));
   if (events_ == nullptr || loads.empty()) return;
   Value values = Value::object();
   for (const auto& [layer, shares] : loads) {
@@ -283,27 +365,60 @@ void Run::log_loads() {
   events_->write("load", progress_.update, values);
 }
 
+bool Run::validates_now(double epochs_before) const {
+  if (progress_.update % settings_.validate_every == 0) return true;
+  if (!settings_.validate_epochs) return false;
+  const double epochs = *settings_.validate_epochs;
+  return std::floor(epochs_before / epochs) < std::floor(stream_->epochs() / epochs);
+}
+
 void Run::validate() {
+  if (progress_.validated_update == progress_.update) return;  // resumed from its checkpoint
   log_loads();
+  if (has_diverged()) return;
+  count_pending_time();
   model_.eval();
   {
     const torch::NoGradGuard no_grad;
-    last_validation_ = job_.validate();
+    progress_.validation = job_.validate();
     model_.take_metrics();
   }
   model_.train();
-  const bool by_bleu = settings_.best_metric == "bleu" && last_validation_.contains("bleu");
-  const double value = by_bleu ? last_validation_.at("bleu") : -last_validation_.at("perplexity");
-  const bool is_best = progress_.best_update == 0 || value > progress_.best_value;
-  progress_.validations_since_best = is_best ? 0 : progress_.validations_since_best + 1;
-  if (is_best) {
-    progress_.best_value = value;
-    progress_.best_update = progress_.update;
+  cpu_before_ = cpu_now();
+  progress_.validated_update = progress_.update;
+  saved_update_ = -1;  // a checkpoint from before the validation does not hold it
+  if (!std::isfinite(progress_.validation.at("valid_loss"))) {
+    diverge("its validation loss is not finite", progress_.update);
+    return;
+  }
+  choose_best();
+  // Before the checkpoint: a kill in between repeats the validation, which ends the same way.
+  if (events_ != nullptr) {
+    events_->write("validation", progress_.update, progress_.validation);
+    spdlog::info("update {}: validation {}{}", progress_.update,
+                 json_text(Value(progress_.validation)),
+                 progress_.best_update == progress_.update ? ", the best so far" : "");
   }
   save();
-  if (is_best && world_.rank() == 0) checkpoints_.mark_best(progress_.update);
-  if (events_ != nullptr) events_->write("validation", progress_.update, last_validation_);
-  cpu_before_ = cpu_now();
+}
+
+void Run::choose_best() {
+  const auto& figures = progress_.validation;
+  const bool by_bleu = settings_.best_metric == "bleu" && figures.contains("bleu");
+  const double value = by_bleu ? figures.at("bleu") : -figures.at("perplexity");
+  ++progress_.validations_since_best;
+  if (progress_.best_update > 0 && value <= progress_.best_value) return;
+  progress_.validations_since_best = 0;
+  progress_.best_value = value;
+  progress_.best_update = progress_.update;
+}
+
+bool Run::has_finite_parameters() {
+  const bool here = parameters_.shared.values.isfinite().all().item<bool>() &&
+                    parameters_.experts.values.isfinite().all().item<bool>();
+  auto num_without = torch::full({1}, here ? 0.0 : 1.0, torch::kDouble);
+  world_.all_reduce_sum(num_without);
+  return num_without.item<double>() == 0;
 }
 
 double Run::link_sum(int64_t LinkBytes::*member) const {
@@ -314,12 +429,19 @@ double Run::link_sum(int64_t LinkBytes::*member) const {
 
 void Run::save() {
   if (saved_update_ == progress_.update) return;
+  count_pending_time();
+  if (!has_finite_parameters()) {
+    diverge("its parameters are not finite after it", progress_.update);
+    return;
+  }
   progress_.inter_node_bytes += link_sum(&LinkBytes::inter_node);
   progress_.in_node_bytes += link_sum(&LinkBytes::in_node);
   bytes_ = {};
-  checkpoints_.save(parameters_, progress_, world_);
+  if (const double ms = slowest_median_ms(); ms > 0) progress_.step_ms = ms;
+  if (timed_seconds_ > 0) progress_.tokens_per_second = timed_tokens_ / timed_seconds_;
+  if (!job_.validate) progress_.best_update = progress_.update;
+  checkpoints_.save(parameters_, progress_, world_, events_);
   saved_update_ = progress_.update;
-  if (events_ != nullptr) events_->write("checkpoint", progress_.update, Value::object());
   cpu_before_ = cpu_now();
 }
 
@@ -341,7 +463,7 @@ Value Run::summary() {
       topology.nodes > 1 ? static_cast<double>(topology.nodes) * 2 * (ranks - 1) / ranks : 0;
   Value out = {{"updates", progress_.update},
                {"epochs", stream_->epochs()},
-               {"train_loss", loss_},
+               {"train_loss", progress_.loss},
                {"tokens", progress_.tokens},
                {"cpu_seconds", progress_.cpu_seconds},
                {"train_seconds", progress_.seconds},
@@ -351,33 +473,38 @@ Value Run::summary() {
                 ring * static_cast<double>(parameters_.shared.gradients.nbytes())},
                {"parameters", parameters_.shared.size() + num_expert_parameters()},
                {"best_update", progress_.best_update}};
-  const double step_ms = slowest_median_ms();
-  if (step_ms > 0) out["step_ms"] = step_ms;
-  if (timed_seconds_ > 0) out["tokens_per_second"] = timed_tokens_ / timed_seconds_;
-  for (const auto& [name, value] : last_validation_) {
-    const bool named = name.starts_with("valid_");
-    out[named ? name : "valid_" + name] = value;
-  }
+  if (num_too_long_ > 0) out["left_out_pairs"] = num_too_long_;
+  if (num_warnings_ > 0) out["health_warnings"] = num_warnings_;
+  if (progress_.step_ms > 0) out["step_ms"] = progress_.step_ms;
+  if (progress_.tokens_per_second > 0) out["tokens_per_second"] = progress_.tokens_per_second;
+  for (const auto& [name, value] : progress_.validation)
+    out[name.starts_with("valid_") ? name : "valid_" + name] = value;
   return out;
 }
 
 TrainEnd Run::run() {
-  start_event();
+  log_start();
   model_.train();
   cpu_before_ = cpu_now();
-  while (!is_finished() && !wants_stop()) {
+  while (!has_diverged() && !is_finished() && !is_stop_requested()) {
+    const double epochs_before = stream_->epochs();
     update();
+    if (has_diverged()) break;
     log_update();
-    const bool ends = is_finished();
-    if (!ends && progress_.update % settings_.validate_every == 0) validate();
-    if (!ends && progress_.update % settings_.save_every == 0) save();
+    if (is_finished()) break;
+    if (job_.validate && validates_now(epochs_before)) validate();
+    if (!has_diverged() && progress_.update % settings_.save_every == 0) save();
   }
-  const bool stopped = wants_stop() && !is_finished();
-  if (stopped)
-    save();
-  else
-    validate();
-  return {stopped, summary()};
+  const bool stops = is_stop_requested() && !is_finished();
+  if (!has_diverged()) {
+    if (job_.validate && !stops)
+      validate();
+    else
+      save();
+  }
+  checkpoints_.finish();
+  if (has_diverged()) return {TrainEnd::How::kDiverged, divergence_, Value::object()};
+  return {stops ? TrainEnd::How::kStopped : TrainEnd::How::kFinished, "", summary()};
 }
 
 }  // namespace

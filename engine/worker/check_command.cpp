@@ -1,11 +1,12 @@
-// What is tried before a long run: the ranks meet, exchange rows and compare what arrived, agree on
-// the time and can write.
+// The check before a long run: the ranks connect, exchange rows and compare what arrived, compare
+// their clocks and write a file each.
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/to_integer.h"
 #include "engine/worker/rank.h"
 #include "results/runs/workspace.h"
 
+#include <spdlog/spdlog.h>
 #include <torch/types.h>
 
 #include <cmath>
@@ -15,9 +16,9 @@ namespace xp {
 namespace {
 
 constexpr int64_t kRows = 64, kColumns = 256;
-constexpr double kMostSkew_s = 60;
+constexpr double kMaxSkew_s = 60;
 
-// Every rank sends every other one rows that say who sent them to whom.
+// Every rank sends every other one rows that hold the numbers of sender and receiver.
 void exchange(Group& world) {
   const int64_t size = world.size();
   auto rows = torch::empty({size * kRows, kColumns});
@@ -29,7 +30,7 @@ void exchange(Group& world) {
     const auto part = got.narrow(0, from * kRows, kRows);
     const auto expected = static_cast<float>(from * size + world.rank());
     if (part.eq(expected).all().item<bool>()) continue;
-    machine_error("rows from rank {} to rank {} arrived changed; look at the network between them",
+    machine_error("rows from rank {} to rank {} arrived corrupted; check the network between them",
                   from, world.rank());
   }
 }
@@ -38,10 +39,11 @@ void compare_clocks(Group& world) {
   const auto mine = torch::full({1}, to_integer(now_s()), torch::kLong);
   const auto all = world.all_gather(mine).flatten();
   const auto spread = static_cast<double>((all.max() - all.min()).item<int64_t>());
-  if (spread <= kMostSkew_s) return;
+  if (spread <= kMaxSkew_s) return;
   machine_error(
-      "the clocks of ranks {} and {} differ by {:.0f} s; heartbeats and files need them right: set "
-      "them (chrony, ntp)",
+      "the clocks of ranks {} and {} differ by {:.0f} s; heartbeats and file times need clocks "
+      "that "
+      "agree: synchronise them (chrony, ntp)",
       all.argmin().item<int64_t>(), all.argmax().item<int64_t>(), spread);
 }
 
@@ -55,7 +57,7 @@ int check_command(const WorkerArguments& arguments) {
   compare_clocks(world);
   write_atomic(arguments.folder / fmt::format("written-by-{}", world.rank()), "x\n");
   world.barrier();
-  fmt::print("rank {} of {} is well\n", world.rank(), world.size());
+  spdlog::info("rows, clocks and the disk are in order");
   return 0;
 }
 

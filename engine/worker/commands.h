@@ -1,4 +1,4 @@
-// What a rank of `xp-engine` can be asked to do. The front end starts one process per rank.
+// The commands of `xp-engine`. The launcher starts one process per rank.
 //
 // A run folder holds spec.toml: the resolved settings ([corpus], [model], [train], [launch], for
 // evaluations [eval]) and, where the experiment has plug-ins, [plugins]: `load`, their files, and
@@ -19,12 +19,12 @@ struct WorkerArguments {
   std::string device = "auto";
 };
 
-/// Every component's declaration as JSON, for `xp`.
+/// The declarations of all components as JSON, for `xp`.
 std::string describe_components();
 
-/// The same of a plug-in's components alone, which is loaded for it. What the plug-in itself prints
-/// goes to standard error, and the process ends after a minute (SIGALRM) if it has not answered by
-/// then. Raises kUser (see load_plugin).
+/// Loads a plug-in and returns the declarations of its components. What the plug-in prints goes to
+/// standard error. The process ends after a minute (SIGALRM) if that is not done by then. Raises
+/// kUser (see load_plugin).
 std::string describe_plugin(const std::filesystem::path& plugin);
 
 struct LawArguments {
@@ -32,20 +32,20 @@ struct LawArguments {
   std::string settings = "{}";   ///< of the components, as JSON
 };
 
-/// Tries the laws of every kind (engine/laws/laws.h) on components and prints what holds. Returns
-/// the exit code: 1 where a component breaks one. Raises kUser (see load_plugin).
+/// Checks the laws of every kind (engine/laws/laws.h) on components and prints the results. Returns
+/// the exit code: 1 if a component breaks one. Raises kUser (see load_plugin).
 int laws_command(const LawArguments& arguments);
 
 /// Trains; rank 0 writes status.json at the end. Returns the exit code: 0 done, 143 stopped by a
-/// signal with a checkpoint written. Raises kUser, kMachine.
+/// signal with a checkpoint written, kDivergedExit. Raises kUser, kMachine.
 int train_command(const WorkerArguments& arguments);
 
 /// Translates and scores the subsets of [eval]; rank 0 writes hypotheses, scores.json and
 /// status.json.
 int evaluate_command(const WorkerArguments& arguments);
 
-/// Meets the other ranks, exchanges rows with all of them and compares clocks; every rank writes a
-/// file into `folder`. Raises kMachine naming what is not well.
+/// Connects to the other ranks, exchanges rows with all of them and compares clocks; every rank
+/// writes a file into `folder`. Raises kMachine naming what does not work.
 int check_command(const WorkerArguments& arguments);
 
 }  // namespace xp

@@ -17,7 +17,7 @@ std::string described(const std::vector<const AnyEntry*>& components) {
   return json_text(Value{{"schema", 1}, {"declarations", declarations}}, 1) + "\n";
 }
 
-/// What is printed goes to standard error.
+/// Sends what is printed to standard output to standard error while it lives.
 class QuietOutput {
  public:
   QuietOutput() : kept_(::dup(STDOUT_FILENO)) { ::dup2(STDERR_FILENO, STDOUT_FILENO); }

@@ -9,6 +9,8 @@
 #include "results/runs/sentences.h"
 #include "results/runs/workspace.h"
 
+#include <spdlog/spdlog.h>
+
 #include <ctime>
 
 namespace xp {
@@ -63,12 +65,17 @@ void score(const fs::path& folder, const Part& part, const std::string& name,
     scores.push_back({part.subset, direction, std::move(one)});
 }
 
-fs::path checkpoint_of(const fs::path& training, const std::string& which) {
-  const auto file = finished_checkpoint(training, which);
-  if (!file)
+std::vector<fs::path> checkpoints_of(const fs::path& training, const EvalSection& eval) {
+  const int64_t average = eval.average.value_or(0);
+  const auto files = evaluated_checkpoints(training, eval.checkpoint, average);
+  if (files.empty()) {
     machine_error("training '{}' has no {} checkpoint; `xp run` trains it again", training.string(),
-                  which);
-  return *file;
+                  eval.checkpoint);
+  }
+  if (static_cast<int64_t>(files.size()) < average)
+    machine_error("training '{}' has {} checkpoints; eval.average = {} needs as many",
+                  training.string(), files.size(), average);
+  return files;
 }
 
 }  // namespace
@@ -82,7 +89,7 @@ int evaluate_command(const WorkerArguments& arguments) {
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
   const auto eval = bind_settings<EvalSection>(settings.at("eval"));
   const auto model = build_model(settings, corpus, groups, &eval);
-  load_parameters(checkpoint_of(arguments.training, eval.checkpoint), *model);
+  load_parameters(checkpoints_of(arguments.training, eval), *model);
   model->eval();
 
   const bool is_first = world.rank() == 0;
@@ -95,6 +102,11 @@ int evaluate_command(const WorkerArguments& arguments) {
   std::vector<SubsetScore> scores;
   for (const auto& subset : eval.subsets) {
     for (const auto& direction : corpus.directions()) {
+      if (!has_sentences(corpus, subset, direction)) {
+        if (is_first)
+          spdlog::warn("{} has no subset '{}' and is not scored in it", direction.name(), subset);
+        continue;
+      }
       const auto tell = [&](int64_t done, int64_t total) {
         if (events) events->write("update", done, {{"sentences", done}, {"total", total}});
       };

@@ -1,4 +1,4 @@
-// Components tried one by one, a line each.
+// Checks components one by one and prints a line for each.
 #include "engine/base/error.h"
 #include "engine/laws/laws.h"
 #include "engine/worker/commands.h"
@@ -9,8 +9,8 @@
 namespace xp {
 namespace {
 
-// Whether it keeps its laws. One that cannot be made without settings is let off.
-bool tell(const AnyEntry& entry, const Value& settings) {
+// Whether it keeps its laws. One that cannot be made without settings counts as if it did.
+bool report(const AnyEntry& entry, const Value& settings) {
   const std::string name = fmt::format("{} {}", entry.kind, entry.name);
   try {
     const auto broken = broken_laws(entry, settings);
@@ -20,7 +20,7 @@ bool tell(const AnyEntry& entry, const Value& settings) {
     return broken.empty();
   } catch (const Error& error) {
     if (error.blame() != Blame::kUser) throw error.within(name);
-    fmt::print("{}: not tried: {}; --settings gives it what it needs\n", name, error.what());
+    fmt::print("{}: not checked: {}; pass its settings with --settings\n", name, error.what());
     return settings.empty();
   }
 }
@@ -35,7 +35,7 @@ int laws_command(const LawArguments& arguments) {
   const auto loaded = arguments.plugin.empty() ? entries() : load_plugin(arguments.plugin);
   bool all_hold = true;
   for (const AnyEntry* entry : loaded) {
-    if (std::string_view(entry->kind) != "section") all_hold = tell(*entry, settings) && all_hold;
+    if (std::string_view(entry->kind) != "section") all_hold = report(*entry, settings) && all_hold;
   }
   return all_hold ? 0 : 1;
 }

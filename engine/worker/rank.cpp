@@ -1,16 +1,21 @@
-// Reads the launcher's environment and builds what a rank works with.
+// Reads the launcher's environment; loads plug-ins; builds the model.
 #include "engine/worker/rank.h"
 
 #include "engine/base/devices.h"
 #include "engine/base/error.h"
+#include "engine/base/text.h"
 #include "engine/base/toml.h"
+#include "engine/launch/ranks.h"
+#include "engine/worker/log.h"
 #include "registry/plugin.h"
 
 #include <ATen/Parallel.h>
+#include <spdlog/spdlog.h>
 
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -30,7 +35,7 @@ void load_plugins(const Value& plugins) {
     const auto file = files.at(i).get<std::string>();
     if (checked_plugin(file) != hashes.at(i))
       user_error(
-          "the plug-in '{}' was built again since the run was planned; start it again with "
+          "the plug-in '{}' has changed since the run was planned; start the run again with "
           "`xp run`",
           file);
     load_plugin(file);
@@ -69,8 +74,12 @@ Rendezvous rendezvous_from_environment() {
 }
 
 Groups join_groups() {
+  const Rendezvous rendezvous = rendezvous_from_environment();
+  start_log(rendezvous.rank);
   at::set_num_threads(static_cast<int>(number_from("XP_THREADS", 1)));
-  return connect(rendezvous_from_environment());
+  spdlog::info("process {} on {}: one of {} ranks, {} threads", ::getpid(), host_name(),
+               rendezvous.topology.ranks(), at::get_num_threads());
+  return connect(rendezvous);
 }
 
 Value load_run_settings(const WorkerArguments& arguments) {
@@ -92,6 +101,14 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
     check_paths(settings);
   }
   return make_part<Model>(settings.at("model"))->build(context);
+}
+
+int64_t peak_memory_bytes() {
+  constexpr std::string_view kName = "VmHWM:";  // in KiB
+  for (const auto& line : split(read_if_there("/proc/self/status").value_or(""), '\n')) {
+    if (line.starts_with(kName)) return 1024 * std::atoll(line.c_str() + kName.size());
+  }
+  return 0;
 }
 
 void check_device(const std::string& device) {

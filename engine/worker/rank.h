@@ -1,4 +1,4 @@
-// What every worker command needs first: who this rank is, its settings, its corpus and its model.
+// What every worker command starts with: this rank's place, its settings, its corpus and its model.
 #pragma once
 
 #include "engine/comm/group.h"
@@ -12,22 +12,25 @@
 
 namespace xp {
 
-/// The rank that the launcher made this process (environment: registry/launcher.h). Raises kUser
-/// where a value is missing or no number.
+/// This process's rank and the address of the others, from the environment that the launcher set
+/// (registry/launcher.h). Raises kUser if a value is missing or not a number.
 Rendezvous rendezvous_from_environment();
 
-/// Sets the number of threads and meets the other ranks. Collective.
+/// Starts this rank's log, sets the number of threads and connects to the other ranks. Collective.
 Groups join_groups();
 
-/// The resolved settings of a run, with its plug-ins loaded. Raises kUser where a plug-in cannot be
-/// loaded or is another one than when the run was planned.
+/// The resolved settings of a run, with its plug-ins loaded. Raises kUser if a plug-in cannot be
+/// loaded or has changed since the run was planned.
 Value load_run_settings(const WorkerArguments& arguments);
 
 /// The model of these settings for a corpus. `eval` is null while training.
 std::shared_ptr<TranslationModel> build_model(const Value& settings, const PreparedCorpus& corpus,
                                               const Groups& groups, const EvalSection* eval);
 
-/// Raises kUser where this program cannot compute on `device`.
+/// The largest resident memory of this process so far; 0 if the kernel does not say.
+int64_t peak_memory_bytes();
+
+/// Raises kUser if this program cannot compute on `device`.
 void check_device(const std::string& device);
 
 }  // namespace xp

@@ -1,10 +1,15 @@
 // One rank of a training.
+#include "engine/base/cpu.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/eval/evaluate.h"
 #include "engine/train/trainer.h"
+#include "engine/worker/log.h"
 #include "engine/worker/rank.h"
 #include "registry/metric.h"
+#include "registry/outcome.h"
+
+#include <spdlog/spdlog.h>
 
 #include <cmath>
 #include <csignal>
@@ -41,7 +46,6 @@ class Validator {
 
   Validation operator()() const {
     Validation out;
-    if (batches_.empty()) user_error("subset 'valid' has no pair");
     const SubsetLoss loss = loss_of(model_, batches_, world_);
     out["valid_loss"] = loss.nll / loss.tokens;
     out["perplexity"] = std::exp(std::min(loss.nll / loss.tokens, 700.0));
@@ -58,7 +62,7 @@ class Validator {
     rule.max_tokens = settings_.max_tokens;
     rule.max_sentences = settings_.validate_sentences;
     for (const auto& direction : corpus_.directions()) {
-      if (!corpus_.has("valid", direction)) continue;
+      if (!has_sentences(corpus_, "valid", direction)) continue;
       ++count;
       const auto hypotheses = translate_subset(model_, corpus_, "valid", direction, rule, world_);
       auto references = corpus_.references("valid", direction);
@@ -97,15 +101,29 @@ int train_command(const WorkerArguments& arguments) {
   job.sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
   job.micro_batch_split = settings.value("micro_batch_split", int64_t{1});
   job.checkpoints = arguments.folder / "checkpoints";
-  job.validate = Validator(corpus, job.settings, *model, groups);
+  if (Pairs(corpus, "valid").size() > 0)
+    job.validate = Validator(corpus, job.settings, *model, groups);
   job.stop = &stop_requested;
   const bool is_first = groups.world->rank() == 0;
+  if (is_first && job.settings.precision == "bf16" && !has_bf16_instructions())
+    spdlog::warn(kNoBf16);
   std::optional<EventLog> events;
   if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
   const TrainEnd end = train(*model, pairs, groups, job, is_first ? &*events : nullptr);
-  if (end.stopped) return 128 + SIGTERM;
+  if (end.how == TrainEnd::How::kStopped) return 128 + SIGTERM;
+  if (end.how == TrainEnd::How::kDiverged) {
+    log_failure(end.cause);
+    return kDivergedExit;
+  }
+  const auto peaks = groups.world->all_gather(torch::tensor({peak_memory_bytes()}, torch::kLong));
   if (!is_first) return 0;
   Value summary = end.summary;
+  const auto of_ranks = peaks.contiguous();
+  events->write(
+      "memory", summary.at("updates"),
+      {{"peak_bytes", std::vector<int64_t>(of_ranks.data_ptr<int64_t>(),
+                                           of_ranks.data_ptr<int64_t>() + of_ranks.numel())}});
+  summary["memory_bytes"] = peaks.max().item<int64_t>();
   if (job.micro_batch_split > 1) summary["micro_batch_split"] = job.micro_batch_split;
   events->write("end", end.summary.at("updates").get<int64_t>(), summary);
   write_status(arguments.folder,

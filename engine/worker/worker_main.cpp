@@ -3,12 +3,13 @@
 #include "engine/base/standard_streams.h"
 #include "engine/launch/fork_server.h"
 #include "engine/worker/commands.h"
+#include "engine/worker/log.h"
+#include "registry/outcome.h"
 
 #include <CLI/CLI.hpp>
 #include <c10/util/Exception.h>
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,19 +20,13 @@
 
 namespace {
 
-// Tensors come and go by the megabyte: keep their memory instead of giving it back to the kernel
-// each time, which costs a tenth of a small model's step in page faults.
+// Every step allocates and frees tensors of megabytes: keep their memory instead of returning it to
+// the kernel each time, which costs a tenth of a small model's step in page faults.
 void keep_memory() {
   constexpr int kHuge = 1 << 30;
   ::mallopt(M_MMAP_THRESHOLD, kHuge);
   ::mallopt(M_TRIM_THRESHOLD, kHuge);
   ::mallopt(M_TOP_PAD, 64 << 20);
-}
-
-// The launcher shows the last line of a log.
-std::string one_line(std::string message) {
-  std::replace(message.begin(), message.end(), '\n', ' ');
-  return message;
 }
 
 int run(int argc, char** argv) {
@@ -43,13 +38,13 @@ int run(int argc, char** argv) {
   xp::WorkerArguments arguments;
   std::string plugin;
   auto* describe = app.add_subcommand("describe", "print every component's declaration as JSON");
-  describe->add_option("--plugin", plugin, "those of this shared object alone");
+  describe->add_option("--plugin", plugin, "only those of this shared object");
   describe->callback([&plugin] {
     fmt::print("{}", plugin.empty() ? xp::describe_components() : xp::describe_plugin(plugin));
   });
   xp::LawArguments laws;
-  auto* trials = app.add_subcommand("laws", "try what every component of a kind promises");
-  trials->add_option("--plugin", laws.plugin, "on the components of this shared object");
+  auto* trials = app.add_subcommand("laws", "check the laws of every component's kind");
+  trials->add_option("--plugin", laws.plugin, "check the components of this shared object");
   trials->add_option("--settings", laws.settings, "of the components, as a JSON object");
   trials->callback([&laws] {
     if (const int code = xp::laws_command(laws); code != 0) throw CLI::RuntimeError(code);
@@ -68,7 +63,7 @@ int run(int argc, char** argv) {
   };
   add("train", "train a model", &xp::train_command);
   add("evaluate", "translate and score with a trained model", &xp::evaluate_command);
-  auto* check = app.add_subcommand("check", "let all ranks meet and exchange something");
+  auto* check = app.add_subcommand("check", "connect all ranks and exchange rows between them");
   check->add_option("folder", arguments.folder, "where each rank writes a file")->required();
   check->add_option("--device", arguments.device, "cpu, cuda or auto");
   check->callback([&arguments] { xp::check_command(arguments); });
@@ -84,26 +79,24 @@ int run(int argc, char** argv) {
 
 namespace {
 
-constexpr int kBugCode = 70;  // as the launcher reads it: engine/launch/ranks.h
-
 int guarded(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const xp::Error& error) {
     const bool is_bug = error.blame() == xp::Blame::kBug;
-    fmt::print(stderr, "xp-engine: {}{}\n", is_bug ? "this is a bug in xp: " : "", error.what());
-    return is_bug ? kBugCode : xp::exit_code(error);
+    xp::log_failure(fmt::format("{}{}", is_bug ? "this is a bug in xp: " : "", error.what()));
+    return is_bug ? xp::kBugExit : xp::exit_code(error);
   } catch (const std::filesystem::filesystem_error& error) {
-    fmt::print(stderr, "xp-engine: {}\n", error.what());
+    xp::log_failure(error.what());
     return 1;
   } catch (const c10::Error& error) {
-    // Its stack first: what comes last is what is told of the run.
-    fmt::print(stderr, "{}\nxp-engine: {}\n", error.what(),
-               one_line(error.what_without_backtrace()));
-    return kBugCode;
+    // Its stack first: the launcher reports the last line of the log.
+    fmt::print(stderr, "{}\n", error.what());
+    xp::log_failure(error.what_without_backtrace());
+    return xp::kBugExit;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "xp-engine: {}\n", one_line(error.what()));
-    return kBugCode;
+    xp::log_failure(error.what());
+    return xp::kBugExit;
   }
 }
 
@@ -117,7 +110,7 @@ int main(int argc, char** argv) {
   try {
     return xp::serve_forks(std::atoi(argv[2]), guarded);
   } catch (const xp::Error& error) {
-    fmt::print(stderr, "xp-engine: {}\n", error.what());
+    xp::log_failure(error.what());
     return xp::exit_code(error);
   }
 }

@@ -1,0 +1,316 @@
+// The training loop: what counts as best, how a training that was interrupted ends, divergence.
+#include "engine/train/trainer.h"
+
+#include "engine/base/error.h"
+#include "engine/train/corpus_fixture.h"
+#include "results/runs/checkpoints.h"
+#include "results/runs/tensor_file.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cmath>
+
+namespace xp {
+namespace {
+
+/// Thrown by a validation, in place of a kill.
+struct Killed {};
+
+/// A small model on 600 pairs, alone on one rank.
+struct TrainerTest : CorpusFixture {
+  TrainerTest() {
+    put_many();
+    job.settings.max_updates = 12;
+    job.settings.max_tokens = 400;
+    job.settings.validate_every = 4;
+    job.settings.save_every = 3;
+    job.settings.best_metric = "bleu";
+    job.settings.optimizer = {{"use", "adam"}, {"lr", 0.003}};
+    job.settings.schedule = {{"use", "constant"}};
+    job.checkpoints = folder.path() / "checkpoints";
+  }
+
+  std::shared_ptr<TranslationModel> model() const {
+    ModelContext context;
+    context.source_vocabulary = context.target_vocabulary = kSize;
+    context.groups = alone();
+    const Value of_model = {{"use", "transformer"}, {"encoder_layers", 1}, {"decoder_layers", 1},
+                            {"width", 8},           {"ffn_width", 16},     {"heads", 2},
+                            {"moe", {{"every", 0}}}};
+    return make_part<Model>(of_model)->build(context);
+  }
+
+  // Validations answer with `bleu`, one after the other, from the one of update 4 on.
+  void validates_with(std::vector<double> bleu) {
+    job.validate = [this, bleu] {
+      ++num_validations;
+      const auto at = static_cast<size_t>(next_validation / job.settings.validate_every) - 1;
+      next_validation += job.settings.validate_every;
+      return Validation{{"valid_loss", 1.5}, {"perplexity", std::exp(1.5)}, {"bleu", bleu.at(at)}};
+    };
+  }
+
+  TrainEnd train_on(int64_t from_validation = 4) {
+    next_validation = from_validation;
+    const PreparedCorpus corpus = opened();
+    const Pairs pairs(corpus, "train");
+    const auto made = model();
+    EventLog events(next_attempt(folder.path()));
+    const TrainEnd end = train(*made, pairs, alone(), job, &events);
+    values = torch::cat([&] {
+      std::vector<torch::Tensor> flat;
+      for (const auto& parameter : made->parameter_list())
+        flat.push_back(parameter.tensor.flatten());
+      return flat;
+    }());
+    return end;
+  }
+
+  Value progress(int64_t update) const {
+    return TensorFile(checkpoint_file(job.checkpoints, update)).metadata();
+  }
+  std::vector<int64_t> saved() const { return checkpoint_updates(job.checkpoints); }
+  // Updates of the validations that the last attempt recorded.
+  std::vector<int64_t> recorded() const {
+    std::vector<int64_t> out;
+    size_t offset = 0;
+    const auto attempt = std::to_string(last_attempt(folder.path()));
+    for (const auto& event : read_events(folder.path() / "attempts" / attempt, offset)) {
+      if (event.event == "validation") out.push_back(event.update);
+    }
+    return out;
+  }
+
+  TrainJob job;
+  torch::Tensor values;  // of all parameters, at the end
+  int64_t num_validations = 0, next_validation = 4;
+};
+
+using Updates = std::vector<int64_t>;
+
+TEST_CASE_METHOD(TrainerTest, "a checkpoint names the best and the validation that decided it") {
+  validates_with({10, 30, 20});
+  const TrainEnd end = train_on();
+  CHECK(end.how == TrainEnd::How::kFinished);
+  CHECK(saved() == Updates{8, 12});
+  CHECK(progress(8)["best_update"] == 8);
+  CHECK(progress(8)["validation"]["bleu"] == 30);
+  CHECK(progress(12)["best_update"] == 8);
+  CHECK(progress(12)["validated_update"] == 12);
+  CHECK(progress(12)["validation"]["bleu"] == 20);
+  CHECK(end.summary["best_update"] == 8);
+  CHECK(end.summary["valid_bleu"] == 20);
+}
+
+TEST_CASE_METHOD(TrainerTest, "what is best according to each kept checkpoint is kept") {
+  validates_with({10, 30, 40});
+  job.settings.keep = 2;
+  train_on();
+  CHECK(saved() == Updates{8, 9, 12});
+  CHECK(progress(9)["best_update"] == 8);
+  CHECK(progress(12)["best_update"] == 12);
+}
+
+TEST_CASE_METHOD(TrainerTest, "a training that was killed after its last checkpoint is finished") {
+  validates_with({10, 30, 20});
+  const TrainEnd first = train_on();
+  const auto before = values;
+  num_validations = 0;
+  const TrainEnd again = train_on();
+  CHECK(num_validations == 0);
+  CHECK(again.summary == first.summary);
+  CHECK(values.equal(before));
+}
+
+TEST_CASE_METHOD(TrainerTest, "a kill between a validation and its checkpoint repeats both") {
+  validates_with({10, 30, 20});
+  const TrainEnd whole = train_on();
+  const auto expected = values;
+  fs::remove_all(job.checkpoints);
+  const auto validate = job.validate;
+  job.validate = [&] {
+    if (next_validation == 8) throw Killed();
+    return validate();
+  };
+  CHECK_THROWS_AS(train_on(), Killed);
+  CHECK(saved() == Updates{4, 6});
+  job.validate = validate;
+  const TrainEnd end = train_on(8);
+  CHECK(recorded() == Updates{8, 12});
+  CHECK(end.summary["best_update"] == 8);
+  CHECK(end.summary["train_loss"] == whole.summary["train_loss"]);
+  CHECK(values.equal(expected));
+}
+
+TEST_CASE_METHOD(TrainerTest, "if the newest checkpoint is damaged the one before it is used") {
+  validates_with({30, 10, 20});
+  job.settings.keep = 2;
+  train_on();
+  const auto expected = values;
+  CHECK(saved() == Updates{4, 9, 12});
+  std::string bytes = read_file(checkpoint_file(job.checkpoints, 12));
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  write_atomic(checkpoint_file(job.checkpoints, 12), bytes);
+  const TrainEnd end = train_on(12);
+  CHECK(recorded() == Updates{12});
+  CHECK(end.summary["best_update"] == 4);
+  CHECK(values.equal(expected));
+}
+
+TEST_CASE_METHOD(TrainerTest, "a best checkpoint that is gone is chosen anew") {
+  validates_with({30, 10, 20});
+  train_on();
+  CHECK(saved() == Updates{4, 12});
+  fs::remove(checkpoint_file(job.checkpoints, 4));
+  const TrainEnd end = train_on(12);
+  CHECK(end.summary["best_update"] == 12);
+  CHECK(progress(12)["best_update"] == 12);
+}
+
+TEST_CASE_METHOD(TrainerTest, "the second name of an earlier version's best becomes its name") {
+  validates_with({30, 10, 20});
+  train_on();
+  fs::rename(checkpoint_file(job.checkpoints, 4), job.checkpoints / "best.safetensors");
+  const TrainEnd end = train_on(12);
+  CHECK(end.summary["best_update"] == 4);
+  CHECK(saved() == Updates{4, 12});
+}
+
+TEST_CASE_METHOD(TrainerTest, "without a validation set the last checkpoint is the best") {
+  job.validate = {};
+  const TrainEnd end = train_on();
+  CHECK(end.how == TrainEnd::How::kFinished);
+  CHECK(end.summary["best_update"] == 12);
+  CHECK_FALSE(end.summary.contains("valid_loss"));
+  CHECK(saved() == Updates{12});
+}
+
+TEST_CASE_METHOD(TrainerTest, "a gradient that is not finite ends the training with the update") {
+  validates_with({10, 30, 20});
+  job.settings.optimizer["lr"] = 1e38;
+  job.settings.save_every = 1;
+  const TrainEnd end = train_on();
+  CHECK(end.how == TrainEnd::How::kDiverged);
+  CHECK(end.cause ==
+        "the training diverged at update 2: its gradient is not finite; try a lower "
+        "train.optimizer.lr, a longer train.schedule.warmup_updates or train.precision = \"fp32\"");
+  CHECK(train_on().cause == end.cause);
+}
+
+TEST_CASE_METHOD(TrainerTest,
+                 "parameters that are not finite after the last update are no result") {
+  job.settings.optimizer["lr"] = 1e38;
+  job.settings.optimizer["weight_decay"] = 1e38;
+  job.settings.max_updates = 1;
+  const TrainEnd end = train_on();
+  CHECK(end.how == TrainEnd::How::kDiverged);
+  CHECK(end.cause.starts_with("the training diverged at update 1: its parameters are not finite"));
+  CHECK(saved().empty());
+}
+
+TEST_CASE_METHOD(TrainerTest, "a validation loss that is not finite is no result") {
+  job.validate = [] {
+    return Validation{{"valid_loss", std::nan("")}, {"perplexity", std::nan("")}};
+  };
+  job.settings.save_every = 100;
+  const TrainEnd end = train_on();
+  CHECK(end.how == TrainEnd::How::kDiverged);
+  CHECK(end.cause.starts_with("the training diverged at update 4: its validation loss is not"));
+  CHECK(saved().empty());
+}
+
+TEST_CASE_METHOD(TrainerTest, "a resume from parameters that are not finite says so") {
+  validates_with({10, 30, 20});
+  train_on();
+  const auto file = checkpoint_file(job.checkpoints, 12);
+  const TensorFile opened(file);
+  auto tensors = opened.tensors();
+  std::string nans(tensors.begin()->second.bytes.size(), '\xff');
+  tensors.begin()->second.bytes = nans;
+  write_tensor_file(file, tensors, opened.metadata());
+  job.settings.max_updates = 16;
+  const TrainEnd end = train_on();
+  CHECK(end.how == TrainEnd::How::kDiverged);
+  CHECK(end.cause.starts_with(
+      "the training diverged at update 12: its checkpoint has parameters that are not finite"));
+}
+
+TEST_CASE_METHOD(TrainerTest, "a limit of [train.health] warns, or stops the training") {
+  job.validate = {};
+  job.settings.health.max_gradient_norm = 1e-3;
+  job.settings.max_updates = 4;
+  const TrainEnd warned = train_on();
+  CHECK(warned.how == TrainEnd::How::kFinished);
+  CHECK(warned.summary["health_warnings"] == 4);
+  const auto after_warnings = values;
+  fs::remove_all(job.checkpoints);
+  job.settings.health.max_gradient_norm = 0;
+  CHECK_FALSE(train_on().summary.contains("health_warnings"));
+  CHECK(values.equal(after_warnings));  // limits change no result
+  fs::remove_all(job.checkpoints);
+  job.settings.health = {.max_gradient_norm = 1e-3, .action = "stop"};
+  const TrainEnd stopped = train_on();
+  CHECK(stopped.how == TrainEnd::How::kDiverged);
+  CHECK(stopped.cause.starts_with("stopped after update 1: the gradient norm is "));
+  CHECK(saved().empty());
+}
+
+TEST_CASE_METHOD(TrainerTest, "checkpoints are the same whether or not training waits for them") {
+  job.validate = {};
+  job.settings.save_every = 1;
+  job.settings.keep = 100;
+  const auto bytes = [&](bool in_background) {
+    fs::remove_all(job.checkpoints);
+    job.settings.save_in_background = in_background;
+    train_on();
+    std::string out;
+    for (const int64_t update : saved()) {
+      const TensorFile file(checkpoint_file(job.checkpoints, update));
+      file.verify();
+      for (const auto& [name, tensor] : file.tensors())
+        out += name + std::string(tensor.bytes);
+    }
+    return out;
+  };
+  const std::string waiting = bytes(false);
+  CHECK(saved().size() == 12);
+  CHECK(bytes(true) == waiting);
+}
+
+TEST_CASE_METHOD(TrainerTest, "a checkpoint that cannot be written ends the training") {
+  job.validate = {};
+  write_atomic(job.checkpoints, "a file in place of the folder");
+  CHECK_THROWS_AS(train_on(), Error);
+}
+
+TEST_CASE_METHOD(TrainerTest, "a validation follows each epoch if asked for") {
+  job.validate = [] { return Validation{{"valid_loss", 1.0}, {"perplexity", 2.7}}; };
+  job.settings.validate_every = 1000;
+  job.settings.validate_epochs = 1;
+  job.settings.max_updates = 1000;
+  job.settings.max_epochs = 2.5;
+  train_on();
+  CHECK(recorded().size() == 3);  // after the first, the second and at the end
+}
+
+TEST_CASE_METHOD(TrainerTest, "tokens per update are made of micro-batches") {
+  job.validate = {};
+  job.settings.max_updates = 2;
+  job.settings.accumulate = 3;
+  const double three = train_on().summary["tokens"];
+  const auto parameters = values;
+  fs::remove_all(job.checkpoints);
+  job.settings.accumulate = 1;
+  job.settings.tokens_per_update = 2 * job.settings.max_tokens + 1;
+  CHECK(train_on().summary["tokens"] == three);
+  CHECK(values.equal(parameters));
+}
+
+TEST_CASE_METHOD(TrainerTest, "the time of the last update counts") {
+  job.validate = {};
+  job.settings.max_updates = 1;
+  CHECK(train_on().summary["train_seconds"] > 0);
+}
+
+}  // namespace
+}  // namespace xp
