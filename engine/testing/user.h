@@ -107,8 +107,8 @@ struct User {
       const Status status = read_status(run);
       REQUIRE(status.state == State::kDone);
       for (const auto& [name, value] : status.summary.items()) {
-        const bool timed =
-            name.ends_with("seconds") || name.ends_with("_ms") || name.ends_with("per_second");
+        const bool timed = name.ends_with("seconds") || name.ends_with("_ms") ||
+                           name.ends_with("per_second") || name == "memory_bytes";
         if (!timed) out[run.filename().string()][name] = value;
       }
     }
