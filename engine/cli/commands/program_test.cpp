@@ -1,6 +1,7 @@
 // The program itself, as terminals, shells and daemons start it.
 #include "engine/base/process.h"
 #include "engine/cli/commands/sweep_fixture.h"
+#include "engine/cli/parser/arguments.h"
 #include "engine/testing/user.h"
 
 #include <catch2/catch_test_macros.hpp>

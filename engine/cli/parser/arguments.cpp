@@ -181,7 +181,8 @@ void Arguments::flag_verbose() {
 }
 
 std::string usage_of(const Arguments& arguments) {
-  std::string out = "[OPTIONS]";
+  const Words& typed = arguments.command_line();
+  std::string out = typed.size() > 1 ? "xp " + typed[1] + " [OPTIONS]" : "xp [OPTIONS]";
   for (const auto& argument : arguments.all()) {
     if (!argument.is_positional()) continue;
     const bool is_many = argument.max_words > 1;

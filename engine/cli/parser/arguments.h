@@ -62,7 +62,7 @@ struct Argument {
 /// What one command takes. Targets must outlive it.
 class Arguments {
  public:
-  /// `command_line` is the whole of it, with the program's name.
+  /// `command_line` is the whole of it: the program, the command, its words.
   explicit Arguments(Words command_line) : command_line_(std::move(command_line)) {}
 
   /// `names` by comma: "-j,--jobs".
@@ -89,7 +89,7 @@ class Arguments {
   std::vector<std::function<void()>> checks_;
 };
 
-/// "[OPTIONS] FILE [WORD...]".
+/// "xp status [OPTIONS] [WORD...]".
 std::string usage_of(const Arguments& arguments);
 
 /// Stores `words`, those after the command's name. Raises a usage error for the first mistake.

@@ -12,10 +12,11 @@ namespace {
 
 /// A command with its arguments. The targets live in the command.
 struct Declared {
-  explicit Declared(const CommandEntry& of) : entry(of), command(of.make()), arguments({"xp"}) {
+  explicit Declared(const CommandEntry& of)
+      : entry(of), command(of.make()), arguments({"xp", of.name}) {
     declare(*command, arguments);
   }
-  std::string usage() const { return fmt::format("xp {} {}", entry.name, usage_of(arguments)); }
+  std::string usage() const { return usage_of(arguments); }
 
   const CommandEntry& entry;
   std::unique_ptr<Command> command;

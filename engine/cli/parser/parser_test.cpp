@@ -96,14 +96,14 @@ TEST_CASE("a positional list takes several words, between options") {
   CHECK_FALSE(json);
   CHECK(message_of([&] {
           parse(arguments, {"a", "b", "c"});
-        }) == "'c' is one word too many; usage: [OPTIONS] [RUN...]");
+        }) == "'c' is one word too many; usage: xp [OPTIONS] [RUN...]");
 }
 
 TEST_CASE("a mistake is one sentence that names the argument") {
-  CHECK(problem({}) == "WHAT is missing; usage: [OPTIONS] WHAT");
+  CHECK(problem({}) == "WHAT is missing; usage: xp boil [OPTIONS] WHAT");
   CHECK(problem({"egs"}) ==
         "no value of WHAT named 'egs', did you mean 'eggs'? known: eggs, water");
-  CHECK(problem({"eggs", "more"}) == "'more' is one word too many; usage: [OPTIONS] WHAT");
+  CHECK(problem({"eggs", "more"}) == "'more' is one word too many; usage: xp boil [OPTIONS] WHAT");
   CHECK(problem({"eggs", "--sallt=1"}) ==
         "no option named '--sallt', did you mean '--salt'? known: --minutes, --pot, --salt, "
         "--covered, --with, --kitchen, --style");
