@@ -32,11 +32,11 @@ struct LaunchJob {
 };
 
 /// How the ranks of a job ended. `cause` is one sentence naming the rank, its exit code or signal,
-/// and the last line it wrote; empty where all is well.
+/// and the last line it wrote; empty if all is well.
 struct LaunchEnd {
   Outcome outcome = Outcome::kDone;
   int64_t rank = -1;  ///< the first rank that failed
-  int exit_code = 0;  ///< of that rank; 128 + signal where a signal ended it
+  int exit_code = 0;  ///< of that rank; 128 + signal if a signal ended it
   std::string host;   ///< where that rank was
   std::string cause;
   int64_t peak_memory_bytes = 0;  ///< of the rank that used most; 0 = not known
@@ -48,7 +48,7 @@ struct LaunchEnd {
 
 /// Where the ranks of a job are.
 struct JobPlace {
-  std::string job;                 ///< the scheduler's number, "" where there is none
+  std::string job;                 ///< the scheduler's number, "" if there is none
   std::vector<std::string> hosts;  ///< in the order of the nodes
   std::string interface, rendezvous;
 };
@@ -59,10 +59,10 @@ struct RunningJob {
   virtual const JobPlace& place() const = 0;
   /// How they ended; nothing while any rank is alive. When one rank fails, the others are ended
   /// within seconds.
-  virtual std::optional<LaunchEnd> look() = 0;
+  virtual std::optional<LaunchEnd> poll() = 0;
   /// Asks all ranks to save and end; after a minute they are killed. Harmless when repeated.
   virtual void stop() = 0;
-  /// Becomes readable when there may be news; -1 where only asking helps.
+  /// Becomes readable when there may be news; -1 if only asking helps.
   virtual int handle() const { return -1; }
 };
 
@@ -98,21 +98,21 @@ struct BatchState {
 /// A scheduler's queue.
 struct BatchQueue {
   virtual ~BatchQueue() = default;
-  /// What this machine knows of the scheduler, for people: version and what there is; "" where it
-  /// has none. Raises kMachine where the scheduler does not answer.
+  /// What this machine knows of the scheduler, for people: version and what there is; "" if it
+  /// has none. Raises kMachine if the scheduler does not answer.
   virtual std::string about() const { return ""; }
-  /// What keeps jobs of this shape from being accepted, with what to do; "" where nothing is known
+  /// What keeps jobs of this shape from being accepted, with what to do; "" if nothing is known
   /// to. Starts nothing.
   virtual std::string problem(const BatchJob& job) const = 0;
   /// Puts a job into the queue; the scheduler's number. A job of that name that is already there is
-  /// found, not doubled. Raises kUser where the scheduler refuses it (its words, what to change),
-  /// kMachine where it cannot be reached: the job may have been taken all the same, and calling
+  /// found, not doubled. Raises kUser if the scheduler refuses it (its words, what to change),
+  /// kMachine if it cannot be reached: the job may have been taken all the same, and calling
   /// again with the same name is safe.
   virtual std::string submit(const BatchJob& job) = 0;
-  /// Whether `submit` knows BatchJob::count. It then raises kUser where it cannot take so many at
+  /// Whether `submit` knows BatchJob::count. It then raises kUser if it cannot take so many at
   /// once: alone they may be taken.
   virtual bool takes_many() const { return false; }
-  /// All jobs asked for (name -> number, which is "" where it is not known) in one go.
+  /// All jobs asked for (name -> number, which is "" if it is not known) in one go.
   virtual std::map<std::string, BatchState> poll(
       const std::map<std::string, std::string>& jobs) = 0;
   virtual void cancel(const std::string& id) = 0;
@@ -132,10 +132,10 @@ struct Launcher {
   static constexpr const char* kKind = "launcher";
   virtual ~Launcher() = default;
 
-  /// Starts all ranks. Raises kMachine where one cannot be started; then none is left.
+  /// Starts all ranks. Raises kMachine if one cannot be started; then none is left.
   virtual std::unique_ptr<RunningJob> start(const LaunchJob& job) const = 0;
 
-  /// The queue that runs go through; null where `start` is called from `xp run` itself.
+  /// The queue that runs go through; null if `start` is called from `xp run` itself.
   virtual std::unique_ptr<BatchQueue> queue() const { return nullptr; }
   /// Inside an allocation of `queue`, as its environment tells; nothing elsewhere.
   virtual std::optional<Allocation> allocation() const { return std::nullopt; }

@@ -37,7 +37,7 @@ std::optional<T> structure(std::string_view bytes, uint64_t at) {
   return out;
 }
 
-// The notes of one segment; false where one reaches over its end. Linkers put notes of 4 and of 8
+// The notes of one segment; false if one reaches over its end. Linkers put notes of 4 and of 8
 // bytes' alignment into one segment, and what lies between them depends on the linker: a note is
 // looked for at every place where one may begin.
 bool read_notes(std::string_view segment, std::string_view owner, uint32_t type,

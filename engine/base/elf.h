@@ -11,8 +11,8 @@
 
 namespace xp {
 
-/// What the notes of `owner` and `type` hold, in the order of the file; empty where it has none.
-/// Nothing where the bytes are no whole 64-bit shared object for this machine: any other file, one
+/// What the notes of `owner` and `type` hold, in the order of the file; empty if it has none.
+/// Nothing if the bytes are no whole 64-bit shared object for this machine: any other file, one
 /// that was cut short, or one whose tables point outside of it. Takes every input.
 std::optional<std::vector<std::string>> elf_notes(std::string_view file, std::string_view owner,
                                                   uint32_t type);

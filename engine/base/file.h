@@ -13,9 +13,9 @@ namespace xp {
 
 namespace fs = std::filesystem;
 
-/// The bytes of a file. Raises kUser naming the path where it cannot be read.
+/// The bytes of a file. Raises kUser naming the path if it cannot be read.
 std::string read_file(const fs::path& path);
-/// The same; nothing where there is no such file.
+/// The same; nothing if there is no such file.
 std::optional<std::string> read_if_there(const fs::path& path);
 
 /// Replaces `path` in one step: written beside it, flushed to disk, renamed. Missing folders are
@@ -29,7 +29,7 @@ void write_atomic(const fs::path& path, std::span<const std::string_view> pieces
 /// but after a power failure the file may be the old one, empty or missing. For what can be done
 /// without, or is flushed later by `flush_file`.
 void replace_file(const fs::path& path, std::string_view bytes);
-/// Waits until the bytes of a file are on the disk; does nothing where there is none.
+/// Waits until the bytes of a file are on the disk; does nothing if there is none.
 void flush_file(const fs::path& path);
 
 /// Makes `path` a second name of `existing`, replacing what was there in one step.
@@ -46,7 +46,7 @@ void make_folder_atomic(const fs::path& path, const std::function<void(const fs:
 /// Free bytes for this user on the file system that holds (or would hold) `path`.
 uint64_t free_bytes(const fs::path& path);
 
-/// A file mapped read-only. Raises kMachine where it cannot be opened.
+/// A file mapped read-only. Raises kMachine if it cannot be opened.
 class MappedFile {
  public:
   explicit MappedFile(const fs::path& path);
@@ -66,7 +66,7 @@ class FileLock {
  public:
   /// Waits until the lock is free; `on_wait` is called once if it has to wait.
   static FileLock wait(const fs::path& path, const std::function<void()>& on_wait = {});
-  /// The lock, or nothing where another process holds it.
+  /// The lock, or nothing if another process holds it.
   static std::optional<FileLock> attempt(const fs::path& path);
   /// The lock, shared with others that ask for it so; waits while somebody holds it alone, who may
   /// remove the file meanwhile.

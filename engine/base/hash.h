@@ -14,7 +14,7 @@ namespace xp {
 /// SHA-256 as 64 hex digits.
 std::string sha256(std::string_view bytes);
 
-/// SHA-256 of a file's bytes, read in pieces. Raises kUser where it cannot be read.
+/// SHA-256 of a file's bytes, read in pieces. Raises kUser if it cannot be read.
 std::string sha256_file(const std::string& path);
 
 /// A SHA-256 in pieces; a copy goes on from where it was made, so that texts with one beginning

@@ -1,4 +1,4 @@
-// fork, exec and two pipes.
+// vfork, exec and two pipes.
 #include "engine/base/process.h"
 
 #include "engine/base/error.h"
@@ -7,11 +7,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,14 +20,22 @@
 namespace xp {
 namespace {
 
-[[noreturn]] void become(const std::vector<char*>& arguments, const char* folder, int out,
-                         int errors) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const int nothing = ::open("/dev/null", O_RDONLY);
-  ::dup2(nothing, 0);
-  ::dup2(out, 1);
-  ::dup2(errors, 2);
-  if (::chdir(folder) == 0) ::execvp(arguments[0], arguments.data());
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> out;
+  for (const auto& text : texts)
+    out.push_back(const_cast<char*>(text.c_str()));
+  out.push_back(nullptr);
+  return out;
+}
+
+// In the child: only calls that are safe between fork and exec.
+[[noreturn]] void exec_or_exit(char* const* command, char* const* variables) {
+  ::execvpe(command[0], command, variables);
+  const char* reason = std::strerror(errno);
+  for (const char* part :
+       {"cannot start ", static_cast<const char*>(command[0]), ": ", reason, "\n"}) {
+    if (::write(2, part, std::strlen(part)) < 0) break;
+  }
   ::_exit(127);
 }
 
@@ -40,20 +48,77 @@ bool drain(int descriptor, std::string& into) {
 
 }  // namespace
 
-Finished run_program(const std::vector<std::string>& command, const std::filesystem::path& folder) {
-  check(!command.empty(), "a command has a program");
-  std::vector<char*> arguments;
-  for (const auto& part : command)
-    arguments.push_back(const_cast<char*>(part.c_str()));
-  arguments.push_back(nullptr);
+pid_t start_process(const NewProcess& process) {
+  check(!process.command.empty(), "a command has a program");
+  const auto words = pointers(process.command);
+  const auto entries =
+      environment_entries(process.environment ? *process.environment : own_environment());
+  const auto variables = pointers(entries);
+  const pid_t parent = ::getpid();
+  sigset_t all, before;  // until the child is prepared, a signal would run our handlers there
+  sigfillset(&all);
+  ::sigprocmask(SIG_BLOCK, &all, &before);
+  const pid_t pid = ::vfork();  // fork would copy the page tables of all that we have planned
+  if (pid != 0) ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  if (pid < 0) machine_error("starting '{}': {}", process.command[0], std::strerror(errno));
+  if (pid > 0) return pid;
+  prepare_child(process.setup, parent);
+  if (process.inherited >= 0) ::fcntl(process.inherited, F_SETFD, 0);
+  if (!process.folder.empty() && ::chdir(process.folder.c_str()) != 0) {
+    constexpr std::string_view kReason = "cannot enter the folder to start in\n";
+    if (::write(2, kReason.data(), kReason.size()) < 0) ::_exit(127);
+    ::_exit(127);
+  }
+  exec_or_exit(words.data(), variables.data());
+}
+
+void prepare_child(const ProcessSetup& setup, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(127);  // it died before the line above
+  if (setup.leads_group) ::setpgid(0, 0);
+  for (const int signal : {SIGINT, SIGTERM, SIGPIPE})
+    ::signal(signal, SIG_DFL);
+  ::signal(SIGUSR1, setup.ignores_usr1 ? SIG_IGN : SIG_DFL);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (!setup.cores.empty()) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const int core : setup.cores)
+      CPU_SET(static_cast<size_t>(core), &set);
+    ::sched_setaffinity(0, sizeof set, &set);
+  }
+  const int nothing = ::open("/dev/null", O_RDWR);
+  const int log =
+      setup.log.empty() ? -1 : ::open(setup.log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0666);
+  const auto or_nothing = [nothing](int descriptor) {
+    return descriptor < 0 ? nothing : descriptor;
+  };
+  const int output = or_nothing(log >= 0 ? log : setup.output);
+  const int errors = or_nothing(log >= 0 ? log : setup.errors);
+  ::dup2(nothing, 0);
+  ::dup2(output, 1);
+  ::dup2(errors, 2);
+  for (const int descriptor : {log, nothing}) {
+    if (descriptor > 2) ::close(descriptor);
+  }
+}
+
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+Finished run_program(const NewProcess& process) {
+  check(!process.command.empty(), "a command has a program");
   std::array<int, 2> out{}, errors{};
   if (::pipe2(out.data(), O_CLOEXEC) != 0 || ::pipe2(errors.data(), O_CLOEXEC) != 0) {
-    machine_error("starting '{}': {}", command[0], std::strerror(errno));
+    machine_error("starting '{}': {}", process.command[0], std::strerror(errno));
   }
-  const std::string place = folder.string();
-  const pid_t child = ::fork();
-  if (child < 0) machine_error("starting '{}': {}", command[0], std::strerror(errno));
-  if (child == 0) become(arguments, place.c_str(), out[1], errors[1]);
+  NewProcess piped = process;
+  piped.setup.output = out[1];
+  piped.setup.errors = errors[1];
+  const pid_t child = start_process(piped);
   ::close(out[1]);
   ::close(errors[1]);
 
@@ -69,14 +134,19 @@ Finished run_program(const std::vector<std::string>& command, const std::filesys
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
-  finished.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  finished.exit_code = exit_code_of(status);
   return finished;
 }
 
+Finished run_program(const std::vector<std::string>& command, const std::filesystem::path& folder) {
+  NewProcess process;
+  process.command = command;
+  process.folder = folder;
+  return run_program(process);
+}
+
 std::string find_program(const std::string& name) {
-  const char* folders = std::getenv("PATH");
-  if (folders == nullptr) return "";
-  for (const auto& folder : split(folders, ':')) {
+  for (const auto& folder : split(environment_value("PATH"), ':')) {
     const std::string path = folder + "/" + name;
     if (::access(path.c_str(), X_OK) == 0) return path;
   }

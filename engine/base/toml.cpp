@@ -24,7 +24,7 @@ Place place_of(const toml::source_region& region, const std::string& file) {
 
 struct Reader {
   const std::string& file;
-  TomlDocument* places = nullptr;  // only the values are read where there is none
+  TomlDocument* places = nullptr;  // only the values are read if there is none
 
   Value read(const toml::node& node, const std::string& at) {
     if (places != nullptr) places->value_places[at] = place_of(node.source(), file);

@@ -15,7 +15,7 @@ using Value = nlohmann::json;
 /// "model.moe.router" -> {"model", "moe", "router"}.
 std::vector<std::string> path_parts(std::string_view dotted_path);
 
-/// The value at a dotted path, or nullptr where a part is missing.
+/// The value at a dotted path, or nullptr if a part is missing.
 const Value* find_path(const Value& root, std::string_view dotted_path);
 
 /// Sets the value at a dotted path; missing tables are made. Raises kBug if a part is not a table.

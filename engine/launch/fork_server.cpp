@@ -2,6 +2,7 @@
 #include "engine/launch/fork_server.h"
 
 #include "engine/base/error.h"
+#include "engine/base/file.h"
 #include "engine/base/json_text.h"
 #include "engine/base/value.h"
 #include "engine/launch/starter.h"
@@ -15,7 +16,6 @@
 #include <fcntl.h>
 #include <map>
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -34,7 +34,7 @@ bool send_message(int socket, const Value& value) {
          static_cast<ssize_t>(text.size());
 }
 
-// The next message; null where there is none yet (`has_ended` false) or will be none.
+// The next message; null if there is none yet (`has_ended` false) or will be none.
 Value take_message(int socket, int flags, bool& has_ended) {
   std::string text(kMostBytes, '\0');
   const ssize_t got = ::recv(socket, text.data(), text.size(), flags);
@@ -52,9 +52,19 @@ struct Child {
   std::vector<int> cores;
 };
 
+// As the ranks that are started by exec have it.
+ProcessSetup rank_setup(const std::string& log, const std::vector<int>& cores) {
+  ProcessSetup out;
+  out.leads_group = true;
+  out.ignores_usr1 = true;
+  out.cores = cores;
+  out.log = log;
+  return out;
+}
+
 // After the fork: an ordinary process with one thread.
 [[noreturn]] void become(Child child, pid_t parent, int (*run)(int, char**)) {
-  settle_process(child.log.c_str(), parent, child.cores);
+  prepare_child(rank_setup(child.log, child.cores), parent);
   ::clearenv();
   for (auto& variable : child.environment)
     ::putenv(variable.data());
@@ -93,12 +103,13 @@ class ForkServer final : public Starter {
   ForkServer(const ForkServer&) = delete;
   ForkServer& operator=(const ForkServer&) = delete;
 
-  pid_t start(const ProcessJob& job) override {
+  pid_t start(const NewProcess& process) override {
     if (socket_ < 0) begin();
-    const Value request = {{"command", job.command},
-                           {"environment", job.environment},
-                           {"log", job.log.string()},
-                           {"cores", job.cores}};
+    const Value request = {
+        {"command", process.command},
+        {"environment", environment_entries(process.environment.value_or(own_environment()))},
+        {"log", process.setup.log.string()},
+        {"cores", process.setup.cores}};
     if (!send_message(socket_, request)) give_up(std::strerror(errno));
     const Value answer = wait_for({"started", "error"});
     if (answer.contains("error")) machine_error("{}", answer["error"].get<std::string>());
@@ -107,7 +118,7 @@ class ForkServer final : public Starter {
     return pid;
   }
 
-  std::optional<ProcessEnd> look(pid_t pid) override {
+  std::optional<ProcessEnd> poll(pid_t pid) override {
     bool has_ended = socket_ < 0;
     while (!has_ended) {
       const Value message = take_message(socket_, MSG_DONTWAIT, has_ended);
@@ -129,23 +140,11 @@ class ForkServer final : public Starter {
     std::array<int, 2> pair{};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0)
       machine_error("a socket pair cannot be made: {}", std::strerror(errno));
-    const std::string number = std::to_string(pair[1]);
-    const std::array<char*, 4> words = {program_.data(), const_cast<char*>(kServeWord),
-                                        const_cast<char*>(number.c_str()), nullptr};
-    const pid_t parent = ::getpid();
-    server_ = ::fork();
-    if (server_ < 0) machine_error("starting '{}': {}", program_, std::strerror(errno));
-    if (server_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      if (::getppid() != parent) ::_exit(127);
-      ::setpgid(0, 0);
-      const int nothing = ::open("/dev/null", O_RDWR);
-      for (const int standard : {0, 1, 2})
-        ::dup2(nothing, standard);
-      ::fcntl(pair[1], F_SETFD, 0);
-      ::execvp(words[0], words.data());
-      ::_exit(127);
-    }
+    NewProcess server;
+    server.command = {program_, kServeWord, std::to_string(pair[1])};
+    server.inherited = pair[1];
+    server.setup.leads_group = true;
+    server_ = start_process(server);
     ::close(pair[1]);
     socket_ = pair[0];
     wait_for({"ready"});

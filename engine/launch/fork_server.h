@@ -17,7 +17,7 @@ inline constexpr const char* kServeWord = "serve";
 
 /// The server's side: forks for every request; the child sets its environment and becomes
 /// `run(count, words)`, whose result is its exit code. Returns when the other end is gone. Raises
-/// kMachine where this process has started threads, which a fork would not have.
+/// kMachine if this process has started threads, which a fork would not have.
 int serve_forks(int socket, int (*run)(int, char**));
 
 }  // namespace xp

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/json_text.h"
+#include "engine/base/text.h"
 #include "engine/base/value.h"
 #include "engine/launch/ranks.h"
 #include "engine/launch/starter.h"
@@ -15,9 +16,11 @@
 #include <cstring>
 #include <ifaddrs.h>
 #include <memory>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <set>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,6 +77,14 @@ std::string address_towards(const std::string& host, sockaddr_storage& own) {
   return fmt::format("no network interface leads to host '{}'", host);
 }
 
+using Interfaces = std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)>;
+
+Interfaces interfaces() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) machine_error("network interfaces: {}", std::strerror(errno));
+  return {list, ::freeifaddrs};
+}
+
 bool is_same_address(const sockaddr* a, const sockaddr_storage& b) {
   if (a == nullptr || a->sa_family != b.ss_family) return false;
   if (a->sa_family == AF_INET) {
@@ -108,10 +119,13 @@ void run_node(const fs::path& node_job, int64_t node, const std::string& host,
     job.host = host;
     // The first node may know itself by a name that leads nowhere else; the last one comes to it
     // the way it goes there.
-    if (job.interface.empty()) job.interface = interface_to(node == 0 ? hosts.back() : hosts[0]);
+    if (job.interface.empty())
+      job.interface = interface_to(node == 0 ? hosts.back() : hosts[0]);
+    else
+      check_interface(job.interface, node == 0 ? hosts.back() : hosts[0]);
     Ranks ranks(job, {node, 1, fmt::format("{}:{}", hosts.at(0), value.at("port").get<int>())},
                 make_exec_starter());
-    for (auto found = ranks.look();; found = ranks.look()) {
+    for (auto found = ranks.poll();; found = ranks.poll()) {
       if (found) {
         end = *found;
         break;
@@ -170,14 +184,40 @@ std::vector<int64_t> silent_nodes(const LaunchJob& job) {
   return out;
 }
 
+void check_interface(const std::string& name, const std::string& host) {
+  const Interfaces all = interfaces();
+  std::set<std::string> known;
+  unsigned flags = 0;
+  bool has_address = false;
+  for (const ifaddrs* one = all.get(); one != nullptr; one = one->ifa_next) {
+    known.insert(one->ifa_name);
+    if (name != one->ifa_name) continue;
+    flags |= one->ifa_flags;
+    const int family = one->ifa_addr == nullptr ? AF_UNSPEC : one->ifa_addr->sa_family;
+    has_address = has_address || family == AF_INET || family == AF_INET6;
+  }
+  if (!known.contains(name)) {
+    machine_error(
+        "there is no network interface '{}', which [launch] interface names; there are: {}", name,
+        join({known.begin(), known.end()}, ", "));
+  }
+  if ((flags & IFF_RUNNING) == 0 || !has_address)
+    machine_error(
+        "network interface '{}', which [launch] interface names, is down or has no address", name);
+  if ((flags & IFF_LOOPBACK) != 0 && interface_to(host) != name)
+    machine_error(
+        "network interface '{}', which [launch] interface names, leads to no other machine; the "
+        "way "
+        "to host '{}' is over '{}'",
+        name, host, interface_to(host));
+}
+
 std::string interface_to(const std::string& host) {
   sockaddr_storage own{};
   if (const std::string problem = address_towards(host, own); !problem.empty())
     machine_error("{}; name one in [launch] interface", problem);
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) machine_error("network interfaces: {}", std::strerror(errno));
-  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> all(list, ::freeifaddrs);
-  for (const ifaddrs* one = list; one != nullptr; one = one->ifa_next) {
+  const Interfaces all = interfaces();
+  for (const ifaddrs* one = all.get(); one != nullptr; one = one->ifa_next) {
     if (is_same_address(one->ifa_addr, own)) return one->ifa_name;
   }
   machine_error(

@@ -22,18 +22,22 @@ std::filesystem::path write_node_job(const LaunchJob& job, const std::vector<std
 /// The agent of node `node`, which the scheduler calls `host` ("": its own name): returns when its
 /// ranks have ended, however, and the record says so. Schedulers end the other nodes at once when
 /// an agent fails, which it therefore does only without a record. `is_stopped` is asked all the
-/// time. Raises kMachine where the record cannot be written.
+/// time. Raises kMachine if the record cannot be written.
 void run_node(const std::filesystem::path& node_job, int64_t node, const std::string& host,
               const std::function<bool()>& is_stopped);
 
 /// How a job ended by the records of its nodes: the end that says most of what went wrong; kDone
-/// only where every node has a record. Nothing where none has.
+/// only if every node has a record. Nothing if none has.
 std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job);
 
 /// The nodes of a job that left no record, by number.
 std::vector<int64_t> silent_nodes(const LaunchJob& job);
 
-/// The network interface of this machine whose address leads to `host`. Raises kMachine where the
+/// Raises kMachine, naming the interface, unless it is one of this machine that is up, has an
+/// address and, if it is a loopback interface, leads to `host`.
+void check_interface(const std::string& name, const std::string& host);
+
+/// The network interface of this machine whose address leads to `host`. Raises kMachine if the
 /// name has no address or none leads there.
 std::string interface_to(const std::string& host);
 

@@ -16,8 +16,6 @@
 #include <fstream>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace xp {
 namespace {
 
@@ -33,35 +31,25 @@ fs::path log_of(const fs::path& folder, int64_t rank) {
 }
 
 // This process's environment with the rank's own variables in place of any of the same name.
-std::vector<std::string> rank_environment(const LaunchJob& job, int64_t rank,
-                                          const Ranks::Part& part) {
+Environment rank_environment(const LaunchJob& job, int64_t rank, const Ranks::Part& part) {
   const std::string threads = std::to_string(job.threads_per_rank);
-  std::vector<std::pair<std::string, std::string>> own = {
-      {"XP_RANK", std::to_string(rank)},
-      {"XP_NODES", std::to_string(job.nodes)},
-      {"XP_RANKS_PER_NODE", std::to_string(job.ranks_per_node)},
-      {"XP_RENDEZVOUS", part.rendezvous},
-      {"XP_THREADS", threads},
-      {"XP_TIMEOUT_S", std::to_string(job.timeout_s)},
-      {"XP_INTERFACE", job.interface},
-      {"OMP_NUM_THREADS", threads},
-      {"MKL_NUM_THREADS", threads}};
-  if (!part.key.empty()) own.emplace_back(kKeyVariable, part.key);
+  Environment out = own_environment();
+  out[variable::kRank] = std::to_string(rank);
+  out[variable::kNodes] = std::to_string(job.nodes);
+  out[variable::kRanksPerNode] = std::to_string(job.ranks_per_node);
+  out[variable::kRendezvous] = part.rendezvous;
+  if (!part.key.empty()) out[variable::kKey] = part.key;
+  out[variable::kThreads] = threads;
+  out[variable::kTimeout] = std::to_string(job.timeout_s);
+  out[variable::kInterface] = job.interface;
+  out["OMP_NUM_THREADS"] = threads;
+  out["MKL_NUM_THREADS"] = threads;
   if (!job.gpus.empty()) {
     std::vector<std::string> gpus;
     for (const int gpu : job.gpus)
       gpus.push_back(std::to_string(gpu));
-    own.emplace_back("CUDA_VISIBLE_DEVICES", join(gpus, ","));
+    out["CUDA_VISIBLE_DEVICES"] = join(gpus, ",");
   }
-  std::vector<std::string> out;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry, name = text.substr(0, text.find('='));
-    const bool replaced =
-        std::any_of(own.begin(), own.end(), [&](const auto& pair) { return pair.first == name; });
-    if (!replaced) out.emplace_back(text);
-  }
-  for (const auto& [name, value] : own)
-    out.push_back(name + "=" + value);
   return out;
 }
 
@@ -100,7 +88,7 @@ class HereJob final : public RunningJob {
         ranks_(job, {0, job.nodes, place_.rendezvous, random_key()},
                job.warm ? warm_starter(job.command[0]) : make_exec_starter()) {}
   const JobPlace& place() const override { return place_; }
-  std::optional<LaunchEnd> look() override { return ranks_.look(); }
+  std::optional<LaunchEnd> poll() override { return ranks_.poll(); }
   void stop() override { ranks_.stop(); }
   int handle() const override { return ranks_.handle(); }
 
@@ -120,8 +108,14 @@ Ranks::Ranks(const LaunchJob& job, const Part& part, std::shared_ptr<Starter> st
   for (int64_t i = 0; i < part.num_nodes * job.ranks_per_node; ++i) {
     const int64_t rank = first + i;
     try {
-      pids_.push_back(starter_->start(
-          {job.command, rank_environment(job, rank, part), log_of(log_folder_, rank), job.cores}));
+      NewProcess process;
+      process.command = job.command;
+      process.environment = rank_environment(job, rank, part);
+      process.setup.leads_group = true;
+      process.setup.ignores_usr1 = true;
+      process.setup.cores = job.cores;
+      process.setup.log = log_of(log_folder_, rank);
+      pids_.push_back(starter_->start(process));
     } catch (const Error& error) {
       send(SIGKILL);
       while (reap())
@@ -153,7 +147,7 @@ bool Ranks::reap() {
   bool left = false;
   for (size_t i = 0; i < ends_.size(); ++i) {
     if (ends_[i].ended) continue;
-    if (const auto end = starter_->look(pids_[i])) {
+    if (const auto end = starter_->poll(pids_[i])) {
       ends_[i].ended = true;
       ends_[i].exit_code = end->exit_code;
       ends_[i].peak_memory_bytes = end->peak_memory_bytes;
@@ -190,7 +184,7 @@ const RankEnd* Ranks::first_failure() const {
   return worst;
 }
 
-std::optional<LaunchEnd> Ranks::look() {
+std::optional<LaunchEnd> Ranks::poll() {
   use_.sample();
   const bool left = reap();
   if (!ending_ && first_failure() != nullptr) {

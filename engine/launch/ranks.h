@@ -14,14 +14,11 @@ namespace xp {
 
 class Starter;
 
-/// The variable with the run's secret, which only the environment of its processes carries.
-inline constexpr const char* kKeyVariable = "XP_KEY";
-
 /// One rank's end.
 struct RankEnd {
   int64_t rank = 0;
   bool ended = false;
-  int exit_code = 0;  ///< 128 + signal where a signal ended it
+  int exit_code = 0;  ///< 128 + signal if a signal ended it
   int64_t peak_memory_bytes = 0;
   double cpu_seconds = 0;
 };
@@ -45,7 +42,7 @@ class Ranks {
 
   /// How they ended, once all have. When one fails the others are asked to end and killed after
   /// five seconds: they only wait in a collective.
-  std::optional<LaunchEnd> look();
+  std::optional<LaunchEnd> poll();
   /// Asks all to save and end; those that have not after a minute are killed.
   void stop();
   int handle() const;
@@ -82,7 +79,7 @@ int blame_weight(int exit_code);
 /// machine's kernel killed for memory while it ran.
 Outcome outcome_of(int exit_code, std::string_view said, int64_t memory_kills);
 
-/// How often this machine's kernel has killed a process for memory since it booted; 0 where it does
+/// How often this machine's kernel has killed a process for memory since it booted; 0 if it does
 /// not say.
 int64_t memory_kills();
 

@@ -30,7 +30,7 @@ struct Scene {
     const auto running = start_here(job(script));
     const auto start = std::chrono::steady_clock::now();
     while (true) {
-      if (const auto end = running->look()) return *end;
+      if (const auto end = running->poll()) return *end;
       const auto age = std::chrono::steady_clock::now() - start;
       if (stop_after_ms > 0 && age > std::chrono::milliseconds(stop_after_ms)) running->stop();
       pollfd news{running->handle(), POLLIN, 0};
@@ -136,6 +136,22 @@ TEST_CASE("the processor time of all ranks is known") {
   CHECK(busy > idle);
 }
 
+TEST_CASE("an interface that a person named is one that is there and leads to the other nodes") {
+  const auto problem = [](const std::string& name, const std::string& host) -> std::string {
+    try {
+      check_interface(name, host);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  CHECK(problem("lo", "localhost") == "");
+  CHECK(
+      problem("ib7", "localhost")
+          .starts_with(
+              "there is no network interface 'ib7', which [launch] interface names; there are: "));
+}
+
 TEST_CASE("ranks are killed with the object that watches over them") {
   const Scene scene;
   {
@@ -157,7 +173,7 @@ TEST_CASE("a program that cannot be started says so in the log and is the machin
   job.nodes = job.ranks_per_node = 1;
   const auto running = start_here(job);
   std::optional<LaunchEnd> end;
-  while (!(end = running->look()))
+  while (!(end = running->poll()))
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   CHECK(end->outcome == Outcome::kMachine);
   CHECK(end->cause ==

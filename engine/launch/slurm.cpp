@@ -19,7 +19,7 @@ bool is_unknown_job(const Finished& answer) {
   return words.find("Invalid job id") != words.npos || words.find(" not found") != words.npos;
 }
 
-// "_3" of "xp-a_3"; "" where there is no number.
+// "_3" of "xp-a_3"; "" if there is no number.
 std::string element_of(const std::string& name) {
   const size_t at = name.rfind('_');
   if (at == name.npos || at + 1 == name.size()) return "";
@@ -177,7 +177,7 @@ void look_up_absent(const std::map<std::string, std::string>& jobs,
     if (!id.empty()) ids.push_back(id);
     if (id.empty()) names.insert(listed_name(name));
   }
-  const auto look = [&](const std::string& selection, bool by_id) {
+  const auto query = [&](const std::string& selection, bool by_id) {
     const Finished answer = ask_accounting(selection);
     const auto booked = parse_sacct(answer.output);
     for (const auto& [name, id] : jobs) {
@@ -190,9 +190,9 @@ void look_up_absent(const std::map<std::string, std::string>& jobs,
                            : silence("sacct", answer);
     }
   };
-  if (!ids.empty()) look("--jobs=" + join(ids, ","), true);
+  if (!ids.empty()) query("--jobs=" + join(ids, ","), true);
   if (!names.empty())
-    look("--name=" + join(std::vector<std::string>(names.begin(), names.end()), ","), false);
+    query("--name=" + join(std::vector<std::string>(names.begin(), names.end()), ","), false);
 }
 
 void SlurmQueue::cancel(const std::string& id) {

@@ -1,6 +1,6 @@
 // What Slurm says of jobs: its listings read, and its words understood.
 //
-// Runs nothing. Whatever is not understood means "not ended": a job is over only where Slurm says
+// Runs nothing. Whatever is not understood means "not ended": a job is over only if Slurm says
 // so in a word that is known.
 #pragma once
 

@@ -164,7 +164,7 @@ TEST_CASE("reasons that pass, limits on the number of jobs among them") {
     CHECK(waits_for(reason) == "pending");
   }
 }
-TEST_CASE("states that were never seen are final where the manual says so") {
+TEST_CASE("states that were never seen are final if the manual says so") {
   CHECK(seen("DEADLINE", "None", "0:0") == "ended: user");
   CHECK(seen("BOOT_FAIL", "None", "0:0") == "ended: machine");
   CHECK(seen("REVOKED", "None", "0:0") == "ended: lost");

@@ -16,8 +16,6 @@
 #include <csignal>
 #include <thread>
 
-extern char** environ;
-
 namespace xp {
 namespace {
 
@@ -31,12 +29,9 @@ constexpr auto kRecordDelay = std::chrono::seconds(5);
 constexpr auto kGraceOfSrun = std::chrono::seconds(3);
 
 // Of srun, which hands it on to the nodes' agents: this process's, and a fresh secret of the run.
-std::vector<std::string> step_environment() {
-  const std::string key = std::string(kKeyVariable) + "=";
-  std::vector<std::string> out = {key + random_key()};
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with(key)) out.emplace_back(*entry);
-  }
+Environment step_environment() {
+  Environment out = own_environment();
+  out[variable::kKey] = random_key();
   return out;
 }
 
@@ -44,7 +39,7 @@ bool is_failure(const LaunchEnd& end) {
   return end.outcome != Outcome::kDone && end.outcome != Outcome::kStopped;
 }
 
-// The first line of srun's words that has `part`, without its prefixes; "" where there is none.
+// The first line of srun's words that has `part`, without its prefixes; "" if there is none.
 std::string line_with(std::string_view words, std::string_view part) {
   for (const auto& line : split(words, '\n')) {
     if (line.find(part) != std::string::npos) return slurm_words(line);
@@ -125,9 +120,12 @@ class Step final : public RunningJob {
     // The way to another node is the way they come to the first one.
     place_.interface = job.interface.empty() ? interface_to(place_.hosts.back()) : job.interface;
     const fs::path file = write_node_job(job, place_.hosts, port);
-    const auto command =
-        srun_command(settings, job, place_.hosts, {program, "ranks", file.string()});
-    pid_ = starter_->start({command, step_environment(), log_, {}, /*hears_usr1=*/true});
+    NewProcess srun;
+    srun.command = srun_command(settings, job, place_.hosts, {program, "ranks", file.string()});
+    srun.environment = step_environment();
+    srun.setup.leads_group = true;
+    srun.setup.log = log_;
+    pid_ = starter_->start(srun);
   }
 
   // srun ends the step's processes on all nodes at once when it is asked to end; killed itself, it
@@ -136,21 +134,21 @@ class Step final : public RunningJob {
     if (end_) return;
     ::kill(pid_, SIGTERM);
     for (const auto until = Clock::now() + kGraceOfSrun; Clock::now() < until;) {
-      if (starter_->look(pid_)) return;
+      if (starter_->poll(pid_)) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
     ::kill(pid_, SIGKILL);
-    while (!starter_->look(pid_))
+    while (!starter_->poll(pid_))
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
 
   const JobPlace& place() const override { return place_; }
   int handle() const override { return end_ ? -1 : starter_->handle(); }
 
-  std::optional<LaunchEnd> look() override {
+  std::optional<LaunchEnd> poll() override {
     const auto now = Clock::now();
     if (!end_) {
-      end_ = starter_->look(pid_);
+      end_ = starter_->poll(pid_);
       if (end_) deadline_ = now + kRecordDelay;
     }
     if (!end_) {
@@ -178,8 +176,8 @@ class Step final : public RunningJob {
 
   // While srun runs: once a node tells of a failure, the others can only wait for its ranks.
   void watch(Clock::time_point now) {
-    if (now >= next_look_) {
-      next_look_ = now + std::chrono::seconds(1);
+    if (now >= next_poll_) {
+      next_poll_ = now + std::chrono::seconds(1);
       const auto known = end_of_nodes(job_);
       const bool is_all_told = silent_nodes(job_).empty();
       const bool has_failed = known && is_failure(*known) && !known->host.empty();
@@ -198,7 +196,7 @@ class Step final : public RunningJob {
   pid_t pid_ = -1;
   std::optional<ProcessEnd> end_;
   bool was_stopped_ = false, was_killed_ = false;
-  Clock::time_point next_look_{}, deadline_ = Clock::time_point::max();
+  Clock::time_point next_poll_{}, deadline_ = Clock::time_point::max();
 };
 
 // Ranks on this host, under the number that Slurm has for the job.
@@ -209,7 +207,7 @@ class HostJob final : public RunningJob {
     place_.job = place.id;
   }
   const JobPlace& place() const override { return place_; }
-  std::optional<LaunchEnd> look() override { return job_->look(); }
+  std::optional<LaunchEnd> poll() override { return job_->poll(); }
   void stop() override { job_->stop(); }
   int handle() const override { return job_->handle(); }
 

@@ -18,7 +18,7 @@
 namespace xp {
 
 /// Where this process is, by the variables that Slurm sets on a node; nothing elsewhere.
-/// `variable`: its value, "" where it is not set.
+/// `variable`: its value, "" if it is not set.
 std::optional<Allocation> allocation_from(const std::function<std::string(const char*)>& variable);
 
 /// The words of srun that run `agent` once on each of `hosts`.
@@ -39,7 +39,7 @@ LaunchEnd end_of_step(const LaunchJob& job, const std::vector<std::string>& host
                       const StepEnd& step);
 
 /// The ranks of a job that spans the first `job.nodes` hosts of an allocation. `program` is this
-/// xp: its word `ranks FILE` is the agent. Raises kMachine where srun cannot be started.
+/// xp: its word `ranks FILE` is the agent. Raises kMachine if srun cannot be started.
 std::unique_ptr<RunningJob> start_step(const SlurmSettings& settings, const LaunchJob& job,
                                        const Allocation& place, const std::string& program);
 

@@ -53,7 +53,7 @@ struct Scene {
 
 LaunchEnd wait_for(RunningJob& running) {
   while (true) {
-    if (auto end = running.look()) return *end;
+    if (auto end = running.poll()) return *end;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
 }
@@ -196,7 +196,7 @@ TEST_CASE("a step that was refused is the machine's, in srun's words") {
         "step for job 21: Job/step already completing or completed");
 }
 
-TEST_CASE("no node is to blame where srun does not reach the controller") {
+TEST_CASE("no node is to blame if srun does not reach the controller") {
   Scene scene;
   scene.slurm.on("srun", FakeSlurm::fail(1,
                                          "srun: error: Unable to confirm allocation for job 21: "
@@ -215,7 +215,7 @@ TEST_CASE("the end of a step that lost a node is told at once") {
   const auto running = scene.start();
   pollfd news{running->handle(), POLLIN, 0};
   ::poll(&news, 1, -1);
-  const auto end = running->look();  // without waiting for records
+  const auto end = running->poll();  // without waiting for records
   REQUIRE(end);
   CHECK(end->cause == "node localhost was lost");
 }
@@ -228,7 +228,7 @@ TEST_CASE("a step that was cancelled together with this process was stopped, not
   const auto running = scene.start();
   pollfd news{running->handle(), POLLIN, 0};
   ::poll(&news, 1, -1);
-  CHECK_FALSE(running->look());  // the scheduler's signal may be on its way
+  CHECK_FALSE(running->poll());  // the scheduler's signal may be on its way
   running->stop();
   CHECK(wait_for(*running).outcome == Outcome::kStopped);
 }
@@ -253,7 +253,7 @@ TEST_CASE("a stop reaches the agents through srun, and their ranks may save") {
   const auto running = scene.start();
   while (!fs::exists(scene.job.log_folder / "up"))
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK_FALSE(running->look());
+  CHECK_FALSE(running->poll());
   running->stop();
   running->stop();
   CHECK(wait_for(*running).outcome == Outcome::kStopped);

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <csignal>
 #include <thread>
-#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -23,18 +22,13 @@ std::string quoted(const std::vector<std::string>& words) {
 
 // sbatch hands its environment on. Inside a job that has what is the job's own, which the new one
 // would take for its own: the number of its array's element, how often it began.
-std::vector<std::string> as_from_outside(const std::vector<std::string>& command) {
-  std::vector<std::string> out = {"env"};
-  bool is_inside = false;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    const std::string_view text = *entry, name = text.substr(0, text.find('='));
-    is_inside = is_inside || name == "SLURM_JOB_ID";
-    const bool is_of_cluster = name == "SLURM_CONF" || name == "SLURM_JWT";
-    if (name.starts_with("SLURM") && !is_of_cluster)
-      out.insert(out.end(), {"-u", std::string(name)});
-  }
-  if (!is_inside) return command;
-  out.insert(out.end(), command.begin(), command.end());
+Environment environment_outside() {
+  Environment out = own_environment();
+  if (!out.contains("SLURM_JOB_ID")) return out;
+  std::erase_if(out, [](const auto& entry) {
+    const bool is_of_cluster = entry.first == "SLURM_CONF" || entry.first == "SLURM_JWT";
+    return entry.first.starts_with("SLURM") && !is_of_cluster;
+  });
   return out;
 }
 
@@ -107,7 +101,7 @@ bool is_full(std::string_view words) {
   return words.find("MaxSubmit") != words.npos || words.find("SubmitJobsLimit") != words.npos;
 }
 
-// "21" of "21;cluster"; "" where there is no number.
+// "21" of "21;cluster"; "" if there is no number.
 std::string submitted_id(std::string_view output) {
   for (const auto& line : split(output, '\n')) {
     const std::string id(trim(split(line, ';').front()));
@@ -288,7 +282,10 @@ std::string SlurmQueue::submit(const BatchJob& job) {
       write_atomic(script_of(job), sbatch_script(settings_, asked, folder));
       auto command = sbatch_command(settings_, asked, false);
       command.push_back(script_of(job).string());
-      const Finished answer = run_program(as_from_outside(command));
+      NewProcess sbatch;
+      sbatch.command = command;
+      sbatch.environment = environment_outside();
+      const Finished answer = run_program(sbatch);
       const std::string id = answer.exit_code == 0 ? submitted_id(answer.output) : "";
       if (!id.empty()) return id;
       words = slurm_words(answer.errors);

@@ -226,7 +226,7 @@ TEST_CASE("the record of a refused job is not the job") {
   CHECK(it.submit() == "21");
 }
 
-TEST_CASE("nodes to avoid are dropped where Slurm refuses the job with them") {
+TEST_CASE("nodes to avoid are dropped if Slurm refuses the job with them") {
   Submission it;
   it.job.exclude = {"node3.cluster"};
   it.slurm.in_turn("sbatch",

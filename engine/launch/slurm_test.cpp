@@ -46,7 +46,7 @@ TEST_CASE("one call of squeue asks for all jobs") {
   CHECK(states["xp-c"].is_stuck);
 }
 
-TEST_CASE("nothing is asked where there are no jobs") {
+TEST_CASE("nothing is asked if there are no jobs") {
   FakeSlurm slurm;
   CHECK(SlurmQueue({}).poll({}).empty());
   CHECK(slurm.calls().empty());
@@ -95,7 +95,7 @@ TEST_CASE("a job that the controller forgot is looked up in accounting") {
   CHECK(states["xp-b"].outcome == Outcome::kCancelled);
 }
 
-TEST_CASE("absence is no end where accounting is off, purged or slow") {
+TEST_CASE("absence is no end if accounting is off, purged or slow") {
   FakeSlurm slurm;
   slurm.on("squeue", "exit 0");
   slurm.on("scontrol", FakeSlurm::fail(1, kUnknownJob));
@@ -108,7 +108,7 @@ TEST_CASE("absence is no end where accounting is off, purged or slow") {
   }
 }
 
-TEST_CASE("a job is not absent where accounting or the controller does not answer") {
+TEST_CASE("a job is not absent if accounting or the controller does not answer") {
   FakeSlurm slurm;
   slurm.on("squeue", "exit 0");
   slurm.on("scontrol", FakeSlurm::fail(1, kUnknownJob));
@@ -141,7 +141,7 @@ TEST_CASE("a node failure ends a job only if it is not on its way back into the 
   CHECK(state.outcome == Outcome::kMachine);
 }
 
-TEST_CASE("an end that squeue shows stands where scontrol does not answer") {
+TEST_CASE("an end that squeue shows stands if scontrol does not answer") {
   FakeSlurm slurm;
   slurm.on("squeue", FakeSlurm::say("21|OUT_OF_MEMORY|node0|xp-a|OutOfMemory"));
   CHECK(poll_one("xp-a", "21").outcome == Outcome::kMemory);

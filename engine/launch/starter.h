@@ -1,7 +1,7 @@
 // How the processes of ranks come to be, and how one hears of their end.
 #pragma once
 
-#include "engine/base/file.h"
+#include "engine/base/process.h"
 
 #include <cstdint>
 #include <memory>
@@ -13,32 +13,21 @@
 
 namespace xp {
 
-/// One process to be.
-struct ProcessJob {
-  std::vector<std::string> command;
-  std::vector<std::string> environment;  ///< "NAME=value", all of it
-  fs::path log;                          ///< standard output and error, appended
-  std::vector<int> cores;                ///< processors it may use; empty = any
-  bool hears_usr1 = false;  ///< ranks ignore the SIGUSR1 that schedulers send to every process
-};
-
 struct ProcessEnd {
-  int exit_code = 0;  ///< 128 + signal where a signal ended it
+  int exit_code = 0;  ///< exit_code_of
   int64_t peak_memory_bytes = 0;
   double cpu_seconds = 0;
 };
 
-/// Starts processes that lead a process group of their own (Ctrl-C is for us, not for them), have
-/// no input, and die with this process.
+/// Starts the processes of ranks and hears of their end.
 class Starter {
  public:
   virtual ~Starter() = default;
-  /// Raises kMachine where no process can be made. A program that cannot be run ends with 127 and
-  /// says why in its log.
-  virtual pid_t start(const ProcessJob& job) = 0;
+  /// As start_process.
+  virtual pid_t start(const NewProcess& process) = 0;
   /// The end of a process that `start` made, once; never waits.
-  virtual std::optional<ProcessEnd> look(pid_t pid) = 0;
-  /// Becomes readable when one may have ended; -1 where only asking helps.
+  virtual std::optional<ProcessEnd> poll(pid_t pid) = 0;
+  /// Becomes readable when one may have ended; -1 if only asking helps.
   virtual int handle() const = 0;
 };
 
@@ -52,9 +41,5 @@ std::shared_ptr<Starter> warm_starter(const std::string& program);
 
 /// How a process ended, by wait4(2).
 ProcessEnd process_end(int status, const rusage& used);
-
-/// In a new process, between fork and what it is to be: group, death with `parent`, signals,
-/// processors, input and log. Only calls that are safe there.
-void settle_process(const char* log, pid_t parent, const std::vector<int>& cores);
 
 }  // namespace xp

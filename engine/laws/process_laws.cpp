@@ -33,7 +33,7 @@ Launch launch(const Launcher& launcher, const std::string& script, bool stops) {
     if (stops) running->stop();
     pollfd news{running->handle(), POLLIN, 0};
     ::poll(&news, 1, /*timeout ms=*/20);
-    out.end = running->look();
+    out.end = running->poll();
   }
   for (int64_t rank = 0; rank < kRanks; ++rank) {
     const fs::path log = folder.path() / fmt::format("rank-{}.log", rank);

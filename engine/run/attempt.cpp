@@ -115,15 +115,15 @@ void Attempt::stop(Outcome meaning) {
   if (running_) running_->stop();
 }
 
-std::optional<AttemptEnd> Attempt::look() {
+std::optional<AttemptEnd> Attempt::poll() {
   if (failed_start_) return conclude(*failed_start_);
   if (const auto now = std::chrono::steady_clock::now(); now >= next_beat_) {
     write_heartbeat(folder_);
     next_beat_ = now + kBeat;
   }
   if (is_cancel_asked(work_.folder)) stop(Outcome::kCancelled);
-  auto end = running_->look();
-  if (watch_) watch_->look();
+  auto end = running_->poll();
+  if (watch_) watch_->refresh();
   if (!end) return std::nullopt;
   if (!is_checking_) return conclude(*end);
   is_checking_ = false;

@@ -34,15 +34,15 @@ class Attempt {
   };
 
   /// Begins the next attempt: the caller holds the run's lease, which it gives up to this. Where
-  /// it cannot be started the next `look` says so.
+  /// it cannot be started the next `poll` says so.
   Attempt(const Work& work, FileLock lease, Places places, const AttemptSettings& settings);
 
   /// Looks for news: progress, a wish to cancel, the end. After an end the run's status says what
   /// became of it (end_attempt).
-  std::optional<AttemptEnd> look();
+  std::optional<AttemptEnd> poll();
   /// Asks it to save and end; `meaning` is the outcome that the end will have.
   void stop(Outcome meaning);
-  /// Becomes readable when there may be news; -1 where only asking helps.
+  /// Becomes readable when there may be news; -1 if only asking helps.
   int handle() const { return running_ ? running_->handle() : -1; }
   const Places& places() const { return places_; }
   const fs::path& folder() const { return folder_; }

@@ -50,7 +50,7 @@ class Dispatch {
       : settings_(std::move(settings)), prepare_(std::move(prepare)) {}
 
   /// Does what is not done and updates the plan's ids and states. A failed run does not keep the
-  /// others from being done. Raises kUser or kMachine where not one corpus could be prepared.
+  /// others from being done. Raises kUser or kMachine if not one corpus could be prepared.
   DispatchResult run(Plan& plan);
 
  private:

@@ -317,7 +317,7 @@ TEST_CASE("an attempt that nobody saw the end of is told so once the run goes on
   CHECK(read_end(attempt_folder(folder, 2))->outcome == Outcome::kDone);
 }
 
-TEST_CASE("a corpus that cannot be prepared ends everything where nothing else can be done") {
+TEST_CASE("a corpus that cannot be prepared ends everything if nothing else can be done") {
   Scene scene;
   scene.prepare = [](const Value&) -> std::string { user_error("train.en is missing"); };
   CHECK_THROWS_AS(scene.run(), Error);

@@ -59,7 +59,7 @@ size_t room_of(const Need& need, size_t num_cores, size_t num_gpus) {
 }
 
 // More than there is room for would only say that runs shared the machine which did not.
-int64_t most_at_a_time(const std::vector<Work>& work, const ExecutorSettings& settings) {
+int64_t max_at_a_time(const std::vector<Work>& work, const ExecutorSettings& settings) {
   const size_t cores = settings.cores.size(), gpus = settings.gpus.size();
   if (settings.jobs <= 0) return room_for(work, cores, gpus);
   size_t room = 1;
@@ -81,22 +81,22 @@ class Executor {
         phases_(work.size(), Phase::kWaiting),
         cores_(settings.cores),
         gpus_(settings.gpus),
-        most_(most_at_a_time(work, settings)) {
+        max_running_(max_at_a_time(work, settings)) {
     settings_.attempts.warm = settings.attempts.warm && work.size() > 1;
-    settings_.attempts.shared_with = most_ - 1;
-    if (most_ > 1 && settings_.attempts.style == Progress::Style::kAuto)
+    settings_.attempts.shared_with = max_running_ - 1;
+    if (max_running_ > 1 && settings_.attempts.style == Progress::Style::kAuto)
       settings_.attempts.style = Progress::Style::kLines;
   }
 
   Execution run() {
     while (true) {
       const Wish wish = settings_.wish();
-      if (wish == Wish::kGoOn) begin_what_can();
+      if (wish == Wish::kGoOn) start_ready();
       if (ends_what_runs(wish)) {
         for (auto& one : under_way_)
           one.attempt->stop(settings_.end_meaning());
       }
-      look();
+      poll_attempts();
       if (under_way_.empty() && (wish != Wish::kGoOn || !waits())) break;
       wait();
       settings_.tick();
@@ -120,27 +120,27 @@ class Executor {
   }
 
   // In order, as far as there is room. What another process holds is passed over.
-  void begin_what_can() {
+  void start_ready() {
     is_held_elsewhere_ = false;
     for (size_t i = 0; i < work_.size(); ++i) {
       if (phases_[i] != Phase::kWaiting) continue;
-      if (static_cast<int64_t>(under_way_.size()) >= most_) return;
+      if (static_cast<int64_t>(under_way_.size()) >= max_running_) return;
       const auto training = work_[i].training;
       if (training && phases_[*training] == Phase::kFailed) {
         phases_[i] = Phase::kFailed;  // told with the training
       } else if (training && phases_[*training] == Phase::kElsewhere) {
         phases_[i] = Phase::kElsewhere;
       } else if (!training || phases_[*training] == Phase::kDone) {
-        if (!begin(i)) return;
+        if (!start(i)) return;
       }
     }
   }
 
-  // False where there is no room.
-  bool begin(size_t index) {
+  // False if there is no room.
+  bool start(size_t index) {
     const Work& work = work_[index];
     const Need need = need_of(work);
-    if (most_ > 1 && (!cores_.has(need.cores) || !gpus_.has(need.gpus))) return false;
+    if (max_running_ > 1 && (!cores_.has(need.cores) || !gpus_.has(need.gpus))) return false;
     if (read_status(work.folder).state == State::kDone) {
       phases_[index] = Phase::kDone;
       return true;
@@ -153,7 +153,7 @@ class Executor {
     auto lease = take_lease(work.folder);
     if (!lease) {
       is_held_elsewhere_ = true;
-      if (told_.insert(index).second)
+      if (reported_.insert(index).second)
         fmt::print(stderr, "{}: another xp works on it; waiting\n", work.title);
       return true;
     }
@@ -162,7 +162,7 @@ class Executor {
       return true;
     }
     Attempt::Places places;
-    if (most_ > 1) places = {cores_.take(need.cores), gpus_.take(need.gpus)};
+    if (max_running_ > 1) places = {cores_.take(need.cores), gpus_.take(need.gpus)};
     phases_[index] = Phase::kUnderWay;
     ++out_.started;
     under_way_.push_back({index, std::make_unique<Attempt>(work, std::move(*lease),
@@ -170,21 +170,21 @@ class Executor {
     return true;
   }
 
-  void look() {
+  void poll_attempts() {
     for (auto at = under_way_.begin(); at != under_way_.end();) {
-      const auto end = at->attempt->look();
+      const auto end = at->attempt->poll();
       if (!end) {
         ++at;
         continue;
       }
-      settle(at->index, *end, at->attempt->folder());
+      conclude(at->index, *end, at->attempt->folder());
       cores_.give_back(at->attempt->places().cores);
       gpus_.give_back(at->attempt->places().gpus);
       at = under_way_.erase(at);
     }
   }
 
-  void settle(size_t index, const AttemptEnd& end, const fs::path& folder) {
+  void conclude(size_t index, const AttemptEnd& end, const fs::path& folder) {
     const State state = read_status(work_[index].folder).state;
     if (state == State::kDone) {
       phases_[index] = Phase::kDone;
@@ -230,9 +230,9 @@ class Executor {
   ExecutorSettings settings_;
   std::vector<Phase> phases_;
   Stock cores_, gpus_;
-  int64_t most_;  // runs at a time
+  int64_t max_running_;  // runs at a time
   std::list<UnderWay> under_way_;
-  std::set<size_t> told_;
+  std::set<size_t> reported_;
   bool is_held_elsewhere_ = false;
   Execution out_;
 };

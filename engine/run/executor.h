@@ -1,4 +1,4 @@
-// Work, done on this machine or in this allocation: several runs at a time where there is room,
+// Work, done on this machine or in this allocation: several runs at a time if there is room,
 // each on processors and accelerators of its own.
 //
 // A run that is done is left alone. A run whose status says "running" without a process that holds
@@ -18,7 +18,7 @@ namespace xp {
 struct FailedRun {
   std::string name;  ///< of the first point concerned
   std::string cause;
-  std::filesystem::path folder;  ///< of its logs; empty where nothing was started
+  std::filesystem::path folder;  ///< of its logs; empty if nothing was started
   Outcome outcome = Outcome::kUser;
 };
 

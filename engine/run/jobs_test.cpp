@@ -29,7 +29,7 @@ TEST_CASE("a training and its evaluations go into one job, and into no second on
   CHECK(scene.own.submitted.size() == 2);
 }
 
-TEST_CASE("small runs are packed into one job where the launcher says so") {
+TEST_CASE("small runs are packed into one job if the launcher says so") {
   Scene scene;
   scene.own.pack = 8;
   CHECK(submit(scene.work, scene.settings()) == 1);

@@ -15,7 +15,7 @@ namespace xp {
 /// Parts of each micro-batch, kept in RUN/micro_batch.json; 1 unless the run has been split.
 int64_t micro_batch_split(const fs::path& run_folder);
 
-/// Twice as many parts from now on; false where there are 64 already.
+/// Twice as many parts from now on; false if there are 64 already.
 bool split_micro_batch(const fs::path& run_folder);
 
 }  // namespace xp

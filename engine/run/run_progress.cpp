@@ -45,7 +45,7 @@ void RunProgress::take(const Event& event) {
   if (const auto bleu = number(values, "bleu")) bleu_ = bleu;
 }
 
-void RunProgress::look() {
+void RunProgress::refresh() {
   for (const auto& event : read_events(folder_, offset_))
     take(event);
 }

@@ -13,17 +13,17 @@ class RunProgress {
   explicit RunProgress(fs::path attempt_folder) : folder_(std::move(attempt_folder)) {}
 
   /// Reads what is new. Cost: the new bytes.
-  void look();
+  void refresh();
 
   const fs::path& folder() const { return folder_; }
   /// Whether the worker has begun; what comes before (loading) is no work.
   bool has_begun() const { return has_begun_; }
   int64_t first() const { return first_; }            ///< where this attempt took up the work
   int64_t update() const { return update_; }          ///< or sentence, of an evaluation
-  int64_t total() const { return total_; }            ///< 0 where it is not known
+  int64_t total() const { return total_; }            ///< 0 if it is not known
   int64_t checkpoint() const { return checkpoint_; }  ///< update of the last one, 0 = none
   int64_t left_out() const { return left_out_; }      ///< training pairs longer than max_tokens
-  double rate() const;                                ///< updates a second; 0 where not known
+  double rate() const;                                ///< updates a second; 0 if not known
   std::optional<double> left_s() const;
   std::optional<double> bleu() const { return bleu_; }  ///< of the last validation
   std::string note() const;                             ///< "loss 4.21  bleu 20.1"

@@ -15,14 +15,14 @@ struct Events {
 
 }  // namespace
 
-TEST_CASE("rate and time left count from where an attempt took up the work") {
+TEST_CASE("rate and time left count from if an attempt took up the work") {
   Events events;
-  events.progress.look();
+  events.progress.refresh();
   CHECK_FALSE(events.progress.has_begun());
   CHECK(events.progress.rate() == 0);
   events.add(R"({"event":"start","update":100,"seconds":10,"values":{"max_updates":1000}})"
              "\n");
-  events.progress.look();
+  events.progress.refresh();
   CHECK(events.progress.has_begun());
   CHECK(events.progress.first() == 100);
   CHECK_FALSE(events.progress.left_s());
@@ -32,7 +32,7 @@ TEST_CASE("rate and time left count from where an attempt took up the work") {
              "\n"
              R"({"event":"checkpoint","update":200,"seconds":60,"values":{}})"
              "\n");
-  events.progress.look();
+  events.progress.refresh();
   CHECK(events.progress.update() == 200);
   CHECK(events.progress.total() == 1000);
   CHECK(events.progress.checkpoint() == 200);
@@ -50,7 +50,7 @@ TEST_CASE("a share of the work done tells the total, and values may be missing")
       "\n"
       R"({"event":"update","update":60,"seconds":6,"values":7})"
       "\n");
-  events.progress.look();
+  events.progress.refresh();
   CHECK(events.progress.total() == 200);
   CHECK(events.progress.update() == 50);
   CHECK(events.progress.note().empty());

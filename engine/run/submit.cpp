@@ -23,12 +23,12 @@ std::string shape_of(const Work& work) {
   return json_text(work.launch());
 }
 
-// Null where its launcher has none.
+// Null if its launcher has none.
 std::unique_ptr<BatchQueue> queue_of(const Work& work) {
   return make_part<Launcher>(work.launch())->queue();
 }
 
-// A training and its evaluations stay together; several such go into one job where the launcher
+// A training and its evaluations stay together; several such go into one job if the launcher
 // packs and they are of one node.
 std::vector<Pack> packs_of(const std::vector<const Work*>& work, const std::vector<Work>& all) {
   std::vector<Pack> families;
@@ -164,7 +164,7 @@ void note_refused(const Workspace& workspace, JobRecord record) {
     set_job_of(workspace.root / run, "");
 }
 
-// One job, or several of one shape in one call; these one by one where the scheduler does not take
+// One job, or several of one shape in one call; these one by one if the scheduler does not take
 // so many at once.
 void submit_packs(const std::vector<Pack>& packs, const std::vector<Work>& all,
                   const SubmitSettings& settings) {

@@ -17,8 +17,8 @@ void RunWatch::open() {
   progress_->restart(events_.first(), events_.total());
 }
 
-void RunWatch::look() {
-  events_.look();
+void RunWatch::refresh() {
+  events_.refresh();
   if (events_.has_begun()) open();
   if (!progress_) return;
   progress_->expect(events_.total());

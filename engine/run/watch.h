@@ -16,7 +16,7 @@ class RunWatch {
            Progress::Style style);
 
   /// Shows what is new.
-  void look();
+  void refresh();
 
   /// Ends the bar with a summary line.
   void finish();

@@ -46,7 +46,7 @@ std::vector<State> read_states_of(const std::vector<Work>& work);
 
 /// For a file that another process reads.
 Value to_json(const std::vector<Work>& work);
-/// Raises kMachine where it is not what `to_json` made.
+/// Raises kMachine if it is not what `to_json` made.
 std::vector<Work> work_from(const Value& value);
 
 }  // namespace xp

@@ -2,7 +2,7 @@
 // can go wrong with a cluster as methods.
 //
 //   TEST_CASE("a job survives a dead node", "[cluster]") {
-//     Cluster cluster;                       // two idle nodes; the test is skipped where that
+//     Cluster cluster;                       // two idle nodes; the test is skipped if that
 //     cluster.run({"sbatch", "job.sh"});     // cannot be had, with the reason
 //     cluster.kill_node(1);
 //   }
@@ -35,7 +35,7 @@ class Cluster {
 
   /// `options` are further words of `scripts/cluster.sh up`. Installs Slurm's packages (for
   /// --accounting a database, too) where they are missing. Skips the test where this machine cannot
-  /// do it, fails it where it should.
+  /// do it, fails it if it should.
   explicit Cluster(const Words& options = {}) {
     const bool is_booked =
         std::find(options.begin(), options.end(), "--accounting") != options.end();
@@ -64,7 +64,7 @@ class Cluster {
     command.insert(command.begin(), "exec");
     return script(command);
   }
-  /// What it prints, without white space around it. Fails the test where it ends with an error.
+  /// What it prints, without white space around it. Fails the test if it ends with an error.
   std::string ask(const Words& command) const {
     const Finished finished = run(command);
     INFO(join(command, " ") << ": " << finished.errors);

@@ -14,7 +14,7 @@ using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
 
-// What `xp check` says of a file: nothing where it is well.
+// What `xp check` says of a file: nothing if it is well.
 std::string mistakes(const User& user, const fs::path& file) {
   const Finished end = user.xp({"check", file.string()});
   return end.exit_code == 0 ? "" : end.output + end.errors;

@@ -18,7 +18,7 @@ constexpr const char* kSmoke = "experiments/smoke.toml";
 // Starts `xp run`, waits until `ready`, and kills it without warning.
 void kill_run_when(const User& user, const std::function<bool()>& ready) {
   Background run(user.command({"run", kSmoke}));
-  while (!ready() && !run.look())
+  while (!ready() && !run.poll())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   run.kill(SIGKILL);
 }
@@ -259,7 +259,7 @@ TEST_CASE("what left the sweep is cancelled while it trains, and the rest goes o
     }
     return false;
   };
-  while (!trains() && !run.look())
+  while (!trains() && !run.poll())
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   const Finished pruned =
       user.xp({"prune", kSmoke, longer[0], longer[1], "--set", "exchange=scomoe-seq"});
@@ -274,6 +274,6 @@ TEST_CASE("what left the sweep is cancelled while it trains, and the rest goes o
   CHECK(cancelled == 1);
   while (user.num_files("trainings") == 0 || user.runs().size() < 2)
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  CHECK_FALSE(run.look());  // with the other training
+  CHECK_FALSE(run.poll());  // with the other training
   run.kill(SIGTERM);
 }

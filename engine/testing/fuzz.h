@@ -52,7 +52,7 @@ inline std::string dictionary_line(const std::string& word) {
   return "\"" + out + "\"\n";
 }
 
-/// Fuzzes and ends the process: with 0 where nothing was found in so many seconds.
+/// Fuzzes and ends the process: with 0 if nothing was found in so many seconds.
 [[noreturn]] inline void fuzz(const FuzzTarget& target, int seconds) {
   static const TempFolder folder;  // removed by exit()
   static const FuzzTarget* reader = nullptr;

@@ -69,9 +69,9 @@ struct KillTest {
     for (int kills = 0; kills < count;) {
       Background run(harried->command(kRun));
       const auto deadline = Clock::now() + random.uniform() * length;
-      while (Clock::now() < deadline && !run.look())
+      while (Clock::now() < deadline && !run.poll())
         std::this_thread::sleep_for(std::chrono::milliseconds(2));
-      if (!run.look()) {
+      if (!run.poll()) {
         run.kill(SIGKILL);
         ++kills;
         continue;
@@ -100,7 +100,7 @@ Tensors finished_after(
   const User user;
   {
     Background run(user.command(kRun));
-    while (user.num_files("update-") == 0 && !run.look())
+    while (user.num_files("update-") == 0 && !run.poll())
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
     run.kill(SIGKILL);
   }

@@ -10,7 +10,7 @@
 namespace xp {
 
 /// While it lives, this process has the rights of whoever owns `folder` and what is in it, and no
-/// others. Cost: one chown a file where root runs the tests, nothing elsewhere.
+/// others. Cost: one chown a file if root runs the tests, nothing elsewhere.
 class Nobody {
  public:
   explicit Nobody(const fs::path& folder) {

@@ -162,7 +162,7 @@ class HarriedSweep {
     ::umount2(six_.workspace.c_str(), MNT_DETACH);
   }
 
-  /// Waits until something runs, does it, and lets things settle. False where the sweep was over.
+  /// Waits until something runs, does it, and lets things settle. False if the sweep was over.
   bool suffer(Fault fault) {
     pause(static_cast<double>(random_() % 3000) / 1000);
     if (!goes_on_until([&] { return !under_way().empty(); })) return false;
@@ -224,12 +224,12 @@ class HarriedSweep {
     return out;
   }
 
-  // Keeps `xp run` going until `holds`; false where the sweep was done before that.
+  // Keeps `xp run` going until `holds`; false if the sweep was done before that.
   bool goes_on_until(const std::function<bool()>& holds) {
     constexpr int kMostStarts = 40;
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(10);
     while (!holds()) {
-      if (const auto code = xp_->look()) {
+      if (const auto code = xp_->poll()) {
         if (*code == 0) return false;
         INFO("xp run ended with " << *code << "; see " << keep_log());
         REQUIRE(++starts_ < kMostStarts);

@@ -53,8 +53,8 @@ class Background {
   Background& operator=(const Background&) = delete;
   ~Background() { kill(SIGKILL); }
 
-  /// The exit code, 128 + signal where a signal ended it; nothing while it works.
-  std::optional<int> look() {
+  /// The exit code, 128 + signal if a signal ended it; nothing while it works.
+  std::optional<int> poll() {
     int status = 0;
     if (!exit_code_ && ::waitpid(pid_, &status, WNOHANG) == pid_)
       exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -62,8 +62,8 @@ class Background {
   }
   /// Sends a signal and waits for the end.
   int kill(int signal) {
-    if (!look()) ::kill(pid_, signal);
-    while (!look())
+    if (!poll()) ::kill(pid_, signal);
+    while (!poll())
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     return *exit_code_;
   }
@@ -100,7 +100,7 @@ struct User {
   }
 
   /// Every figure that must not depend on when a run was interrupted: scores, losses, bytes; not
-  /// times. Fails the test where a run is not done.
+  /// times. Fails the test if a run is not done.
   Value figures() const {
     Value out = Value::object();
     for (const auto& run : runs()) {

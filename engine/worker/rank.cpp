@@ -2,6 +2,7 @@
 #include "engine/worker/rank.h"
 
 #include "engine/base/devices.h"
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
@@ -58,13 +59,13 @@ void check_paths(const Value& settings) {
 
 Rendezvous rendezvous_from_environment() {
   Rendezvous out;
-  out.rank = number_from("XP_RANK", 0);
-  out.topology = {number_from("XP_NODES", 1), number_from("XP_RANKS_PER_NODE", 1)};
-  out.timeout_s = number_from("XP_TIMEOUT_S", 600);
-  if (const char* interface = std::getenv("XP_INTERFACE")) out.interface = interface;
-  if (const char* key = std::getenv("XP_KEY")) out.key = key;
+  out.rank = number_from(variable::kRank, 0);
+  out.topology = {number_from(variable::kNodes, 1), number_from(variable::kRanksPerNode, 1)};
+  out.timeout_s = number_from(variable::kTimeout, 600);
+  out.interface = environment_value(variable::kInterface);
+  out.key = environment_value(variable::kKey);
   if (out.topology.ranks() == 1) return out;
-  const char* at = std::getenv("XP_RENDEZVOUS");
+  const char* at = std::getenv(variable::kRendezvous);
   const std::string address = at != nullptr ? at : "";
   const auto colon = address.rfind(':');
   if (colon == std::string::npos) user_error("XP_RENDEZVOUS is '{}'; must be HOST:PORT", address);
@@ -76,7 +77,7 @@ Rendezvous rendezvous_from_environment() {
 Groups join_groups() {
   const Rendezvous rendezvous = rendezvous_from_environment();
   start_log(rendezvous.rank);
-  at::set_num_threads(static_cast<int>(number_from("XP_THREADS", 1)));
+  at::set_num_threads(static_cast<int>(number_from(variable::kThreads, 1)));
   spdlog::info("process {} on {}: one of {} ranks, {} threads", ::getpid(), host_name(),
                rendezvous.topology.ranks(), at::get_num_threads());
   return connect(rendezvous);

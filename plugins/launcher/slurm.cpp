@@ -2,19 +2,13 @@
 // Source: the manual pages of sbatch, squeue, sacct, scontrol and srun, Slurm 22.05 and later.
 #include "engine/launch/slurm.h"
 
+#include "engine/base/environment.h"
 #include "engine/base/own_program.h"
 #include "engine/launch/slurm_step.h"
 #include "registry/launcher.h"
 
-#include <cstdlib>
-
 namespace xp {
 namespace {
-
-std::string variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 struct Slurm final : Launcher {
   struct Config {
@@ -35,7 +29,9 @@ struct Slurm final : Launcher {
   std::unique_ptr<BatchQueue> queue() const override {
     return std::make_unique<SlurmQueue>(settings);
   }
-  std::optional<Allocation> allocation() const override { return allocation_from(variable); }
+  std::optional<Allocation> allocation() const override {
+    return allocation_from(environment_value);
+  }
   int64_t retries() const override { return settings.retries; }
   int64_t pack() const override { return settings.pack; }
 

@@ -97,7 +97,7 @@ TEST_CASE("a run that fits on the node has its ranks there, under Slurm's names"
   CHECK(running->place().job == "21");
   CHECK(running->place().hosts == std::vector<std::string>{"node0", "node0"});
   std::optional<LaunchEnd> end;
-  while (!(end = running->look()))
+  while (!(end = running->poll()))
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   CHECK(end->rank == 1);
   CHECK(end->host == "node0");

@@ -26,7 +26,7 @@ fs::path attempt_folder(const fs::path& run_folder, int64_t number);
 
 struct AttemptStart {
   std::string launcher;            ///< "local", "slurm"
-  std::string job;                 ///< the scheduler's number, "" where there is none
+  std::string job;                 ///< the scheduler's number, "" if there is none
   std::vector<std::string> hosts;  ///< in the order of the nodes
   std::string interface, rendezvous;
   int64_t nodes = 1, ranks_per_node = 1, threads_per_rank = 1;
@@ -35,25 +35,25 @@ struct AttemptStart {
   double started_s = 0;  ///< seconds since 1970; 0: `write_start` takes the time
 };
 void write_start(const fs::path& attempt_folder, const AttemptStart& start);
-/// Nothing where there is no record or it cannot be read.
+/// Nothing if there is no record or it cannot be read.
 std::optional<AttemptStart> read_start(const fs::path& attempt_folder);
 
 struct AttemptEnd {
   Outcome outcome = Outcome::kDone;
   double ended_s = 0;
   int64_t rank = -1;              ///< the first that failed
-  int exit_code = 0;              ///< of that rank; 128 + signal where a signal ended it
+  int exit_code = 0;              ///< of that rank; 128 + signal if a signal ended it
   std::string host;               ///< where that rank was
-  std::string cause;              ///< one sentence; "" where all is well
+  std::string cause;              ///< one sentence; "" if all is well
   int64_t peak_memory_bytes = 0;  ///< of the rank that used most; 0 = not known
   double cpu_seconds = 0;         ///< of all ranks; 0 = not known
   /// Share of a machine's processors that other programs kept busy, of the machine with most;
   /// below 0: not known.
   double other_load = -1;
   double energy_j = 0;                ///< of all its machines while it ran; 0 = not known
-  std::string job_state, job_reason;  ///< the scheduler's words, where it had any
+  std::string job_state, job_reason;  ///< the scheduler's words, if it had any
 };
-/// Waits for the disk where all is not well: status.json says only that a run is done.
+/// Waits for the disk if all is not well: status.json says only that a run is done.
 void write_end(const fs::path& attempt_folder, const AttemptEnd& end);
 std::optional<AttemptEnd> read_end(const fs::path& attempt_folder);
 
@@ -99,7 +99,7 @@ std::optional<JobRecord> read_job(const Workspace& workspace, const std::string&
 /// All jobs that have not ended, by name.
 std::vector<JobRecord> open_jobs(const Workspace& workspace);
 
-/// The job a run waits in or runs under, "" where none. `set_job_of` with "" forgets it.
+/// The job a run waits in or runs under, "" if none. `set_job_of` with "" forgets it.
 std::string job_of(const fs::path& run_folder);
 void set_job_of(const fs::path& run_folder, const std::string& name);
 

@@ -1,6 +1,7 @@
 // Facts from the build, /proc and the environment.
 #include "results/runs/provenance.h"
 
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
@@ -46,11 +47,8 @@ Value devices() {
 
 Value telling_environment() {
   Value out = Value::object();
-  for (char** entry = ::environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string text = *entry;
-    const size_t equals = text.find('=');
-    if (equals == std::string::npos || !is_telling_variable(text.substr(0, equals))) continue;
-    if (is_valid_utf8(text)) out[text.substr(0, equals)] = text.substr(equals + 1);
+  for (const auto& [name, value] : own_environment()) {
+    if (is_telling_variable(name) && is_valid_utf8(name) && is_valid_utf8(value)) out[name] = value;
   }
   return out;
 }

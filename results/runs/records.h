@@ -22,7 +22,7 @@
 
 namespace xp {
 
-/// One point of a sweep: what makes it differ, and the runs that measure it. Ids are empty where a
+/// One point of a sweep: what makes it differ, and the runs that measure it. Ids are empty if a
 /// missing input keeps them from being known (the point is blocked).
 struct ReportPoint {
   std::map<std::string, Value> axes;  ///< full path of each axis of [sweep] -> this point's value;
@@ -35,7 +35,7 @@ struct ReportPoint {
 };
 
 Value to_json(const std::vector<ReportPoint>& points);
-/// Raises kMachine where `plan_file` is damaged or of a newer xp.
+/// Raises kMachine if `plan_file` is damaged or of a newer xp.
 std::vector<ReportPoint> read_points(const fs::path& plan_file);
 
 /// One score of one subset in one direction.
@@ -47,7 +47,7 @@ struct SubsetScore {
 /// Replaces `evaluation_folder`/scores.json, without waiting for the disk: the status does. A value
 /// that is no finite number is written as null.
 void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetScore>& scores);
-/// Empty where there is no file; null comes back as NaN. Raises kMachine where it is damaged.
+/// Empty where there is no file; null comes back as NaN. Raises kMachine if it is damaged.
 std::vector<SubsetScore> read_scores(const fs::path& evaluation_folder);
 
 }  // namespace xp

@@ -17,7 +17,7 @@ fs::path sentence_file(const fs::path& evaluation_folder, const std::string& sub
                        const std::string& direction, const std::string& metric);
 
 void write_sentence_counts(const fs::path& file, const SentenceCounts& counts);
-/// Width 0 where there is no such file. Raises kMachine where it is damaged.
+/// Width 0 if there is no such file. Raises kMachine if it is damaged.
 SentenceCounts read_sentence_counts(const fs::path& file);
 
 }  // namespace xp

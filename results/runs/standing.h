@@ -41,7 +41,7 @@ class OpenJobs {
   OpenJobs() = default;
   explicit OpenJobs(const Workspace& workspace) : jobs_(open_jobs(workspace)) {}
   const std::vector<JobRecord>& all() const { return jobs_; }
-  /// The job that a run waits in or runs under; null where there is none. Valid while this lives.
+  /// The job that a run waits in or runs under; null if there is none. Valid while this lives.
   const JobRecord* of(const fs::path& run_folder) const;
 
  private:
@@ -52,19 +52,19 @@ struct Standing {
   RunState state = RunState::kNew;
   Status status;                      ///< as it is written
   std::optional<JobRecord> job;       ///< the open job that has it, without that job's list of runs
-  std::optional<AttemptEnd> end;      ///< of its last attempt, where it failed or stopped
-  std::optional<double> heartbeat_s;  ///< seconds since the last sign of life, where it runs
+  std::optional<AttemptEnd> end;      ///< of its last attempt, if it failed or stopped
+  std::optional<double> heartbeat_s;  ///< seconds since the last sign of life, if it runs
   bool is_cancelled = false;          ///< somebody asked for its end, or that it does not begin
 
   /// How the last attempt ended where that says why the run stopped or failed: "memory"; else "".
   std::string class_name() const;
-  /// Why it is in this state, in a few words: "job 4711: Resources"; "" where there is nothing to
+  /// Why it is in this state, in a few words: "job 4711: Resources"; "" if there is nothing to
   /// say.
   std::string cause() const;
 };
 
-/// Reads the folder, which may be missing. Raises kMachine where its status is damaged. Cost: one
-/// small file where the run is done, a few where it is not.
+/// Reads the folder, which may be missing. Raises kMachine if its status is damaged. Cost: one
+/// small file if the run is done, a few where it is not.
 Standing standing_of(const fs::path& run_folder, const OpenJobs& jobs);
 
 }  // namespace xp

@@ -96,7 +96,7 @@ TEST_CASE("a run that nobody works on has stopped, and says how its last attempt
   CHECK(one.words() == "stopped|time limit|the job's time was up");
 }
 
-TEST_CASE("a failed run has the class of its last attempt, where that is known") {
+TEST_CASE("a failed run has the class of its last attempt, if that is known") {
   OneRun one;
   one.status(State::kFailed, "rank 0 was killed");
   CHECK(one.words() == "failed||rank 0 was killed");

@@ -18,7 +18,7 @@ struct SyncResult {
 /// not finished in `to`, and the plans that `to` lacks. Runs are known by their ids, so that
 /// nothing is there twice however often it is copied. A folder that is still being copied or is
 /// damaged is left alone, as is one that somebody works on in `to`. Checkpoints come along only
-/// with `checkpoints`. Raises kUser where `from` has no run folders.
+/// with `checkpoints`. Raises kUser if `from` has no run folders.
 SyncResult sync_from(const fs::path& from, const Workspace& to, bool checkpoints);
 
 }  // namespace xp

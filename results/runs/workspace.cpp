@@ -61,7 +61,7 @@ std::optional<Event> event_from(std::string_view line) {
   }
 }
 
-// The bytes of a file from `offset` on; "" where it does not exist.
+// The bytes of a file from `offset` on; "" if it does not exist.
 std::string read_from(const fs::path& path, size_t offset) {
   std::ifstream file(path, std::ios::binary);
   if (!file.seekg(0, std::ios::end)) return "";

@@ -54,9 +54,9 @@ struct Status {
                                     ///< "tokens_per_second", ...)
 };
 
-/// kNew where the folder has no status, or an empty one: the power failed before it was on the
+/// kNew if the folder has no status, or an empty one: the power failed before it was on the
 /// disk. "running" without a live lease holder is reported as it is written; see `is_held`. Raises
-/// kMachine where the file is damaged.
+/// kMachine if the file is damaged.
 Status read_status(const fs::path& run_folder);
 /// An end comes to the disk after the run's spec.toml, provenance.json and scores.json. What can be
 /// found out again, that it runs, does not wait for the disk.
@@ -73,7 +73,7 @@ bool is_held(const fs::path& run_folder);
 /// `reason` completes "cancelled: ".
 void ask_cancel(const fs::path& run_folder, const std::string& reason = "it left its experiment");
 bool is_cancel_asked(const fs::path& run_folder);
-std::string cancel_reason(const fs::path& run_folder);  ///< "" where nobody asked
+std::string cancel_reason(const fs::path& run_folder);  ///< "" if nobody asked
 void withdraw_cancel(const fs::path& run_folder);
 
 /// The folder of the next attempt, made: attempts/K with K one above the highest. Files that an
@@ -81,7 +81,7 @@ void withdraw_cancel(const fs::path& run_folder);
 fs::path next_attempt(const fs::path& run_folder);
 /// The number that an attempt's folder is named by, 0 for any other folder.
 int64_t attempt_number(const fs::path& attempt_folder);
-/// The number of the highest attempt, 0 where there is none.
+/// The number of the highest attempt, 0 if there is none.
 int64_t last_attempt(const fs::path& run_folder);
 
 /// Appends one line to attempts/K/events.jsonl without waiting for the disk: `event` is "start",

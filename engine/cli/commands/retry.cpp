@@ -43,7 +43,7 @@ std::string advice_for(const PointView& point, const Workspace& workspace) {
   int64_t checkpoint = 0;
   for (int64_t i = last_attempt(folder); i > 0 && checkpoint == 0; --i) {
     RunProgress progress(attempt_folder(folder, i));
-    progress.look();
+    progress.refresh();
     checkpoint = progress.checkpoint();
   }
   const fs::path spec = folder / "spec.toml";

@@ -60,7 +60,7 @@ void read_attempts(Explanation& out) {
   out.num_tries = last_attempt(folder);
   for (int64_t i = 1; i <= out.num_tries; ++i) {
     RunProgress progress(attempt_folder(folder, i));
-    progress.look();
+    progress.refresh();
     out.checkpoint = std::max(out.checkpoint, progress.checkpoint());
     out.total = std::max(out.total, progress.total());
     if (i <= out.num_tries - static_cast<int64_t>(kMostAttempts)) continue;

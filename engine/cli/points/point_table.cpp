@@ -58,7 +58,7 @@ const RunProgress* PointReader::progress(const fs::path& run_folder, int64_t att
   if (attempt == 0) return nullptr;
   const fs::path folder = attempt_folder(run_folder, attempt);
   RunProgress& found = open_.try_emplace(folder, folder).first->second;
-  found.look();
+  found.refresh();
   return &found;
 }
 
