@@ -175,7 +175,7 @@ std::optional<Experiment> open_to_record(const ExperimentOptions& options) {
   Problems problems;
   Experiment out = expanded(options, problems);
   check_name(out, options, problems);
-  if (!is_sound(out, options, problems) || !has_subsets(out, options)) return std::nullopt;
+  if (!is_sound(out, options, problems) || !fits_corpora(out, options)) return std::nullopt;
   read_states(out.plan, {options.workspace});
   return out;
 }
