@@ -20,7 +20,7 @@ namespace xp {
 /// One call of an MoE layer.
 struct MoeCall {
   torch::Tensor x_TD;
-  torch::Tensor logits_TE;  ///< gate logits over all experts; undefined where the exchange has none
+  torch::Tensor logits_TE;  ///< gate logits over all experts; undefined if the exchange has none
   const Router& router;
   CapacityRule capacity;
   const Groups& groups;  ///< `world` is the ranks that hold one set of experts together
@@ -28,7 +28,7 @@ struct MoeCall {
   torch::Tensor pad_T;  ///< as in RouteCall
   Compatibility compatibility = Compatibility::kNone;
   Draws* draws = nullptr;
-  /// Where exchanges of part `name` ("node", "global") write down what they sent.
+  /// The counters of what exchanges of part `name` ("node", "global") send.
   std::function<Traffic*(const std::string& name)> traffic;
   /// Runs local expert `index` of part `part` on its rows, [n, width of the part] -> the same
   /// shape.
@@ -37,7 +37,7 @@ struct MoeCall {
 
 struct MoeResult {
   torch::Tensor y_TD;     ///< zero rows for tokens that reached no expert
-  torch::Tensor balance;  ///< scalar; undefined where there is nothing to balance
+  torch::Tensor balance;  ///< scalar; undefined if there is nothing to balance
   std::map<std::string, double> metrics;
 };
 
@@ -47,7 +47,7 @@ struct Exchange {
   static constexpr const char* kKind = "exchange";
   virtual ~Exchange() = default;
 
-  /// true: token clustering sends rows to nodes, not to experts (predecessor.md 4.3, step 4).
+  /// true: token clustering assigns rows to nodes, not to experts (predecessor.md 4.3, step 4).
   virtual bool clusters_by_node() const { return false; }
 
   /// Input width of each part's FFN inside one expert: {D}, or the feature slices of SCoMoE-feat.

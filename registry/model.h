@@ -18,7 +18,7 @@
 
 namespace xp {
 
-/// Sentence pairs of one rank, right-padded; int64 piece ids. Empty (B = 0) where a rank has
+/// Sentence pairs of one rank, right-padded; int64 piece ids. Empty (B = 0) if a rank has
 /// nothing left.
 struct Batch {
   torch::Tensor source_BS;      ///< ends in </s>
@@ -100,7 +100,7 @@ struct ModelContext {
 struct Model {
   static constexpr const char* kKind = "model";
   virtual ~Model() = default;
-  /// Raises kUser where the settings do not fit each other or the ranks.
+  /// Raises kUser if the settings do not fit each other or the ranks.
   virtual std::shared_ptr<TranslationModel> build(const ModelContext& context) const = 0;
 };
 

@@ -22,25 +22,25 @@ struct CapacityRule {
   bool training = true;
 };
 
-/// What a router is asked.
+/// The input of a router.
 struct RouteCall {
   torch::Tensor logits_TE;
   CapacityRule capacity;
   torch::Tensor pad_T;  ///< bool: rows that get no expert but count for the capacity and the
-                        ///< balance loss (kSeed); undefined where every row is a token
+                        ///< balance loss (kSeed); undefined if every row is a token
   Compatibility compatibility = Compatibility::kNone;
   Draws* draws = nullptr;  ///< never null inside a model
 };
 
-/// The routing in the form that is sent: rows grouped by expert, in slot order. No S x E x C tensor
-/// exists.
+/// A routing as rows grouped by expert, in slot order: the form in which they are sent. No S x E x
+/// C tensor is made.
 struct Routing {
   torch::Tensor token_N;   ///< int64: the token of each row
   torch::Tensor weight_N;  ///< its gate weight, differentiable, in the logits' type
   torch::Tensor count_E;   ///< int64 on the CPU: rows of each expert
   torch::Tensor balance;   ///< load-balancing loss, a differentiable scalar; 1 when uniform
   std::map<std::string, double>
-      metrics;  ///< "entropy", "overflow_first", "unused_first", ... (percent where shares)
+      metrics;  ///< "entropy", "overflow_first", "unused_first", ... (shares in percent)
 };
 
 /// A router declares the figure `choices`, which planning asks for (registry/relations.h).

@@ -20,7 +20,7 @@ namespace {
 constexpr int64_t kTimeout_s = 60;
 constexpr int64_t kRanksPerNode = 2;  // of the recordings with more than one rank
 
-// What one rank has to say, as text: nothing where all is well.
+// The findings of one rank as text; empty if there are none.
 std::string run_rank(const fs::path& folder, int64_t rank, int64_t ranks, int port) {
   torch::set_num_threads(1);
   Findings findings;
@@ -70,7 +70,7 @@ std::string read_all(int descriptor) {
   return out;
 }
 
-// Lines of all ranks; empty where the case passes.
+// Lines of all ranks; empty if the case passes.
 std::string run_case(const fs::path& folder) {
   const Value manifest = Value::parse(read_file(folder / "manifest.json"));
   const int64_t ranks = manifest.at("world_size");

@@ -158,7 +158,7 @@ class Replay {
     return output;
   }
 
-  // Of the last position of the first batch, where it is not a pad.
+  // Of the last position of the first batch, if it is not a pad.
   void compare_last_logits() {
     const torch::NoGradGuard no_grad;
     const Batch batch = batch_of(recording_, 0);

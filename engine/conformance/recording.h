@@ -41,13 +41,13 @@ class Recording {
   Recording(const fs::path& folder, int64_t rank);
 
   const Value& settings() const { return settings_; }
-  /// A setting, or `fallback` where the case does not have it.
+  /// A setting, or `fallback` if the case does not have it.
   template <class T>
   T setting(const std::string& name, const T& fallback) const {
     return settings_.value(name, fallback);
   }
   bool has(const std::string& name) const { return own_.has(name) || first_.has(name); }
-  /// This rank's tensor, or rank 0's where only that has it (parameters and gradients all share).
+  /// This rank's tensor, or rank 0's if only that has it (parameters and gradients all share).
   torch::Tensor get(const std::string& name) const;
   bool has_own(const std::string& name) const { return own_.has(name); }
   std::vector<std::string> names() const { return own_.names(); }
@@ -62,7 +62,7 @@ class Recording {
   Safetensors own_, first_;
 };
 
-/// Answers with the random numbers of a recording, in order; fails where they run out.
+/// Answers with the random numbers of a recording, in order; fails if they run out.
 class RecordedDraws final : public Draws {
  public:
   explicit RecordedDraws(Findings& findings) : findings_(findings) {}
@@ -83,12 +83,12 @@ class RecordedDraws final : public Draws {
 };
 
 /// Our name of a recorded parameter of an expert: "node_experts.1.fc2.bias" is
-/// "experts.5-1.second.bias" where this rank's first expert is 4; "" for any other name.
+/// "experts.5-1.second.bias" if this rank's first expert is 4; "" for any other name.
 std::string our_expert(const std::string& theirs, int64_t first_expert);
 
 /// Copies `value` into parameter `name` of the module.
 void set_parameter(torch::nn::Module& module, const std::string& name, const torch::Tensor& value);
-/// The gradient of parameter `name`, zeros where it has none.
+/// The gradient of parameter `name`, zeros if it has none.
 torch::Tensor gradient_of(const torch::nn::Module& module, const std::string& name);
 
 }  // namespace xp

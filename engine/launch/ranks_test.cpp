@@ -60,6 +60,15 @@ TEST_CASE("each rank has its place in its environment and a log of its own") {
   CHECK(scene.log(3) == "3 2 2 1 1\n127.0.0.1\n");
 }
 
+TEST_CASE("all ranks of a run have its key in their environment, and the next run has another") {
+  const Scene first, second;
+  CHECK(first.run("echo $XP_KEY").outcome == Outcome::kDone);
+  CHECK(second.run("echo $XP_KEY").outcome == Outcome::kDone);
+  CHECK(first.log(0).size() == 33);
+  CHECK(first.log(3) == first.log(0));
+  CHECK(second.log(0) != first.log(0));
+}
+
 TEST_CASE("one rank's failure ends the others and is told with its last line") {
   const Scene scene;
   const auto start = std::chrono::steady_clock::now();

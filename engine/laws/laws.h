@@ -26,9 +26,9 @@ class Trial {
   std::vector<std::string> broken_;
 };
 
-/// The laws that the component breaks, made with `settings` (a table without `use`); {} where it
+/// The laws that the component breaks, made with `settings` (a table without `use`); {} if it
 /// keeps all. A text that cannot be had here (a corpus that would have to be fetched) is not tried.
-/// Raises kUser where the component cannot be made with these settings. Cost: a second or less.
+/// Raises kUser if the component cannot be made with these settings. Cost: a second or less.
 std::vector<std::string> broken_laws(const AnyEntry& entry, const Value& settings);
 
 /// Of declarations, whatever the kind: defaults are within their limits, rules and figures can be

@@ -52,7 +52,7 @@ class MoeLayer : public torch::nn::Module {
   /// How many rows came to each of the E experts while training since the last time, int64 [E];
   /// zero for those of other ranks.
   torch::Tensor take_rows_E();
-  /// The ranks that hold copies of this layer's experts; null where there are none.
+  /// The ranks that hold copies of this layer's experts; null if there are none.
   const std::shared_ptr<Group>& copies() const { return groups_.copies; }
 
  private:

@@ -17,7 +17,7 @@ struct ClusterSettings {
   double temperature = 0.5;
 
   void describe(auto& field) {
-    field("enabled", enabled, "the first MoE layer deals tokens out to ranks, where they stay");
+    field("enabled", enabled, "the first MoE layer assigns tokens to ranks, where they stay");
     field("gate", gate, "how the assignment learns: differentiable sorting, or BASE layers' gate",
           one_of({"softmax", "sigmoid"}));
     field("temperature", temperature, "of the softmax over tokens", above(0));
@@ -65,7 +65,7 @@ struct MoeSettings {
 /// Router and exchanges, shared by all MoE layers of a model.
 class MoeFactory {
  public:
-  /// Raises kUser where the settings do not fit each other.
+  /// Raises kUser if the settings do not fit each other or the ranks.
   MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner,
              const ModelContext& context);
   /// false: every layer is dense.

@@ -8,8 +8,8 @@ namespace {
 
 constexpr int64_t kNotes = 3;  // beside the counts: row width, type of its values, "not finite"
 
-// Where each arriving row goes: rows come by source rank, then expert; experts want them by expert,
-// then source. Undefined where one expert or one rank makes both orders equal.
+// The order of the arriving rows by expert: rows come by source rank, then expert; experts want
+// them by expert, then source. Undefined if one expert or one rank makes both orders equal.
 torch::Tensor by_expert(const torch::Tensor& counts_RX) {
   if (counts_RX.size(0) == 1 || counts_RX.size(1) == 1) return {};
   const auto expert_of_block = torch::arange(counts_RX.size(1)).repeat(counts_RX.size(0));

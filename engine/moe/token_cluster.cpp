@@ -98,7 +98,7 @@ torch::Tensor TokenCluster::scores(const torch::Tensor& z_TD, const torch::Tenso
   return score_TE.view({score_TE.size(0), nodes, shape_.experts / nodes}).mean(2);
 }
 
-// Rows of each expert where the rows of each group are known: a node's are cut into equal pieces.
+// Rows of each expert, from the rows of each group: those of a node are cut into equal pieces.
 torch::Tensor TokenCluster::counts_of_experts(const torch::Tensor& size_K) const {
   if (!cluster_.by_node) return size_K;
   const int64_t pieces = shape_.experts / size_K.size(0);

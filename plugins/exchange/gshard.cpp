@@ -10,7 +10,7 @@ struct GShard final : Exchange {
   struct Config {
     void describe(auto&) {}
 
-    // Rows of full width per token and all-to-all: where an even share of k experts lies. With
+    // Rows of full width per token and all-to-all, for tokens spread evenly over experts. With
     // fewer experts than ranks, blocks of as many ranks as experts hold one set each.
     static std::vector<Figure> figures() {
       return {{"has_experts", "1"},

@@ -89,7 +89,7 @@ struct ScomoeSeq final : Exchange {
     return out;
   }
 
-  // Truncated shares; the node takes the rest only where the shares sum to 1 in binary floats
+  // Truncated shares; the node takes the rest only if the shares sum to 1 in binary floats
   // (predecessor.md 4.2).
   static std::array<int64_t, kNumParts> seed_sizes(int64_t T, const Shares& shares) {
     const auto truncated = [T](double share) { return to_integer(share * static_cast<double>(T)); };

@@ -1,6 +1,6 @@
 // The transformer's rules between settings, and what it costs: parameters, matrix products, bytes
 // on the links, memory. Source of the byte counts: the volume of an all-to-all with balanced
-// experts, where a row goes to each rank equally often.
+// experts: a row goes to each rank equally often.
 #pragma once
 
 #include "registry/relations.h"

@@ -1,0 +1,136 @@
+// The uneven all-to-all over real ranks: rows, gradients, bytes.
+#include "engine/comm/all_to_all.h"
+
+#include "engine/comm/gather.h"
+#include "engine/testing/ranks.h"
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+
+namespace {
+
+constexpr int64_t kWidth = 3;
+
+// Member `from` sends from + 2 * to rows to member `to`, each filled with 10 * from + to.
+int64_t num_rows(int64_t from, int64_t to) {
+  return from + 2 * to;
+}
+
+struct Sent {
+  torch::Tensor rows;
+  std::vector<int64_t> sent, taken;
+};
+
+Sent rows_of(int64_t rank, int64_t size) {
+  Sent out;
+  std::vector<torch::Tensor> parts;
+  for (int64_t member = 0; member < size; ++member) {
+    out.sent.push_back(num_rows(rank, member));
+    out.taken.push_back(num_rows(member, rank));
+    parts.push_back(
+        torch::full({out.sent.back(), kWidth}, static_cast<double>(10 * rank + member)));
+  }
+  out.rows = torch::cat(parts);
+  return out;
+}
+
+struct Outcome {
+  torch::Tensor received, gradient;
+  Traffic traffic;
+  LinkBytes bytes;
+};
+
+// What arrives is weighted with 1 + the receiver's rank, so that gradients tell where rows were.
+Outcome exchanged(const Groups& groups) {
+  Group& world = *groups.world;
+  Sent own = rows_of(world.rank(), world.size());
+  own.rows.requires_grad_();
+  Outcome out;
+  const auto received = all_to_all(own.rows, own.sent, own.taken, world, &out.traffic);
+  (received * static_cast<double>(1 + world.rank())).sum().backward();
+  out.received = received.detach();
+  out.gradient = own.rows.grad();
+  out.bytes = world.bytes();
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every member gets the rows meant for it, by sender, and their gradients return") {
+  for (const Topology& topology : {Topology{1, 1}, Topology{1, 2}, Topology{2, 2}}) {
+    const int64_t ranks = topology.ranks();
+    const auto outcomes = on_ranks<Outcome>(topology, exchanged);
+    for (int64_t rank = 0; rank < ranks; ++rank) {
+      std::vector<torch::Tensor> rows, gradients;
+      for (int64_t member = 0; member < ranks; ++member) {
+        rows.push_back(
+            torch::full({num_rows(member, rank), kWidth}, static_cast<double>(10 * member + rank)));
+        gradients.push_back(
+            torch::full({num_rows(rank, member), kWidth}, 1.0 + static_cast<double>(member)));
+      }
+      const Outcome& outcome = outcomes[static_cast<size_t>(rank)];
+      CHECK(torch::equal(outcome.received, torch::cat(rows).to(torch::kFloat)));
+      CHECK(torch::equal(outcome.gradient, torch::cat(gradients).to(torch::kFloat)));
+    }
+  }
+}
+
+TEST_CASE("bytes are counted by link, forward and backward") {
+  const auto outcomes = on_ranks<Outcome>({2, 2}, exchanged);
+  constexpr int64_t kRowBytes = kWidth * 4;
+  // Forward rank 1 sends 1, 3, 5, 7 rows to ranks 0 to 3; backward it returns 2, 3, 4, 5.
+  const LinkBytes& bytes = outcomes[1].traffic.bytes;
+  CHECK(bytes.on_rank == (3 + 3) * kRowBytes);
+  CHECK(bytes.in_node == (1 + 2) * kRowBytes);
+  CHECK(bytes.inter_node == (5 + 7 + 4 + 5) * kRowBytes);
+  CHECK(outcomes[1].bytes.inter_node == bytes.inter_node);
+  CHECK(outcomes[1].traffic.exposed_s >= 0);
+}
+
+TEST_CASE("rows that are sent in two halves equal those that are sent in one") {
+  const auto same = on_ranks<bool>({2, 1}, [](const Groups& groups) {
+    Group& world = *groups.world;
+    const Sent own = rows_of(world.rank(), world.size());
+    auto first = send_rows(own.rows, own.sent, own.taken, world, nullptr);
+    auto second = send_rows(own.rows * 2, own.sent, own.taken, world, nullptr);
+    const auto one = receive_rows(std::move(first)), two = receive_rows(std::move(second));
+    return torch::equal(two, one * 2) && one.size(0) == own.taken[0] + own.taken[1];
+  });
+  CHECK(same == std::vector<bool>{true, true});
+}
+
+TEST_CASE("texts of all lengths are gathered in the order of ranks") {
+  const std::vector<std::string> texts = {"", "one", std::string(5000, 'x') + "\n", ""};
+  const auto gathered = on_ranks<std::vector<std::string>>({2, 2}, [&](const Groups& groups) {
+    return gather_texts(*groups.world, texts[static_cast<size_t>(groups.world->rank())]);
+  });
+  for (const auto& one : gathered)
+    CHECK(one == texts);
+}
+
+TEST_CASE("sums and maxima are those of all members, in the node and in the world") {
+  const auto sums = on_ranks<std::vector<double>>({2, 2}, [](const Groups& groups) {
+    auto world = torch::tensor({static_cast<double>(groups.world->rank() + 1)});
+    auto node = world.clone(), largest = world.clone();
+    groups.world->all_reduce_sum(world);
+    groups.node->all_reduce_sum(node);
+    groups.world->all_reduce_max(largest);
+    return std::vector<double>{world.item<double>(), node.item<double>(), largest.item<double>()};
+  });
+  CHECK(sums[0] == std::vector<double>{10, 3, 4});
+  CHECK(sums[3] == std::vector<double>{10, 7, 4});
+}
+
+TEST_CASE("a subgroup has every stride-th rank and the same members each time") {
+  const auto members = on_ranks<std::vector<int64_t>>({2, 2}, [](const Groups& groups) {
+    const auto group = groups.subgroup({groups.world->rank() % 2, 2, 2});
+    auto own = torch::tensor({groups.world->rank()});
+    const auto all = group->all_gather(own).flatten();
+    const bool is_kept = groups.subgroup({groups.world->rank() % 2, 2, 2}) == group;
+    return std::vector<int64_t>{all[0].item<int64_t>(), all[1].item<int64_t>(),
+                                group->world_rank(1), is_kept ? 1 : 0};
+  });
+  CHECK(members[0] == std::vector<int64_t>{0, 2, 2, 1});
+  CHECK(members[3] == std::vector<int64_t>{1, 3, 3, 1});
+}
