@@ -120,7 +120,7 @@ Outlook work_ahead(const Plan& plan, const std::set<std::string>& only,
 }
 
 // Asks on a terminal before much is started or something is cancelled.
-bool is_agreed(const RunOptions& options, const Plan& plan, const std::set<std::string>& only,
+bool is_agreed(const RunOptions& options, const Outlook& ahead,
                const std::vector<RemovedRun>& removed) {
   if (options.yes || !is_conversation()) return true;
   const auto running = std::count_if(removed.begin(), removed.end(),
@@ -128,9 +128,8 @@ bool is_agreed(const RunOptions& options, const Plan& plan, const std::set<std::
   if (running > 0 && !agreed(false, fmt::format("cancel {} running run{} that left the sweep?",
                                                 running, running == 1 ? "" : "s")))
     return false;
-  const Outlook ahead = work_ahead(plan, only, {options.workspace});
   return ahead.device_hours <= kMaxUnasked_h ||
-         agreed(false, fmt::format("{}; start?", ahead.sentence()));
+         agreed(false, fmt::format("start {:.0f} device-hours?", ahead.device_hours));
 }
 
 // The end of a run that found nothing to do.
@@ -316,7 +315,9 @@ int run_experiment(const RunOptions& options) {
     fmt::print(stderr, "{}\n", missing);
     return Exit::kPreflight;
   }
-  if (!is_agreed(options, plan, only, removed)) {
+  const Outlook ahead = is_done ? Outlook() : work_ahead(plan, only, workspace);
+  if (!is_done) fmt::print(stderr, "{}: {}\n", plan.name, ahead.sentence());
+  if (!is_agreed(options, ahead, removed)) {
     fmt::print(stderr, "nothing was started or cancelled\n");
     return Exit::kUnfinished;
   }

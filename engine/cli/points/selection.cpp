@@ -73,8 +73,6 @@ class Reader {
     for (const auto& point : points_) {  // a name may look like anything
       if (point.name == word) return [word](const PointView& p) { return when(p.name == word); };
     }
-    if (word.starts_with('[') && word.ends_with(']') && word.find_first_of(":=") != word.npos)
-      usage_error("'{}': write selectors without brackets", word);
     if (word.size() > 1 && word[0] == '!') return opposite(picker(word.substr(1)));
     if (word == "last") return last();
     if (const auto rows = row_range(word)) return of_table(word, rows->first, rows->second);

@@ -118,7 +118,6 @@ TEST_CASE("wrong words say what was meant and what there is") {
   CHECK(six.problem("class:memry") ==
         "no class named 'memry', did you mean 'memory'? known: stopped, user, memory, machine, "
         "preempted, time limit, bug, lost, cancelled");
-  CHECK(six.problem("[state:failed]") == "'[state:failed]': write selectors without brackets");
   CHECK(
       six.problem("dense") ==
       "nothing matches 'dense'; there are 6 points: 1 new, 1 silent, 1 done, 1 failed, 1 blocked, "
