@@ -70,14 +70,14 @@ TEST_CASE("watch fits a terminal of 80 x 24") {
   const LeaseHolder holder(half.workspace.training(HalfDone::training(2)));
   write_heartbeat(half.workspace.root / HalfDone::attempt(2));
   const Tmux terminal(program() + " watch experiment=quick --interval 0.2 --workspace " +
-                      half.workspace.root.string());
+                      half.workspace.root.string() + " 2>/dev/null");
   CHECK(terminal.screen_with("q quits").starts_with(
       "quick: 5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n"
       "point   state    done    rate   left\n"
       "seed=2  running  20/100  1.0/s  1 min 20 s  loss 5.50\n"
       "seed=3  queued                              job 4711: Resources\n"
       "seed=4  failed                              memory: rank 1 on node2 was killed b\n"
-      "seed=5  stopped                             preempted: the scheduler wanted the \n"
+      "seed=5  stopped                             preempted: the scheduler wanted the\n"
       "seed=1  done                                bleu 20.5 test\n"
       "q quits; the runs continue\n"));
 }

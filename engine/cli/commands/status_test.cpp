@@ -83,13 +83,14 @@ TEST_CASE("status of a workspace counts what is done and shows what is not") {
         "4  seed=5  stopped  1         0        -     aaaa000000000005  preempted: the scheduler "
         "wanted the place\n"
         "1 failed: memory; xp why aaaa000000000004 --workspace W shows one\n"
-        "next: xp status FILE shows the points of one\n");
+        "next: xp status FILE --workspace W shows the points of one\n");
 }
 
 TEST_CASE("status of an empty workspace says what to type") {
   const TempFolder folder;
   CHECK(type({"status", "--workspace", folder.path().string()}).output ==
-        "no experiment has run in '" + folder.path().string() + "'; next: xp run FILE\n");
+        "no experiment has run in '" + folder.path().string() +
+            "'; next: xp run FILE --workspace " + folder.path().string() + "\n");
 }
 
 TEST_CASE("selectors pick rows of status, and rows of the last table by number") {
@@ -251,7 +252,7 @@ TEST_CASE("cancel asks runs to end, and not to begin") {
   CHECK(scene.said({"status", "state:cancelled"}).find("1  seed=5  cancelled") !=
         std::string::npos);
   CHECK(scene.said({"cancel", "seed=1", "--yes"}) ==
-        "nothing to cancel: 5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n");
+        "nothing to cancel: 5 points: 1 queued, 1 running, 1 done, 1 failed, 1 cancelled\n");
 }
 
 TEST_CASE("any command records what the scheduler reports about open jobs") {

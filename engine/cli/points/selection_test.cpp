@@ -114,7 +114,7 @@ TEST_CASE("wrong words say what was meant and what there is") {
         "no setting named 'sed', did you mean 'seed'? known: exchange, seed, experiment");
   CHECK(six.problem("state:runing") ==
         "no state named 'runing', did you mean 'running'? known: new, queued, starting, running, "
-        "silent, stopped, done, failed, blocked, cancelled");
+        "silent, stopped, done, failed, no-checkpoint, blocked, cancelled");
   CHECK(six.problem("class:memry") ==
         "no class named 'memry', did you mean 'memory'? known: stopped, user, memory, machine, "
         "preempted, time limit, bug, lost, cancelled");
