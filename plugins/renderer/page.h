@@ -87,7 +87,7 @@ polyline.frontline{stroke:var(--soft);stroke-dasharray:4 3;stroke-width:1.5}
 .front path,.near path,.beaten path{stroke:var(--k);stroke-opacity:.45;fill:none}
 .heat td{text-align:right;background:rgb(var(--warm)/calc(var(--heat,0%)*var(--warmth)))}
 .heat{margin-bottom:1rem}.heat thead th+th{text-align:right}
-.heat th{white-space:normal;max-width:9rem}.heat th,.heat td{padding:.25em .5em}
+.heat thead th{white-space:normal;max-width:9rem}.heat th,.heat td{padding:.25em .5em}
 .sentence{break-inside:avoid}.sentence dd{margin-bottom:.2em}
 #runs h4{font-size:.95rem;margin:.6em 0 .2em}
 details{border-bottom:1px solid var(--line)}summary{cursor:pointer;padding:.4em 0}

@@ -326,7 +326,7 @@ std::string html_of(const BarChart& chart) {
                                 html_escaped(chart.title));
   for (const auto& bar : chart.bars) {
     const double share = most > 0 ? std::max(bar.value, 0.0) / most : 0;
-    const std::string spread = bar.spread > 0 ? " ± " + short_number(bar.spread) : "";
+    const std::string spread = bar.spread > 0 ? fmt::format(" ± {:.2g}", bar.spread) : "";
     out += fmt::format(
         "<li data-row=\"{}\"><span class=\"name\">{}</span><span class=\"track\"><span "
         "class=\"fill {}\" style=\"width:{:.1f}%\"></span></span><span class=\"value\">{}{} "

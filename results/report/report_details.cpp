@@ -237,12 +237,12 @@ void add_facts(const ReportInput& input, const ReportRows& rows, const Store& st
   if (!input.corpus.empty()) out.facts.emplace_back("corpus", input.corpus);
   if (!machines.empty()) out.facts.emplace_back("machine", one_of(machines, "machines"));
   if (!layouts.empty()) out.facts.emplace_back("nodes x ranks", one_of(layouts, "layouts"));
-  std::string version;
+  std::string version, revision;
   for (const auto& [path, value] : store.provenance(last)) {
-    if (path == "version") version = value + version;
-    if (path == "revision") version += " (" + value + ")";
+    if (path == "version") version = value;
+    if (path == "revision") revision = " (" + value + ")";
   }
-  if (!version.empty()) out.facts.emplace_back("xp", version);
+  if (!version.empty()) out.facts.emplace_back("xp", version + revision);
 }
 
 // One evaluation of each of the first rows.

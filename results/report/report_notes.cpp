@@ -195,9 +195,8 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
   if (found.empty()) return;
   const std::vector<std::string> known(found.begin(), found.end());
   for (const auto& column : section.columns) {
-    const bool is_predicted = column.starts_with(kPredicted) || column.ends_with(kVersusPredicted);
-    if (found.erase(column) > 0 || is_predicted) continue;
-    // Without a name near by it may be a figure of runs to come.
+    // A known measure may be one of runs to come.
+    if (found.erase(column) > 0 || input.measures.find(column)) continue;
     const std::string near = nearest(column, known);
     if (!near.empty())
       notes.push_back(fmt::format("no run has measured '{}', did you mean '{}'?", column, near));
