@@ -78,9 +78,9 @@ TEST_CASE_METHOD(DataUser, "an update takes packages that came after those that 
   CHECK(first.exit_code == 0);
   CHECK_THAT(first.output, EndsWith(": found\n"));
   const std::string id = first.output.substr(7, 16);
-  CHECK(data("update").output == "corpus " + id + ": nothing new\n");
+  CHECK(data("update").output == "corpus " + id + ": unchanged\n");
   archive.offer("tiny-locales", "2.0", {});
-  CHECK_THAT(data("update").output, EndsWith(" takes the place of " + id + "\n"));
+  CHECK_THAT(data("update").output, EndsWith(" replaces " + id + "\n"));
   archive.close();
   const Finished gone = data("update");
   CHECK(gone.exit_code == 1);
@@ -112,8 +112,8 @@ TEST_CASE_METHOD(DataUser, "an action that is none is answered with those there 
   const Finished answer = data("verfy");
   CHECK(answer.exit_code == 2);
   CHECK(answer.errors ==
-        "no action named 'verfy', did you mean 'verify'? known: prepare, stats, show, export, "
-        "verify, update\n");
+        "no value of ACTION named 'verfy', did you mean 'verify'? known: prepare, stats, show, "
+        "export, verify, update\n");
 }
 
 }  // namespace
