@@ -40,7 +40,7 @@ TEST_CASE("mistakes in keys and values say what they are") {
 }
 
 TEST_CASE("mistakes in the sweep say what they are") {
-  check_all("engine/experiment/messages/sweep.txt", 33);
+  check_all("engine/experiment/messages/sweep.txt", 34);
 }
 
 TEST_CASE("mistakes in conditions say what they are") {

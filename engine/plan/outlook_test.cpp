@@ -1,6 +1,7 @@
 // What is shared, what is left, how long it takes, what changed between plans.
 #include "engine/experiment/catalog_fixture.h"
 #include "engine/plan/recorded_plan.h"
+#include "results/runs/checkpoints.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers.hpp>
@@ -30,8 +31,9 @@ struct Planned {
   void finish(size_t point) {
     Status status{State::kDone, 1, 0, 0, "", Value::object()};
     status.summary = {{"train_seconds", 50.0}, {"updates", 25}};
-    fs::create_directories(workspace.training(plan.points[point].ids->training));
-    write_status(workspace.training(plan.points[point].ids->training), status);
+    const fs::path training = workspace.training(plan.points[point].ids->training);
+    write_atomic(checkpoint_file(training / "checkpoints", 25), "");
+    write_status(training, status);
     read_states(plan, workspace);
   }
   void record(const std::string& name, const Value& points) const {

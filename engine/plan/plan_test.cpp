@@ -4,6 +4,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
 #include "engine/experiment/catalog_fixture.h"
+#include "results/runs/checkpoints.h"
 #include "results/runs/workspace_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -235,7 +236,7 @@ TEST_CASE("states come from the folders") {
   const Workspace workspace{planned.folder.path()};
   const auto state_after = [&](const fs::path& folder, State state) {
     fs::create_directories(folder);
-    write_status(folder, {state, 1, 0, 0, "it broke", Value::object()});
+    write_status(folder, {state, 1, 0, 0, "it broke", {{"updates", 1}}});
     read_states(planned.plan, workspace);
     return point.state;
   };
@@ -244,6 +245,8 @@ TEST_CASE("states come from the folders") {
   CHECK(state_after(training, State::kRunning) == PointState::kStopped);  // nobody holds it
   CHECK(state_after(training, State::kFailed) == PointState::kFailed);
   CHECK(point.cause == "it broke");
+  CHECK(state_after(training, State::kDone) == PointState::kNoCheckpoint);
+  write_atomic(checkpoint_file(training / "checkpoints", 1), "");
   CHECK(state_after(training, State::kDone) == PointState::kNew);
   CHECK(state_after(evaluation, State::kDone) == PointState::kDone);
 }
@@ -332,7 +335,8 @@ Assessment assessed(const Value& figures) {
       declaration.figures = {{"parameters", "corpus.target_pieces * width"}};
     all.push_back(declaration);
   }
-  Assessor assessor(Catalog(all), [&](const Value&) { return figures; });
+  const Catalog catalog(all);
+  Assessor assessor(catalog, [&](const Value&) { return figures; });
   return *assessor.assess(planned.plan.points[0].settings());
 }
 
