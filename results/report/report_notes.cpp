@@ -77,7 +77,7 @@ void add_left_out(const ReportInput& input, const std::vector<const ReportPoint*
   for (const ReportPoint* point : points) {
     const ReportRun* run = find_run(input, point->training);
     if (run == nullptr || !run->summary.contains("left_out_pairs")) continue;
-    if (!told.insert(point->training).second || told.size() > kMostCauses) continue;
+    if (!told.insert(point->training).second || told.size() > kMaxCauses) continue;
     notes.push_back(
         fmt::format("left out: {} training pairs of {}, which are longer than its train.max_tokens",
                     run->summary["left_out_pairs"].get<double>(), point_name(*point)));
