@@ -168,8 +168,10 @@ Value groups_json(const std::vector<RunCard::Group>& groups,
 
 std::string runs_data(const Details& details) {
   std::map<std::pair<std::string, Fact>, size_t> counts;
+  std::vector<std::string> titles;  // in their order, which JSON objects do not keep
   for (const RunCard& run : details.runs) {
     for (const auto& [title, facts] : run.groups) {
+      if (std::find(titles.begin(), titles.end(), title) == titles.end()) titles.push_back(title);
       for (const Fact& fact : facts)
         ++counts[{title, fact}];
     }
@@ -188,7 +190,7 @@ std::string runs_data(const Details& details) {
   }
   const Value common =
       details.runs.empty() ? Value::object() : groups_json(details.runs[0].groups, is_common);
-  return script_json({{"common", common}, {"runs", list}});
+  return script_json({{"titles", titles}, {"common", common}, {"runs", list}});
 }
 
 struct Html final : Renderer {

@@ -237,14 +237,14 @@ document.querySelectorAll("figure.chart").forEach(figure => {
   });
 });
 // Only the runs that match are drawn: ten thousand at once would make the page slow.
-const {common, runs: data} = JSON.parse(document.querySelector("#runs-data").textContent);
+const {titles, common, runs: data} = JSON.parse(document.querySelector("#runs-data").textContent);
 const list = document.querySelector("#runs"), find = document.querySelector("#find");
 const ofRow = "runs of: ";
 function facts(run, title) {
   return [...(run.groups[title] || []), ...(common[title] || [])];
 }
 function fill(details, run) {
-  for (const title of Object.keys({...run.groups, ...common})) {
+  for (const title of titles) {
     const all = facts(run, title);
     if (!all.length) continue;
     element("h4", title, details);
