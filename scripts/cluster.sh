@@ -16,10 +16,10 @@
 #   set-rate RATE                   change the speed of every node's link: 200mbit, ..., none
 #   kill-node N [--reset] [--now]   power loss: silence (--reset: peers see connections reset);
 #                                   slurmctld finds out after half a minute (--now: is told)
-#   unplug N | plug N               cut or mend the cable of a node; its processes live on
+#   unplug N | plug N               cut or repair the cable of a node; its processes live on
 #   restart-node N                  boot a killed node, or plug it in; back in service at the end
 #   drain N | resume N              take a node out of service, or back into it
-#   stall | unstall                 slurmctld hangs, or goes on
+#   stall | unstall                 slurmctld hangs, or continues
 #
 # DIR, or $CLUSTER_DIR, is the one folder that holds configuration, logs, spool, key and pid files;
 # clusters in different folders do not see each other, and nothing outside of it is changed. Needs

@@ -9,7 +9,7 @@
 
 namespace xp {
 
-/// Who can mend it: the person who wrote the input, the machine (disk, network, another process),
+/// Who can fix it: the person who wrote the input, the machine (disk, network, another process),
 /// or us.
 enum class Blame { kUser, kMachine, kBug };
 

@@ -17,7 +17,7 @@ std::string sha256(std::string_view bytes);
 /// SHA-256 of a file's bytes, read in pieces. Raises kUser if it cannot be read.
 std::string sha256_file(const std::string& path);
 
-/// A SHA-256 in pieces; a copy goes on from where it was made, so that texts with one beginning
+/// A SHA-256 in pieces; a copy continues from where it was made, so that texts with one beginning
 /// share the work.
 class Sha256 {
  public:

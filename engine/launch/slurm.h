@@ -34,7 +34,7 @@ struct SlurmSettings {
           matching("--(?!array|clusters|test-only|wait|wrap)[a-z].*",
                    "a long option of sbatch, as \"--mem=64G\"; --array, --clusters, --test-only, "
                    "--wait and --wrap would change what a job is"));
-    field("time", time, "limit of a job; one that reaches it saves and goes on in the next",
+    field("time", time, "limit of a job; one that reaches it saves and resumes in the next",
           matching("[0-9]+(:[0-5]?[0-9]){0,2}|[0-9]+-[0-9]+(:[0-5]?[0-9]){0,2}",
                    "as sbatch takes it: \"12:00:00\", \"2-12\" (days-hours) or \"90\" (minutes)"));
     field("cpus_per_rank", cpus_per_rank, "processors of each rank; default threads_per_rank",

@@ -159,7 +159,7 @@ TEST_CASE("a job that cannot start by itself is told from one that waits", "[clu
   CHECK(SlurmQueue({}).poll({{"too-much", ""}}).at("too-much").is_absent);
 }
 
-TEST_CASE("a job that loses its place or its node goes on or ends as it was asked to",
+TEST_CASE("a job that loses its place or its node resumes or ends as it was asked to",
           "[cluster]") {
   Jobs jobs({"--cpus", "1"});
   const std::string once =

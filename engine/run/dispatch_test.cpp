@@ -145,7 +145,7 @@ TEST_CASE("a new evaluation of a training without its checkpoint trains again") 
   CHECK(scene.plan.count(PointState::kDone) == 2);
 }
 
-TEST_CASE("files of which a power failure left only the names do not keep a run from going on") {
+TEST_CASE("files of which a power failure left only the names do not keep a run from resuming") {
   Scene scene;
   const fs::path run = scene.workspace().training(scene.point(0).ids->training);
   for (const char* name : {"status.json", "spec.toml", "provenance.json",
@@ -196,7 +196,7 @@ TEST_CASE("what failed is tried again as a new attempt") {
   CHECK(last_attempt(scene.workspace().training(scene.point(0).ids->training)) == 2);
 }
 
-TEST_CASE("a killed run goes on as a new attempt") {
+TEST_CASE("a killed run resumes as a new attempt") {
   Scene scene;
   const fs::path folder = scene.workspace().training(scene.point(0).ids->training);
   next_attempt(folder);
@@ -280,7 +280,7 @@ TEST_CASE("a rank that runs out of memory has failed for that") {
   CHECK(read_end(attempt_folder(training, 1))->outcome == Outcome::kMemory);
 }
 
-TEST_CASE("with on_oom = halve it goes on in smaller parts, as often as it takes") {
+TEST_CASE("with on_oom = halve it resumes in smaller parts, however often") {
   Scene scene;
   scene.plan.points.resize(1);
   scene.plan.points[0].resolved = Scene::settings(1, 1, {{"use", "here"}, {"on_oom", "halve"}});
@@ -307,7 +307,7 @@ TEST_CASE("an attempt says why it was asked to end before it has ended") {
   CHECK(read_file(started.string() + "-asked") == "stopped\n");
 }
 
-TEST_CASE("an attempt that nobody saw the end of is told so once the run goes on") {
+TEST_CASE("an attempt that nobody saw the end of is told so once the run resumes") {
   Scene scene;
   const fs::path folder = scene.workspace().training(scene.point(0).ids->training);
   next_attempt(folder);

@@ -2,7 +2,7 @@
 // each on processors and accelerators of its own.
 //
 // A run that is done is left alone. A run whose status says "running" without a process that holds
-// its lease was interrupted: it goes on as a new attempt, from its last checkpoint. Several
+// its lease was interrupted: it resumes as a new attempt, from its last checkpoint. Several
 // processes may do work that they share: the lease decides who does a run, the others wait for it.
 #pragma once
 

@@ -210,7 +210,7 @@ TEST_CASE("a job that was cancelled from outside leaves its runs cancelled") {
   CHECK(read_end(attempt_folder(scene.run(3), 1))->outcome == Outcome::kCancelled);
 }
 
-TEST_CASE("a job that was killed without a word goes on when the scheduler starts it again") {
+TEST_CASE("a job that was killed without a word resumes when the scheduler starts it again") {
   Scene scene;
   scene.own.retries = 1;
   scene.work.resize(1);

@@ -1,7 +1,7 @@
 // What `[launch] on_oom = "halve"` does to a run that ran out of memory.
 //
 // Its micro-batches are worked through in parts: the same sentences in the same order make the same
-// update, and a checkpoint goes on where it was. Expert capacity is counted per part, so a run with
+// update, and a checkpoint resumes where it was. Expert capacity is counted per part, so a run with
 // a capacity factor is no longer comparable: its summary says `micro_batch_split`, and reports say
 // so.
 #pragma once

@@ -76,9 +76,9 @@ class Cluster {
   void kill_node(int node) const { must({"kill-node", std::to_string(node), "--now"}); }
   /// Cuts the node off; its processes live on. Slurm finds out after half a minute.
   void unplug(int node) const { must({"unplug", std::to_string(node)}); }
-  /// Boots a killed node, or mends the cable of an unplugged one; in service when it returns.
+  /// Boots a killed node, or repairs the cable of an unplugged one; in service when it returns.
   void restart_node(int node) const { must({"restart-node", std::to_string(node)}); }
-  /// No new job goes to the node; what runs there goes on.
+  /// No new job goes to the node; what runs there continues.
   void drain(int node) const { must({"drain", std::to_string(node)}); }
   void resume(int node) const { must({"resume", std::to_string(node)}); }
   /// The controller hangs: commands of Slurm wait, time out and fail.

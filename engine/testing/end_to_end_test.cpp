@@ -46,7 +46,7 @@ TEST_CASE("one command trains, evaluates and reports; the second time there is n
         std::string::npos);
 }
 
-TEST_CASE("a plan foretells parameters and bytes, and what left the sweep is forgotten", "[slow]") {
+TEST_CASE("a plan predicts parameters and bytes, and what left the sweep is forgotten", "[slow]") {
   const User user;
   REQUIRE(user.xp({"run", kSmoke}).exit_code == 0);
   const Value plan = Value::parse(user.xp({"plan", kSmoke, "--json"}).output);
@@ -55,9 +55,9 @@ TEST_CASE("a plan foretells parameters and bytes, and what left the sweep is for
     const Value measured = read_status(user.workspace / "trainings" / id).summary;
     CHECK(point["figures"]["parameters"] == measured["parameters"]);
     // Batches are not quite full, and a few rows find no slot.
-    const double foretold = point["figures"]["inter_node_bytes"];
-    CHECK(measured["inter_node_bytes"] <= foretold);
-    CHECK(measured["inter_node_bytes"] >= 0.6 * foretold);
+    const double predicted = point["figures"]["inter_node_bytes"];
+    CHECK(measured["inter_node_bytes"] <= predicted);
+    CHECK(measured["inter_node_bytes"] >= 0.6 * predicted);
   }
   const std::vector<std::string> dense = {"--set", "exchange=dense"};
   CHECK(user.xp({"plan", kSmoke, dense[0], dense[1], "--diff"})
@@ -132,7 +132,7 @@ TEST_CASE("points that another build of the engine computed are counted, and can
             .errors.find("another build") == std::string::npos);
 }
 
-TEST_CASE("a run killed without warning goes on and ends with the same figures", "[slow]") {
+TEST_CASE("a run killed without warning resumes and ends with the same figures", "[slow]") {
   const User calm, harried;
   REQUIRE(calm.xp({"run", kSmoke}).exit_code == 0);
   // Once in the first training, once in the second.
@@ -149,7 +149,7 @@ TEST_CASE("a run killed without warning goes on and ends with the same figures",
   CHECK(harried.num_half_written() == 0);
 }
 
-TEST_CASE("a full disk is one clear message, and with space the run goes on", "[slow]") {
+TEST_CASE("a full disk is one clear message, and with space the run resumes", "[slow]") {
   const User user;
   fs::create_directories(user.workspace);
   const std::string place = user.workspace.string();
@@ -234,7 +234,7 @@ TEST_CASE("ranks that a loaded program forks are like any other", "[slow]") {
   CHECK(user.figures() == forked);
 }
 
-TEST_CASE("a detached run goes on alone and is done later", "[slow]") {
+TEST_CASE("a detached run continues alone and is done later", "[slow]") {
   const User user;
   const std::vector<std::string> dense = {"--set", "exchange=dense"};
   const Finished begun = user.xp({"run", kSmoke, dense[0], dense[1], "--detach"});
@@ -247,7 +247,7 @@ TEST_CASE("a detached run goes on alone and is done later", "[slow]") {
   CHECK(user.xp(ask).exit_code == 0);
 }
 
-TEST_CASE("what left the sweep is cancelled while it trains, and the rest goes on", "[slow]") {
+TEST_CASE("what left the sweep is cancelled while it trains, and the rest continues", "[slow]") {
   const User user;
   const fs::path log = user.folder.path() / "log";
   const std::vector<std::string> longer = {"--set", "train.max_updates=2000"};

@@ -243,8 +243,8 @@ class HarriedSweep {
     return true;
   }
 
-  // Does it, waits for its effect, and mends what a person would have to mend. A job may be over
-  // by then: scancel then fails.
+  // Does it, waits for its effect, and repairs what a person would have to repair. A job may be
+  // over by then: scancel then fails.
   void inflict(Mishap& mishap, const AttemptName& victim) {
     const int node = static_cast<int>(random_() % 2);
     switch (mishap.fault) {

@@ -28,7 +28,7 @@ inline fs::path build_folder() {
   return fs::read_symlink("/proc/self/exe").parent_path().parent_path();
 }
 
-/// A program that works while the test goes on. Its end, or that of the test, kills it.
+/// A program that runs while the test continues. Its end, or that of the test, kills it.
 class Background {
  public:
   /// Both outputs are appended to `log`.

@@ -475,8 +475,8 @@ def sources_of_headers(tree):
 
 
 RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,
-         purpose_first, words, shares_stay_in_exchanges, one_json_writer, names, readme_map,
-         citations, linked_documents, one_type_a_name, sources_of_headers]
+         purpose_first, words, plain_words, shares_stay_in_exchanges, one_json_writer, names,
+         readme_map, citations, linked_documents, one_type_a_name, sources_of_headers]
 
 
 def breaches(tree):

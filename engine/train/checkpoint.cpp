@@ -37,7 +37,7 @@ void add(Tensors& out, const FlatBuffer& buffer, const torch::Tensor& values,
   }
 }
 
-// The same, of copies: training goes on while they are written.
+// The same, of copies: training continues while they are written.
 void add_copies(Tensors& out, const FlatBuffer& buffer) {
   OptimizerState states;
   for (const auto& [name, state] : buffer.state)

@@ -16,7 +16,7 @@ enum class RunState {
   kStarting,  ///< its job runs and has not come to it yet
   kRunning,   ///< somebody holds its lease
   kSilent,    ///< the same, but its last heartbeat is older than kSilentAfter_s
-  kStopped,   ///< begun and not ended, and nobody works on it: goes on with the next `xp run`
+  kStopped,   ///< begun and not ended, and nobody works on it: resumes with the next `xp run`
   kDone,
   kFailed,
   kNoCheckpoint,  ///< a training that is done, whose checkpoint an evaluation needs and is gone

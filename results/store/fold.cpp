@@ -191,7 +191,7 @@ class Writer {
   }
 
   // A later attempt goes over the updates that an earlier one lost, so its values replace them. Its
-  // clock goes on from where it took up the work.
+  // clock continues from where it took up the work.
   void take_metrics(const Folder& folder) {
     const int64_t last = last_attempt(folder.path);
     std::map<int64_t, double> seconds_at = {{0, 0.0}};
