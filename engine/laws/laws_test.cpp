@@ -150,7 +150,7 @@ struct Idle final : Launcher {
   struct Nothing final : RunningJob {
     JobPlace nowhere;
     const JobPlace& place() const override { return nowhere; }
-    std::optional<LaunchEnd> look() override { return LaunchEnd{}; }
+    std::optional<LaunchEnd> poll() override { return LaunchEnd{}; }
     void stop() override {}
   };
   std::unique_ptr<RunningJob> start(const LaunchJob&) const override {
