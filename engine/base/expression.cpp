@@ -1,6 +1,8 @@
 // A recursive-descent parser and a walk over its tree.
 #include "engine/base/expression.h"
 
+#include "engine/base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -215,7 +217,10 @@ class ExpressionParser {
                                     [&name](const Function& f) { return name == f.name; });
     if (known == std::end(kFunctions)) {
       at_ -= name.size();
-      fail(fmt::format("no function is named '{}'; known: min, max, floor, ceil, round, if", name));
+      std::vector<std::string> names;
+      for (const Function& function : kFunctions)
+        names.emplace_back(function.name);
+      fail(fmt::format("no function is named '{}'; known: {}", name, join(names, ", ")));
     }
     Node node{name, at_ - name.size(), {}, 0, {}};
     take("(");

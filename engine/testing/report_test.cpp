@@ -172,7 +172,7 @@ TEST_CASE("tables of a paper are kept, and fail the check when a number no longe
   CHECK(checked.exit_code == 1);
   CHECK(has(checked, "t.tex:"));
   CHECK(has(checked, ", the store gives "));
-  CHECK(has(checked, "2 of 2 files do not follow from the store; next: xp report "));
+  CHECK(has(checked, "2 of 2 files differ from the results; next: xp report "));
   CHECK(reader.report({"--write"}).exit_code == 0);
   CHECK(reader.report({"--check"}).exit_code == 0);
 }
@@ -187,7 +187,7 @@ TEST_CASE("the store is asked, exported, checked, made anew and carried to anoth
   CHECK(split(user.xp({"export"}).output, '\n').size() == 42 + 2);
   CHECK(Value::parse(user.xp({"export", "--table", "scores", "--json"}).output)["rows"].size() ==
         84);
-  CHECK(has(user.xp({"export", "--format", "parquet"}), "known: csv, json, table"));
+  CHECK(has(user.xp({"export", "--format", "parquet"}), "known: table, csv, json"));
   CHECK(user.xp({"db", "check"}).exit_code == 0);
   CHECK(has(user.xp({"db", "rebuild"}), "rebuilt from 85 runs and plans"));
   CHECK(user.xp({"db", "check"}).exit_code == 0);

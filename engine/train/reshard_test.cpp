@@ -29,7 +29,9 @@ struct ReshardTest : CorpusFixture {
 
   std::shared_ptr<TranslationModel> model(const Groups& groups) const {
     ModelContext context;
-    context.source_vocabulary = context.target_vocabulary = kSize;
+    const PreparedCorpus corpus = opened();
+    context.source_vocabulary = corpus.num_ids(Side::kSource);
+    context.target_vocabulary = corpus.num_ids(Side::kTarget);
     context.groups = groups;
     const Value moe = {{"every", 1},
                        {"experts", 4},

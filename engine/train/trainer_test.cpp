@@ -32,7 +32,9 @@ struct TrainerTest : CorpusFixture {
 
   std::shared_ptr<TranslationModel> model() const {
     ModelContext context;
-    context.source_vocabulary = context.target_vocabulary = kSize;
+    const PreparedCorpus corpus = opened();
+    context.source_vocabulary = corpus.num_ids(Side::kSource);
+    context.target_vocabulary = corpus.num_ids(Side::kTarget);
     context.groups = alone();
     const Value of_model = {{"use", "transformer"}, {"encoder_layers", 1}, {"decoder_layers", 1},
                             {"width", 8},           {"ffn_width", 16},     {"heads", 2},

@@ -22,7 +22,7 @@ TEST_CASE("standard descriptors that are closed at the start do not become files
   CHECK(read_file(file).find("wrote") == std::string::npos);
 }
 
-TEST_CASE("--verbose logs stages with their time on standard error, before or after the command") {
+TEST_CASE("with --verbose stages and their times are logged on standard error") {
   const TempFolder folder;
   for (const auto& words : {Words{"--verbose", "status"}, Words{"status", "-v"}}) {
     Words command = {program()};

@@ -117,7 +117,7 @@ TEST_CASE("wrong words say what was meant and what there is") {
         "silent, stopped, done, failed, no-checkpoint, blocked, cancelled");
   CHECK(six.problem("class:memry") ==
         "no class named 'memry', did you mean 'memory'? known: stopped, user, memory, machine, "
-        "preempted, time limit, bug, lost, cancelled");
+        "preempted, time limit, bug, lost, cancelled, diverged");
   CHECK(
       six.problem("dense") ==
       "nothing matches 'dense'; there are 6 points: 1 new, 1 silent, 1 done, 1 failed, 1 blocked, "

@@ -15,6 +15,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <mutex>
+#include <new>
 #include <string>
 #include <string_view>
 #include <sys/sendfile.h>
@@ -357,18 +358,37 @@ EXPORTED int renameat(int from_folder, const char* from, int to_folder, const ch
   return named(Op::kRename, inside(from_folder, from), inside(to_folder, to),
                [&] { return next(from_folder, from, to_folder, to); });
 }
+EXPORTED int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+                       unsigned flags) {
+  static const auto next = real<int(int, const char*, int, const char*, unsigned)>("renameat2");
+  // Replays know no exchange of two names; callers fall back to other calls.
+  if ((flags & RENAME_EXCHANGE) != 0 && !inside(to_folder, to).empty()) {
+    errno = EINVAL;
+    return -1;
+  }
+  return named(Op::kRename, inside(from_folder, from), inside(to_folder, to),
+               [&] { return next(from_folder, from, to_folder, to, flags); });
+}
 EXPORTED int link(const char* from, const char* to) {
   static const auto next = real<int(const char*, const char*)>("link");
   return named(Op::kLink, inside(AT_FDCWD, from), inside(AT_FDCWD, to),
                [&] { return next(from, to); });
 }
-EXPORTED int symlink(const char* target, const char* path) {
-  static const auto next = real<int(const char*, const char*)>("symlink");
+EXPORTED int linkat(int from_folder, const char* from, int to_folder, const char* to, int flags) {
+  static const auto next = real<int(int, const char*, int, const char*, int)>("linkat");
+  return named(Op::kLink, inside(from_folder, from), inside(to_folder, to),
+               [&] { return next(from_folder, from, to_folder, to, flags); });
+}
+EXPORTED int symlinkat(const char* target, int folder, const char* path) {
+  static const auto next = real<int(const char*, int, const char*)>("symlinkat");
   const Turn turn_of_ours;
-  const int out = next(target, path);
-  if (const std::string name = inside(AT_FDCWD, path); out == 0 && !name.empty())
+  const int out = next(target, folder, path);
+  if (const std::string name = inside(folder, path); out == 0 && !name.empty())
     record(Op::kSymlink, name, "", 0, 0, target);
   return out;
+}
+EXPORTED int symlink(const char* target, const char* path) {
+  return symlinkat(target, AT_FDCWD, path);
 }
 EXPORTED int unlink(const char* path) {
   static const auto next = real<int(const char*)>("unlink");
@@ -395,8 +415,10 @@ EXPORTED int mkdirat(int folder, const char* path, mode_t mode) {
   return named(Op::kMakeFolder, inside(folder, path), "", [&] { return next(folder, path, mode); });
 }
 
-// A process that is forked in the middle of another thread's step would wait for ever.
+// A process that is forked in the middle of another thread's step would wait for ever. The child
+// takes a new mutex: the thread that locked the old one is not in it.
 __attribute__((constructor)) static void prepare() {
   journal();
-  ::pthread_atfork([] { turn().lock(); }, [] { turn().unlock(); }, [] { turn().unlock(); });
+  ::pthread_atfork([] { turn().lock(); }, [] { turn().unlock(); },
+                   [] { new (&turn()) std::recursive_mutex; });
 }
