@@ -29,9 +29,8 @@ struct ReshardTest : CorpusFixture {
 
   std::shared_ptr<TranslationModel> model(const Groups& groups) const {
     ModelContext context;
-    const PreparedCorpus corpus = opened();
-    context.source_vocabulary = corpus.num_ids(Side::kSource);
-    context.target_vocabulary = corpus.num_ids(Side::kTarget);
+    context.source_vocabulary = corpus->num_ids(Side::kSource);
+    context.target_vocabulary = corpus->num_ids(Side::kTarget);
     context.groups = groups;
     const Value moe = {{"every", 1},
                        {"experts", 4},

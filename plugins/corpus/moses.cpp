@@ -39,8 +39,8 @@ struct Moses final : Corpus {
   void read(const CorpusPlace& place, const Direction& direction, const PairSink& sink,
             const DropSink&) const override {
     for (const auto& [subset, stem] : files.subsets()) {
-      const fs::path source = files.file(place, stem, "." + direction.source);
-      const fs::path target = files.file(place, stem, "." + direction.target);
+      const auto source = files.file(place, stem, "." + direction.source);
+      const auto target = files.file(place, stem, "." + direction.target);
       read_aligned(source, target, subset, sink);
     }
   }
