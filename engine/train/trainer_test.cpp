@@ -189,7 +189,7 @@ TEST_CASE_METHOD(TrainerTest, "without a validation set the last checkpoint is t
 
 TEST_CASE_METHOD(TrainerTest, "a gradient that is not finite ends the training with the update") {
   validates_with({10, 30, 20});
-  job.settings.optimizer["lr"] = 1e38;
+  job.settings.optimizer["lr"] = 1e30;
   job.settings.save_every = 1;
   const TrainEnd end = train_on();
   CHECK(end.how == TrainEnd::How::kDiverged);

@@ -114,6 +114,9 @@ void write_status(const fs::path& run_folder, const Status& status) {
   for (const char* record : {"spec.toml", "provenance.json", "scores.json"})
     flush_file(run_folder / record);
   write_atomic(path, text);
+  // A folder may be flushed without its own name: a run that is done could still be lost.
+  for (const fs::path& parent : {run_folder.parent_path(), run_folder.parent_path().parent_path()})
+    flush_file(parent);
 }
 
 std::optional<FileLock> take_lease(const fs::path& run_folder) {

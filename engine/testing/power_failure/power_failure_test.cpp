@@ -69,10 +69,8 @@ const std::vector<Words> kLife = {{"run"},
 /// One `xp` on a workspace, recorded or not.
 class Place {
  public:
-  explicit Place(fs::path workspace) : workspace_(std::move(workspace)) {
-    file_ = workspace_.string() + ".toml";
-    write_atomic(file_, kExperiment);
-  }
+  Place(fs::path workspace, const fs::path& file)
+      : workspace_(std::move(workspace)), file_(file.string()) {}
 
   Finished xp(const Words& words, const std::string& engine = "", const fs::path& journal = "") {
     Words command = {"env"};
@@ -114,7 +112,8 @@ using Scores = std::map<std::string, std::string>;
 struct Recorded {
   Recorded() {
     if (!fs::exists(build_folder() / "xp-engine")) SKIP("built without xp-engine");
-    Place place(folder.path() / "calm");
+    write_atomic(file(), kExperiment);
+    Place place(folder.path() / "calm", file());
     fs::create_directory(place.workspace());
     const fs::path journal = folder.path() / "journal";
     for (const auto& words : kLife) {
@@ -127,6 +126,8 @@ struct Recorded {
     }
     calls = read_calls(journal);
   }
+
+  fs::path file() const { return folder.path() / "failing.toml"; }
 
   // What was done, at the latest, when so many calls had been made.
   Scores done_at(size_t at) const {
@@ -150,7 +151,8 @@ const Recorded& recorded() {
 
 /// The workspace after one failure.
 struct Failed {
-  explicit Failed(const Failure& what) : failure(what), place(folder.path() / "w") {
+  explicit Failed(const Failure& what)
+      : failure(what), place(folder.path() / "w", recorded().file()) {
     restore(recorded().calls, failure, place.workspace());
   }
 
