@@ -94,7 +94,8 @@ Status read_status(const fs::path& run_folder) {
   const fs::path path = run_folder / "status.json";
   try {
     const auto bytes = read_if_there(path);
-    if (!bytes || bytes->empty()) return {};
+    // A status that says "running" is not flushed: a power failure may leave no bytes, or zeros.
+    if (!bytes || bytes->find_first_not_of('\0') == std::string::npos) return {};
     return status_from(Value::parse(*bytes), path);
   } catch (const Value::exception&) {
     machine_error("'{}' is damaged; delete the file to run this again", path.string());

@@ -66,6 +66,14 @@ TEST_CASE("what JSON cannot hold does not stop a status from being written") {
   CHECK(back.summary["train_loss"].is_null());
 }
 
+TEST_CASE("a status of which a power failure left only zeros is that of a new run") {
+  const TempFolder folder;
+  for (const std::string& bytes : {std::string(), std::string(160, '\0')}) {
+    put(folder.path() / "status.json", bytes);
+    CHECK(read_status(folder.path()).state == State::kNew);
+  }
+}
+
 TEST_CASE("a damaged status is a machine's fault and names the file") {
   const TempFolder folder;
   const fs::path path = folder.path() / "status.json";
