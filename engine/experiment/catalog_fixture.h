@@ -75,6 +75,7 @@ inline Catalog fixture_catalog() {
     add("exchange", name, {share("alpha", 0.2), share("beta", 0.5)});
     all.back().figures = {{"has_experts", "1"}, {"extra", "floor(100 * alpha)"}};
     const Value fallback = std::string_view(name) == "scomoe-seq" ? Value(0.0) : Value();
+    all.back().predecessor = {{"--ratio1", "alpha"}, {"--ratio2", "beta"}};
     all.back().evaluation = {{"alpha", fallback, "eval.alpha"}, {"beta", fallback, "eval.beta"}};
     all.back().rules = {{"E040",
                          "alpha + beta <= 1",

@@ -1,5 +1,5 @@
 // The options of fairseq and fairseq-moe that a setting replaces, for hints and the guide for users
-// of those.
+// of those. Options that become settings of one component are declared by it (`predecessor()`).
 #pragma once
 
 #include <algorithm>
@@ -60,8 +60,6 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"moe_batch_prioritized_routing", "model.moe.router.prioritized"},
     {"moe_gating_use_fp32", "model.moe.router.fp32"},
     {"scomoe_type", "model.moe.exchange.use"},
-    {"ratio1", "model.moe.exchange.alpha"},
-    {"ratio2", "model.moe.exchange.beta"},
     {"token_cluster", "model.moe.token_cluster.enabled"},
     {"gate_type", "model.moe.token_cluster.gate"},
     // Data.
@@ -85,10 +83,17 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"distributed_world_size", "launch.ranks_per_node"},
 };
 
-/// The setting that replaces an option, as "--update-freq" or "update_freq"; "" if none does.
-inline std::string setting_of_fairseq(std::string_view option) {
+/// "update_freq" of "--update-freq".
+inline std::string fairseq_name(std::string_view option) {
   std::string name(option.substr(std::min(option.find_first_not_of('-'), option.size())));
   std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+/// The setting of the table above that replaces an option, as "--update-freq" or "update_freq"; ""
+/// if none does.
+inline std::string setting_of_fairseq(std::string_view option) {
+  const std::string name = fairseq_name(option);
   for (const auto& known : kFairseqNames) {
     if (known.option == name) return std::string(known.path);
   }

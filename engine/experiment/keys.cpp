@@ -3,7 +3,6 @@
 
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
-#include "engine/experiment/fairseq_names.h"
 
 #include <algorithm>
 
@@ -98,9 +97,9 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
       return "";
     }
   }
-  const std::string replaced_by = setting_of_fairseq(key.substr(key.rfind('.') + 1));
   const Schema& all = undeclared_ != nullptr ? undeclared_->everything : schema_;
-  if (all.find(replaced_by) != nullptr) {
+  const std::string replaced_by = all.replacing(key.substr(key.rfind('.') + 1));
+  if (!replaced_by.empty()) {
     problems_.add(place, code::kUnknownKey, fmt::format("no setting is named '{}'", key),
                   replaced_by);
     return "";

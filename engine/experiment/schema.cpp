@@ -3,6 +3,7 @@
 
 #include "engine/base/text.h"
 #include "engine/experiment/components.h"
+#include "engine/experiment/fairseq_names.h"
 
 #include <algorithm>
 
@@ -65,6 +66,8 @@ void Schema::add_settings(const Declaration& part, const std::string& path) {
     settings_[at].push_back(&setting);
     add_table(at.substr(0, at.rfind('.')));
   }
+  for (const auto& old : part.predecessor)
+    replacing_[fairseq_name(old.option)] = path + "." + old.name;
   if (part.presets.empty() || settings_.contains(path + ".preset")) return;
   Setting& preset = own_.emplace_back();
   preset.name = "preset";
@@ -115,6 +118,13 @@ std::string Schema::kind_of(const std::string& path) const {
 std::string Schema::renamed(const std::string& path) const {
   const auto found = renamed_.find(path);
   return found == renamed_.end() ? "" : found->second;
+}
+
+std::string Schema::replacing(std::string_view option) const {
+  const auto declared = replacing_.find(fairseq_name(option));
+  const std::string path =
+      declared == replacing_.end() ? setting_of_fairseq(option) : declared->second;
+  return find(path) == nullptr ? "" : path;
 }
 
 std::vector<std::string> Schema::picked_names(const std::string& path) const {

@@ -48,6 +48,9 @@ class Schema {
   /// The path of the setting that was `path` in earlier experiments, or "".
   std::string renamed(const std::string& path) const;
 
+  /// The setting that replaces an option of fairseq or fairseq-moe, or "".
+  std::string replacing(std::string_view option) const;
+
   /// The components that `use` takes in the table `path`, or whose settings it overrides.
   std::vector<std::string> picked_names(const std::string& path) const;
 
@@ -75,6 +78,7 @@ class Schema {
   std::map<std::string, std::vector<std::string>> picked_;
   std::map<std::string, std::string> overridden_;  // table of overrides -> kind
   std::map<std::string, std::string> renamed_;     // former path -> path
+  std::map<std::string, std::string> replacing_;   // declared option of the predecessor -> path
   std::set<std::string> tables_, open_;
   std::deque<Setting> own_;  // what no declaration holds as it is: `use`, `preset`, overrides
 };

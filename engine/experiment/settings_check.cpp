@@ -3,7 +3,6 @@
 
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
-#include "engine/experiment/fairseq_names.h"
 #include "engine/experiment/keys.h"
 
 #include <algorithm>
@@ -88,7 +87,7 @@ class Walk {
                     Undeclared{in_.catalog, in_.everything, in_.picked}.message(at));
       return;
     }
-    if (const std::string setting = setting_of_fairseq(key); in_.everything.find(setting)) {
+    if (const std::string setting = in_.everything.replacing(key); !setting.empty()) {
       doubtful.insert(setting);
       problems_.add(place, code::kUnknownKey, fmt::format("unknown key '{}' in [{}]", key, path),
                     table_of(setting) == path ? last_part(setting) : setting);

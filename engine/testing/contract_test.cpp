@@ -49,6 +49,7 @@ TEST_CASE("every option of fairseq that hints know is replaced by a setting that
     CHECK(schema.find(std::string(path)) != nullptr);
     CHECK(schema.match(option).empty());
   }
+  CHECK(schema.replacing("--ratio1") == "model.moe.exchange.alpha");
 }
 
 TEST_CASE("the experiments of this tree, of the documents and of `xp init` have no mistakes") {

@@ -18,8 +18,9 @@ import tempfile
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.S | re.M)
 PROMPT = "$ "
-# Lines of a report that depend on figures: marks, the test behind them, unsteady speeds.
-MAY_VANISH = re.compile(r"[*~†] |p \\?< 0\.05|unsteady:")
+# Lines of a report that depend on figures (marks, the test behind them, unsteady speeds) or on what
+# the machine can measure.
+MAY_VANISH = re.compile(r"[*~†] |p \\?< 0\.05|unsteady:|more columns for ")
 
 
 def run(command, folder, programs):
