@@ -51,6 +51,11 @@ std::string default_of(const Argument::Target& target) {
                     target);
 }
 
+// Positional words are a list; those of an option are one if it may have more than one at a time.
+bool takes_several(const Argument& argument) {
+  return argument.is_list() && (argument.is_positional() || argument.max_words > 1);
+}
+
 using Found = std::map<const Argument*, CLI::Option*>;
 
 // The same grammar for CLI11: every value is a text.
@@ -64,7 +69,7 @@ Found grammar_of(const Arguments& arguments, CLI::App& app) {
     CLI::Option* option = argument.is_flag() ? app.add_flag(names) : app.add_option(names);
     out[&argument] = option;
     if (argument.is_flag()) continue;
-    option->type_size(1)->allow_extra_args(argument.is_positional() && argument.is_list());
+    option->type_size(1)->allow_extra_args(takes_several(argument));
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
   return out;
@@ -208,7 +213,7 @@ void parse(const Arguments& arguments, const Words& words) {
     const CLI::Option& option = *found.at(&argument);
     if (argument.is_required && option.count() == 0)
       usage_error("{} is missing; usage: {}", argument.title(), usage_of(arguments));
-    if (argument.is_positional() && argument.is_list() && option.count() > argument.max_words)
+    if (takes_several(argument) && option.count() > argument.max_words)
       refuse_extra(arguments, option.results().back());
     store_all(argument, option);
   }

@@ -33,7 +33,7 @@ struct Argument {
   std::string default_text;
   bool is_required = false;
   bool is_hidden = false;  ///< neither in help nor completed
-  size_t max_words = 1;    ///< of a positional list
+  size_t max_words = 1;    ///< of a list, at one time
   Words choices;           ///< the only values, if any
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();

@@ -81,6 +81,20 @@ TEST_CASE("parsing stores words, numbers, flags and lists") {
   CHECK_FALSE(parsed({"water"}).pot);
 }
 
+TEST_CASE("an option takes several words if it says so") {
+  Words files;
+  bool json = false;
+  Arguments arguments({"xp"});
+  arguments.option("--files", "FILE", &files, "two").at_most(2);
+  arguments.flag("--json", json, "as data");
+  parse(arguments, {"--files", "a", "b", "--json"});
+  CHECK(files == Words{"a", "b"});
+  CHECK(json);
+  CHECK(message_of([&] {
+          parse(arguments, {"--files", "a", "b", "c"});
+        }) == "'c' is one word too many; usage: xp [OPTIONS]");
+}
+
 TEST_CASE("a positional list takes several words, between options") {
   Words runs;
   bool json = false;
