@@ -13,14 +13,15 @@ std::vector<int64_t> sums_of(const SentenceCounts& counts) {
 std::vector<Score> Metric::score(const Translations& texts) const {
   const SentenceCounts counts = sentence_counts(texts);
   check(counts.width > 0, "a metric has sentence counts or a score of its own");
-  return score_of(sums_of(counts));
+  const auto sums = sums_of(counts);
+  return score_of({sums, counts.num_references});
 }
 
 SentenceCounts Metric::sentence_counts(const Translations&) const {
   return {};
 }
 
-std::vector<Score> Metric::score_of(std::span<const int64_t>) const {
+std::vector<Score> Metric::score_of(const CountSums&) const {
   return {};
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace xp {
@@ -25,6 +26,7 @@ struct Score {
 struct SentenceCounts {
   size_t width = 0;              ///< counts of one sentence
   std::vector<int64_t> numbers;  ///< sentence by sentence
+  size_t num_references = 1;     ///< of each sentence
 
   size_t size() const { return width == 0 ? 0 : numbers.size() / width; }
   std::span<const int64_t> of(size_t sentence) const {
@@ -35,20 +37,40 @@ struct SentenceCounts {
 /// The counts summed over all sentences.
 std::vector<int64_t> sums_of(const SentenceCounts& counts);
 
+/// Summed counts, of a text or of one sentence: some metrics score a sentence by itself otherwise.
+struct CountSums {
+  CountSums(std::span<const int64_t> sums, size_t references = 1, bool sentence = false)
+      : numbers(sums), num_references(references), is_sentence(sentence) {}
+  CountSums(const std::vector<int64_t>& sums) : CountSums(std::span(sums)) {}
+
+  std::span<const int64_t> numbers;
+  size_t num_references;
+  bool is_sentence;
+};
+
 /// Detokenised sentences of one direction: the i-th of each list belong together.
 struct Translations {
   std::span<const std::string> sources, hypotheses, references;
-  std::string source_language = "en", target_language = "fr";  ///< codes
+  std::string source_language = "en", target_language = "fr";   ///< codes
+  std::vector<std::span<const std::string>> more_references{};  ///< further ones of each sentence
 };
 
-/// Counts of every pair: `count(hypothesis, reference, out)` writes those of one to a zeroed `out`.
+/// Counts of every sentence: `count(hypothesis, references, out)` writes those of one to a zeroed
+/// `out`; `references` are views, one or more.
 template <class Count>
 SentenceCounts counted(const Translations& texts, size_t width, Count&& count) {
-  const auto& [sources, hypotheses, references, source, target] = texts;
-  check(hypotheses.size() == references.size(), "every hypothesis has one reference");
-  SentenceCounts out{width, std::vector<int64_t>(width * hypotheses.size())};
-  for (size_t i = 0; i < hypotheses.size(); ++i)
-    count(hypotheses[i], references[i], std::span(out.numbers).subspan(i * width, width));
+  SentenceCounts out{width, std::vector<int64_t>(width * texts.hypotheses.size()),
+                     1 + texts.more_references.size()};
+  std::vector<std::string_view> references(out.num_references);
+  for (size_t i = 0; i < texts.hypotheses.size(); ++i) {
+    for (size_t k = 0; k < references.size(); ++k) {
+      const auto& text = k == 0 ? texts.references : texts.more_references[k - 1];
+      check(text.size() == texts.hypotheses.size(), "every hypothesis has its references");
+      references[k] = text[i];
+    }
+    count(texts.hypotheses[i], std::span<const std::string_view>(references),
+          std::span(out.numbers).subspan(i * width, width));
+  }
   return out;
 }
 
@@ -62,7 +84,7 @@ struct Metric {
   /// Of the same texts. Width 0 if the metric does not sum over sentences.
   virtual SentenceCounts sentence_counts(const Translations& texts) const;
   /// The scores that counts summed over sentences give.
-  virtual std::vector<Score> score_of(std::span<const int64_t> sums) const;
+  virtual std::vector<Score> score_of(const CountSums& sums) const;
 };
 
 /// The scores that `metric` gives, with values of no meaning: their names, units, directions and

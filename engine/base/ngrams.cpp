@@ -45,35 +45,40 @@ NgramMatcher::Node& NgramMatcher::slot(uint64_t key) {
   return nodes_[at];
 }
 
-void NgramMatcher::grow(size_t nodes) {
-  const size_t size = std::bit_ceil(2 * nodes + 2);  // at most half full, so that probes end soon
-  if (size <= nodes_.size() && round_ != UINT32_MAX) return;
-  nodes_.assign(std::max(size, nodes_.size()), Node{});
-  round_ = 0;
+void NgramMatcher::begin(size_t num_symbols) {
+  // At most half full, so that probes end soon.
+  const size_t size = std::bit_ceil(2 * num_symbols * matches_.size() + 2);
+  if (size > nodes_.size() || round_ == UINT32_MAX) {
+    nodes_.assign(std::max(size, nodes_.size()), Node{});
+    round_ = 0;
+  }
+  ++round_;
+  num_nodes_ = num_references_ = 0;
 }
 
-std::span<const int64_t> NgramMatcher::match(std::span<const uint32_t> hypothesis,
-                                             std::span<const uint32_t> reference) {
-  const size_t max_order = matches_.size();
-  grow(reference.size() * max_order);
-  ++round_;
-  std::fill(matches_.begin(), matches_.end(), 0);
-
-  uint32_t last = 0;
+void NgramMatcher::add(std::span<const uint32_t> reference) {
+  ++num_references_;
   for (size_t start = 0; start < reference.size(); ++start) {
     uint64_t parent = 0;
-    for (size_t i = start; i < std::min(start + max_order, reference.size()); ++i) {
-      Node& node = slot(parent << 32 | reference[i]);
-      if (node.round != round_) node = {parent << 32 | reference[i], round_, ++last, 0};
-      ++node.left;
+    for (size_t i = start; i < std::min(start + matches_.size(), reference.size()); ++i) {
+      const uint64_t key = parent << 32 | reference[i];
+      Node& node = slot(key);
+      if (node.round != round_) node = {key, round_, ++num_nodes_, 0, 0, 0};
+      if (node.reference != num_references_) node.here = 0;
+      node.reference = num_references_;
+      node.left = std::max(node.left, ++node.here);
       parent = node.number;
     }
   }
+}
+
+std::span<const int64_t> NgramMatcher::matched(std::span<const uint32_t> hypothesis) {
+  std::fill(matches_.begin(), matches_.end(), 0);
   for (size_t start = 0; start < hypothesis.size(); ++start) {
     uint64_t parent = 0;
-    for (size_t i = start; i < std::min(start + max_order, hypothesis.size()); ++i) {
+    for (size_t i = start; i < std::min(start + matches_.size(), hypothesis.size()); ++i) {
       Node& node = slot(parent << 32 | hypothesis[i]);
-      if (node.round != round_) break;  // no longer n-gram from here can be in the reference
+      if (node.round != round_) break;  // no longer n-gram from here can be in a reference
       if (node.left > 0) {
         --node.left;
         ++matches_[i - start];
@@ -82,6 +87,24 @@ std::span<const int64_t> NgramMatcher::match(std::span<const uint32_t> hypothesi
     }
   }
   return matches_;
+}
+
+std::span<const int64_t> NgramMatcher::match(std::span<const uint32_t> hypothesis,
+                                             std::span<const uint32_t> reference) {
+  begin(reference.size());
+  add(reference);
+  return matched(hypothesis);
+}
+
+std::span<const int64_t> NgramMatcher::match(std::span<const uint32_t> hypothesis,
+                                             std::span<const std::vector<uint32_t>> references) {
+  size_t size = 0;
+  for (const auto& reference : references)
+    size += reference.size();
+  begin(size);
+  for (const auto& reference : references)
+    add(reference);
+  return matched(hypothesis);
 }
 
 }  // namespace xp

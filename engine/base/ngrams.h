@@ -39,20 +39,29 @@ class NgramMatcher {
   std::span<const int64_t> match(std::span<const uint32_t> hypothesis,
                                  std::span<const uint32_t> reference);
 
+  /// The same with several references: an n-gram counts at most as often as it is in the one that
+  /// has it most often.
+  std::span<const int64_t> match(std::span<const uint32_t> hypothesis,
+                                 std::span<const std::vector<uint32_t>> references);
+
  private:
   /// A node of the reference's trie, found by its parent and symbol.
   struct Node {
     uint64_t key = 0;    ///< parent's number << 32 | symbol
     uint32_t round = 0;  ///< the call that wrote it; of another call: free
     uint32_t number = 0;
-    int64_t left = 0;  ///< occurrences not matched yet
+    uint32_t reference = 0;  ///< the last one that it is in, from 1
+    uint32_t here = 0;       ///< how often it is in that
+    uint32_t left = 0;       ///< occurrences not matched yet
   };
   Node& slot(uint64_t key);
-  void grow(size_t nodes);
+  void begin(size_t num_symbols);
+  void add(std::span<const uint32_t> reference);
+  std::span<const int64_t> matched(std::span<const uint32_t> hypothesis);
 
   std::vector<int64_t> matches_;
   std::vector<Node> nodes_;  ///< open addressing, a power of two
-  uint32_t round_ = 0;
+  uint32_t round_ = 0, num_nodes_ = 0, num_references_ = 0;
 };
 
 }  // namespace xp

@@ -25,6 +25,15 @@ TEST_CASE("n-grams are counted as often as the reference has them") {
   CHECK(shared({UINT32_MAX, 0}, {UINT32_MAX, 0}, 2) == Counts{2, 1});
 }
 
+TEST_CASE("of several references the one that has an n-gram most often counts") {
+  NgramMatcher matcher(2);
+  const std::vector<Ids> references = {{1, 2, 1}, {1, 1, 1, 2}, {3}};
+  const auto found = matcher.match(Ids{1, 1, 1, 1, 2, 3}, references);
+  CHECK(Counts(found.begin(), found.end()) == Counts{5, 3});
+  const auto none = matcher.match(Ids{1}, std::vector<Ids>{});
+  CHECK(Counts(none.begin(), none.end()) == Counts{0, 0});
+}
+
 TEST_CASE("a matcher forgets the references before") {
   NgramMatcher matcher(2);
   matcher.match(Ids{1, 2}, Ids{1, 2, 3, 4, 5, 6, 7});

@@ -1,14 +1,13 @@
-// BLEU, equal to sacreBLEU's: tokenizer 13a, exponential smoothing, case kept.
+// BLEU, equal to sacreBLEU's, with each of its tokenizers: exponential smoothing, case kept.
 // Source: Papineni et al. 2002, "BLEU"; Post 2018, "A Call for Clarity in Reporting BLEU Scores";
-// sacreBLEU 2.6.0, metrics/bleu.py and tokenizers/tokenizer_{13a,re}.py.
+// sacreBLEU 2.6.0, metrics/bleu.py.
 #include "engine/base/ngrams.h"
-#include "engine/base/replace_all.h"
-#include "engine/base/text.h"
+#include "plugins/metric/line_tokenizer.h"
 #include "registry/metric.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <deque>
 
 namespace xp {
 namespace {
@@ -19,125 +18,156 @@ constexpr size_t kOrder = 4;
 constexpr size_t kHypothesis = 0, kReference = 1, kMatches = 2, kTotals = kMatches + kOrder,
                  kWidth = kTotals + kOrder;
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+// Of several references the length that is nearest to the hypothesis, the shorter one of two.
+int64_t nearest_length(int64_t hypothesis, std::span<const std::vector<uint32_t>> references) {
+  int64_t best = -1;
+  for (const auto& reference : references) {
+    const auto size = static_cast<int64_t>(reference.size());
+    const auto key = [&](int64_t length) {
+      return std::pair(std::abs(hypothesis - length), length);
+    };
+    if (best < 0 || key(size) < key(best)) best = size;
+  }
+  return best;
 }
 
-bool is_stop(char c) {
-  return c == '.' || c == ',';
-}
+// Counts sentences; remembers nothing of them but its memory.
+class Counter {
+ public:
+  Counter(const LineTokenizer& tokenizer, bool lowercase)
+      : tokenizer_(tokenizer), lowercase_(lowercase) {}
 
-// ASCII punctuation but - ' . and , which depend on what is beside them.
-bool is_separate(char c) {
-  return (c >= ' ' && c <= '&') || (c >= '(' && c <= '+') || c == '/' || (c >= ':' && c <= '@') ||
-         (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
-}
-
-// Replaces each pair that `matches`, from the left and without overlap, by the pair with spaces
-// as `gaps` says: before, between, behind.
-template <class Matches>
-void space_pairs(std::string& text, Matches&& matches, std::array<std::string_view, 3> gaps) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 4);
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (i + 1 < text.size() && matches(text[i], text[i + 1])) {
-      out.append(gaps[0]).append(1, text[i]).append(gaps[1]).append(1, text[i + 1]).append(gaps[2]);
-      ++i;
-    } else {
-      out += text[i];
+  void operator()(const std::string& hypothesis, std::span<const std::string_view> references,
+                  std::span<int64_t> out) {
+    numbers_.clear();
+    texts_.clear();
+    const auto ours = numbered(hypothesis);
+    std::vector<std::vector<uint32_t>> theirs;
+    for (const auto reference : references)
+      theirs.push_back(numbered(reference));
+    const auto matches = matcher_.match(ours, theirs);
+    out[kHypothesis] = static_cast<int64_t>(ours.size());
+    out[kReference] = nearest_length(out[kHypothesis], theirs);
+    for (size_t n = 0; n < kOrder; ++n) {
+      out[kMatches + n] = matches[n];
+      if (ours.size() > n) out[kTotals + n] = static_cast<int64_t>(ours.size() - n);
     }
   }
-  text = std::move(out);
-}
 
-// The line with its tokens between white space. Works on bytes: no rule looks inside a character.
-std::string tokenized(std::string_view line) {
-  const auto parts = words(line);
-  std::string text = " ";
-  if (!parts.empty()) {
-    const char* const end = parts.back().data() + parts.back().size();
-    text.append(line.data(), end);  // sacreBLEU strips at the end before it joins lines at "-\n"
+ private:
+  std::vector<uint32_t> numbered(std::string_view line) {
+    texts_.push_back(tokenizer_.tokenized(lowercase_ ? lower_case(line) : std::string(line)));
+    return numbers_(words(texts_.back()));
   }
-  replace_all(text, "<skipped>", "");
-  replace_all(text, "-\n", "");
-  replace_all(text, "\n", " ");
-  if (text.find('&') != std::string::npos) {
-    replace_all(text, "&quot;", "\"");
-    replace_all(text, "&amp;", "&");
-    replace_all(text, "&lt;", "<");
-    replace_all(text, "&gt;", ">");
-  }
-  std::string out;
-  out.reserve(2 * text.size());
-  for (const char c : text) {
-    if (is_separate(c))
-      out.append(1, ' ').append(1, c).append(1, ' ');
-    else
-      out += c;
-  }
-  out += ' ';
-  space_pairs(out, [](char a, char b) { return !is_digit(a) && is_stop(b); }, {"", " ", " "});
-  space_pairs(out, [](char a, char b) { return is_stop(a) && !is_digit(b); }, {" ", " ", ""});
-  space_pairs(out, [](char a, char b) { return is_digit(a) && b == '-'; }, {"", " ", " "});
-  return out;
-}
 
-void count(const std::string& hypothesis, const std::string& reference, NgramMatcher& matcher,
-           std::span<int64_t> out) {
-  const std::string hypothesis_text = tokenized(hypothesis), reference_text = tokenized(reference);
-  WordNumbers numbers;
-  const auto hypothesis_ids = numbers(words(hypothesis_text));
-  const auto reference_ids = numbers(words(reference_text));
-  const auto matches = matcher.match(hypothesis_ids, reference_ids);
-  out[kHypothesis] = static_cast<int64_t>(hypothesis_ids.size());
-  out[kReference] = static_cast<int64_t>(reference_ids.size());
-  for (size_t n = 0; n < kOrder; ++n) {
-    out[kMatches + n] = matches[n];
-    if (hypothesis_ids.size() > n)
-      out[kTotals + n] = static_cast<int64_t>(hypothesis_ids.size() - n);
-  }
-}
+  const LineTokenizer& tokenizer_;
+  bool lowercase_;
+  NgramMatcher matcher_{kOrder};
+  WordNumbers numbers_;  // of words in texts_
+  std::deque<std::string> texts_;
+};
 
-double bleu(std::span<const int64_t> sums) {
+// `is_sentence`: orders that a sentence is too short for are left out, else they make the score 0.
+double bleu(std::span<const int64_t> sums, bool is_sentence) {
   const auto matches = sums.subspan(kMatches, kOrder), totals = sums.subspan(kTotals, kOrder);
   if (std::all_of(matches.begin(), matches.end(), [](int64_t n) { return n == 0; })) return 0;
   const auto hypothesis = static_cast<double>(sums[kHypothesis]);
   const auto reference = static_cast<double>(sums[kReference]);
   const double brevity = hypothesis < reference ? std::exp(1 - reference / hypothesis) : 1;
   double log_sum = 0, smooth = 1;
-  for (size_t n = 0; n < kOrder; ++n) {
-    const auto total = static_cast<double>(totals[n]);
-    if (total == 0) return 0;  // no sentence has n words: without effective order, the score is 0
-    if (matches[n] == 0) smooth *= 2;
-    const double precision =
-        matches[n] == 0 ? 100 / (smooth * total) : 100 * static_cast<double>(matches[n]) / total;
+  size_t order = 0;
+  for (; order < kOrder && totals[order] > 0; ++order) {
+    const auto total = static_cast<double>(totals[order]);
+    if (matches[order] == 0) smooth *= 2;
+    const double precision = matches[order] == 0
+                                 ? 100 / (smooth * total)
+                                 : 100 * static_cast<double>(matches[order]) / total;
     log_sum += std::log(precision);
   }
-  return brevity * std::exp(log_sum / kOrder);
+  if (order < kOrder && !is_sentence) return 0;
+  return brevity * std::exp(log_sum / static_cast<double>(order));
+}
+
+std::vector<Score> scores_of(const std::string& name, const std::string& label,
+                             const std::string& tokenizer, bool lowercase, const CountSums& sums) {
+  return {
+      {name, bleu(sums.numbers, sums.is_sentence), "",
+       fmt::format("nrefs:{}|case:{}|eff:{}|tok:{}|smooth:exp|version:2.6.0", sums.num_references,
+                   lowercase ? "lc" : "mixed", sums.is_sentence ? "yes" : "no", tokenizer),
+       true, label}};
 }
 
 struct Bleu final : Metric {
   struct Config {
-    void describe(auto&) {}
+    std::string tokenizer = "13a", model;
+    bool lowercase = false;
+
+    void describe(auto& field) {
+      field("tokenizer", tokenizer, "sacreBLEU's name of what cuts lines into words",
+            one_of(line_tokenizer_names()));
+      field("model", model, "the SentencePiece model of flores101 or flores200, a file", any(),
+            Scope::kNone);
+      field("lowercase", lowercase, "compare without case");
+    }
   };
 
-  explicit Bleu(const Config&) {}
+  explicit Bleu(const Config& c)
+      : config(c), tokenizer(make_line_tokenizer(c.tokenizer, c.model)) {}
 
   SentenceCounts sentence_counts(const Translations& texts) const override {
-    NgramMatcher matcher(kOrder);
-    return counted(texts, kWidth,
-                   [&](const auto& ours, const auto& theirs, std::span<int64_t> out) {
-                     count(ours, theirs, matcher, out);
-                   });
+    return counted(texts, kWidth, Counter(tokenizer, config.lowercase));
   }
 
-  std::vector<Score> score_of(std::span<const int64_t> sums) const override {
-    return {{"bleu", bleu(sums), "", "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.6.0",
-             true, "BLEU"}};
+  std::vector<Score> score_of(const CountSums& sums) const override {
+    return scores_of("bleu", "BLEU", tokenizer.signature, config.lowercase, sums);
   }
+
+  Config config;
+  LineTokenizer tokenizer;
 };
 
-XP_REGISTER(Metric, Bleu, "bleu", "corpus BLEU with sacreBLEU's 13a tokenizer");
+XP_REGISTER(Metric, Bleu, "bleu", "corpus BLEU, equal to sacreBLEU's, with any of its tokenizers");
+
+// BLEU with one tokenizer, for [eval] metrics, which names metrics without settings.
+template <class Name>
+struct BleuOf final : Metric {
+  struct Config {
+    bool lowercase = false;
+    void describe(auto& field) { field("lowercase", lowercase, "compare without case"); }
+  };
+
+  explicit BleuOf(const Config& c) : config(c), tokenizer(make_line_tokenizer(Name::kTokenizer)) {}
+
+  SentenceCounts sentence_counts(const Translations& texts) const override {
+    return counted(texts, kWidth, Counter(tokenizer, config.lowercase));
+  }
+
+  std::vector<Score> score_of(const CountSums& sums) const override {
+    const std::string name = Name::kTokenizer;
+    return scores_of("bleu-" + name, fmt::format("BLEU ({})", name), tokenizer.signature,
+                     config.lowercase, sums);
+  }
+
+  Config config;
+  LineTokenizer tokenizer;
+};
+
+struct Intl {
+  static constexpr const char* kTokenizer = "intl";
+};
+struct Char {
+  static constexpr const char* kTokenizer = "char";
+};
+struct Zh {
+  static constexpr const char* kTokenizer = "zh";
+};
+using BleuIntl = BleuOf<Intl>;
+using BleuChar = BleuOf<Char>;
+using BleuZh = BleuOf<Zh>;
+
+XP_REGISTER(Metric, BleuIntl, "bleu-intl", "BLEU, words by the punctuation and symbols of Unicode");
+XP_REGISTER(Metric, BleuChar, "bleu-char", "BLEU of characters");
+XP_REGISTER(Metric, BleuZh, "bleu-zh", "BLEU of Chinese characters and Western words");
 
 }  // namespace
 }  // namespace xp

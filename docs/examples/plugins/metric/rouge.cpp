@@ -5,6 +5,7 @@
 #include "engine/base/to_integer.h"
 #include "registry/metric.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace xp {
@@ -48,15 +49,18 @@ struct Rouge final : Metric {
   explicit Rouge(const Config&) {}
 
   SentenceCounts sentence_counts(const Translations& texts) const override {
-    return counted(texts, kWidth, [](const auto& ours, const auto& theirs, std::span<int64_t> out) {
-      out[kScore] = to_nearest_integer(kParts * rouge(ours, theirs));
+    return counted(texts, kWidth, [](const auto& ours, auto references, std::span<int64_t> out) {
+      double best = 0;  // of several references
+      for (const auto reference : references)
+        best = std::max(best, rouge(ours, std::string(reference)));
+      out[kScore] = to_nearest_integer(kParts * best);
       out[kSentences] = 1;
     });
   }
 
-  std::vector<Score> score_of(std::span<const int64_t> sums) const override {
-    const double sentences = static_cast<double>(std::max<int64_t>(sums[kSentences], 1));
-    const double score = 100 * static_cast<double>(sums[kScore]) / kParts / sentences;
+  std::vector<Score> score_of(const CountSums& sums) const override {
+    const double sentences = static_cast<double>(std::max<int64_t>(sums.numbers[kSentences], 1));
+    const double score = 100 * static_cast<double>(sums.numbers[kScore]) / kParts / sentences;
     return {{"rouge-l", score, "", "ROUGE-L|beta:1|words:spaces", true}};
   }
 };
