@@ -64,12 +64,13 @@ template <class Number>
 std::vector<int64_t> sums_of_resamples(const SentenceCounts& counts,
                                        const std::vector<int16_t>& times) {
   const size_t width = counts.width, stride = padded(counts.size());
-  std::vector<int64_t> out(width * kResamples);
+  const size_t rounds = stride == 0 ? 0 : times.size() / stride;
+  std::vector<int64_t> out(width * rounds);
   std::vector<Number> column(stride);
   for (size_t at = 0; at < width; ++at) {
     for (size_t i = 0; i < counts.size(); ++i)
       column[i] = static_cast<Number>(counts.numbers[i * width + at]);
-    for (size_t round = 0; round < kResamples; ++round) {
+    for (size_t round = 0; round < rounds; ++round) {
       const auto drawn = std::span(times).subspan(round * stride, stride);
       out[round * width + at] = product<Number>(drawn, column);
     }
@@ -88,28 +89,36 @@ std::vector<uint32_t> resample(size_t round, size_t sentences) {
   return out;
 }
 
+Resamples::Resamples(size_t sentences, size_t rounds,
+                     const std::function<void(size_t, std::span<int16_t>)>& draw)
+    : sentences_(sentences), rounds_(rounds), times_(rounds * padded(sentences)) {
+  for (size_t round = 0; round < rounds; ++round)
+    draw(round, std::span(times_).subspan(round * padded(sentences), sentences));
+}
+
 Resamples::Resamples(size_t sentences)
-    : sentences_(sentences), times_(kResamples * padded(sentences)) {
-  for (size_t round = 0; round < kResamples; ++round) {
-    int16_t* const times = times_.data() + round * padded(sentences);
-    for (const uint32_t sentence : resample(round, sentences))
-      ++times[sentence];
-  }
+    : Resamples(sentences, kResamples, [&](size_t round, std::span<int16_t> times) {
+        for (const uint32_t sentence : resample(round, sentences))
+          ++times[sentence];
+      }) {}
+
+std::vector<int64_t> Resamples::sums(const SentenceCounts& counts) const {
+  check(counts.size() == sentences_, "resamples are of texts of this length");
+  using Narrow = std::numeric_limits<int16_t>;
+  const bool is_narrow = std::all_of(
+      counts.numbers.begin(), counts.numbers.end(),
+      [](int64_t number) { return number >= Narrow::min() && number <= Narrow::max(); });
+  return is_narrow ? sums_of_resamples<int16_t>(counts, times_)
+                   : sums_of_resamples<int64_t>(counts, times_);
 }
 
 std::vector<double> Resamples::scores(
     const SentenceCounts& counts,
     const std::function<double(std::span<const int64_t>)>& score) const {
-  check(counts.size() == sentences_, "resamples are of texts of this length");
-  const size_t width = counts.width;
-  const bool is_narrow = std::all_of(
-      counts.numbers.begin(), counts.numbers.end(),
-      [](int64_t number) { return number >= 0 && number <= std::numeric_limits<int16_t>::max(); });
-  const auto sums = is_narrow ? sums_of_resamples<int16_t>(counts, times_)
-                              : sums_of_resamples<int64_t>(counts, times_);
+  const auto sums_of_rounds = sums(counts);
   std::vector<double> out;
-  for (size_t round = 0; round < kResamples; ++round)
-    out.push_back(score(std::span(sums).subspan(round * width, width)));
+  for (size_t round = 0; round < rounds_; ++round)
+    out.push_back(score(std::span(sums_of_rounds).subspan(round * counts.width, counts.width)));
   return out;
 }
 

@@ -19,18 +19,24 @@ constexpr size_t kResamples = 1000;
 /// Sentence numbers, `sentences` of them, drawn with replacement for resample `round`.
 std::vector<uint32_t> resample(size_t round, size_t sentences);
 
-/// All resamples of texts of so many sentences. Cost: two bytes a sentence and resample.
+/// Texts of so many sentences, weighted anew in each round. Cost: two bytes a sentence and round.
 class Resamples {
  public:
+  /// kResamples rounds of `resample`.
   explicit Resamples(size_t sentences);
+  /// `draw` writes how often each sentence counts in a round to a zeroed list.
+  Resamples(size_t sentences, size_t rounds,
+            const std::function<void(size_t round, std::span<int16_t> times)>& draw);
 
   /// The score of `counts`, of so many sentences, summed over each resample. Cost: a few
   /// milliseconds for thousands of sentences.
   std::vector<double> scores(const SentenceCounts& counts,
                              const std::function<double(std::span<const int64_t>)>& score) const;
+  /// The sums themselves, [round][number].
+  std::vector<int64_t> sums(const SentenceCounts& counts) const;
 
  private:
-  size_t sentences_;
+  size_t sentences_, rounds_;
   std::vector<int16_t> times_;  ///< [round][sentence, padded]: how often it was drawn
 };
 
