@@ -1,0 +1,240 @@
+// `xp score`: scores of files of translations, and tests of whether systems differ, as sacreBLEU's
+// command line gives them.
+#include "engine/base/json_text.h"
+#include "engine/base/text.h"
+#include "engine/cli/parser/command.h"
+#include "engine/cli/points/options.h"
+#include "engine/cli/terminal/text_table.h"
+#include "engine/data/text_lines.h"
+#include "registry/metric.h"
+#include "results/report/significance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+struct Options {
+  static constexpr std::string_view kDetails =
+      "xp score --hypotheses out.fr --references test.fr\n"
+      "xp score --hypotheses base.fr moe.fr --references test.fr --metrics bleu,chrf,ter --test\n"
+      "xp score --hypotheses out.zh --references a.zh b.zh --metrics bleu --tokenizer zh --json\n"
+      "\n"
+      "Files hold one sentence per line. With --test systems are compared with the first one, by\n"
+      "sacreBLEU's paired bootstrap or approximate randomization: the same p for the same seed.";
+
+  Words hypotheses, references;
+  std::string sources, metrics = "bleu,chrf", tokenizer, model, method = "bootstrap";
+  int64_t rounds = 0, seed = 12345;
+  bool tests = false, lowercase = false, sentences = false, json = false;
+
+  void declare(Arguments& arguments) {
+    arguments.option("--hypotheses", "FILE", &hypotheses, "translations; one file for each system")
+        .required()
+        .at_most(100);
+    arguments.option("--references", "FILE", &references, "one file for each set of references")
+        .required()
+        .at_most(100);
+    arguments.option("--sources", "FILE", &sources, "for metrics that read the source");
+    arguments.option("--metrics", "NAME,...", &metrics, "see `xp components metric`");
+    arguments.option("--tokenizer", "NAME", &tokenizer, "of bleu: 13a, intl, char, zh, none, ...");
+    arguments.option("--model", "FILE", &model, "SentencePiece model of --tokenizer flores200");
+    arguments.flag("--lowercase", lowercase, "compare without case");
+    arguments.flag("--sentences", sentences, "print the score of each sentence, too");
+    arguments.flag("--test", tests, "compare the other systems with the first one");
+    arguments.option("--method", "NAME", &method, "of --test")
+        .one_of({"bootstrap", "randomization"});
+    arguments
+        .option("--rounds", "N", &rounds, "of --test; 0 = 1000 resamples, 10000 randomizations")
+        .from(0)
+        .to(1'000'000);
+    arguments.option("--seed", "N", &seed, "of --test").from(0).to(UINT32_MAX);
+    declare_json(arguments, json);
+  }
+};
+
+struct Texts {
+  std::vector<Lines> hypotheses, references;
+  Lines sources;
+};
+
+Lines lines_of(const std::string& path) {
+  TextLines lines(path, "one sentence per line");
+  Lines out;
+  while (!lines.at_end()) {
+    out.emplace_back(lines.next());
+    lines.require_text(out.back());
+  }
+  return out;
+}
+
+Texts read_texts(const Options& options) {
+  Texts out;
+  const std::string& first = options.references.front();
+  const auto read = [&](const std::string& path) {
+    Lines lines = lines_of(path);
+    const size_t expected = out.references.empty() ? lines.size() : out.references[0].size();
+    if (lines.size() != expected) {
+      user_error("'{}' and '{}' differ in lines, {} and {}; line i of each belongs together", path,
+                 first, lines.size(), expected);
+    }
+    return lines;
+  };
+  for (const auto& path : options.references)
+    out.references.push_back(read(path));
+  for (const auto& path : options.hypotheses)
+    out.hypotheses.push_back(read(path));
+  if (!options.sources.empty()) out.sources = read(options.sources);
+  return out;
+}
+
+std::unique_ptr<Metric> metric_of(const std::string& name, const Options& options) {
+  Value table = {{"use", name}};
+  if (options.lowercase) table["lowercase"] = true;
+  if (name == "bleu" && !options.tokenizer.empty()) table["tokenizer"] = options.tokenizer;
+  if (name == "bleu" && !options.model.empty()) table["model"] = options.model;
+  return make_part<Metric>(table);
+}
+
+// The tests keep a number for each sentence and round.
+void require_memory(const PairedRule& rule, size_t sentences) {
+  constexpr double kMost = 8e9;
+  const double needed =
+      static_cast<double>(rule.num_rounds()) * static_cast<double>(sentences) * sizeof(int16_t);
+  if (needed > kMost) {
+    user_error("{} rounds of {} sentences need {} of memory; ask for fewer with --rounds",
+               rule.num_rounds(), sentences, human_bytes(needed));
+  }
+}
+
+// One score of one system.
+struct Result {
+  std::string system;
+  Score score;
+  std::optional<PairedResult> test;
+  std::vector<double> sentences;
+};
+
+PairedRule rule_of(const Options& options) {
+  const auto test =
+      options.method == "bootstrap" ? PairedTest::kBootstrap : PairedTest::kRandomization;
+  return {test, static_cast<size_t>(options.rounds), static_cast<uint32_t>(options.seed)};
+}
+
+// The results of one metric: score by score, and of each the systems in their order.
+std::vector<Result> results_of(const Metric& metric, const Texts& texts, const Options& options) {
+  std::vector<SentenceCounts> counts;
+  std::vector<std::vector<Score>> scores;
+  for (const auto& hypotheses : texts.hypotheses) {
+    Translations given{texts.sources, hypotheses, texts.references[0]};
+    given.more_references.assign(texts.references.begin() + 1, texts.references.end());
+    counts.push_back(metric.sentence_counts(given));
+    if (counts.back().width == 0) {
+      scores.push_back(metric.score(given));
+    } else {
+      const auto sums = sums_of(counts.back());
+      scores.push_back(metric.score_of({sums, counts.back().num_references}));
+    }
+  }
+  const bool has_counts = counts[0].width > 0;
+  std::vector<Result> out;
+  for (size_t k = 0; k < scores[0].size(); ++k) {
+    std::vector<PairedResult> tests;
+    if (options.tests && has_counts) {
+      tests = paired_results(rule_of(options), counts, [&](std::span<const int64_t> sums) {
+        return metric.score_of({sums, counts[0].num_references})[k].value;
+      });
+    }
+    for (size_t i = 0; i < scores.size(); ++i) {
+      Result& result = out.emplace_back();
+      result.system = options.hypotheses[i];
+      result.score = scores[i][k];
+      if (!tests.empty()) result.test = tests[i];
+      for (size_t n = 0; options.sentences && n < counts[i].size(); ++n) {
+        const CountSums one{counts[i].of(n), counts[i].num_references, /*sentence=*/true};
+        result.sentences.push_back(metric.score_of(one)[k].value);
+      }
+    }
+  }
+  return out;
+}
+
+Value to_json(const Result& result) {
+  Value out = {{"system", result.system},
+               {"metric", result.score.name},
+               {"score", result.score.value},
+               {"unit", result.score.unit},
+               {"higher_is_better", result.score.higher_is_better},
+               {"signature", result.score.signature}};
+  if (result.test && result.test->mean) out["mean"] = *result.test->mean;
+  if (result.test && result.test->interval) out["interval"] = *result.test->interval;
+  if (result.test && result.test->p) out["p"] = *result.test->p;
+  if (!result.sentences.empty()) out["sentences"] = result.sentences;
+  return out;
+}
+
+void print_table(const std::vector<Result>& results, bool has_tests) {
+  std::vector<std::vector<std::string>> rows = {{"system", "metric", "score"}};
+  if (has_tests) rows[0].insert(rows[0].end(), {"95 %", "p"});
+  for (const auto& [system, score, test, sentences] : results) {
+    rows.push_back({system, score.label.empty() ? score.name : score.label,
+                    fmt::format("{:.2f}", score.value)});
+    if (!has_tests) continue;
+    const bool has_interval = test && test->interval;
+    rows.back().push_back(has_interval ? fmt::format("± {:.2f}", *test->interval) : "");
+    rows.back().push_back(test && test->p ? fmt::format("{:.4f}", *test->p) : "");
+  }
+  fmt::print("{}", text_table(rows));
+  std::string last;
+  for (const auto& result : results) {
+    if (result.score.signature == last) continue;
+    last = result.score.signature;
+    fmt::print("{}: {}\n", result.score.name, last);
+  }
+}
+
+void print_sentences(const std::vector<Result>& results) {
+  for (const auto& result : results)
+    for (size_t i = 0; i < result.sentences.size(); ++i)
+      fmt::print("{}:{}: {} {:.2f}\n", result.system, i + 1, result.score.name,
+                 result.sentences[i]);
+}
+
+int score(const Options& options) {
+  std::vector<std::string> names;
+  for (const auto& name : split(options.metrics, ','))
+    names.emplace_back(trim(name));
+  const bool has_bleu = std::find(names.begin(), names.end(), "bleu") != names.end();
+  if (!has_bleu && !(options.tokenizer.empty() && options.model.empty()))
+    usage_error("--tokenizer and --model are of bleu, which --metrics does not name");
+  const Texts texts = read_texts(options);
+  if (options.tests && texts.hypotheses.size() < 2)
+    usage_error("--test compares systems; give --hypotheses two files or more");
+  if (options.tests) require_memory(rule_of(options), texts.references[0].size());
+  std::vector<Result> results;
+  for (const auto& name : names) {
+    const auto metric = metric_of(name, options);
+    for (auto& result : results_of(*metric, texts, options))
+      results.push_back(std::move(result));
+  }
+  if (options.json) {
+    Value list = Value::array();
+    for (const auto& result : results)
+      list.push_back(to_json(result));
+    fmt::print("{}\n", json_text({{"schema_version", 1}, {"scores", list}}, 2));
+    return Exit::kDone;
+  }
+  print_sentences(results);
+  print_table(results, options.tests);
+  return Exit::kDone;
+}
+
+XP_COMMAND(Options, score, "score", Group::kResults,
+           "score files of translations, and test whether systems differ");
+
+}  // namespace
+}  // namespace xp
