@@ -2,9 +2,11 @@
 #include "engine/plan/recorded_plan.h"
 
 #include "engine/base/error.h"
+#include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 
 #include <algorithm>
+#include <fstream>
 
 namespace xp {
 namespace {
@@ -15,13 +17,36 @@ fs::path plan_file(const fs::path& experiment_folder) {
   return experiment_folder / "plan.json";
 }
 
-// What `read` makes of the file; a fallback if there is none.
-template <class Read>
-auto read_plan(const fs::path& experiment_folder, Read&& read) -> decltype(read(Value())) {
+// Between the head of the file and its points. No text in JSON has a line end.
+constexpr std::string_view kPointsBegin = ",\n \"points\": [";
+
+// The text of the file before its points, which are nearly all of it, as a whole JSON text.
+std::string head_text(const fs::path& file) {
+  constexpr size_t kPiece = 1 << 14;
+  std::ifstream stream(file, std::ios::binary);
+  std::string out;
+  for (size_t at = 0; stream; at = out.size() - std::min(out.size(), kPointsBegin.size())) {
+    std::string piece(kPiece, '\0');
+    stream.read(piece.data(), static_cast<std::streamsize>(kPiece));
+    out.append(piece, 0, static_cast<size_t>(stream.gcount()));
+    if (const size_t end = out.find(kPointsBegin, at); end != out.npos)
+      return out.substr(0, end) + "}";
+  }
+  return out;
+}
+
+std::string whole_text(const fs::path& file) {
+  return read_file(file);
+}
+
+// What `make` makes of the text that `read` takes from the file; a fallback if there is none.
+template <class Make>
+auto read_plan(const fs::path& experiment_folder, std::string (*read)(const fs::path&), Make&& make)
+    -> decltype(make(Value())) {
   const fs::path file = plan_file(experiment_folder);
   if (!fs::exists(file)) return {};
   try {
-    return read(Value::parse(read_file(file)));
+    return make(Value::parse(read(file)));
   } catch (const Value::exception&) {
     machine_error("'{}' is damaged; delete it and run the experiment again", file.string());
   }
@@ -43,12 +68,31 @@ RecordedPoint point_from(const Value& point) {
           further.is_null() ? std::nullopt : std::optional<size_t>(further)};
 }
 
+// What a point is known by: its evaluation, or its name if that has no id yet.
+std::string point_key(const std::string& evaluation, const std::string& name) {
+  return evaluation.empty() ? "name " + name : evaluation;
+}
+
+std::string point_key(const Point& point) {
+  return point_key(point.ids ? point.ids->evaluation : "", point.name);
+}
+
+// Equal for plans of the same points.
+std::string points_id(const Plan& plan) {
+  std::set<std::string> keys;
+  for (const auto& point : plan.points)
+    keys.insert(point_key(point));
+  return content_id(Value(keys));
+}
+
 std::string place_text(const Place& place) {
   return place.line > 0 ? fmt::format("{}:{}", place.file, place.line) : place.file;
 }
 
 RecordedSource source_of(const Spec& spec, const std::vector<std::string>& sets) {
-  RecordedSource out{fs::absolute(spec.file).string(), sets, {}, {}, {}};
+  RecordedSource out;
+  out.file = fs::absolute(spec.file).string();
+  out.sets = sets;
   for (const auto& [path, place] : spec.source.keys) {
     const Value* value = find_path(spec.settings, path);
     if (value != nullptr && !value->is_object()) out.origins[path] = place_text(place);
@@ -106,7 +150,7 @@ std::map<std::string, std::string> RecordedSource::origins_of(const RecordedPoin
 }
 
 std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder) {
-  return read_plan(experiment_folder, [](const Value& plan) {
+  return read_plan(experiment_folder, whole_text, [](const Value& plan) {
     std::vector<RecordedPoint> out;
     for (const auto& point : plan.at("points"))
       out.push_back(point_from(point));
@@ -115,11 +159,12 @@ std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder) {
 }
 
 std::optional<RecordedSource> recorded_source(const fs::path& experiment_folder) {
-  return read_plan(experiment_folder, [](const Value& plan) {
+  return read_plan(experiment_folder, head_text, [](const Value& head) {
     return std::optional<RecordedSource>(
-        {plan.value("file", ""), plan.value("sets", std::vector<std::string>()),
-         plan.value("origins", Places()), plan.value("axis_origins", Places()),
-         plan.value("further_origins", std::vector<Places>())});
+        {head.value("file", ""), head.value("sets", std::vector<std::string>()),
+         head.value("points_id", ""), head.value("origins", Places()),
+         head.value("axis_origins", Places()),
+         head.value("further_origins", std::vector<Places>())});
   });
 }
 
@@ -134,19 +179,17 @@ void record_plan(const Plan& plan, const Spec& spec, const std::vector<std::stri
                    {"axis_origins", source.axis_origins},
                    {"further_origins", source.further_origins},
                    {"file", source.file},
-                   {"sets", source.sets}},
+                   {"sets", source.sets},
+                   {"points_id", points_id(plan)}},
                   [&text](std::string_view piece) { text += piece; });
   write_atomic(plan_file(folder), text);
 }
 
 bool is_recorded(const Plan& plan, const Spec& spec, const std::vector<std::string>& sets,
                  const Workspace& workspace) {
-  const fs::path folder = workspace.experiment(plan.name);
-  const auto source = recorded_source(folder);
-  if (!source || source->file != fs::absolute(spec.file).string() || source->sets != sets)
-    return false;
-  const PlanChange change = plan_change(recorded_points(folder), plan);
-  return change.added.empty() && change.removed.empty();
+  const auto source = recorded_source(workspace.experiment(plan.name));
+  return source && source->file == fs::absolute(spec.file).string() && source->sets == sets &&
+         source->points_id == points_id(plan);
 }
 
 std::optional<std::string> other_file_of(const Spec& spec, const Workspace& workspace) {
@@ -171,24 +214,21 @@ std::set<std::string> runs_of_others(const Workspace& workspace, const std::stri
 }
 
 PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now) {
-  const auto key = [](const std::string& evaluation, const std::string& name) {
-    return evaluation.empty() ? "name " + name : evaluation;
-  };
   std::set<std::string> old_keys, new_keys;
   for (const auto& point : before)
-    old_keys.insert(key(point.evaluation, point.name));
+    old_keys.insert(point_key(point.evaluation, point.name));
   PlanChange out;
   for (const auto& point : now.points) {
-    const std::string id = key(point.ids ? point.ids->evaluation : "", point.name);
-    new_keys.insert(id);
-    if (old_keys.contains(id)) {
+    const std::string key = point_key(point);
+    new_keys.insert(key);
+    if (old_keys.contains(key)) {
       ++out.kept;
     } else {
       out.added.push_back(point.name);
     }
   }
   for (const auto& point : before) {
-    if (!new_keys.contains(key(point.evaluation, point.name))) out.removed.push_back(point);
+    if (!new_keys.contains(point_key(point.evaluation, point.name))) out.removed.push_back(point);
   }
   return out;
 }
@@ -215,7 +255,7 @@ void write_plan_json(const Plan& plan, const Outlook& outlook, const Value& more
   std::string text = json_text(head, 1);
   text.erase(text.rfind('\n'));
   write(text);
-  write(",\n \"points\": [");
+  write(kPointsBegin);
   for (size_t i = 0; i < plan.points.size(); ++i) {
     const PointOutlook& ahead = outlook.points[i];
     Value point = point_json(plan.points[i]);

@@ -25,6 +25,8 @@ struct RecordedPoint {
 struct RecordedSource {
   std::string file;  ///< absolute; empty if it was not recorded
   std::vector<std::string> sets;
+  std::string
+      points_id;  ///< equal for plans of the same points; empty in those of earlier versions
   /// Setting -> "FILE:LINE": of settings in tables, of axes, and of each further point.
   std::map<std::string, std::string> origins, axis_origins;
   std::vector<std::map<std::string, std::string>> further_origins;
@@ -37,14 +39,15 @@ struct RecordedSource {
 /// kMachine if it is damaged.
 std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder);
 
-/// Its source, in the same way; nothing if there is no plan.
+/// Its source, in the same way; nothing if there is no plan. Cost: does not read the points.
 std::optional<RecordedSource> recorded_source(const fs::path& experiment_folder);
 
 /// Writes the folder of an experiment: its file and its plan, with the outlook of each point.
 void record_plan(const Plan& plan, const Spec& spec, const std::vector<std::string>& sets,
                  const Workspace& workspace);
 
-/// Whether the folder has this plan already, from the same file and --set.
+/// Whether the folder has this plan already, from the same file and --set. Cost: does not read the
+/// points.
 bool is_recorded(const Plan& plan, const Spec& spec, const std::vector<std::string>& sets,
                  const Workspace& workspace);
 

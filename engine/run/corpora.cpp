@@ -26,8 +26,10 @@ std::string Corpora::recorded_id(const Value& corpus) const {
   const std::string wanted = to_toml(corpus);
   std::set<std::string> seen;
   for (const auto& point : recorded_points(workspace_.experiment(experiment_))) {
+    if (seen.contains(point.corpus)) continue;
     const auto text = read_if_there(workspace_.training(point.training) / "spec.toml");
-    if (!text || !seen.insert(point.corpus).second) continue;
+    if (!text) continue;
+    seen.insert(point.corpus);
     Problems problems;
     const Value spec = parse_toml(*text, "spec.toml", problems).value;
     const auto table = spec.find("corpus");
