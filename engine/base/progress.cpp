@@ -1,24 +1,16 @@
 // Draws the bar with carriage returns and clears it with one escape sequence.
 #include "engine/base/progress.h"
 
-#include "engine/base/clip.h"
+#include "engine/base/terminal.h"
 #include "engine/base/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
-#include <string_view>
-#include <unistd.h>
 
 namespace xp {
 namespace {
-
-bool is_terminal() {
-  const char* kind = std::getenv("TERM");
-  return ::isatty(2) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
-}
 
 constexpr auto kRedraw = std::chrono::milliseconds(100);
 constexpr auto kLine = std::chrono::seconds(10);
@@ -38,7 +30,7 @@ Progress::Progress(std::string title, int64_t total, std::string unit, Style sty
     : title_(std::move(title)),
       unit_(std::move(unit)),
       total_(total),
-      bar_(style == Style::kBar || (style == Style::kAuto && is_terminal())),
+      bar_(style == Style::kBar || (style == Style::kAuto && is_capable_terminal(2))),
       quiet_(style == Style::kQuiet) {}
 
 Progress::~Progress() {

@@ -1,6 +1,7 @@
 // Runs recorded cases of the predecessor with real processes over Gloo, one line a case.
 //
 // LibTorch is loaded once; each case forks its ranks from this process, which starts no thread.
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/base/process.h"
 #include "engine/conformance/cases.h"
@@ -107,10 +108,8 @@ int run(const fs::path& folder, const std::string& only) {
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (fs::exists(entry.path() / "manifest.json")) cases.push_back(entry.path());
   if (cases.empty()) {
-    user_error(
-        "'{}' has no cases; name a folder of folders with manifest.json by --vectors or "
-        "XP_VECTORS",
-        folder.string());
+    user_error("'{}' has no cases; name a folder of folders with manifest.json by --vectors or {}",
+               folder.string(), variable::kVectors);
   }
   std::sort(cases.begin(), cases.end());
   int passed = 0, failed = 0;
@@ -133,7 +132,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Compares every recorded case of the predecessor with what this code does."};
   std::string folder = XP_VECTORS_DEFAULT, only;
   app.add_option("--vectors", folder, "a folder with one folder for each case")
-      ->envname("XP_VECTORS");
+      ->envname(xp::variable::kVectors);
   app.add_option("--only", only, "cases whose name contains this");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -80,7 +80,7 @@ FOREIGN = [
     (r"torch/torch\.h", (), "it costs 15 s a file; torch/types.h or torch/nn/module.h will do"),
 ]
 
-READS_ENVIRONMENT = ("engine/base/environment.cpp", "engine/base/progress.cpp", "engine/cli/",
+READS_ENVIRONMENT = ("engine/base/environment.cpp", "engine/base/terminal.cpp", "engine/cli/",
                      "engine/worker/", "plugins/launcher/", "engine/testing/")
 KEEPS_NO_ORDER = ("engine/base/", "engine/data/", "engine/comm/", "engine/nn/", "engine/moe/",
                   "engine/train/", "engine/eval/", "engine/worker/", "plugins/")

@@ -15,18 +15,18 @@
 
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
 #include <unistd.h>
 
 namespace xp {
 namespace {
 
 int64_t number_from(const char* name, int64_t fallback) {
-  const char* text = std::getenv(name);
-  if (text == nullptr || *text == '\0') return fallback;
+  const std::string text = environment_value(name);
+  if (text.empty()) return fallback;
   int64_t out = 0;
-  const auto [end, code] = std::from_chars(text, text + std::strlen(text), out);
-  if (code != std::errc() || *end != '\0') user_error("{} is '{}'; must be a number", name, text);
+  const char* const last = text.data() + text.size();
+  const auto [end, code] = std::from_chars(text.data(), last, out);
+  if (code != std::errc() || end != last) user_error("{} is '{}'; must be a number", name, text);
   return out;
 }
 
@@ -65,8 +65,7 @@ Rendezvous rendezvous_from_environment() {
   out.interface = environment_value(variable::kInterface);
   out.key = environment_value(variable::kKey);
   if (out.topology.ranks() == 1) return out;
-  const char* at = std::getenv(variable::kRendezvous);
-  const std::string address = at != nullptr ? at : "";
+  const std::string address = environment_value(variable::kRendezvous);
   const auto colon = address.rfind(':');
   if (colon == std::string::npos) user_error("XP_RENDEZVOUS is '{}'; must be HOST:PORT", address);
   out.host = address.substr(0, colon);

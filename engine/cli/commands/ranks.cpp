@@ -1,4 +1,5 @@
 // `xp ranks NODE_JOB`, on every node of a run: starts the ranks of the node (engine/launch/node.h).
+#include "engine/base/environment.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/terminal/signals.h"
 #include "engine/launch/node.h"
@@ -20,15 +21,14 @@ struct Options {
 
 // The scheduler's number of this node within the job's step.
 int64_t node_number() {
-  const char* text = std::getenv("XP_NODE");
+  const char* text = std::getenv(variable::kNode);
   if (text == nullptr) text = std::getenv("SLURM_NODEID");
   return text == nullptr ? 0 : std::atoll(text);
 }
 
 int ranks(const Options& options) {
   const SignalWatch signals({SIGTERM, SIGUSR1, SIGINT}, SignalWatch::Many::kAreCounted);
-  const char* host = std::getenv("SLURMD_NODENAME");
-  run_node(options.job, node_number(), host == nullptr ? "" : host,
+  run_node(options.job, node_number(), environment_value("SLURMD_NODENAME"),
            [] { return SignalWatch::count() > 0; });
   return Exit::kDone;
 }

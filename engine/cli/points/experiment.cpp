@@ -2,9 +2,9 @@
 #include "engine/cli/points/experiment.h"
 
 #include "engine/base/devices.h"
+#include "engine/base/environment.h"
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
-#include "engine/cli/parser/environment.h"
 #include "engine/cli/parser/verbose.h"
 #include "engine/cli/points/corpus_check.h"
 #include "engine/cli/points/programs.h"
@@ -24,7 +24,7 @@ namespace {
 std::vector<PluginName> environment_plugins() {
   std::vector<PluginName> out;
   for (const auto& file : plugin_files())
-    out.push_back({file, {kPluginsVariable.name, 0, 0, 0}});
+    out.push_back({file, {variable::kPlugins, 0, 0, 0}});
   return out;
 }
 

@@ -1,8 +1,8 @@
 // Declarations with their completion.
 #include "engine/cli/points/options.h"
 
+#include "engine/base/environment.h"
 #include "engine/base/shell.h"
-#include "engine/cli/parser/environment.h"
 #include "engine/cli/parser/exit_code.h"
 #include "engine/cli/points/candidates.h"
 
@@ -30,7 +30,7 @@ void declare_notify(Arguments& arguments, std::string& command) {
                    "XP_EXPERIMENT, XP_DONE, XP_FAILED and XP_MESSAGE set");
 }
 
-WorkspaceOptions::WorkspaceOptions() : workspace(value_of(kWorkspaceVariable)) {
+WorkspaceOptions::WorkspaceOptions() : workspace(environment_value(variable::kWorkspace)) {
   if (workspace.empty()) workspace = "xp-workspace";
 }
 
@@ -76,7 +76,7 @@ void check_file(const std::string& spec) {
 
 }  // namespace
 
-ExperimentOptions::ExperimentOptions() : mirror(value_of(kMirrorVariable)) {}
+ExperimentOptions::ExperimentOptions() : mirror(environment_value(variable::kMirror)) {}
 
 void ExperimentOptions::declare_settings(Arguments& arguments) {
   arguments

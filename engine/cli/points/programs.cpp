@@ -1,11 +1,9 @@
 // Paths relative to the running program.
 #include "engine/cli/points/programs.h"
 
+#include "engine/base/environment.h"
 #include "engine/base/own_program.h"
 #include "engine/base/text.h"
-#include "engine/cli/parser/environment.h"
-
-#include <cstdlib>
 
 namespace xp {
 namespace {
@@ -16,26 +14,21 @@ fs::path program_folder() {
   return own_program().parent_path();
 }
 
-fs::path path_from(const char* variable) {
-  const char* value = std::getenv(variable);
-  return value == nullptr ? "" : value;
-}
-
 fs::path cache_folder() {
-  if (const fs::path cache = path_from("XDG_CACHE_HOME"); cache.is_absolute()) return cache;
-  const fs::path home = path_from("HOME");
+  if (const fs::path cache = environment_value("XDG_CACHE_HOME"); cache.is_absolute()) return cache;
+  const fs::path home = environment_value("HOME");
   return home.is_absolute() ? home / ".cache" : fs::path();
 }
 
 }  // namespace
 
 fs::path engine_file() {
-  const fs::path named = value_of(kEngineVariable);
+  const fs::path named = environment_value(variable::kEngine);
   return named.empty() ? program_folder() / "xp-engine" : named;
 }
 
 std::vector<std::string> plugin_files() {
-  auto out = split(value_of(kPluginsVariable), ':');
+  auto out = split(environment_value(variable::kPlugins), ':');
   std::erase(out, "");
   return out;
 }

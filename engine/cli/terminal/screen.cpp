@@ -1,14 +1,13 @@
 // Moves the cursor up over the last drawing and overwrites it.
 #include "engine/cli/terminal/screen.h"
 
-#include "engine/base/clip.h"
+#include "engine/base/terminal.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -16,8 +15,7 @@
 namespace xp {
 
 bool Screen::is_there() {
-  const char* kind = std::getenv("TERM");
-  return ::isatty(STDOUT_FILENO) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
+  return is_capable_terminal(STDOUT_FILENO);
 }
 
 Screen::Screen() {

@@ -1,5 +1,5 @@
 // Text that is wider than its place.
-#include "engine/base/clip.h"
+#include "engine/base/terminal.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -12,6 +12,7 @@ TEST_CASE("a line is cut by columns, not by bytes") {
   CHECK(clipped("äöü", 2) == "äö");
   CHECK(clipped("日本", 3) == "日");
   CHECK(clipped("abc", 0).empty());
+  CHECK(clipped("a\xFF\xC3", 2) == "a\xFF");
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
-// Cutting text to the columns of a terminal.
+// Terminals: whether output goes to one, how wide it is, and text cut to that width.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 namespace xp {
+
+/// Whether a descriptor is a terminal that moves its cursor and has colours: TERM is set and is not
+/// "dumb".
+bool is_capable_terminal(int descriptor);
 
 /// The longest beginning of a line that fits into so many columns.
 std::string clipped(std::string_view line, size_t columns);
