@@ -154,17 +154,6 @@ void flush_file(const fs::path& path) {
     machine_error("writing '{}': {}", path.string(), reason());
 }
 
-void link_atomic(const fs::path& existing, const fs::path& path) {
-  const fs::path fresh = beside(path);
-  ::unlink(fresh.c_str());
-  if (::link(existing.c_str(), fresh.c_str()) != 0 || ::rename(fresh.c_str(), path.c_str()) != 0) {
-    const std::string why = reason();
-    ::unlink(fresh.c_str());
-    machine_error("linking '{}' to '{}': {}", path.string(), existing.string(), why);
-  }
-  flush_folder(path.parent_path());
-}
-
 void append_file(const fs::path& path, std::string_view bytes) {
   make_parents(path);
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));

@@ -32,9 +32,6 @@ void replace_file(const fs::path& path, std::string_view bytes);
 /// Waits until the bytes of a file are on the disk; does nothing if there is none.
 void flush_file(const fs::path& path);
 
-/// Makes `path` a second name of `existing`, replacing what was there in one step.
-void link_atomic(const fs::path& existing, const fs::path& path);
-
 /// Adds whole lines to a file (made if missing) with one write call, without flushing to disk.
 void append_file(const fs::path& path, std::string_view bytes);
 

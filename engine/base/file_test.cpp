@@ -89,11 +89,3 @@ TEST_CASE("an empty file maps to no bytes") {
   CHECK(MappedFile(folder.path() / "three").bytes().size() == 3);
 }
 
-TEST_CASE("a second name follows the file that is linked last") {
-  const TempFolder folder;
-  write_atomic(folder.path() / "a", "1");
-  write_atomic(folder.path() / "b", "2");
-  link_atomic(folder.path() / "a", folder.path() / "best");
-  link_atomic(folder.path() / "b", folder.path() / "best");
-  CHECK(read_file(folder.path() / "best") == "2");
-}
