@@ -1,6 +1,7 @@
 // Files over POSIX calls.
 #include "engine/base/file.h"
 
+#include "engine/base/descriptor.h"
 #include "engine/base/error.h"
 
 #include <cerrno>
@@ -30,20 +31,6 @@ void make_parents(const fs::path& path) {
 fs::path beside(const fs::path& path) {
   return path.parent_path() / fmt::format(".{}.{}.new", path.filename().string(), ::getpid());
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return number_; }
-
- private:
-  int number_;
-};
 
 enum class Flush { kNo, kYes };
 

@@ -88,4 +88,3 @@ TEST_CASE("an empty file maps to no bytes") {
   CHECK(MappedFile(folder.path() / "empty").bytes().empty());
   CHECK(MappedFile(folder.path() / "three").bytes().size() == 3);
 }
-

@@ -15,7 +15,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 namespace xp {
 namespace {
@@ -96,10 +95,6 @@ std::optional<Descriptor> listen_on(const Address& address) {
 }
 
 }  // namespace
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
 
 std::vector<Descriptor> listening_sockets(const Rendezvous& rendezvous) {
   std::string reason;

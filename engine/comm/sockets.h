@@ -1,6 +1,7 @@
 // TCP connections of the run's store: addresses, deadlines, frames.
 #pragma once
 
+#include "engine/base/descriptor.h"
 #include "engine/comm/group.h"
 
 #include <chrono>
@@ -13,22 +14,6 @@
 namespace xp {
 
 using Clock = std::chrono::steady_clock;
-
-/// A file descriptor that is closed at its end.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor();
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// Non-blocking sockets that listen on the addresses by which other ranks reach this one: those of
 /// `rendezvous.host` and of its interface; on loopback only if the host is loopback. Raises
