@@ -232,15 +232,17 @@ TrainProgress Checkpoints::load(const fs::path& path, FlatParameters& parameters
 
 void load_parameters(const std::vector<fs::path>& paths, TranslationModel& model) {
   const torch::NoGradGuard no_grad;
-  // Opens the last one as tensors, which compares types and shapes with the model's.
+  // The last one is opened as tensors too, which compares types and shapes with the model's.
   const Safetensors file(paths.back());
   std::vector<std::shared_ptr<const TensorFile>> files;
-  for (const auto& path : paths)
-    files.push_back(std::make_shared<TensorFile>(path));
+  if (paths.size() > 1) {
+    for (const auto& path : paths)
+      files.push_back(std::make_shared<TensorFile>(path));
+  }
   for (auto& parameter : model.parameter_list()) {
     auto mean = torch::empty_like(parameter.tensor);
     file.read(parameter.name, mean);
-    if (files.size() > 1) {
+    if (!files.empty()) {
       const std::string bytes = mean_of(files, parameter.name);
       std::memcpy(mean.data_ptr(), bytes.data(), bytes.size());
     }

@@ -23,10 +23,9 @@ static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may set 
 // Validates on the corpus's `valid` subset: loss on all of it, BLEU on its first sentences.
 class Validator {
  public:
-  Validator(const PreparedCorpus& corpus, const TrainSection& settings, TranslationModel& model,
-            const Groups& groups)
+  Validator(const PreparedCorpus& corpus, const Pairs& pairs, const TrainSection& settings,
+            TranslationModel& model, const Groups& groups)
       : corpus_(corpus), settings_(settings), model_(model), world_(*groups.world) {
-    const Pairs pairs(corpus, "valid");
     const BatchRule rule{settings.max_tokens, world_.size(), 0};
     const auto lengths = pairs.lengths();
     const Epoch epoch = plan_epoch(lengths, rule, 0);
@@ -101,8 +100,8 @@ int train_command(const WorkerArguments& arguments) {
   job.sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
   job.micro_batch_split = settings.value("micro_batch_split", int64_t{1});
   job.checkpoints = arguments.folder / "checkpoints";
-  if (Pairs(corpus, "valid").size() > 0)
-    job.validate = Validator(corpus, job.settings, *model, groups);
+  const Pairs valid(corpus, "valid");
+  if (valid.size() > 0) job.validate = Validator(corpus, valid, job.settings, *model, groups);
   job.stop = &stop_requested;
   const bool is_first = groups.world->rank() == 0;
   if (is_first && job.settings.precision == "bf16" && !has_bf16_instructions())

@@ -12,7 +12,6 @@ namespace xp {
 namespace {
 
 constexpr const char* kTotalBytes = "total_inter_node_bytes";
-const std::vector<std::string> kKinds = {"updates", "tokens", "hours", kTotalBytes, "device_hours"};
 constexpr double kSecondsPerHour = 3600;
 
 // Where the piecewise straight line through `points` has the height `y`; y must not fall.
@@ -69,12 +68,18 @@ std::optional<double> update_at(const Budget& budget, const ReportInput& input,
 
 }  // namespace
 
+const std::vector<std::string>& budget_kinds() {
+  static const std::vector<std::string> kinds = {"updates", "tokens", "hours", kTotalBytes,
+                                                 "device_hours"};
+  return kinds;
+}
+
 Budget parse_budget(const std::string& text) {
   const size_t equals = text.find('=');
   Budget out;
   out.kind = text.substr(0, equals);
-  if (std::find(kKinds.begin(), kKinds.end(), out.kind) == kKinds.end())
-    user_error("{}", unknown_name("budget for --at", out.kind, kKinds));
+  if (std::find(budget_kinds().begin(), budget_kinds().end(), out.kind) == budget_kinds().end())
+    user_error("{}", unknown_name("budget for --at", out.kind, budget_kinds()));
   const std::string number = equals == std::string::npos ? "" : text.substr(equals + 1);
   const auto [end, error] =
       std::from_chars(number.data(), number.data() + number.size(), out.value);

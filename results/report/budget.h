@@ -5,11 +5,15 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace xp {
 
-/// "tokens=2M" -> 2e6 tokens. Kinds: updates, tokens, hours, total_inter_node_bytes, device_hours.
-/// Suffixes k, M, G, T are powers of 1000. Raises kUser.
+/// "updates", "tokens", "hours", "total_inter_node_bytes", "device_hours".
+const std::vector<std::string>& budget_kinds();
+
+/// "tokens=2M" -> 2e6 tokens, of one of budget_kinds(). Suffixes k, M, G, T are powers of 1000.
+/// Raises kUser.
 Budget parse_budget(const std::string& text);
 
 /// The series that shows how `measure` grew: "valid_bleu" for the score "bleu", "loss" for

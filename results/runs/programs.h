@@ -1,11 +1,11 @@
 // The programs of a sweep, kept in its workspace, so that jobs which wait in a queue, and runs that
 // start later, use the build that the sweep was started with.
 //
-//   programs/ID/bin/xp, xp-engine     copies, with what lies beside them: components.json and the
-//                                     source changes of the build (xp-engine.diff)
-//   programs/ID/lib                   a link to the libraries beside the originals, if they have
-//   any programs/ID/plugins/N/NAME.so     the plug-ins, in the order of [plugins] programs/ID.lock
-//   shared by the processes that start runs of it
+//   programs/ID/bin/xp, xp-engine   copies, with what lies beside them: components.json and the
+//                                   source changes of the build (xp-engine.diff)
+//   programs/ID/lib                 a link to the libraries of the originals, if they have any
+//   programs/ID/plugins/N/NAME.so   the plug-ins, in the order of [plugins]
+//   programs/ID.lock                shared by the processes that start runs of it
 //
 // ID is the hash of all of them. LibTorch is not copied: it is found where the engine was linked.
 #pragma once

@@ -251,7 +251,10 @@ void ReportOptions::declare(Arguments& arguments) {
               "compare at an equal budget: updates, tokens, hours, total_inter_node_bytes or "
               "device_hours")
       .completes([](const std::string&) {
-        return Words{"updates=", "tokens=", "hours=", "total_inter_node_bytes=", "device_hours="};
+        Words out;
+        for (const auto& kind : budget_kinds())
+          out.push_back(kind + "=");
+        return out;
       });
   arguments
       .option("--pareto", "COST", &pareto,
