@@ -88,16 +88,32 @@ double bleu(std::span<const int64_t> sums, bool is_sentence) {
   return brevity * std::exp(log_sum / static_cast<double>(order));
 }
 
-std::vector<Score> scores_of(const std::string& name, const std::string& label,
-                             const std::string& tokenizer, bool lowercase, const CountSums& sums) {
-  return {
-      {name, bleu(sums.numbers, sums.is_sentence), "",
-       fmt::format("nrefs:{}|case:{}|eff:{}|tok:{}|smooth:exp|version:2.6.0", sums.num_references,
-                   lowercase ? "lc" : "mixed", sums.is_sentence ? "yes" : "no", tokenizer),
-       true, label}};
-}
+// BLEU under the name and label of one of the components below.
+struct AnyBleu : Metric {
+  AnyBleu(std::string score_name, std::string score_label, LineTokenizer words, bool no_case)
+      : name(std::move(score_name)),
+        label(std::move(score_label)),
+        tokenizer(std::move(words)),
+        lowercase(no_case) {}
 
-struct Bleu final : Metric {
+  SentenceCounts sentence_counts(const Translations& texts) const override {
+    return counted(texts, kWidth, Counter(tokenizer, lowercase));
+  }
+
+  std::vector<Score> score_of(const CountSums& sums) const override {
+    return {{name, bleu(sums.numbers, sums.is_sentence), "",
+             fmt::format("nrefs:{}|case:{}|eff:{}|tok:{}|smooth:exp|version:2.6.0",
+                         sums.num_references, lowercase ? "lc" : "mixed",
+                         sums.is_sentence ? "yes" : "no", tokenizer.signature),
+             true, label}};
+  }
+
+  std::string name, label;
+  LineTokenizer tokenizer;
+  bool lowercase;
+};
+
+struct Bleu final : AnyBleu {
   struct Config {
     std::string tokenizer = "13a", model;
     bool lowercase = false;
@@ -112,44 +128,23 @@ struct Bleu final : Metric {
   };
 
   explicit Bleu(const Config& c)
-      : config(c), tokenizer(make_line_tokenizer(c.tokenizer, c.model)) {}
-
-  SentenceCounts sentence_counts(const Translations& texts) const override {
-    return counted(texts, kWidth, Counter(tokenizer, config.lowercase));
-  }
-
-  std::vector<Score> score_of(const CountSums& sums) const override {
-    return scores_of("bleu", "BLEU", tokenizer.signature, config.lowercase, sums);
-  }
-
-  Config config;
-  LineTokenizer tokenizer;
+      : AnyBleu("bleu", "BLEU", make_line_tokenizer(c.tokenizer, c.model), c.lowercase) {}
 };
 
 XP_REGISTER(Metric, Bleu, "bleu", "corpus BLEU, equal to sacreBLEU's, with any of its tokenizers");
 
 // BLEU with one tokenizer, for [eval] metrics, which names metrics without settings.
 template <class Name>
-struct BleuOf final : Metric {
+struct BleuOf final : AnyBleu {
   struct Config {
     bool lowercase = false;
     void describe(auto& field) { field("lowercase", lowercase, "compare without case"); }
   };
 
-  explicit BleuOf(const Config& c) : config(c), tokenizer(make_line_tokenizer(Name::kTokenizer)) {}
-
-  SentenceCounts sentence_counts(const Translations& texts) const override {
-    return counted(texts, kWidth, Counter(tokenizer, config.lowercase));
-  }
-
-  std::vector<Score> score_of(const CountSums& sums) const override {
-    const std::string name = Name::kTokenizer;
-    return scores_of("bleu-" + name, fmt::format("BLEU ({})", name), tokenizer.signature,
-                     config.lowercase, sums);
-  }
-
-  Config config;
-  LineTokenizer tokenizer;
+  explicit BleuOf(const Config& c)
+      : AnyBleu(fmt::format("bleu-{}", Name::kTokenizer),
+                fmt::format("BLEU ({})", Name::kTokenizer), make_line_tokenizer(Name::kTokenizer),
+                c.lowercase) {}
 };
 
 struct Intl {

@@ -1,6 +1,7 @@
 // Points to cards.
 #include "results/report/run_cards.h"
 
+#include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "results/store/store.h"
 
@@ -8,11 +9,6 @@ namespace xp {
 namespace {
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
-
-// One word to a shell, whatever is in it.
-std::string shell_word(const std::string& text) {
-  return "'" + join(split(text, '\''), "'\\''") + "'";
-}
 
 std::string with_unit(double value, const std::string& unit) {
   return fmt::format("{:.6g}{}", value, unit.empty() ? "" : " " + unit);
@@ -58,7 +54,7 @@ RunCard card_of(const ReportInput& input, const ReportPoint& point, const Store&
   origin.facts.emplace_back("evaluation", point.evaluation);
   std::string command = "xp run " + input.file;
   for (const auto& [path, value] : point.axes)
-    command += " --set " + shell_word(path + "=" + text_of(value));
+    command += " --set " + shell_quoted(path + "=" + text_of(value));
   origin.facts.emplace_back("made by", command);
   for (const auto& [path, value] : store.provenance(point.training))
     origin.facts.emplace_back(path == "command" ? "was started by" : path, value);
