@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/conformance/cases.h"
+#include "results/runs/fairseq_parameters.h"
 
 #include <cmath>
 #include <cstring>

@@ -2,11 +2,13 @@
 #include "engine/base/error.h"
 #include "engine/conformance/cases.h"
 #include "engine/conformance/layers.h"
-#include "engine/conformance/model_names.h"
 #include "engine/nn/loss.h"
+#include "engine/train/checkpoint.h"
 #include "engine/train/parameters.h"
 #include "registry/model.h"
 #include "registry/optimizer.h"
+#include "results/runs/fairseq_checkpoint.h"
+#include "results/runs/fairseq_parameters.h"
 
 #include <algorithm>
 #include <cmath>
@@ -89,11 +91,10 @@ class Replay {
         model_(build(groups)) {
     const int64_t E = options_.integer("--moe-expert-count", 0);
     draws_->num_groups = std::max<int64_t>(1, E);
-    names_ = model_names(recording.settings().at("param_names").get<std::vector<std::string>>(),
-                         options_.integer("--moe-freq", 0), options_.has("--token-cluster"),
-                         E / world_.size() * world_.rank());
-    for (const auto& [ours, theirs] : names_)
-      set_parameter(*model_, ours, joined("param.", theirs));
+    names_ =
+        fairseq_parameters(recording.settings().at("param_names").get<std::vector<std::string>>(),
+                           E / world_.size() * world_.rank());
+    import_parameters();
   }
 
   void run() {
@@ -135,11 +136,22 @@ class Replay {
     return make_part<Model>(table)->build(context);
   }
 
-  torch::Tensor joined(const std::string& prefix, const std::vector<std::string>& theirs) const {
-    std::vector<torch::Tensor> parts;
-    for (const auto& name : theirs)
-      parts.push_back(recording_.get(prefix + name));
-    return torch::cat(parts);
+  // As a user would, from the files of all ranks.
+  void import_parameters() {
+    constexpr std::string_view kPrefix = "param.";
+    const TempFolder folder;
+    std::vector<fs::path> files;
+    for (int64_t rank = 0; rank < world_.size(); ++rank) {
+      const TensorFile recorded(recording_.folder() / fmt::format("rank{}.safetensors", rank));
+      std::map<std::string, TensorBytes> parameters;
+      for (const auto& [name, tensor] : recorded.tensors())
+        if (name.starts_with(kPrefix)) parameters[name.substr(kPrefix.size())] = tensor;
+      files.push_back(folder.path() / fmt::format("rank-{}.safetensors", rank));
+      write_tensor_file(files.back(), parameters, nullptr);
+    }
+    const fs::path file = folder.path() / "imported.safetensors";
+    import_fairseq(files, file);
+    load_parameters({file}, *model_);
   }
 
   static torch::Tensor logits(const ModelOutput& output) {
@@ -282,7 +294,7 @@ class Replay {
   Options options_;
   std::shared_ptr<RecordedDraws> draws_;
   std::shared_ptr<TranslationModel> model_;
-  std::vector<NamedParts> names_;
+  std::vector<FairseqParameter> names_;
 };
 
 }  // namespace

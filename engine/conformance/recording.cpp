@@ -41,7 +41,8 @@ void Findings::equal(const std::string& what, const torch::Tensor& got,
 }
 
 Recording::Recording(const fs::path& folder, int64_t rank)
-    : rank_(rank),
+    : folder_(folder),
+      rank_(rank),
       settings_(Value::parse(read_file(folder / "manifest.json")).at("settings")),
       own_(folder / fmt::format("rank{}.safetensors", rank)),
       first_(folder / "rank0.safetensors") {}
@@ -108,21 +109,6 @@ torch::Tensor RecordedDraws::assignment_order(const torch::Tensor& order_T) {
   };
   findings_.equal("the assignment of tokens to experts", as_sets(order_T), as_sets(recorded));
   return recorded;
-}
-
-std::string our_expert(const std::string& theirs, int64_t first_expert) {
-  const std::pair<std::string, const char*> sets[] = {{"experts.", ""},
-                                                      {"local_experts.", "-0"},
-                                                      {"node_experts.", "-1"},
-                                                      {"global_experts.", "-2"}};
-  for (const auto& [set, part] : sets) {
-    if (!theirs.starts_with(set)) continue;
-    const int64_t expert = first_expert + std::stoll(theirs.substr(set.size()));
-    std::string rest = theirs.substr(theirs.find('.', set.size()) + 1);
-    rest.replace(0, 3, rest.starts_with("fc1") ? "first" : "second");
-    return fmt::format("experts.{}{}.{}", expert, part, rest);
-  }
-  return "";
 }
 
 void set_parameter(torch::nn::Module& module, const std::string& name, const torch::Tensor& value) {

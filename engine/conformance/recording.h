@@ -40,6 +40,7 @@ class Recording {
  public:
   Recording(const fs::path& folder, int64_t rank);
 
+  const fs::path& folder() const { return folder_; }
   const Value& settings() const { return settings_; }
   /// A setting, or `fallback` if the case does not have it.
   template <class T>
@@ -57,6 +58,7 @@ class Recording {
   double figure(const std::string& name) const;
 
  private:
+  fs::path folder_;
   int64_t rank_;
   Value settings_;
   Safetensors own_, first_;
@@ -81,10 +83,6 @@ class RecordedDraws final : public Draws {
   Findings& findings_;
   std::deque<torch::Tensor> draws_, orders_;
 };
-
-/// Our name of a recorded parameter of an expert: "node_experts.1.fc2.bias" is
-/// "experts.5-1.second.bias" if this rank's first expert is 4; "" for any other name.
-std::string our_expert(const std::string& theirs, int64_t first_expert);
 
 /// Copies `value` into parameter `name` of the module.
 void set_parameter(torch::nn::Module& module, const std::string& name, const torch::Tensor& value);

@@ -48,7 +48,8 @@ MAY_INCLUDE = {
     " engine/launch engine/plan engine/data engine/experiment results/report results/store"
     " results/runs registry engine/base",
     "engine/cli": "engine/cli/parser engine/base",
-    "engine/conformance": "engine/train engine/moe engine/nn engine/comm registry engine/base",
+    "engine/conformance": "engine/train engine/moe engine/nn engine/comm results/runs registry"
+    " engine/base",
     "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
     " engine/moe engine/nn engine/data engine/comm engine/experiment results/runs registry"
     " engine/base",
