@@ -76,6 +76,10 @@ std::string read_from(const fs::path& path, size_t offset) {
 
 }  // namespace
 
+std::string_view kind_name(RunKind kind) {
+  return kind == RunKind::kTraining ? "training" : "evaluation";
+}
+
 std::string_view state_name(State state) {
   switch (state) {
     case State::kRunning:

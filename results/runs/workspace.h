@@ -26,16 +26,23 @@
 
 namespace xp {
 
+enum class RunKind { kTraining, kEvaluation };
+std::string_view kind_name(RunKind kind);  ///< "training", "evaluation"
+
 /// Names of places; makes nothing.
 struct Workspace {
   fs::path root;
+
+  /// The folder of all runs of a kind.
+  fs::path runs(RunKind kind) const { return root / (std::string(kind_name(kind)) + "s"); }
+  fs::path run(RunKind kind, const std::string& id) const { return runs(kind) / id; }
 
   fs::path database() const { return root / "xp.db"; }
   fs::path downloads() const { return root / "downloads"; }
   fs::path corpus_lock() const { return root / "corpora" / "LOCK.toml"; }
   fs::path corpus(const std::string& id) const { return root / "corpora" / id; }
-  fs::path training(const std::string& id) const { return root / "trainings" / id; }
-  fs::path evaluation(const std::string& id) const { return root / "evaluations" / id; }
+  fs::path training(const std::string& id) const { return run(RunKind::kTraining, id); }
+  fs::path evaluation(const std::string& id) const { return run(RunKind::kEvaluation, id); }
   fs::path experiment(const std::string& name) const { return root / "experiments" / name; }
   fs::path source(const std::string& sha256) const { return root / "sources" / (sha256 + ".diff"); }
 };

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <dirent.h>
@@ -43,7 +44,7 @@ void sort(std::vector<Folder>& folders) {
             [](const Folder& a, const Folder& b) { return a.order() < b.order(); });
 }
 
-std::vector<Folder> scan(const fs::path& parent, const char* kind, const char* file) {
+std::vector<Folder> scan(const fs::path& parent, FolderKind kind, const char* file) {
   std::vector<Folder> out;
   list(parent, [&](int folder, std::string name) {
     std::string stamp = stamp_of(folder, name + "/" + file);
@@ -57,7 +58,7 @@ std::vector<Folder> scan_sources(const Workspace& workspace) {
   std::vector<Folder> out;
   list(workspace.source("").parent_path(), [&](int, const std::string& name) {
     const fs::path file = name;
-    if (file.extension() == ".diff") out.push_back({"source", file.stem(), ""});
+    if (file.extension() == ".diff") out.push_back({FolderKind::kSource, file.stem(), ""});
   });
   sort(out);
   return out;
@@ -66,16 +67,23 @@ std::vector<Folder> scan_sources(const Workspace& workspace) {
 // By kind and id. Half the time is the file system's, which serves two at once.
 std::vector<Folder> scan(const Workspace& workspace) {
   auto trainings = std::async(std::launch::async, [&] {
-    return scan(workspace.root / "trainings", "training", "status.json");
+    return scan(workspace.runs(RunKind::kTraining), FolderKind::kTraining, "status.json");
   });
-  std::vector<Folder> out = scan(workspace.root / "evaluations", "evaluation", "status.json");
-  for (Folder& folder : scan(workspace.root / "experiments", "experiment", "plan.json"))
+  std::vector<Folder> out =
+      scan(workspace.runs(RunKind::kEvaluation), FolderKind::kEvaluation, "status.json");
+  for (Folder& folder : scan(workspace.root / "experiments", FolderKind::kExperiment, "plan.json"))
     out.push_back(std::move(folder));
   for (Folder& folder : scan_sources(workspace))
     out.push_back(std::move(folder));
   for (Folder& folder : trainings.get())
     out.push_back(std::move(folder));
   return out;
+}
+
+FolderKind stored_kind(std::string_view name) {
+  for (const auto kind : {FolderKind::kEvaluation, FolderKind::kExperiment, FolderKind::kSource})
+    if (name == folder_kind_name(kind)) return kind;
+  return FolderKind::kTraining;
 }
 
 // The same as they were read, by kind and id.
@@ -87,18 +95,34 @@ std::vector<Folder> stored_folders(SQLite::Database& database) {
                          "SELECT 'source', sha256, '' FROM sources UNION ALL "
                          "SELECT kind, id, stamp FROM unfinished");
   while (rows.executeStep()) {
-    const std::string_view kind = rows.getColumn(0).getText();
-    const char* name = kind == "training"     ? "training"
-                       : kind == "evaluation" ? "evaluation"
-                       : kind == "source"     ? "source"
-                                              : "experiment";
-    out.push_back({name, rows.getColumn(1).getText(), rows.getColumn(2).getText()});
+    out.push_back({stored_kind(rows.getColumn(0).getText()), rows.getColumn(1).getText(),
+                   rows.getColumn(2).getText()});
   }
   sort(out);
   return out;
 }
 
+fs::path path_of(const Folder& folder, const Workspace& workspace) {
+  switch (folder.kind) {
+    case FolderKind::kEvaluation:
+      return workspace.evaluation(folder.id);
+    case FolderKind::kExperiment:
+      return workspace.experiment(folder.id);
+    case FolderKind::kSource:
+      return workspace.source(folder.id);
+    case FolderKind::kTraining:
+      break;
+  }
+  return workspace.training(folder.id);
+}
+
 }  // namespace
+
+std::string_view folder_kind_name(FolderKind kind) {
+  constexpr std::array<std::string_view, 4> kNames = {"evaluation", "experiment", "source",
+                                                      "training"};
+  return kNames[static_cast<size_t>(kind)];
+}
 
 Changes changes_since(SQLite::Database& database, const Workspace& workspace) {
   auto listed = std::async(std::launch::async, [&] { return scan(workspace); });
@@ -112,9 +136,7 @@ Changes changes_since(SQLite::Database& database, const Workspace& workspace) {
     const bool fresh = same && known->stamp == folder.stamp;
     if (same) ++known;
     if (fresh) continue;
-    folder.path = folder.is_source()
-                      ? workspace.source(folder.id)
-                      : workspace.root / (std::string(folder.kind) + "s") / folder.id;
+    folder.path = path_of(folder, workspace);
     out.to_read.push_back(std::move(folder));
   }
   std::move(known, stored.end(), std::back_inserter(out.to_drop));

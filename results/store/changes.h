@@ -5,23 +5,25 @@
 #include "results/store/database.h"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace xp {
 
+/// Kinds of what the store reads, in the order of their names.
+enum class FolderKind { kEvaluation, kExperiment, kSource, kTraining };
+std::string_view folder_kind_name(FolderKind kind);  ///< "evaluation", ...
+
 /// What may have to be read: a run folder or an experiment's, and how its key file looks now; or a
 /// file of sources.
 struct Folder {
-  const char* kind = "";  ///< "training", "evaluation", "experiment", "source"
-  std::string id;         ///< or name, or hash
-  std::string stamp;      ///< of status.json or plan.json; of a source none, as it never changes
-  fs::path path{};        ///< of those that are read
+  FolderKind kind;
+  std::string id;     ///< or name, or hash
+  std::string stamp;  ///< of status.json or plan.json; of a source none, as it never changes
+  fs::path path{};    ///< of those that are read
 
-  auto order() const { return std::pair(std::string_view(kind), std::string_view(id)); }
-  bool is_experiment() const { return std::string_view(kind) == "experiment"; }
-  bool is_source() const { return std::string_view(kind) == "source"; }
-  bool is_evaluation() const { return std::string_view(kind) == "evaluation"; }
+  auto order() const { return std::pair(kind, std::string_view(id)); }
 };
 
 struct Changes {

@@ -54,11 +54,11 @@ class Writer {
 
   void drop(const Folder& folder) {
     const std::string& id = folder.id;
-    if (folder.is_source()) {
+    if (folder.kind == FolderKind::kSource) {
       run("DELETE FROM sources WHERE sha256 = ?", id);
       return;
     }
-    if (folder.is_experiment()) {
+    if (folder.kind == FolderKind::kExperiment) {
       run("DELETE FROM points WHERE experiment = ?", id);
       run("DELETE FROM experiments WHERE name = ?", id);
       return;
@@ -74,11 +74,11 @@ class Writer {
   void take(const Folder& folder) {
     drop(folder);
     const size_t problems = result_.problems.size();
-    if (folder.is_source()) {
+    if (folder.kind == FolderKind::kSource) {
       attempt_part([&] { take_source(folder); });
       return;
     }
-    if (folder.is_experiment()) {
+    if (folder.kind == FolderKind::kExperiment) {
       attempt_part([&] { take_plan(folder); });
       return;
     }
@@ -86,8 +86,8 @@ class Writer {
     attempt_part([&] { status = read_status(folder.path); });
     if (!status) return;
     if (status->state != State::kDone && status->state != State::kFailed) {
-      run("INSERT INTO unfinished VALUES (?, ?, ?)", folder.id, std::string(folder.kind),
-          folder.stamp);
+      run("INSERT INTO unfinished VALUES (?, ?, ?)", folder.id,
+          std::string(folder_kind_name(folder.kind)), folder.stamp);
       return;
     }
     attempt_part([&] { take_settings(folder); });
@@ -97,9 +97,10 @@ class Writer {
     take_metrics(folder);
     take_artefacts(folder);
     const bool whole = result_.problems.size() == problems;
-    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id, std::string(folder.kind),
-        std::string(state_name(status->state)), status->attempt, status->started_s, status->ended_s,
-        status->cause, whole ? folder.stamp : "");
+    run("INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", folder.id,
+        std::string(folder_kind_name(folder.kind)), std::string(state_name(status->state)),
+        status->attempt, status->started_s, status->ended_s, status->cause,
+        whole ? folder.stamp : "");
     ++result_.taken;
   }
 
@@ -175,7 +176,7 @@ class Writer {
   }
 
   void take_scores(const Folder& folder) {
-    if (!folder.is_evaluation()) return;
+    if (folder.kind != FolderKind::kEvaluation) return;
     for (const auto& [subset, direction, score] : read_scores(folder.path)) {
       run("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", folder.id, subset,
           direction, score.name, Value(score.value), score.unit, score.signature,
@@ -253,7 +254,7 @@ class Writer {
     double cpu_seconds = 0, energy_j = 0, other_load = -1;
   };
   void take_cost(const Folder& folder, const Cost& cost) {
-    const std::string prefix = folder.is_evaluation() ? "eval_" : "";
+    const std::string prefix = folder.kind == FolderKind::kEvaluation ? "eval_" : "";
     const auto add = [&](const std::string& name, double value) {
       run("INSERT OR REPLACE INTO summary VALUES (?, ?, ?)", folder.id, prefix + name, value);
     };
@@ -283,7 +284,7 @@ class Writer {
   }
 
   void take_artefacts(const Folder& folder) {
-    if (!folder.is_evaluation()) return;
+    if (folder.kind != FolderKind::kEvaluation) return;
     for (const char* part : {"hypotheses", "sentences"}) {
       std::error_code code;
       for (const auto& entry : fs::directory_iterator(folder.path / part, code)) {

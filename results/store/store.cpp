@@ -147,7 +147,9 @@ std::map<std::string, StoredRun> Store::runs(const std::vector<std::string>& ids
         [&](SQLite::Statement& row) {
           StoredRun& run = out[row.getColumn(0).getString()];
           run.id = row.getColumn(0).getString();
-          run.kind = row.getColumn(1).getString();
+          run.kind = row.getColumn(1).getText() == kind_name(RunKind::kTraining)
+                         ? RunKind::kTraining
+                         : RunKind::kEvaluation;
           run.status = {stored_state(row.getColumn(2).getString()),
                         row.getColumn(3).getInt64(),
                         row.getColumn(4).getDouble(),

@@ -32,9 +32,10 @@ struct FoldResult {
 
 /// A finished run.
 struct StoredRun {
-  std::string id, kind;  ///< "training" or "evaluation"
-  Status status;         ///< summary values that are no finite number are left out
-  std::string machine;   ///< host, processor, devices and who shared them; "" if not recorded
+  std::string id;
+  RunKind kind = RunKind::kTraining;
+  Status status;        ///< summary values that are no finite number are left out
+  std::string machine;  ///< host, processor, devices and who shared them; "" if not recorded
   int64_t nodes = 0, ranks_per_node = 0;  ///< 0 if not recorded
 };
 

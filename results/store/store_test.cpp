@@ -42,7 +42,7 @@ TEST_CASE("the store answers what the folders hold") {
   store.fold_in(place.workspace);
   const auto run = store.run("aaaa");
   REQUIRE(run);
-  CHECK(run->kind == "training");
+  CHECK(run->kind == RunKind::kTraining);
   CHECK(run->status.state == State::kDone);
   CHECK(run->status.ended_s == 160);
   CHECK(run->status.summary == Value{{"tokens_per_second", 1500.0}, {"step_ms", 20.5}});

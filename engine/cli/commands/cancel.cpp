@@ -28,13 +28,14 @@ struct Options : PointOptions {
   }
 };
 
-constexpr auto kPatience = std::chrono::seconds(10);
+constexpr auto kTimeout = std::chrono::seconds(10);
 constexpr auto kPoll = std::chrono::milliseconds(200);
-constexpr size_t kMostNames = 20;
+constexpr size_t kMaxNames = 20;
 
 /// A run to cancel.
 struct Target {
-  std::string kind, id, name;
+  RunKind kind;
+  std::string id, name;
   fs::path folder;
   Standing standing;
 };
@@ -52,13 +53,13 @@ class Targets {
       chosen_.insert(one.point);
     for (const auto& one : selected) {
       const PointView& point = *one.point;
-      if (point.training == "?") continue;
+      if (!point.ids) continue;
       if (is_free(all, one)) {
-        add("training", point.training, point.name, workspace_.training(point.training));
+        add(RunKind::kTraining, point);
       } else {
         ++shared_;
       }
-      add("evaluation", point.evaluation, point.name, workspace_.evaluation(point.evaluation));
+      add(RunKind::kEvaluation, point);
     }
   }
   const std::vector<Target>& all() const { return found_; }
@@ -68,15 +69,17 @@ class Targets {
   // A training that a point outside the selection still needs continues.
   bool is_free(const std::vector<PointView>& all, const Selected& one) const {
     return std::none_of(all.begin(), all.end(), [&](const PointView& other) {
-      return other.training == one.point->training && other.state != PointState::kDone &&
-             !chosen_.contains(&other);
+      return other.ids && other.ids->training == one.point->ids->training &&
+             other.state != PointState::kDone && !chosen_.contains(&other);
     });
   }
-  void add(const char* kind, const std::string& id, const std::string& name, const fs::path& run) {
+  void add(RunKind kind, const PointView& point) {
+    const std::string& id = point.ids->of(kind);
+    const fs::path run = workspace_.run(kind, id);
     if (!seen_.insert(run).second) return;
     Standing standing = standing_of(run, jobs_);
     if (is_ended(standing) || standing.is_cancelled) return;
-    found_.push_back({kind, id, name, run, std::move(standing)});
+    found_.push_back({kind, id, point.name, run, std::move(standing)});
   }
 
   const Workspace& workspace_;
@@ -100,25 +103,25 @@ std::string summary_of(const std::vector<Target>& targets) {
 }
 
 void print_targets(const std::vector<Target>& targets) {
-  for (size_t i = 0; i < std::min(targets.size(), kMostNames); ++i) {
+  for (size_t i = 0; i < std::min(targets.size(), kMaxNames); ++i) {
     const Target& target = targets[i];
     const std::string cause = target.standing.cause();
-    fmt::print("  {} {}  {}  {}{}\n", target.kind, target.id, target.name,
+    fmt::print("  {} {}  {}  {}{}\n", kind_name(target.kind), target.id, target.name,
                state_name(target.standing.state), cause.empty() ? "" : ", " + cause);
   }
-  if (targets.size() > kMostNames) fmt::print("  ... and {} more\n", targets.size() - kMostNames);
+  if (targets.size() > kMaxNames) fmt::print("  ... and {} more\n", targets.size() - kMaxNames);
 }
 
-// Waits up to kPatience for running runs to end; returns how many still run.
+// Waits up to kTimeout for running runs to end; returns how many still run.
 size_t wait_for_end(const std::vector<Target>& targets) {
-  const auto patience = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kTimeout;
   size_t left = 0;
   do {
     left = static_cast<size_t>(std::count_if(targets.begin(), targets.end(), [](const Target& one) {
       return fs::exists(one.folder) && is_held(one.folder);
     }));
     if (left > 0) std::this_thread::sleep_for(kPoll);
-  } while (left > 0 && std::chrono::steady_clock::now() < patience);
+  } while (left > 0 && std::chrono::steady_clock::now() < deadline);
   return left;
 }
 

@@ -36,7 +36,7 @@ Value result_of(const RunFolder& run, const Workspace& workspace) {
   const Status status = read_status(run.folder);
   if (status.state == State::kDone) out = status.summary;
   const Value* training = find_path(run.spec, "training_id");
-  if (run.kind == "evaluation" && training != nullptr && training->is_string()) {
+  if (run.kind == RunKind::kEvaluation && training != nullptr && training->is_string()) {
     const Status trained = read_status(workspace.training(*training));
     if (trained.state == State::kDone) out.update(trained.summary);
   }
@@ -88,7 +88,7 @@ int diff_runs(const Options& options) {
                            .dump(2));
     return Exit::kDone;
   }
-  fmt::print("A = {} {}, B = {} {}\n", a.kind, a.id, b.kind, b.id);
+  fmt::print("A = {}, B = {}\n", a.title(), b.title());
   if (settings.empty()) {
     fmt::print("no setting differs\n");
   } else {

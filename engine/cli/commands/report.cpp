@@ -41,12 +41,12 @@ std::vector<ReportPoint> report_points(const Plan& plan) {
   return out;
 }
 
-// The ids of a plan's corpora in its order; "?" if one is not known.
+// The ids of a plan's corpora in its order, those that are known.
 std::vector<std::string> corpus_ids(const Plan& plan) {
   std::vector<std::string> out;
   for (const auto& point : plan.points) {
-    const std::string id = point.ids ? point.ids->corpus : "?";
-    if (out.empty() || out.back() != id) out.push_back(id);
+    if (!point.ids) continue;
+    if (out.empty() || out.back() != point.ids->corpus) out.push_back(point.ids->corpus);
   }
   return out;
 }

@@ -76,7 +76,7 @@ int run_again(const Options& options, const std::string& experiment, const Point
   again.driver = options.driver;
   again.yes = true;  // asked before
   for (const auto* point : points)
-    again.ids.push_back(point->evaluation);
+    again.ids.push_back(point->ids->evaluation);
   return run_experiment(again);
 }
 

@@ -93,11 +93,11 @@ std::set<std::string> wanted(const RunOptions& options, const Plan& plan) {
   const Workspace workspace{options.workspace};
   const auto points = points_of(plan, workspace);
   for (const auto& one : select(points, options.only, workspace)) {
-    if (one.point->evaluation == "?") {
+    if (!one.point->ids) {
       usage_error("--only selects runs whose corpus is not prepared yet; next: {}",
                   next_command(options, "data prepare"));
     }
-    out.insert(one.point->evaluation);
+    out.insert(one.point->ids->evaluation);
   }
   return out;
 }

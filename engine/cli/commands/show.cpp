@@ -78,7 +78,7 @@ int show_run(const Options& options) {
   const Status status = read_status(run.folder);
   if (options.json) {
     fmt::print("{}\n", Value{{"schema_version", 1},
-                             {"kind", run.kind},
+                             {"kind", kind_name(run.kind)},
                              {"id", run.id},
                              {"folder", run.folder.string()},
                              {"state", state_name(status.state)},
@@ -86,7 +86,7 @@ int show_run(const Options& options) {
                            .dump(2));
     return Exit::kDone;
   }
-  fmt::print("{} {}: {}, {}\n{}", run.kind, run.id, state_name(status.state), run.folder.string(),
+  fmt::print("{}: {}, {}\n{}", run.title(), state_name(status.state), run.folder.string(),
              text_table(rows));
   return Exit::kDone;
 }

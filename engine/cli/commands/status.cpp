@@ -74,7 +74,8 @@ void print_next(const Options& options, const Rows& rows) {
   if (!failures.empty()) {
     const auto* failed = *std::find_if(rows.begin(), rows.end(),
                                        [](const PointView* row) { return row->has_failed(); });
-    fmt::print("{}; xp why {}{} shows one\n", failures, failed->id(), workspace_words(options));
+    fmt::print("{}; xp why {}{} shows one\n", failures, failed->id().value_or(failed->name),
+               workspace_words(options));
   }
   const auto has = [&](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
   if (options.spec.empty()) return;

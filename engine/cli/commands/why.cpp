@@ -255,7 +255,7 @@ void print_json(const Explanation& about) {
   fmt::print(
       "{}\n",
       Value{{"schema_version", 1},
-            {"kind", about.run.kind},
+            {"kind", kind_name(about.run.kind)},
             {"id", about.run.id},
             {"name", about.run.name},
             {"experiment", about.run.experiment},

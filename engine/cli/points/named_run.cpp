@@ -15,9 +15,8 @@ bool may_be_id(const std::vector<std::string>& words) {
 }
 
 bool is_in_points(const std::vector<PointView>& points, const std::string& begin) {
-  return std::any_of(points.begin(), points.end(), [&](const PointView& point) {
-    return point.training.starts_with(begin) || point.evaluation.starts_with(begin);
-  });
+  return std::any_of(points.begin(), points.end(),
+                     [&](const PointView& point) { return point.run_with(begin).has_value(); });
 }
 
 }  // namespace
@@ -34,16 +33,16 @@ std::optional<NamedRun> named_run(const PointOptions& options, std::optional<Ope
     out.folder = found.folder;
   } else {
     const Selected one = select_one(open->points, options.names, workspace);
-    if (one.id() == "?") {
+    if (!one.point->ids) {
       usage_error("{} has no run yet: {}", one.point->name,
                   one.point->cause.empty() ? "its corpus is not known" : one.point->cause);
     }
-    out.kind = one.kind();
+    out.kind = one.kind;
     out.id = one.id();
     out.name = one.point->name;
     out.experiment = one.point->experiment;
     out.point = one.point->point;
-    out.folder = one.evaluates ? workspace.evaluation(out.id) : workspace.training(out.id);
+    out.folder = workspace.run(out.kind, out.id);
   }
   out.standing = standing_of(out.folder, OpenJobs(workspace));
   return out;

@@ -19,7 +19,7 @@ bool is_under_way(const PointView& point) {
 // The subset that the summary of an evaluation is about: the first of eval.subsets.
 std::string summary_subset(const PointView& point, const Workspace& workspace) {
   Value spec;
-  const fs::path file = workspace.evaluation(point.evaluation) / "spec.toml";
+  const fs::path file = workspace.evaluation(point.ids->evaluation) / "spec.toml";
   if (point.point != nullptr) {
     spec = point.point->settings().whole();
   } else if (fs::exists(file)) {
@@ -48,8 +48,8 @@ Value job_json(const Standing& run) {
 void PointReader::take_stored(const Store& store, const std::vector<const PointView*>& points) {
   std::vector<std::string> ids;
   for (const auto* point : points) {
-    if (point->state == PointState::kDone)
-      ids.insert(ids.end(), {point->training, point->evaluation});
+    if (point->state == PointState::kDone && point->ids)
+      ids.insert(ids.end(), {point->ids->training, point->ids->evaluation});
   }
   stored_ = store.runs(ids);
 }
@@ -81,8 +81,9 @@ void PointReader::add_live(const PointView& point, PointFigures& out) {
 
 PointFigures PointReader::figures(const PointView& point) {
   PointFigures out;
-  if (point.training == "?") return out;
-  const auto trained = stored_.find(point.training), evaluated = stored_.find(point.evaluation);
+  if (!point.ids) return out;
+  const auto trained = stored_.find(point.ids->training);
+  const auto evaluated = stored_.find(point.ids->evaluation);
   if (trained != stored_.end() && evaluated != stored_.end()) {
     out.attempts = trained->second.status.attempt;
     out.updates = to_integer(trained->second.status.summary.value("updates", 0.0));
@@ -94,12 +95,12 @@ PointFigures PointReader::figures(const PointView& point) {
     }
     return out;
   }
-  if (point.state == PointState::kNew && !point.evaluates) return out;
-  const fs::path training = workspace_.training(point.training);
+  if (point.state == PointState::kNew && !point.evaluates()) return out;
+  const fs::path training = workspace_.training(point.ids->training);
   const int64_t attempts = last_attempt(training);
-  const bool shows_evaluation = point.evaluates && point.state != PointState::kDone;
+  const bool shows_evaluation = point.evaluates() && point.state != PointState::kDone;
   out.attempts =
-      shows_evaluation ? last_attempt(workspace_.evaluation(point.evaluation)) : attempts;
+      shows_evaluation ? last_attempt(workspace_.evaluation(point.ids->evaluation)) : attempts;
   if (const RunProgress* now = progress(training, attempts)) {
     out.updates = now->update();
     out.left_out = now->left_out();
@@ -108,8 +109,8 @@ PointFigures PointReader::figures(const PointView& point) {
       out.bleu_of = "valid";
     }
   }
-  if (point.evaluates) {
-    const Value summary = read_status(workspace_.evaluation(point.evaluation)).summary;
+  if (point.evaluates()) {
+    const Value summary = read_status(workspace_.evaluation(point.ids->evaluation)).summary;
     if (summary.contains("bleu")) {
       out.bleu = summary["bleu"];
       out.bleu_of = summary_subset(point, workspace_);
@@ -131,7 +132,7 @@ std::string note_of(const PointView& point, const PointFigures& figures) {
       parts.push_back("job " + figures.job +
                       (figures.hosts.empty() ? "" : " on " + join(figures.hosts, ", ")));
     }
-    if (point.evaluates && figures.done > 0)
+    if (point.evaluates() && figures.done > 0)
       parts.push_back(fmt::format("{} sentences", human_count(static_cast<double>(figures.done))));
     if (figures.left_s && point.run.state == RunState::kRunning)
       parts.push_back(human_duration(*figures.left_s) + " left");
@@ -155,7 +156,7 @@ std::vector<std::string> point_cells(const PointView& point, const PointFigures&
           std::to_string(figures.attempts),
           std::to_string(figures.updates),
           bleu_text(figures),
-          point.training,
+          point.ids ? point.ids->training : "?",
           note_of(point, figures)};
 }
 
@@ -163,8 +164,8 @@ Value point_json(const PointView& point, const PointFigures& figures) {
   Value out = {{"experiment", point.experiment},
                {"name", point.name},
                {"axes", point.axes},
-               {"training", point.training},
-               {"evaluation", point.evaluation},
+               {"training", point.ids ? Value(point.ids->training) : Value()},
+               {"evaluation", point.ids ? Value(point.ids->evaluation) : Value()},
                {"state", state_name(point.state)},
                {"cause", text_or_null(point.cause)},
                {"attempt", figures.attempts},
@@ -173,8 +174,8 @@ Value point_json(const PointView& point, const PointFigures& figures) {
                {"bleu", figures.bleu},
                {"bleu_of", text_or_null(figures.bleu_of)}};
   out["run"] = {
-      {"kind", point.kind()},
-      {"id", point.id()},
+      {"kind", kind_name(point.kind)},
+      {"id", point.id() ? Value(*point.id()) : Value()},
       {"state", point.state_word()},
       {"class", text_or_null(point.run.class_name())},
       {"cancelled", point.run.is_cancelled},

@@ -16,6 +16,18 @@ bool PointView::is_cancelled() const {
   return run.is_cancelled || run.class_name() == outcome_name(Outcome::kCancelled);
 }
 
+std::optional<std::string> PointView::id() const {
+  if (!ids) return std::nullopt;
+  return ids->of(kind);
+}
+
+std::optional<RunKind> PointView::run_with(const std::string& prefix) const {
+  if (!ids) return std::nullopt;
+  if (ids->training.starts_with(prefix)) return RunKind::kTraining;
+  if (ids->evaluation.starts_with(prefix)) return RunKind::kEvaluation;
+  return std::nullopt;
+}
+
 std::string_view PointView::state_word() const {
   if (is_cancelled()) return outcome_name(Outcome::kCancelled);
   const bool is_plain = state == PointState::kDone || state == PointState::kBlocked;
@@ -26,11 +38,11 @@ namespace {
 
 void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs) {
   PointStanding now =
-      point_standing(workspace.training(point.training), workspace.evaluation(point.evaluation),
-                     point.checkpoint, jobs);
+      point_standing(workspace.training(point.ids->training),
+                     workspace.evaluation(point.ids->evaluation), point.checkpoint, jobs);
   point.state = now.state();
   point.cause = now.run.cause();
-  point.evaluates = now.evaluates;
+  point.kind = now.evaluates ? RunKind::kEvaluation : RunKind::kTraining;
   point.run = std::move(now.run);
 }
 
@@ -39,7 +51,7 @@ void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs)
 void look_at(std::vector<PointView>& points, const Workspace& workspace) {
   const OpenJobs jobs(workspace);
   for (auto& point : points) {
-    if (point.state == PointState::kDone || point.training == "?") continue;
+    if (point.state == PointState::kDone || !point.ids) continue;
     look_at(point, workspace, jobs);
   }
 }
@@ -52,14 +64,13 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace) {
     PointView& view = out.emplace_back();
     view.experiment = plan.name;
     view.name = point.name;
-    view.training = point.ids ? point.ids->training : "?";
-    view.evaluation = point.ids ? point.ids->evaluation : "?";
+    if (point.ids) view.ids = {point.ids->training, point.ids->evaluation};
     view.axes = point.axes;
     view.point = &point;
     view.checkpoint = point.checkpoint();
     view.state = point.state;
     view.cause = point.cause;
-    view.evaluates = point.training == State::kDone;
+    if (point.training == State::kDone) view.kind = RunKind::kEvaluation;
     // What is untouched has nothing to read.
     const bool is_new = point.state == PointState::kNew && point.cause.empty();
     if (is_new || point.state == PointState::kDone || point.state == PointState::kBlocked) continue;
@@ -76,11 +87,13 @@ std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
     PointView& view = out.emplace_back();
     view.experiment = experiment;
     view.name = point.name.empty() ? experiment : point.name;
-    view.training = point.training.empty() ? "?" : point.training;
-    view.evaluation = point.evaluation.empty() ? "?" : point.evaluation;
     view.axes = {point.axes.begin(), point.axes.end()};
     view.checkpoint = point.checkpoint;
-    if (point.training.empty()) view.state = PointState::kBlocked;
+    if (point.training.empty()) {
+      view.state = PointState::kBlocked;
+    } else {
+      view.ids = {point.training, point.evaluation};
+    }
   }
   look_at(out, workspace);
   return out;

@@ -12,23 +12,32 @@
 
 namespace xp {
 
+struct RunIds {
+  std::string training, evaluation;
+  const std::string& of(RunKind kind) const {
+    return kind == RunKind::kTraining ? training : evaluation;
+  }
+};
+
 /// A point as `status`, `watch` and the selectors see it.
 struct PointView {
   std::string experiment, name;
-  std::string training, evaluation;  ///< ids, "?" if unknown
+  std::optional<RunIds> ids;  ///< nothing before the content of the corpus is known
   SettingValues axes;
   std::string checkpoint;        ///< that the evaluation reads, "" if not known
   const Point* point = nullptr;  ///< in the plan; null if the points come from the index
   PointState state = PointState::kNew;
-  std::string cause;       ///< as in Point
-  bool evaluates = false;  ///< the run that counts is the evaluation, not the training
-  Standing run;            ///< of the run that counts; empty if the point is done or blocked
+  std::string cause;                  ///< as in Point
+  RunKind kind = RunKind::kTraining;  ///< the run that counts
+  Standing run;  ///< of the run that counts; empty if the point is done or blocked
 
-  std::string kind() const { return evaluates ? "evaluation" : "training"; }
-  const std::string& id() const { return evaluates ? evaluation : training; }
-  fs::path folder(const Workspace& workspace) const {
-    return evaluates ? workspace.evaluation(evaluation) : workspace.training(training);
-  }
+  bool evaluates() const { return kind == RunKind::kEvaluation; }
+  /// Of the run that counts; nothing if ids are not known.
+  std::optional<std::string> id() const;
+  /// Of the run that counts. The ids must be known.
+  fs::path folder(const Workspace& workspace) const { return workspace.run(kind, ids->of(kind)); }
+  /// The run whose id begins with `prefix`; nothing if neither does.
+  std::optional<RunKind> run_with(const std::string& prefix) const;
   /// Cancelled and not running any more.
   bool is_cancelled() const;
   /// Failed by itself.

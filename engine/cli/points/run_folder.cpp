@@ -11,14 +11,14 @@
 namespace xp {
 
 RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
-  constexpr size_t kFewest = 4;
-  if (prefix.size() < kFewest)
-    usage_error("'{}' is too short for a run; give at least {} digits of its id", prefix, kFewest);
+  constexpr size_t kMinDigits = 4;
+  if (prefix.size() < kMinDigits)
+    usage_error("'{}' is too short for a run; give at least {} digits of its id", prefix,
+                kMinDigits);
   std::vector<RunFolder> found;
-  for (const char* kind : {"training", "evaluation"}) {
+  for (const RunKind kind : {RunKind::kTraining, RunKind::kEvaluation}) {
     std::error_code none;
-    for (const auto& entry :
-         fs::directory_iterator(workspace.root / (kind + std::string("s")), none)) {
+    for (const auto& entry : fs::directory_iterator(workspace.runs(kind), none)) {
       const std::string id = entry.path().filename().string();
       if (id.starts_with(prefix)) found.push_back({kind, id, entry.path(), {}});
     }
@@ -29,13 +29,13 @@ RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
   if (found.size() > 1) {
     std::vector<std::string> names;
     for (const auto& run : found)
-      names.push_back(run.kind + " " + run.id);
+      names.push_back(run.title());
     std::sort(names.begin(), names.end());
     usage_error("'{}' may be {}; give more digits", prefix, join(names, " or "));
   }
   RunFolder run = std::move(found.front());
   if (!fs::exists(run.folder / "spec.toml"))
-    usage_error("{} {} has not been started yet; `xp run` starts it", run.kind, run.id);
+    usage_error("{} has not been started yet; `xp run` starts it", run.title());
   run.spec = load_toml((run.folder / "spec.toml").string());
   return run;
 }

@@ -3,14 +3,20 @@
 
 #include "results/runs/workspace.h"
 
+#include <fmt/format.h>
+
 #include <string>
 
 namespace xp {
 
 struct RunFolder {
-  std::string kind, id;  ///< "training" or "evaluation"
+  RunKind kind = RunKind::kTraining;
+  std::string id;
   fs::path folder;
   Value spec;  ///< its spec.toml: resolved settings and ids
+
+  /// "training 1f2e...".
+  std::string title() const { return fmt::format("{} {}", kind_name(kind), id); }
 };
 
 /// The run whose id begins with `prefix` (4 digits or more). Raises a usage error if there is none

@@ -15,7 +15,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kFewestDigits = 4;
+constexpr size_t kMinDigits = 4;
 // Those of runs, and two that only points have.
 std::vector<std::string> state_names() {
   std::vector<std::string> out(kRunStateNames.begin(), kRunStateNames.end());
@@ -40,12 +40,17 @@ Pick when(bool holds) {
   return holds ? Pick::kYes : Pick::kNo;
 }
 
+Pick pick_of(RunKind kind) {
+  return kind == RunKind::kTraining ? Pick::kTraining : Pick::kEvaluation;
+}
+
 fs::path table_path(const Workspace& workspace) {
   return workspace.root / "last-table";
 }
 
 std::string table_line(const PointView& point) {
-  return fmt::format("{}\t{}\t{}", point.training, point.evaluation, point.name);
+  const RunIds ids = point.ids.value_or(RunIds{});
+  return fmt::format("{}\t{}\t{}", ids.training, ids.evaluation, point.name);
 }
 
 // Row numbers from 1, of "3", "#3" or "4-7".
@@ -55,11 +60,11 @@ std::optional<std::pair<size_t, size_t>> row_range(std::string word) {
   const size_t dash = word.find('-');
   const std::string first = word.substr(0, dash);
   const std::string last = dash == std::string::npos ? first : word.substr(dash + 1);
-  constexpr size_t kMostDigits = 9;
+  constexpr size_t kMaxDigits = 9;
   for (const auto& number : {first, last}) {
-    if (!is_made_of(number, "0123456789") || number.size() > kMostDigits) return std::nullopt;
+    if (!is_made_of(number, "0123456789") || number.size() > kMaxDigits) return std::nullopt;
     // An id may be made of digits alone.
-    if (!is_marked && number.size() >= kFewestDigits) return std::nullopt;
+    if (!is_marked && number.size() >= kMinDigits) return std::nullopt;
   }
   return std::pair{std::stoul(first), std::stoul(last)};
 }
@@ -82,7 +87,7 @@ class Reader {
     const std::string key = word.substr(0, equals);
     if (equals != std::string::npos && !key.empty() && key.find_first_of("*?[ ") == key.npos)
       return of_setting(key, word.substr(equals + 1));
-    if (word.size() >= kFewestDigits && is_made_of(word, "0123456789abcdef") && is_id(word))
+    if (word.size() >= kMinDigits && is_made_of(word, "0123456789abcdef") && is_id(word))
       return of_id(word);
     return [word](const PointView& point) {
       return when(fits(word, point.name) || has_value(point, word));
@@ -97,9 +102,8 @@ class Reader {
   }
 
   bool is_id(const std::string& begin) const {
-    return std::any_of(points_.begin(), points_.end(), [&](const PointView& point) {
-      return point.training.starts_with(begin) || point.evaluation.starts_with(begin);
-    });
+    return std::any_of(points_.begin(), points_.end(),
+                       [&](const PointView& point) { return point.run_with(begin).has_value(); });
   }
 
   static Picker opposite(Picker rule) {
@@ -109,32 +113,28 @@ class Reader {
 
   static Picker of_id(const std::string& begin) {
     return [begin](const PointView& point) {
-      if (point.training.starts_with(begin)) return Pick::kTraining;
-      return point.evaluation.starts_with(begin) ? Pick::kEvaluation : Pick::kNo;
+      const auto kind = point.run_with(begin);
+      return kind ? pick_of(*kind) : Pick::kNo;
     };
   }
 
   Picker last() const {
     const PointView* found = nullptr;
-    bool evaluates = false;
-    double begun_s = 0;
+    RunKind found_kind = RunKind::kTraining;
+    double started_s = 0;
     for (const auto& point : points_) {
-      for (const bool evaluation : {false, true}) {
-        const std::string& id = evaluation ? point.evaluation : point.training;
-        if (id == "?") continue;
-        const Status status =
-            read_status(evaluation ? workspace_.evaluation(id) : workspace_.training(id));
-        if (status.state == State::kNew || status.started_s < begun_s) continue;
-        begun_s = status.started_s;
+      if (!point.ids) continue;
+      for (const RunKind kind : {RunKind::kTraining, RunKind::kEvaluation}) {
+        const Status status = read_status(workspace_.run(kind, point.ids->of(kind)));
+        if (status.state == State::kNew || status.started_s < started_s) continue;
+        started_s = status.started_s;
         found = &point;
-        evaluates = evaluation;
+        found_kind = kind;
       }
     }
-    if (found == nullptr) usage_error("'last': no run has begun");
-    return [=](const PointView& point) {
-      if (&point != found) return Pick::kNo;
-      return evaluates ? Pick::kEvaluation : Pick::kTraining;
-    };
+    if (found == nullptr) usage_error("'last': no run has started yet");
+    return
+        [=](const PointView& point) { return &point == found ? pick_of(found_kind) : Pick::kNo; };
   }
 
   Picker of_table(const std::string& word, size_t first, size_t last) const {
@@ -231,7 +231,7 @@ std::vector<Selected> distinct_runs(const std::vector<Selected>& selected) {
   std::vector<Selected> out;
   std::set<std::string> seen;
   for (const auto& one : selected) {
-    if (seen.insert(one.id() == "?" ? one.point->name : one.id()).second) out.push_back(one);
+    if (seen.insert(one.point->ids ? one.id() : one.point->name).second) out.push_back(one);
   }
   return out;
 }
@@ -280,11 +280,11 @@ std::vector<Selected> select(const std::vector<PointView>& points,
     rules.push_back(reader.picker(word));
   std::vector<Selected> out;
   for (const auto& point : points) {
-    Selected one{&point, point.evaluates};
+    Selected one{&point, point.kind};
     const bool is_picked = std::all_of(rules.begin(), rules.end(), [&](const Picker& rule) {
       const Pick pick = rule(point);
-      if (pick == Pick::kTraining) one.evaluates = false;
-      if (pick == Pick::kEvaluation) one.evaluates = true;
+      if (pick == Pick::kTraining) one.kind = RunKind::kTraining;
+      if (pick == Pick::kEvaluation) one.kind = RunKind::kEvaluation;
       return pick != Pick::kNo;
     });
     if (is_picked) out.push_back(one);
@@ -301,12 +301,13 @@ Selected select_one(const std::vector<PointView>& points, const std::vector<std:
   const auto runs = distinct_runs(select(points, words, workspace));
   if (runs.size() == 1) return runs.front();
   if (runs.empty()) usage_error("there is no run yet; `xp run FILE` makes some");
-  constexpr size_t kMostNames = 5;
+  constexpr size_t kMaxNames = 5;
   std::vector<std::string> names;
-  for (size_t i = 0; i < std::min(runs.size(), kMostNames); ++i)
-    names.push_back(fmt::format("{} ({} {})", runs[i].point->name, runs[i].kind(), runs[i].id()));
-  if (runs.size() > kMostNames)
-    names.push_back(fmt::format("... and {} more", runs.size() - kMostNames));
+  for (size_t i = 0; i < std::min(runs.size(), kMaxNames); ++i)
+    names.push_back(fmt::format("{} ({} {})", runs[i].point->name, kind_name(runs[i].kind),
+                                runs[i].point->ids ? runs[i].id() : "of unknown id"));
+  if (runs.size() > kMaxNames)
+    names.push_back(fmt::format("... and {} more", runs.size() - kMaxNames));
   usage_error("{} runs fit; name one of them:\n  {}", runs.size(), join(names, "\n  "));
 }
 

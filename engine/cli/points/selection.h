@@ -15,9 +15,9 @@ std::string selector_help();
 /// A run of a point.
 struct Selected {
   const PointView* point = nullptr;
-  bool evaluates = false;  ///< the evaluation; by default the run that counts
-  const std::string& id() const { return evaluates ? point->evaluation : point->training; }
-  std::string kind() const { return evaluates ? "evaluation" : "training"; }
+  RunKind kind = RunKind::kTraining;  ///< by default that of the run that counts
+  /// The point's ids must be known.
+  const std::string& id() const { return point->ids->of(kind); }
 };
 
 /// The points that all of `words` select, in their order; all points if there are no words.

@@ -24,22 +24,22 @@ struct Six {
     points[2].run.state = RunState::kSilent;
     points[3].run.is_cancelled = true;
     points[5].state = PointState::kBlocked;
-    points[5].training = points[5].evaluation = "?";
+    points[5].ids.reset();
   }
   void add(const std::string& exchange, int seed) {
     PointView& point = points.emplace_back();
     point.experiment = exchange == "gshard" ? "one" : "two";
     point.name = fmt::format("exchange={} seed={}", exchange, seed);
     point.axes = {{"model.moe.exchange.use", exchange}, {"train.seed", seed}};
-    point.training = fmt::format("{:x}000000000000000", 8 + points.size());
-    point.evaluation = fmt::format("{:x}111111111111111", 8 + points.size());
+    point.ids = {fmt::format("{:x}000000000000000", 8 + points.size()),
+                 fmt::format("{:x}111111111111111", 8 + points.size())};
   }
   // The picked points as letters, capital where the evaluation is meant.
   std::string picked(const std::string& words) const {
     std::string out;
     for (const auto& one : select(points, split(words, '|'), workspace)) {
       const auto letter = static_cast<char>('a' + (one.point - points.data()));
-      out += one.evaluates ? static_cast<char>(letter - 'a' + 'A') : letter;
+      out += one.kind == RunKind::kEvaluation ? static_cast<char>(letter - 'a' + 'A') : letter;
     }
     return out;
   }
@@ -47,7 +47,7 @@ struct Six {
     return message_of([&] { picked(words); });
   }
   void began(int index, double when) const {
-    write_status(workspace.training(points[static_cast<size_t>(index)].training),
+    write_status(workspace.training(points[static_cast<size_t>(index)].ids->training),
                  {State::kRunning, 1, when, 0, "", Value::object()});
   }
 
@@ -89,9 +89,9 @@ TEST_CASE("several words narrow each other") {
         "1 blocked, 1 cancelled");
 }
 
-TEST_CASE("the last run is the one that began last") {
+TEST_CASE("the last run is the one that started last") {
   const Six six;
-  CHECK(six.problem("last") == "'last': no run has begun");
+  CHECK(six.problem("last") == "'last': no run has started yet");
   six.began(1, 100);
   six.began(4, 50);
   CHECK(six.picked("last") == "b");
@@ -132,7 +132,7 @@ TEST_CASE("wrong words say what was meant and what there is") {
 
 TEST_CASE("points that share a training name one run") {
   Six six;
-  six.points[1].training = six.points[0].training;
+  six.points[1].ids->training = six.points[0].ids->training;
   CHECK(select_one(six.points, {"9000"}, six.workspace).id() == "9000000000000000");
 }
 
