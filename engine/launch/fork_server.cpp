@@ -25,7 +25,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostBytes = 192 * 1024;  // below the kernel's limit for one message
+constexpr size_t kMaxBytes = 192 * 1024;  // below the kernel's limit for one message
 constexpr auto kPatience = std::chrono::seconds(30);
 
 bool send_message(int socket, const Value& value) {
@@ -36,7 +36,7 @@ bool send_message(int socket, const Value& value) {
 
 // The next message; null if there is none yet (`has_ended` false) or will be none.
 Value take_message(int socket, int flags, bool& has_ended) {
-  std::string text(kMostBytes, '\0');
+  std::string text(kMaxBytes, '\0');
   const ssize_t got = ::recv(socket, text.data(), text.size(), flags);
   has_ended = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
   if (got <= 0) return nullptr;

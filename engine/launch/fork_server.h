@@ -8,6 +8,9 @@
 //   <- {"ended": PID, "exit_code": 0, "peak_memory_bytes": 1, "cpu_seconds": 1}
 #pragma once
 
+#include "engine/launch/starter.h"
+
+#include <memory>
 #include <string>
 
 namespace xp {
@@ -19,5 +22,10 @@ inline constexpr const char* kServeWord = "serve";
 /// `run(count, words)`, whose result is its exit code. Returns when the other end is gone. Raises
 /// kMachine if this process has started threads, which a fork would not have.
 int serve_forks(int socket, int (*run)(int, char**));
+
+/// Starts by fork from a process that has loaded the program in `command[0]` and started nothing
+/// (the other end of `serve_forks`): the same one for the same program as long as this process
+/// lives. Falls back to fork and exec if that process cannot be started.
+std::shared_ptr<Starter> warm_starter(const std::string& program);
 
 }  // namespace xp

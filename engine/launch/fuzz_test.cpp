@@ -55,7 +55,7 @@ FuzzTarget answers() {
             find_in(parse_scontrol(text));
             find_in(parse_sacct(text));
             expand_hosts(text);
-            is_unreachable(slurm_words(text));
+            is_unreachable(slurm_message(text));
             is_stuck_reason(text);
             LaunchJob job;
             job.log_folder = "/nowhere";

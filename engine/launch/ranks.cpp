@@ -5,6 +5,7 @@
 #include "engine/base/process.h"
 #include "engine/base/secret.h"
 #include "engine/base/text.h"
+#include "engine/launch/fork_server.h"
 #include "engine/launch/rank_log.h"
 #include "engine/launch/starter.h"
 
@@ -64,12 +65,12 @@ std::string log_tail(const fs::path& log) {
 }
 
 std::string cause_of(const RankEnd& rank, std::string_view said) {
-  constexpr size_t kMostWords = 500;  // it goes into tables
+  constexpr size_t kMaxWords = 500;  // it goes into tables
   const auto lines = split(trim(said), '\n');
   const auto last = trim(message_of_log_line(trim(lines.back())));
   const std::string words = last.empty() ? ""
-                                         : fmt::format(": {}{}", last.substr(0, kMostWords),
-                                                       last.size() > kMostWords ? " ..." : "");
+                                         : fmt::format(": {}{}", last.substr(0, kMaxWords),
+                                                       last.size() > kMaxWords ? " ..." : "");
   if (rank.exit_code > 128) {
     const int signal = rank.exit_code - 128;
     return fmt::format("rank {} was ended by signal {} ({}){}", rank.rank, signal,

@@ -1,4 +1,4 @@
-// Slurm's commands that only look, as one of its queues uses them.
+// Queries about Slurm's jobs: squeue, scontrol and sacct.
 #pragma once
 
 #include "engine/base/process.h"
@@ -18,12 +18,14 @@ Finished ask_queue(const std::string& name);
 /// sacct's listing of the last 30 days for a `selection`: "--jobs=1,2", "--name=a,b".
 Finished ask_accounting(const std::string& selection);
 
-/// Why a command has no answer: it is not there, or what it complained of.
+/// Why a command gave no answer: it is not installed, or its error message.
 std::string no_answer(std::string_view command, const Finished& answer);
+/// The state of a job about which a command gave no answer.
+BatchState unanswered_state(std::string_view command, const Finished& answer);
 
-/// The job called `name` among those listed, with that number unless `id` is empty; nullptr where
-/// it is not. "xp-a_3" is element 3 of an array that is listed as "xp-a", or a job of that name. Of
-/// several, one that has not ended. Numbers come round again, names of ours do not.
+/// The job called `name` among those listed, with that number unless `id` is empty; null if it is
+/// not listed. "xp-a_3" is element 3 of an array that is listed as "xp-a", or a job of that name.
+/// Of several, one that has not ended. Slurm reuses job ids; our job names are unique.
 const SlurmJob* find_job(const std::vector<SlurmJob>& jobs, const std::string& name,
                          const std::string& id);
 

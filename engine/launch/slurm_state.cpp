@@ -1,4 +1,4 @@
-// Slurm's words, in tables.
+// Slurm's states and messages, in tables.
 #include "engine/launch/slurm_state.h"
 
 #include "engine/base/text.h"
@@ -318,7 +318,7 @@ BatchState state_of(const SlurmJob& job) {
   return out;
 }
 
-std::string slurm_words(std::string_view errors) {
+std::string slurm_message(std::string_view errors) {
   static constexpr std::array kPrefixes = {"sbatch: ",
                                            "squeue: ",
                                            "scontrol: ",
@@ -331,16 +331,17 @@ std::string slurm_words(std::string_view errors) {
                                            "Batch job submission failed: "};
   std::vector<std::string> out;
   for (const auto& line : split(errors, '\n')) {
-    std::string_view words = trim(line);
+    std::string_view message = trim(line);
     for (const std::string_view prefix : kPrefixes) {
-      if (words.starts_with(prefix)) words.remove_prefix(prefix.size());
+      if (message.starts_with(prefix)) message.remove_prefix(prefix.size());
     }
-    if (!words.empty() && !words.starts_with("Try \"sbatch --help\"")) out.emplace_back(words);
+    if (!message.empty() && !message.starts_with("Try \"sbatch --help\""))
+      out.emplace_back(message);
   }
   return join(out, "; ");
 }
 
-bool is_unreachable(std::string_view words) {
+bool is_unreachable(std::string_view message) {
   static constexpr std::array kWords = {"Unable to contact slurm controller",
                                         "Socket timed out",
                                         "Connection refused",
@@ -356,7 +357,7 @@ bool is_unreachable(std::string_view words) {
                                         "Message send failure",
                                         "Unable to establish"};
   return std::any_of(kWords.begin(), kWords.end(),
-                     [&](std::string_view one) { return words.find(one) != words.npos; });
+                     [&](std::string_view one) { return message.find(one) != message.npos; });
 }
 
 }  // namespace xp

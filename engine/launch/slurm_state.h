@@ -1,4 +1,4 @@
-// What Slurm says of jobs: its listings read, and its words understood.
+// Parsing Slurm's listings and messages.
 //
 // Runs nothing. Whatever is not understood means "not ended": a job is over only if Slurm says
 // so in a word that is known.
@@ -43,14 +43,15 @@ std::vector<std::string> expand_hosts(std::string_view list);
 /// Whether a job that waits for this reason waits for ever unless somebody does something.
 bool is_stuck_reason(std::string_view reason);
 
-/// Slurm's words in ours. `outcome` is that of the job from outside: its own records may know more.
+/// A job of Slurm as a state of ours. `outcome` is that of the job from outside: its own records
+/// may know more.
 BatchState state_of(const SlurmJob& job);
 
 /// Slurm's complaint without its prefixes: "sbatch: error: Invalid qos" -> "Invalid qos"; several
 /// lines joined by "; ".
-std::string slurm_words(std::string_view errors);
+std::string slurm_message(std::string_view errors);
 
 /// Whether the complaint is about reaching Slurm, so that it says nothing about what was asked.
-bool is_unreachable(std::string_view words);
+bool is_unreachable(std::string_view message);
 
 }  // namespace xp

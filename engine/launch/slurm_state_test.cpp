@@ -256,13 +256,13 @@ TEST_CASE("lists of hosts are spelled out") {
 }
 
 TEST_CASE("complaints are Slurm's words without their prefixes") {
-  CHECK(slurm_words(
+  CHECK(slurm_message(
             "sbatch: error: invalid partition specified: gpuu\n"
             "sbatch: error: Batch job submission failed: Invalid partition name specified\n") ==
         "invalid partition specified: gpuu; Invalid partition name specified");
-  CHECK(slurm_words("sbatch: unrecognized option '--memm=3'\nTry \"sbatch --help\" for more "
-                    "information\n") == "unrecognized option '--memm=3'");
-  CHECK(slurm_words("") == "");
+  CHECK(slurm_message("sbatch: unrecognized option '--memm=3'\nTry \"sbatch --help\" for more "
+                      "information\n") == "unrecognized option '--memm=3'");
+  CHECK(slurm_message("") == "");
 }
 
 TEST_CASE("not to reach Slurm is told from its refusals") {

@@ -39,20 +39,20 @@ bool is_failure(const LaunchEnd& end) {
   return end.outcome != Outcome::kDone && end.outcome != Outcome::kStopped;
 }
 
-// The first line of srun's words that has `part`, without its prefixes; "" if there is none.
-std::string line_with(std::string_view words, std::string_view part) {
-  for (const auto& line : split(words, '\n')) {
-    if (line.find(part) != std::string::npos) return slurm_words(line);
+// The first line of srun's message that has `part`, without its prefixes; "" if there is none.
+std::string line_with(std::string_view message, std::string_view part) {
+  for (const auto& line : split(message, '\n')) {
+    if (line.find(part) != std::string::npos) return slurm_message(line);
   }
   return "";
 }
 
 // The host that srun says is gone: "Node failure on node1".
-std::string lost_host(std::string_view words, const std::vector<std::string>& hosts) {
+std::string lost_host(std::string_view message, const std::vector<std::string>& hosts) {
   constexpr std::string_view kWords = "Node failure on ";
-  const size_t at = words.find(kWords);
-  if (at == words.npos) return "";
-  const auto rest = words.substr(at + kWords.size());
+  const size_t at = message.find(kWords);
+  if (at == message.npos) return "";
+  const auto rest = message.substr(at + kWords.size());
   const auto named = expand_hosts(rest.substr(0, rest.find_first_of(" \n")));
   for (const auto& host : hosts) {
     if (std::find(named.begin(), named.end(), host) != named.end()) return host;
@@ -60,9 +60,9 @@ std::string lost_host(std::string_view words, const std::vector<std::string>& ho
   return "";
 }
 
-// What srun's words alone say of a step.
+// What srun's messages alone say of a step.
 struct Verdict {
-  std::string_view words;
+  std::string_view message;
   Outcome outcome;
 };
 constexpr Verdict kVerdicts[] = {{"oom_kill", Outcome::kMemory},
@@ -73,7 +73,7 @@ constexpr Verdict kVerdicts[] = {{"oom_kill", Outcome::kMemory},
                                  {"DUE TO PREEMPTION", Outcome::kPreempted},
                                  {"DUE TO JOB REQUEUE", Outcome::kStopped}};
 
-LaunchEnd end_by_words(const std::string& host, const StepEnd& step) {
+LaunchEnd end_by_message(const std::string& host, const StepEnd& step) {
   const auto made = [&](Outcome outcome, const std::string& cause) {
     LaunchEnd out;
     out.outcome = outcome;
@@ -82,14 +82,14 @@ LaunchEnd end_by_words(const std::string& host, const StepEnd& step) {
     out.cause = cause;
     return out;
   };
-  for (const auto& [words, outcome] : kVerdicts) {
-    if (const std::string line = line_with(step.words, words); !line.empty())
+  for (const auto& [message, outcome] : kVerdicts) {
+    if (const std::string line = line_with(step.message, message); !line.empty())
       return made(outcome, line);
   }
   if (step.was_stopped) return made(Outcome::kStopped, "");
-  if (const std::string line = line_with(step.words, " CANCELLED AT "); !line.empty())
+  if (const std::string line = line_with(step.message, " CANCELLED AT "); !line.empty())
     return made(Outcome::kCancelled, line);
-  const std::string said = slurm_words(step.words);
+  const std::string said = slurm_message(step.message);
   if (is_unreachable(said)) {  // no node is to blame
     LaunchEnd out = made(Outcome::kMachine, "srun could not start the ranks: " + said);
     out.host.clear();
@@ -157,7 +157,7 @@ class Step final : public RunningJob {
     }
     const StepEnd step{end_->exit_code, tail_of(log_), was_stopped_, was_killed_};
     // Of a lost node no record comes, and Slurm gives this process only seconds.
-    const bool is_told = was_killed_ || !lost_host(step.words, place_.hosts).empty();
+    const bool is_told = was_killed_ || !lost_host(step.message, place_.hosts).empty();
     if (!is_told && !silent_nodes(job_).empty() && now < deadline_) return std::nullopt;
     return end_of_step(job_, place_.hosts, step);
   }
@@ -281,7 +281,7 @@ LaunchEnd end_of_step(const LaunchJob& job, const std::vector<std::string>& host
   if (known && silent.empty()) return *known;
   const std::string silent_host =
       silent.empty() ? "" : hosts.at(static_cast<size_t>(silent.front()));
-  if (const std::string host = lost_host(step.words, hosts); !host.empty()) {
+  if (const std::string host = lost_host(step.message, hosts); !host.empty()) {
     LaunchEnd out{
         Outcome::kMachine, -1, step.exit_code, host, fmt::format("node {} was lost", host), 0};
     if (known && is_failure(*known)) out.cause += fmt::format(" ({})", known->cause);
@@ -291,7 +291,7 @@ LaunchEnd end_of_step(const LaunchJob& job, const std::vector<std::string>& host
   const bool is_first = known && is_failure(*known) && !known->host.empty() &&
                         (blame_weight(known->exit_code) > 1 || step.was_killed);
   if (is_first) return *known;
-  return end_by_words(silent_host, step);
+  return end_by_message(silent_host, step);
 }
 
 std::unique_ptr<RunningJob> start_step(const SlurmSettings& settings, const LaunchJob& job,

@@ -29,7 +29,7 @@ std::vector<std::string> srun_command(const SlurmSettings& settings, const Launc
 /// How srun ended, and what it said until then.
 struct StepEnd {
   int exit_code = 0;
-  std::string words;
+  std::string message;
   bool was_stopped = false;  ///< somebody asked the ranks to save and end
   bool was_killed = false;   ///< by us, after something had failed
 };

@@ -1,4 +1,4 @@
-// How the processes of ranks come to be, and how one hears of their end.
+// Starting the processes of ranks, and waiting for their end.
 #pragma once
 
 #include "engine/base/process.h"
@@ -19,7 +19,6 @@ struct ProcessEnd {
   double cpu_seconds = 0;
 };
 
-/// Starts the processes of ranks and hears of their end.
 class Starter {
  public:
   virtual ~Starter() = default;
@@ -31,13 +30,8 @@ class Starter {
   virtual int handle() const = 0;
 };
 
-/// By fork and exec.
+/// Starts by fork and exec; fork_server.h has one that is faster.
 std::shared_ptr<Starter> make_exec_starter();
-
-/// By fork from a process that has loaded the program in `command[0]` and started nothing
-/// (fork_server.h): the same one for the same program as long as this process lives. Falls back to
-/// fork and exec where that process cannot be had.
-std::shared_ptr<Starter> warm_starter(const std::string& program);
 
 /// How a process ended, by wait4(2).
 ProcessEnd process_end(int status, const rusage& used);

@@ -113,11 +113,9 @@ NAMES_SHARES = ("engine/conformance/", "engine/testing/", "engine/cli/commands/i
                 "engine/experiment/fairseq_names.h")
 # A test is about our own names and may take them all.
 TEST_IDIOM = "using namespace xp;  // NOLINT: tests read better without the prefix"
-# Headers whose functions have a source each, by what they are for; and those still to be split.
+# Headers whose functions have a source each, by what they are for.
 IMPLEMENTED_ELSEWHERE = {
-    "engine/conformance/cases.h", "engine/laws/laws.h", "engine/worker/commands.h",
-    "engine/launch/slurm.h", "engine/launch/slurm_lookup.h", "engine/launch/starter.h",
-    "results/store/store.h"}
+    "engine/conformance/cases.h", "engine/laws/laws.h", "engine/worker/commands.h"}
 BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
 THIRD_PARTY = "cmake/gloo-shim/"
 SKIPPED = re.compile(r"(^|/)(\.git|\.deps|\.cache|__pycache__|build[^/]*|xp-workspace)(/|$)")

@@ -1,11 +1,13 @@
-// Folding run folders into the store.
+// One transaction under a lock that processes share.
+#include "results/store/fold.h"
+
 #include "engine/base/hash.h"
 #include "engine/base/toml.h"
 #include "results/runs/attempts.h"
+#include "results/runs/records.h"
 #include "results/store/changes.h"
 #include "results/store/database.h"
 #include "results/store/router_health.h"
-#include "results/store/store.h"
 
 #include <algorithm>
 #include <cmath>
@@ -308,22 +310,23 @@ class Writer {
 
 }  // namespace
 
-FoldResult Store::fold_in(const Workspace& workspace) {
-  return with_database(path_, [&] {
+FoldResult fold_in(std::unique_ptr<SQLite::Database>& database, const fs::path& path,
+                   const Workspace& workspace) {
+  return with_database(path, [&] {
     FoldResult result;
-    if (changes_since(*database_, workspace).empty()) return result;
+    if (changes_since(*database, workspace).empty()) return result;
     std::optional<FileLock> only_writer;
-    while (path_ != ":memory:") {
-      only_writer.emplace(FileLock::wait(lock_path(path_)));
-      if (!is_replaced(*database_)) break;
+    while (path != ":memory:") {
+      only_writer.emplace(FileLock::wait(lock_path(path)));
+      if (!is_replaced(*database)) break;
       // Opening may take the lock itself.
       only_writer.reset();
-      database_ = open_database(path_);
+      database = open_database(path);
     }
-    SQLite::Transaction transaction(*database_, SQLite::TransactionBehavior::IMMEDIATE);
+    SQLite::Transaction transaction(*database, SQLite::TransactionBehavior::IMMEDIATE);
     // Whoever held the lock may have done our work.
-    const Changes now = changes_since(*database_, workspace);
-    Writer writer(*database_, result);
+    const Changes now = changes_since(*database, workspace);
+    Writer writer(*database, result);
     for (const auto& folder : now.to_drop)
       writer.drop(folder);
     for (const auto& folder : now.to_read)

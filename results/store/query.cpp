@@ -1,7 +1,8 @@
-// SQL that users wrote: a single statement that can only read.
+// An authorizer of SQLite lets a statement read and nothing else.
+#include "results/store/query.h"
+
 #include "engine/base/text.h"
 #include "results/store/database.h"
-#include "results/store/store.h"
 
 #include <sqlite3.h>
 #include <string_view>
@@ -56,13 +57,13 @@ void refuse_more(SQLite::Database& database, const std::string& sql) {
 
 }  // namespace
 
-void Store::query(const std::string& sql,
-                  const std::function<void(const std::vector<std::string>&)>& head,
-                  const std::function<void(const std::vector<Value>&)>& row) {
-  const ReadOnly guard(*database_);
-  refuse_more(*database_, sql);
+void run_query(SQLite::Database& database, const fs::path& path, const std::string& sql,
+               const std::function<void(const std::vector<std::string>&)>& head,
+               const std::function<void(const std::vector<Value>&)>& row) {
+  const ReadOnly guard(database);
+  refuse_more(database, sql);
   try {
-    SQLite::Statement statement(*database_, sql);
+    SQLite::Statement statement(database, sql);
     std::vector<std::string> names;
     for (int i = 0; i < statement.getColumnCount(); ++i)
       names.emplace_back(statement.getColumnName(i));
@@ -79,7 +80,7 @@ void Store::query(const std::string& sql,
     if (code == SQLITE_ERROR || code == SQLITE_AUTH || code == SQLITE_RANGE ||
         code == SQLITE_MISUSE || code == SQLITE_TOOBIG)
       refuse(error);
-    throw database_error(path_, error);
+    throw database_error(path, error);
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include "engine/base/json_text.h"
 #include "results/store/database.h"
+#include "results/store/fold.h"
+#include "results/store/query.h"
 
 #include <limits>
 #include <set>
@@ -103,6 +105,16 @@ Store Store::of(const Workspace& workspace, FoldResult& folded) {
   folded = out.fold_in(workspace);
   if (!obstacle.empty()) folded.problems.push_back(obstacle);
   return out;
+}
+
+FoldResult Store::fold_in(const Workspace& workspace) {
+  return xp::fold_in(database_, path_, workspace);
+}
+
+void Store::query(const std::string& sql,
+                  const std::function<void(const std::vector<std::string>&)>& head,
+                  const std::function<void(const std::vector<Value>&)>& row) {
+  run_query(*database_, path_, sql, head, row);
 }
 
 std::vector<ExperimentProgress> Store::progress() const {

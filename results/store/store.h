@@ -7,6 +7,7 @@
 
 #include "results/runs/records.h"
 #include "results/runs/workspace.h"
+#include "results/store/fold.h"
 
 #include <cstdint>
 #include <functional>
@@ -22,13 +23,6 @@ class Database;
 }
 
 namespace xp {
-
-/// What `fold_in` changed.
-struct FoldResult {
-  int64_t taken = 0;                  ///< runs and plans that were read
-  int64_t dropped = 0;                ///< those whose folders are gone or run again
-  std::vector<std::string> problems;  ///< folders that could not be read, one sentence each
-};
 
 /// A finished run.
 struct StoredRun {
