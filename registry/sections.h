@@ -179,8 +179,9 @@ struct TrainSection {
     field("keep", keep, "latest checkpoints to keep, each with what was best by then", at_least(1));
     field("patience", patience,
           "stop after this many validations without a better best_metric; 0 = never", at_least(0));
-    field("best_metric", best_metric, "validation metric that picks the best checkpoint",
-          one_of({"bleu", "perplexity"}));
+    field("best_metric", best_metric,
+          "what picks the best checkpoint: a component of kind `metric`, or perplexity, which also "
+          "decides if no sentences are translated");
     field.table("health", health);
     field.component("optimizer", "optimizer", optimizer, "adam",
                     "updates the parameters from the gradients");

@@ -34,8 +34,11 @@ inline constexpr SectionRule kSections[] = {
 struct NamesOf {
   const char* path;
   const char* kind;
+  const char* other = "";  ///< a value that is no component
 };
-inline constexpr NamesOf kNamesOf[] = {{"eval.metrics", "metric"}, {"report.format", "renderer"}};
+inline constexpr NamesOf kNamesOf[] = {{"eval.metrics", "metric"},
+                                       {"report.format", "renderer"},
+                                       {"train.best_metric", "metric", "perplexity"}};
 
 class Catalog {
  public:

@@ -142,6 +142,11 @@ TEST_CASE("unknown components are named with those that there are") {
         "  metrics = [\"bleu\", \"blue\"]\n"
         "                     ^^^^^^\n"
         "  did you mean 'bleu'?");
+  CHECK(problems("[train]\nbest_metric = \"perplexity\"\n") == "");
+  CHECK(problems("[train]\nbest_metric = \"loss\"\n") ==
+        "x.toml:5:15: no metric named 'loss'; known: bleu, chrf (code E014)\n"
+        "  best_metric = \"loss\"\n"
+        "                ^^^^^^");
   CHECK(problems("[launch]\nuse = \"slrum\"\n") ==
         "x.toml:5:7: no launcher named 'slrum'; known: local (code E014)\n"
         "  use = \"slrum\"\n"

@@ -22,8 +22,10 @@ std::string versioned(const Catalog& catalog, std::string_view kind, const std::
 }
 
 Value with_versions(const Catalog& catalog, const std::string& path, const Value& value) {
-  for (const auto& [names, kind] : kNamesOf) {
-    if (path != names || !value.is_array()) continue;
+  for (const auto& [names, kind, other] : kNamesOf) {
+    if (path != names) continue;
+    if (value.is_string()) return versioned(catalog, kind, value);
+    if (!value.is_array()) continue;
     Value out = Value::array();
     for (const auto& name : value)
       out.push_back(versioned(catalog, kind, name));

@@ -69,8 +69,8 @@ class Walk {
   }
 
   void check_items(const std::string& at, const Value& value) {
-    for (const auto& [path, kind] : kNamesOf) {
-      if (at != path) continue;
+    for (const auto& [path, kind, other] : kNamesOf) {
+      if (at != path || value == other) continue;
       const Value list = value.is_array() ? value : Value::array({value});
       for (size_t i = 0; i < list.size(); ++i) {
         if (!list[i].is_string() || in_.catalog.find(kind, list[i]) != nullptr) continue;

@@ -16,8 +16,8 @@
 
 namespace xp {
 
-/// Figures of a validation: "valid_loss" (nats per token), "perplexity", and "bleu" if sentences
-/// were translated.
+/// Figures of a validation: "valid_loss" (nats per token), "perplexity", and if sentences were
+/// translated "bleu" and the score of train.best_metric.
 using Validation = std::map<std::string, double>;
 
 /// Everything besides tensors that training resumes from. Sums are over all ranks.

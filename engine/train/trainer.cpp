@@ -16,6 +16,7 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <limits>
 
 namespace xp {
 namespace {
@@ -135,6 +136,7 @@ class Run {
   Health health_;
   std::unique_ptr<BatchStream> stream_;
   TrainProgress progress_;
+  double quality_ = 0;      ///< of the last validation
   std::string divergence_;  // one sentence, if the training diverged
   std::array<double, kNumFigures> figures_{};
   std::vector<double> step_ms_;
@@ -380,7 +382,9 @@ void Run::validate() {
   model_.eval();
   {
     const torch::NoGradGuard no_grad;
-    progress_.validation = job_.validate();
+    const Validated found = job_.validate();
+    progress_.validation = found.figures;
+    quality_ = std::isnan(found.quality) ? -std::numeric_limits<double>::infinity() : found.quality;
     model_.take_metrics();
   }
   model_.train();
@@ -403,13 +407,10 @@ void Run::validate() {
 }
 
 void Run::choose_best() {
-  const auto& figures = progress_.validation;
-  const bool by_bleu = settings_.best_metric == "bleu" && figures.contains("bleu");
-  const double value = by_bleu ? figures.at("bleu") : -figures.at("perplexity");
   ++progress_.validations_since_best;
-  if (progress_.best_update > 0 && value <= progress_.best_value) return;
+  if (progress_.best_update > 0 && quality_ <= progress_.best_value) return;
   progress_.validations_since_best = 0;
-  progress_.best_value = value;
+  progress_.best_value = quality_;
   progress_.best_update = progress_.update;
 }
 

@@ -18,14 +18,19 @@
 
 namespace xp {
 
+struct Validated {
+  Validation figures;
+  double quality = 0;  ///< by train.best_metric, higher is better
+};
+
 struct TrainJob {
   TrainSection settings;
   SamplingSection sampling;
-  fs::path checkpoints;                  ///< the folder of the training's checkpoints
-  std::function<Validation()> validate;  ///< collective; the model is in evaluation mode meanwhile;
-                                         ///< empty: there is nothing to validate on, and the last
-                                         ///< checkpoint counts as the best
-  int64_t micro_batch_split = 1;         ///< each micro-batch is computed in so many parts
+  fs::path checkpoints;                 ///< the folder of the training's checkpoints
+  std::function<Validated()> validate;  ///< collective; the model is in evaluation mode meanwhile;
+                                        ///< empty: there is nothing to validate on, and the last
+                                        ///< checkpoint counts as the best
+  int64_t micro_batch_split = 1;        ///< each micro-batch is computed in so many parts
   const std::atomic<bool>* stop = nullptr;  ///< set by a signal: save and stop at the next update
 };
 

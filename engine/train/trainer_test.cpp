@@ -48,7 +48,8 @@ struct TrainerTest : CorpusFixture {
       ++num_validations;
       const auto at = static_cast<size_t>(next_validation / job.settings.validate_every) - 1;
       next_validation += job.settings.validate_every;
-      return Validation{{"valid_loss", 1.5}, {"perplexity", std::exp(1.5)}, {"bleu", bleu.at(at)}};
+      return Validated{{{"valid_loss", 1.5}, {"perplexity", std::exp(1.5)}, {"bleu", bleu.at(at)}},
+                       bleu.at(at)};
     };
   }
 
@@ -212,7 +213,7 @@ TEST_CASE_METHOD(TrainerTest,
 
 TEST_CASE_METHOD(TrainerTest, "a validation loss that is not finite is no result") {
   job.validate = [] {
-    return Validation{{"valid_loss", std::nan("")}, {"perplexity", std::nan("")}};
+    return Validated{{{"valid_loss", std::nan("")}, {"perplexity", std::nan("")}}, std::nan("")};
   };
   job.settings.save_every = 100;
   const TrainEnd end = train_on();
@@ -286,7 +287,7 @@ TEST_CASE_METHOD(TrainerTest, "a checkpoint that cannot be written ends the trai
 }
 
 TEST_CASE_METHOD(TrainerTest, "a validation follows each epoch if asked for") {
-  job.validate = [] { return Validation{{"valid_loss", 1.0}, {"perplexity", 2.7}}; };
+  job.validate = [] { return Validated{{{"valid_loss", 1.0}, {"perplexity", 2.7}}, -2.7}; };
   job.settings.validate_every = 1000;
   job.settings.validate_epochs = 1;
   job.settings.max_updates = 1000;

@@ -13,6 +13,8 @@
 
 #include <cmath>
 #include <csignal>
+#include <map>
+#include <set>
 
 namespace xp {
 namespace {
@@ -43,37 +45,46 @@ class Validator {
     }
   }
 
-  Validation operator()() const {
-    Validation out;
+  Validated operator()() const {
+    Validated out;
     const SubsetLoss loss = loss_of(model_, batches_, world_);
-    out["valid_loss"] = loss.nll / loss.tokens;
-    out["perplexity"] = std::exp(std::min(loss.nll / loss.tokens, 700.0));
-    if (settings_.validate_sentences > 0) out["bleu"] = bleu();
+    const double perplexity = std::exp(std::min(loss.nll / loss.tokens, 700.0));
+    out.figures = {{"valid_loss", loss.nll / loss.tokens}, {"perplexity", perplexity}};
+    out.quality = -perplexity;
+    if (settings_.validate_sentences > 0) add_scores(out);
     return out;
   }
 
  private:
-  double bleu() const {
-    double sum = 0;
-    int64_t count = 0;
+  // BLEU, and the metric that picks the best checkpoint: means over the directions.
+  void add_scores(Validated& out) const {
+    std::set<std::string> names = {"bleu"};
+    if (settings_.best_metric != "perplexity") names.insert(settings_.best_metric);
+    std::map<std::string, std::vector<Score>> scores;
     DecodeRule rule;
     rule.beam.beam = 1;
     rule.max_tokens = settings_.max_tokens;
     rule.max_sentences = settings_.validate_sentences;
     for (const auto& direction : corpus_.directions()) {
       if (!has_sentences(corpus_, "valid", direction)) continue;
-      ++count;
       const auto hypotheses = translate_subset(model_, corpus_, "valid", direction, rule, world_);
       auto references = corpus_.references("valid", direction);
       references.resize(hypotheses.size());
       auto sources = corpus_.text("valid", direction, Side::kSource);
       sources.resize(hypotheses.size());
-      const auto metric = make_part<Metric>({{"use", "bleu"}});
-      const auto scores =
-          metric->score({sources, hypotheses, references, direction.source, direction.target});
-      sum += scores.front().value;
+      const Translations texts{sources, hypotheses, references, direction.source, direction.target};
+      for (const auto& name : names)
+        scores[name].push_back(make_part<Metric>({{"use", name}})->score(texts).front());
     }
-    return sum / static_cast<double>(count);
+    for (const auto& [name, of_directions] : scores) {
+      double sum = 0;
+      for (const Score& score : of_directions)
+        sum += score.value;
+      const double mean = sum / static_cast<double>(of_directions.size());
+      const Score& first = of_directions.front();
+      out.figures[first.name] = mean;
+      if (name == settings_.best_metric) out.quality = first.higher_is_better ? mean : -mean;
+    }
   }
 
   const PreparedCorpus& corpus_;
