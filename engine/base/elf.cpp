@@ -19,8 +19,8 @@ constexpr uint16_t kMachine = EM_NONE;
 constexpr unsigned char kEndian =
     std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
 
-constexpr uint16_t kMostSegments = 256;
-constexpr size_t kMostNoteBytes = 1 << 20;
+constexpr uint16_t kMaxSegments = 256;
+constexpr size_t kMaxNoteBytes = 1 << 20;
 
 // `size` bytes from `at` on, or nothing where they are not all there.
 std::optional<std::string_view> piece(std::string_view bytes, uint64_t at, uint64_t size) {
@@ -69,7 +69,7 @@ std::optional<std::vector<std::string>> elf_notes(std::string_view file, std::st
                                                   uint32_t type) {
   const auto head = structure<Elf64_Ehdr>(file, 0);
   if (!head || !is_ours(*head)) return std::nullopt;
-  if (head->e_phoff > file.size() || head->e_phnum > kMostSegments) return std::nullopt;
+  if (head->e_phoff > file.size() || head->e_phnum > kMaxSegments) return std::nullopt;
   std::vector<std::string> out;
   for (uint64_t i = 0; i < head->e_phnum; ++i) {
     const auto segment = structure<Elf64_Phdr>(file, head->e_phoff + i * sizeof(Elf64_Phdr));
@@ -78,7 +78,7 @@ std::optional<std::vector<std::string>> elf_notes(std::string_view file, std::st
     const bool counts = segment->p_type == PT_LOAD || segment->p_type == PT_NOTE;
     if (counts && !bytes) return std::nullopt;
     if (segment->p_type != PT_NOTE) continue;
-    if (bytes->size() > kMostNoteBytes) return std::nullopt;
+    if (bytes->size() > kMaxNoteBytes) return std::nullopt;
     if (!read_notes(*bytes, owner, type, out)) return std::nullopt;
   }
   return out;

@@ -13,7 +13,7 @@ namespace {
 
 // With fewer pairs a rank to sort, batches would have more padding; while a window has no more than
 // this, every rank can as well sort all of it and take every R-th batch.
-constexpr int64_t kFewestPairs = int64_t{1} << 18, kMaxShared = int64_t{1} << 20;
+constexpr int64_t kMinPairs = int64_t{1} << 18, kMaxShared = int64_t{1} << 20;
 
 }  // namespace
 
@@ -33,7 +33,7 @@ Window::Window(const Sampler& sampler, const LengthOf& length_of, const WindowRu
   check(size_ >= 0 && rule.batches.ranks > rank, "a window is of its epoch, a rank of its world");
   if (!used.empty()) {
     take(unused(used), /*is_shared=*/true);
-  } else if (size_ <= kMaxShared && size_ < kFewestPairs * rule.batches.ranks) {
+  } else if (size_ <= kMaxShared && size_ < kMinPairs * rule.batches.ranks) {
     std::vector<uint32_t> all(static_cast<size_t>(size_));
     std::iota(all.begin(), all.end(), 0u);
     take(all, /*is_shared=*/true);

@@ -16,7 +16,7 @@ namespace {
 using AxisRows = std::vector<std::vector<Value>>;
 
 constexpr const char* kForms = "range, log, random, zip, simplex, repeat";
-constexpr int64_t kMostRows = 1'000'000;
+constexpr int64_t kMaxRows = 1'000'000;
 
 AxisRows one_wide(std::vector<Value> values) {
   AxisRows out;
@@ -45,8 +45,8 @@ void expect_numbers(const Value& list, const char* form, const char* shape, size
 
 // The count is a floating-point number because it may be too large for an integer.
 void expect_size(double count) {
-  if (!(count <= kMostRows))
-    user_error("{:.6g} values are more than an axis may have ({})", count, kMostRows);
+  if (!(count <= kMaxRows))
+    user_error("{:.6g} values are more than an axis may have ({})", count, kMaxRows);
 }
 
 // Digits after the decimal point of a number as a person writes it: 0.25 has 2, 1e-13 has 13.
@@ -177,8 +177,8 @@ AxisRows simplex_rows(const Value& form, size_t width) {
 AxisRows repeat_rows(const Value& form, size_t) {
   const int64_t times = whole(form, "repeat", 0), base = whole(form, "base", 1);
   if (times < 1) user_error("'repeat' is {}; must be at least 1", times);
-  constexpr int64_t kMostBase = int64_t{1} << 62;
-  if (base > kMostBase) user_error("'base' is {}; must be at most {}", base, kMostBase);
+  constexpr int64_t kMaxBase = int64_t{1} << 62;
+  if (base > kMaxBase) user_error("'base' is {}; must be at most {}", base, kMaxBase);
   expect_size(static_cast<double>(times));
   std::vector<Value> out;
   for (int64_t i = 0; i < times; ++i)
@@ -251,7 +251,7 @@ size_t combination_count(const Sweep& sweep) {
   size_t count = 1;
   for (const auto& axis : sweep.axes) {
     if (axis.values.empty()) return sweep.points.size();
-    if (count > static_cast<size_t>(kMostRows)) return count;
+    if (count > static_cast<size_t>(kMaxRows)) return count;
     count *= axis.values.size();
   }
   return count + sweep.points.size();

@@ -13,7 +13,7 @@ namespace xp {
 namespace {
 
 constexpr const char* kWords[] = {"where", "exclude", "points", "order"};
-constexpr size_t kMostPoints = 100'000;
+constexpr size_t kMaxPoints = 100'000;
 
 bool is_word(const std::vector<std::string>& parts) {
   return parts.size() == 2 &&
@@ -186,10 +186,10 @@ Sweep SweepLoader::take(const Schema& schema) {
   sweep.exclude = condition("exclude", with_axes);
   const bool has_conditions = problems_.all().size() == num_problems;
   take_order(sweep);
-  has_points_ = has_conditions && combination_count(sweep) <= kMostPoints;
-  if (combination_count(sweep) > kMostPoints) {
+  has_points_ = has_conditions && combination_count(sweep) <= kMaxPoints;
+  if (combination_count(sweep) > kMaxPoints) {
     problems_.add(source_.place_of("sweep"), code::kTooManyPoints,
-                  fmt::format("the sweep has more than {} points", kMostPoints));
+                  fmt::format("the sweep has more than {} points", kMaxPoints));
   }
   return sweep;
 }

@@ -16,7 +16,7 @@ namespace {
 
 // Reading the state of a run mostly waits for the file system. Several threads cost little, and
 // save much on a network disk.
-constexpr size_t kMostReaders = 8, kPointsPerReader = 500;
+constexpr size_t kMaxReaders = 8, kPointsPerReader = 500;
 
 // The value of a name in a condition: that of the point's axes, even if its component does not have
 // the setting, else the resolved one.
@@ -329,7 +329,7 @@ void read_states(Plan& plan, const Workspace& workspace) {
     point.cause = now.run.cause();
   };
   auto& points = plan.points;
-  const size_t share = std::max(kPointsPerReader, points.size() / kMostReaders + 1);
+  const size_t share = std::max(kPointsPerReader, points.size() / kMaxReaders + 1);
   std::vector<std::future<void>> readers;
   for (size_t begin = share; begin < points.size(); begin += share) {
     readers.push_back(std::async(std::launch::async, [&, begin] {

@@ -37,8 +37,8 @@ class Attempt {
   /// it cannot be started the next `poll` says so.
   Attempt(const Work& work, FileLock lease, Places places, const AttemptSettings& settings);
 
-  /// Looks for news: progress, a wish to cancel, the end. After an end the run's status says what
-  /// became of it (end_attempt).
+  /// Looks for news: progress, a request to cancel, the end. After an end the run's status says
+  /// what became of it (end_attempt).
   std::optional<AttemptEnd> poll();
   /// Asks it to save and end; `meaning` is the outcome that the end will have.
   void stop(Outcome meaning);

@@ -53,7 +53,7 @@ DispatchResult Dispatch::run(Plan& plan) {
   settings.attempts.warm = settings_.warm;
   settings.jobs = settings_.jobs;
   settings.failed = settings_.failed;
-  settings.wish = settings_.wish;
+  settings.stop_request = settings_.stop_request;
   settings.tick = [&] { poll_queue(queued); };
   Execution execution = execute(here, settings);
   result_.started = execution.started;
@@ -125,7 +125,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
 
 bool Dispatch::submit_all(const Plan& plan, const std::vector<Work>& work) {
   const SubmitSettings settings{settings_.workspace, plan.name, programs_.xp,
-                                settings_.command_line, settings_.wish};
+                                settings_.command_line, settings_.stop_request};
   update_jobs(settings_.workspace);
   result_.problem = queue_problem(work, settings);
   if (!result_.problem.empty()) return false;
@@ -169,9 +169,9 @@ void Dispatch::poll_queue(const std::vector<Work>& work) {
       fmt::print(stderr, "{}: {}\n", one.job, one.text);
     Queue queue = read_queue(work);
     size_t again = 0;
-    if (settings_.wish() == Wish::kGoOn) {
+    if (settings_.stop_request() == StopRequest::kNone) {
       again = submit(queue.open, {settings_.workspace, experiment_, programs_.xp,
-                                  settings_.command_line, settings_.wish});
+                                  settings_.command_line, settings_.stop_request});
     }
     result_.submitted += again;
     if (again > 0) queue = read_queue(work);
@@ -204,25 +204,25 @@ void Dispatch::wait_for_queue(const std::vector<Work>& work) {
     const Queue queue = read_queue(work);
     collect_failures(work, queue);
     if (queue.open.empty()) break;
-    const Wish wish = settings_.wish();
-    const bool is_over = wish == Wish::kStartNoMore && !queue.has_jobs;
-    if (wish == Wish::kEndAll) cancel_queue(work);
-    if (is_over || ends_what_runs(wish)) {
+    const StopRequest stop_request = settings_.stop_request();
+    const bool is_over = stop_request == StopRequest::kStartNoMore && !queue.has_jobs;
+    if (stop_request == StopRequest::kStopAll) cancel_queue(work);
+    if (is_over || stops_running(stop_request)) {
       result_.stopped = true;
       break;
     }
     poll_queue(work);
-    pause(Clock::now() - began, wish);
+    pause(Clock::now() - began, stop_request);
   }
 }
 
 // Reading thousands of folders on a shared disk takes a tenth of the time at most. Ends early if
-// the wish changes.
-void Dispatch::pause(Clock::duration read, Wish wish) const {
+// the request changes.
+void Dispatch::pause(Clock::duration read, StopRequest stop_request) const {
   const auto end = Clock::now() + std::max<Clock::duration>(kPoll, 9 * read);
   do {
     std::this_thread::sleep_for(kPoll);
-  } while (Clock::now() < end && settings_.wish() == wish);
+  } while (Clock::now() < end && settings_.stop_request() == stop_request);
 }
 
 // Waits a little until the scheduler says that they ended; the next xp records what comes later.

@@ -28,7 +28,7 @@ struct DispatchSettings {
   bool waits_for_queue = true;  ///< else it returns once everything is in the queue
   std::set<std::string> only;   ///< ids of the runs wanted; empty: all
   bool warm = false;            ///< `engine` can be kept loaded (LaunchJob)
-  std::function<Wish()> wish = [] { return Wish::kGoOn; };
+  std::function<StopRequest()> stop_request = [] { return StopRequest::kNone; };
   std::function<void(const FailedRun&)> failed = [](const FailedRun&) {};  ///< as it happens
 };
 
@@ -36,7 +36,7 @@ struct DispatchResult {
   size_t started = 0;    ///< attempts on this machine
   size_t submitted = 0;  ///< jobs put into a queue
   std::vector<FailedRun> failures;
-  bool stopped = false;    ///< because of a wish; something is left
+  bool stopped = false;    ///< because it was requested; something is left
   bool is_queued = false;  ///< jobs wait or run in a queue
   std::string problem;     ///< what the queue would refuse; nothing was started then
 };
@@ -69,7 +69,7 @@ class Dispatch {
   void poll_queue(const std::vector<Work>& work);
   bool print_counts(const Queue& queue);
   void wait_for_queue(const std::vector<Work>& work);
-  void pause(std::chrono::steady_clock::duration read, Wish wish) const;
+  void pause(std::chrono::steady_clock::duration read, StopRequest stop_request) const;
   void cancel_queue(const std::vector<Work>& work);
   void collect_failures(const std::vector<Work>& work, const Queue& queue);
 

@@ -78,7 +78,7 @@ struct Scene {
     settings.style = Progress::Style::kQuiet;
     settings.jobs = jobs;
     settings.only = only;
-    settings.wish = wish;
+    settings.stop_request = stop_request;
     return Dispatch(settings, prepare).run(plan);
   }
   std::string calls() const {
@@ -90,7 +90,7 @@ struct Scene {
 
   TempFolder folder;
   std::set<std::string> only;
-  std::function<Wish()> wish = [] { return Wish::kGoOn; };
+  std::function<StopRequest()> stop_request = [] { return StopRequest::kNone; };
   Plan plan{"t", {}, {}, 0, 0, {}, {}};
   Dispatch::Prepare prepare = [](const Value&) { return "c0ffee"; };
 };
@@ -205,12 +205,14 @@ TEST_CASE("a killed run resumes as a new attempt") {
   CHECK(last_attempt(folder) == 2);
 }
 
-TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be continued") {
+TEST_CASE("a request to stop ends what runs, starts no other and leaves it to be resumed") {
   Scene scene;
   const fs::path asked = scene.folder.path() / "asked";
   scene.engine(fmt::format("trap 'exit 143' TERM; touch '{}'; while :; do sleep 0.05; done",
                            asked.string()));
-  scene.wish = [asked] { return fs::exists(asked) ? Wish::kEndAll : Wish::kGoOn; };
+  scene.stop_request = [asked] {
+    return fs::exists(asked) ? StopRequest::kStopAll : StopRequest::kNone;
+  };
   const DispatchResult result = scene.run();
   CHECK(result.stopped);
   CHECK(result.failures.empty());
@@ -222,18 +224,22 @@ TEST_CASE("a wish to end ends what runs, starts no other and leaves it to be con
 
 TEST_CASE("points that no worker ever got are done by the next run") {
   Scene scene;
-  scene.wish = [&] { return scene.calls().empty() ? Wish::kGoOn : Wish::kStartNoMore; };
+  scene.stop_request = [&] {
+    return scene.calls().empty() ? StopRequest::kNone : StopRequest::kStartNoMore;
+  };
   CHECK(scene.run().started == 1);
-  scene.wish = [] { return Wish::kGoOn; };
+  scene.stop_request = [] { return StopRequest::kNone; };
   CHECK(scene.run().started == 5);
   CHECK(scene.plan.count(PointState::kDone) == 4);
 }
 
-TEST_CASE("a wish to start no more lets what runs come to its end") {
+TEST_CASE("a request to start no more lets running runs finish") {
   Scene scene;
   const fs::path asked = scene.folder.path() / "asked";
   scene.engine(fmt::format("touch '{}'; sleep 0.3", asked.string()));
-  scene.wish = [asked] { return fs::exists(asked) ? Wish::kStartNoMore : Wish::kGoOn; };
+  scene.stop_request = [asked] {
+    return fs::exists(asked) ? StopRequest::kStartNoMore : StopRequest::kNone;
+  };
   const DispatchResult result = scene.run();
   CHECK(result.stopped);
   CHECK(result.started == 1);
@@ -302,7 +308,9 @@ TEST_CASE("an attempt says why it was asked to end before it has ended") {
       fmt::format("trap 'cp \"$2/attempts/1/asked\" \"{0}-asked\"; exit 143' TERM; "
                   "touch '{0}'; while :; do sleep 0.05; done",
                   started.string()));
-  scene.wish = [started] { return fs::exists(started) ? Wish::kEndAll : Wish::kGoOn; };
+  scene.stop_request = [started] {
+    return fs::exists(started) ? StopRequest::kStopAll : StopRequest::kNone;
+  };
   scene.run();
   CHECK(read_file(started.string() + "-asked") == "stopped\n");
 }

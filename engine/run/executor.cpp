@@ -90,14 +90,14 @@ class Executor {
 
   Execution run() {
     while (true) {
-      const Wish wish = settings_.wish();
-      if (wish == Wish::kGoOn) start_ready();
-      if (ends_what_runs(wish)) {
+      const StopRequest stop_request = settings_.stop_request();
+      if (stop_request == StopRequest::kNone) start_ready();
+      if (stops_running(stop_request)) {
         for (auto& one : under_way_)
           one.attempt->stop(settings_.end_meaning());
       }
       poll_attempts();
-      if (under_way_.empty() && (wish != Wish::kGoOn || !waits())) break;
+      if (under_way_.empty() && (stop_request != StopRequest::kNone || !waits())) break;
       wait();
       settings_.tick();
     }

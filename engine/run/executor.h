@@ -24,10 +24,10 @@ struct FailedRun {
 
 /// What the outside wants: go on; start nothing more; end what this process runs, too, and leave a
 /// scheduler's queue alone; end that as well.
-enum class Wish { kGoOn, kStartNoMore, kEndHere, kEndAll };
+enum class StopRequest { kNone, kStartNoMore, kStopHere, kStopAll };
 
-constexpr bool ends_what_runs(Wish wish) {
-  return wish == Wish::kEndHere || wish == Wish::kEndAll;
+constexpr bool stops_running(StopRequest stop_request) {
+  return stop_request == StopRequest::kStopHere || stop_request == StopRequest::kStopAll;
 }
 
 struct ExecutorSettings {
@@ -35,8 +35,8 @@ struct ExecutorSettings {
   int64_t jobs = 1;              ///< runs at a time; 0: as many as there is room for
   std::vector<int> cores, gpus;  ///< to be shared out; empty: whatever there is
   bool retries_here = true;      ///< a failed run that has retries left is tried again at once
-  std::function<Wish()> wish = [] { return Wish::kGoOn; };  ///< asked often
-  /// The outcome of runs that a wish ends.
+  std::function<StopRequest()> stop_request = [] { return StopRequest::kNone; };  ///< asked often
+  /// The outcome of runs that a request stops.
   std::function<Outcome()> end_meaning = [] { return Outcome::kStopped; };
   std::function<void()> tick = [] {};  ///< called a few times a second
   std::function<void(const FailedRun&)> failed = [](const FailedRun&) {};  ///< as it happens

@@ -44,15 +44,15 @@ void record_start(const Workspace& workspace, const std::string& job, const Allo
       if (number == 0 || is_held(folder)) continue;
       auto end = read_end(attempt_folder(folder, number));
       if (end && end->outcome != Outcome::kStopped) continue;
-      const auto wish = read_end_request(attempt_folder(folder, number));
-      const bool was_asked = end.has_value() || wish.has_value();
+      const auto stop_request = read_end_request(attempt_folder(folder, number));
+      const bool was_asked = end.has_value() || stop_request.has_value();
       if (!end) {
         end.emplace();
         end->ended_s = now_s();
         end->cause = was_asked ? "it was ended before it had saved" : "the node it ran on was lost";
       }
-      const bool is_stop = !wish || *wish == Outcome::kStopped;
-      const Outcome meaning = is_stop ? Outcome::kPreempted : *wish;
+      const bool is_stop = !stop_request || *stop_request == Outcome::kStopped;
+      const Outcome meaning = is_stop ? Outcome::kPreempted : *stop_request;
       end->outcome = was_asked ? meaning : Outcome::kMachine;
       end_attempt(folder, number, *end, retries_of(folder));
     }
@@ -82,7 +82,7 @@ void record_end(const Workspace& workspace, const std::string& job) {
 }  // namespace
 
 Execution work_through(const fs::path& job_folder, const fs::path& program,
-                       const std::function<Wish()>& wish,
+                       const std::function<StopRequest()>& stop_request,
                        const std::function<Outcome()>& end_meaning) {
   JobList list = read_list(job_folder);
   const std::string job = job_folder.filename().string();
@@ -108,16 +108,16 @@ Execution work_through(const fs::path& job_folder, const fs::path& program,
   settings.jobs = launcher->pack() > 1 ? 0 : 1;
   settings.gpus = place->gpus;
   settings.retries_here = false;
-  settings.wish = wish;
+  settings.stop_request = stop_request;
   settings.end_meaning = end_meaning;
   Execution out = execute(list.work, settings);
-  if (wish() != Wish::kGoOn) return out;  // the scheduler may start this job again
+  if (stop_request() != StopRequest::kNone) return out;  // the scheduler may start this job again
   record_end(list.workspace, job);
   const auto left = still_open(list.work);
   if (left.empty()) return out;
   // Failed here with retries left: elsewhere, if this node may submit; else the next `xp` does.
   try {
-    submit(left, {list.workspace, list.experiment, program, list.command_line, wish});
+    submit(left, {list.workspace, list.experiment, program, list.command_line, stop_request});
   } catch (const Error& error) {
     fmt::print(stderr, "not submitted again from here: {}\n", error.what());
   }

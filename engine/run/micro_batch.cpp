@@ -9,7 +9,7 @@
 namespace xp {
 namespace {
 
-constexpr int64_t kMostParts = 64;
+constexpr int64_t kMaxParts = 64;
 
 fs::path file_of(const fs::path& run_folder) {
   return run_folder / "micro_batch.json";
@@ -23,12 +23,12 @@ int64_t micro_batch_split(const fs::path& run_folder) {
   const Value value = Value::parse(*bytes, nullptr, false);
   if (!value.is_object() || !value.contains("split") || !value["split"].is_number_integer())
     return 1;
-  return std::clamp(value["split"].get<int64_t>(), int64_t{1}, kMostParts);
+  return std::clamp(value["split"].get<int64_t>(), int64_t{1}, kMaxParts);
 }
 
 bool split_micro_batch(const fs::path& run_folder) {
   const int64_t parts = 2 * micro_batch_split(run_folder);
-  if (parts > kMostParts) return false;
+  if (parts > kMaxParts) return false;
   write_atomic(file_of(run_folder), json_text(Value{{"split", parts}}) + "\n");
   return true;
 }

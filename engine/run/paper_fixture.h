@@ -128,10 +128,11 @@ struct PaperScene {
   JobRecord job(const std::string& name) const { return read_job(workspace(), name).value(); }
 
   // What `xp work` does on the first node of job `name`.
-  Execution node(const std::string& name, int64_t restarts = 0, Wish wish = Wish::kGoOn) const {
+  Execution node(const std::string& name, int64_t restarts = 0,
+                 StopRequest stop_request = StopRequest::kNone) const {
     desk->place = Allocation{job(name).id, restarts, {"n0"}, {}};
     return work_through(
-        job_folder(workspace(), name), "/bin/xp", [wish] { return wish; },
+        job_folder(workspace(), name), "/bin/xp", [stop_request] { return stop_request; },
         [] { return Outcome::kStopped; });
   }
   void ends(const std::string& name, Outcome outcome, const std::string& state,

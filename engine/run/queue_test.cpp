@@ -36,15 +36,15 @@ struct Waiting : PaperScene {
     point.resolved = Settings(all);
     identify(plan, [](const Value&) { return CorpusIdentity{"c0ffee", ""}; });
   }
-  DispatchResult run(Wish wish) {
+  DispatchResult run(StopRequest stop_request) {
     DispatchSettings settings;
     settings.workspace = workspace();
     settings.programs = {program(), program(), {}};
     settings.style = Progress::Style::kQuiet;
-    settings.wish = [this, wish] {
-      if (own.submitted.empty()) return Wish::kGoOn;
+    settings.stop_request = [this, stop_request] {
+      if (own.submitted.empty()) return StopRequest::kNone;
       meanwhile();
-      return wish;
+      return stop_request;
     };
     return Dispatch(settings, [](const Value&) { return "c0ffee"; }).run(plan);
   }
@@ -148,7 +148,7 @@ TEST_CASE("packed runs have an accelerator each, as many at a time as the job ha
   scene.own.place = Allocation{"1", 0, {"n0"}, {4, 6}};
   if (own_cores().size() < 2) SKIP("one processor");
   work_through(
-      job_folder(scene.workspace(), "xp-a-1"), "/bin/xp", [] { return Wish::kGoOn; },
+      job_folder(scene.workspace(), "xp-a-1"), "/bin/xp", [] { return StopRequest::kNone; },
       [] { return Outcome::kStopped; });
   CHECK(read_file(scene.run(0) / "gpu") == "4\n");
   CHECK(read_file(scene.run(1) / "gpu") == "6\n");
@@ -160,7 +160,7 @@ TEST_CASE("Ctrl-C once submits no more and waits for the jobs that are there") {
   Waiting scene;
   scene.own.retries = 5;
   scene.meanwhile = [&] { scene.ends(scene.job_name(), Outcome::kMachine, "NODE_FAIL"); };
-  const DispatchResult result = scene.run(Wish::kStartNoMore);
+  const DispatchResult result = scene.run(StopRequest::kStartNoMore);
   CHECK(result.stopped);
   CHECK(scene.job(scene.job_name()).phase == JobPhase::kEnded);
   CHECK(read_end(attempt_folder(scene.training(), 1))->outcome == Outcome::kMachine);
@@ -170,7 +170,7 @@ TEST_CASE("Ctrl-C once submits no more and waits for the jobs that are there") {
 
 TEST_CASE("Ctrl-C twice cancels the jobs, which is no failure") {
   Waiting scene;
-  const DispatchResult result = scene.run(Wish::kEndAll);
+  const DispatchResult result = scene.run(StopRequest::kStopAll);
   CHECK(result.stopped);
   CHECK(result.failures.empty());
   CHECK(scene.own.cancelled == std::vector<std::string>{"1"});
@@ -180,7 +180,7 @@ TEST_CASE("Ctrl-C twice cancels the jobs, which is no failure") {
 
 TEST_CASE("an end that was not meant for the jobs leaves them in the queue") {
   Waiting scene;
-  const DispatchResult result = scene.run(Wish::kEndHere);
+  const DispatchResult result = scene.run(StopRequest::kStopHere);
   CHECK(result.stopped);
   CHECK(result.is_queued);
   CHECK(scene.own.cancelled.empty());
@@ -190,7 +190,7 @@ TEST_CASE("an end that was not meant for the jobs leaves them in the queue") {
 TEST_CASE(
     "a job that waits runs the programs that it was submitted with, whatever is built later") {
   Waiting scene;
-  scene.run(Wish::kEndHere);
+  scene.run(StopRequest::kStopHere);
   scene.engine("exit 1");
   CHECK(scene.node(scene.job_name()).failures.empty());
   CHECK(read_status(scene.training()).state == State::kDone);

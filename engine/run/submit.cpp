@@ -249,7 +249,7 @@ size_t submit(const std::vector<Work>& work, const SubmitSettings& settings) {
   });
   size_t out = 0;
   for (const auto& packs : batches_of(packs_of(free, work))) {
-    if (settings.wish() != Wish::kGoOn) break;
+    if (settings.stop_request() != StopRequest::kNone) break;
     submit_packs(packs, work, settings);
     out += packs.size();
   }

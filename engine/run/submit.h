@@ -16,10 +16,12 @@ namespace xp {
 
 struct SubmitSettings {
   Workspace workspace;
-  std::string experiment;                                   ///< by name, for the records
-  fs::path program;                                         ///< this xp, run on the nodes
-  std::vector<std::string> command_line;                    ///< for provenance
-  std::function<Wish()> wish = [] { return Wish::kGoOn; };  ///< asked before each call
+  std::string experiment;                 ///< by name, for the records
+  fs::path program;                       ///< this xp, run on the nodes
+  std::vector<std::string> command_line;  ///< for provenance
+  std::function<StopRequest()> stop_request = [] {
+    return StopRequest::kNone;
+  };  ///< asked before each call
 };
 
 /// What keeps the first job of this work from being accepted (BatchQueue::problem), or "". Starts

@@ -118,7 +118,7 @@ TEST_CASE("points that another build of the engine computed are counted, and can
     return run_program(command);
   };
   const std::string counted =
-      "1 of 1 points that are done or begun were computed by another build of xp-engine";
+      "1 of 1 points that are done or started were computed by another build of xp-engine";
   REQUIRE(with({"run", kSmoke}, true).exit_code == 0);
   CHECK(with({"plan", kSmoke}, true).output.find("another build") == std::string::npos);
   CHECK(with({"plan", kSmoke}, false).output.find("note: " + counted + "\n") != std::string::npos);

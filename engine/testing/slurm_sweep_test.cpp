@@ -226,13 +226,13 @@ class HarriedSweep {
 
   // Keeps `xp run` going until `holds`; false if the sweep was done before that.
   bool goes_on_until(const std::function<bool()>& holds) {
-    constexpr int kMostStarts = 40;
+    constexpr int kMaxStarts = 40;
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(10);
     while (!holds()) {
       if (const auto code = xp_->poll()) {
         if (*code == 0) return false;
         INFO("xp run ended with " << *code << "; see " << keep_log());
-        REQUIRE(++starts_ < kMostStarts);
+        REQUIRE(++starts_ < kMaxStarts);
         pause(1);
         xp_.emplace(command(), log());
       }

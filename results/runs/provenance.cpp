@@ -156,7 +156,7 @@ void write_provenance(const fs::path& run_folder, const std::vector<std::string>
   Value whole = provenance(command_line, engine);
   whole.update(more);
   const std::string& diff = diff_of(engine);
-  if (!diff.empty() && diff.size() <= kMostDiffBytes) {
+  if (!diff.empty() && diff.size() <= kMaxDiffBytes) {
     const Workspace workspace{run_folder.parent_path().parent_path()};  // ROOT/trainings/ID
     const fs::path file = workspace.source(whole["diff_sha256"]);
     std::error_code code;

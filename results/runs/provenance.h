@@ -24,11 +24,11 @@ namespace xp {
 Value provenance(const std::vector<std::string>& command_line, const fs::path& engine = {});
 
 /// The same as provenance.json of `run_folder`, which lies in a workspace, without waiting for the
-/// disk, and the changes once in its sources, unless they are more than `kMostDiffBytes`. `more`
+/// disk, and the changes once in its sources, unless they are more than `kMaxDiffBytes`. `more`
 /// are further keys.
 void write_provenance(const fs::path& run_folder, const std::vector<std::string>& command_line,
                       const fs::path& engine, const Value& more);
-constexpr size_t kMostDiffBytes = 1 << 20;
+constexpr size_t kMaxDiffBytes = 1 << 20;
 
 /// The SHA-256 of the engine that a run was last worked on with, by its provenance.json; "" if that
 /// does not say.

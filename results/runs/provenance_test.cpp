@@ -46,7 +46,7 @@ TEST_CASE("changes of more than a megabyte are only named") {
   const TempFolder folder;
   const Workspace workspace{folder.path() / "ws"};
   const fs::path engine = folder.path() / "engine", run = workspace.training("aaaa");
-  const std::string diff(kMostDiffBytes + 1, '+');
+  const std::string diff(kMaxDiffBytes + 1, '+');
   write_atomic(engine, "a program");
   write_atomic(engine.string() + ".diff", diff);
   write_provenance(run, {}, engine, Value::object());

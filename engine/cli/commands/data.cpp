@@ -185,13 +185,13 @@ Value shown_sentence(const PreparedCorpus& corpus, const Direction& direction, S
 // The first pairs of a subset in one direction.
 void show_pairs(const Options& options, const Prepared& prepared, const std::string& subset,
                 const Direction& direction, Value& list) {
-  constexpr int64_t kMostPairs = 3;
+  constexpr int64_t kMaxPairs = 3;
   const auto& [id, corpus] = prepared;
   if (!options.json) fmt::print("{} {} {}\n", id, subset, direction.name());
   const std::array sides = {
       std::pair(Side::kSource, corpus.tokens(subset, direction, Side::kSource)),
       std::pair(Side::kTarget, corpus.tokens(subset, direction, Side::kTarget))};
-  for (int64_t i = 0; i < std::min(sides[0].second.size(), kMostPairs); ++i) {
+  for (int64_t i = 0; i < std::min(sides[0].second.size(), kMaxPairs); ++i) {
     for (const auto& [side, tokens] : sides) {
       Value sentence = shown_sentence(corpus, direction, side, tokens.sentence(i));
       if (!options.json)

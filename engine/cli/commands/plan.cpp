@@ -13,13 +13,13 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostChanges = 50;
+constexpr size_t kMaxChanges = 50;
 
 void print_names(const char* sign, const std::vector<std::string>& names) {
-  for (size_t i = 0; i < std::min(names.size(), kMostChanges); ++i)
+  for (size_t i = 0; i < std::min(names.size(), kMaxChanges); ++i)
     fmt::print("{} {}\n", sign, names[i]);
-  if (names.size() > kMostChanges)
-    fmt::print("{} ... and {} more\n", sign, names.size() - kMostChanges);
+  if (names.size() > kMaxChanges)
+    fmt::print("{} ... and {} more\n", sign, names.size() - kMaxChanges);
 }
 
 Value change_json(const PlanChange& change) {

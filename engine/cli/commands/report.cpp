@@ -225,11 +225,11 @@ int keep_files(const Reporter& reporter, const ReportSection& section, const Spe
 
 void ReportOptions::declare(Arguments& arguments) {
   ExperimentOptions::declare(arguments);
-  const auto axes = [this](const std::string& begun) {
-    return list_candidates(begun, axis_candidates(*this));
+  const auto axes = [this](const std::string& prefix) {
+    return list_candidates(prefix, axis_candidates(*this));
   };
-  const auto metrics = [this](const std::string& begun) {
-    return list_candidates(begun, metric_candidates(*this));
+  const auto metrics = [this](const std::string& prefix) {
+    return list_candidates(prefix, metric_candidates(*this));
   };
   arguments.option("--format", "FORMAT", &format, "a component of kind `renderer`")
       .completes([](const std::string&) { return renderers(); });

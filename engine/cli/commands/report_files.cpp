@@ -11,7 +11,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostDifferences = 20;
+constexpr size_t kMaxDifferences = 20;
 
 const std::map<std::string, std::string> kFormats = {{".tex", "latex"}, {".md", "markdown"},
                                                      {".csv", "csv"},   {".json", "json"},
@@ -75,9 +75,9 @@ std::vector<std::string> differences(const std::filesystem::path& file,
     out.push_back(fmt::format("{} has {} lines, the store gives {}", file.string(), have.size() - 1,
                               want.size() - 1));
   }
-  if (out.size() > kMostDifferences) {
-    const size_t more = out.size() - kMostDifferences;
-    out.resize(kMostDifferences);
+  if (out.size() > kMaxDifferences) {
+    const size_t more = out.size() - kMaxDifferences;
+    out.resize(kMaxDifferences);
     out.push_back(fmt::format("and {} more", more));
   }
   return out;

@@ -29,7 +29,7 @@ struct Options : PointOptions {
   }
 };
 
-constexpr size_t kMostNames = 20;
+constexpr size_t kMaxNames = 20;
 
 using Points = std::vector<const PointView*>;
 
@@ -52,14 +52,14 @@ std::string advice_for(const PointView& point, const Workspace& workspace) {
 }
 
 void print_points(const Points& points, const Workspace& workspace) {
-  for (size_t i = 0; i < std::min(points.size(), kMostNames); ++i) {
+  for (size_t i = 0; i < std::min(points.size(), kMaxNames); ++i) {
     const PointView& point = *points[i];
     const std::string name = point.run.class_name();
     fmt::print(stderr, "  {}: {}{}; {}\n", point.name, state_name(point.run.state),
                name.empty() ? "" : ", " + name, advice_for(point, workspace));
   }
-  if (points.size() > kMostNames)
-    fmt::print(stderr, "  ... and {} more\n", points.size() - kMostNames);
+  if (points.size() > kMaxNames)
+    fmt::print(stderr, "  ... and {} more\n", points.size() - kMaxNames);
 }
 
 // `xp run` for these points only: it withdraws cancellations and resets the count of retries.

@@ -53,37 +53,38 @@ bool has_launcher(const Plan& plan, bool with_queue) {
 // Ctrl-C once: nothing more is started. Twice: runs are stopped and jobs of a queue are cancelled.
 // Signals that were not meant for the runs (the terminal closed, the machine shuts down) leave jobs
 // alone.
-Wish wish_of_signals() {
-  if (SignalWatch::count() == 0) return Wish::kGoOn;
-  if (SignalWatch::received() != SIGINT) return Wish::kEndHere;
-  return SignalWatch::count() == 1 ? Wish::kStartNoMore : Wish::kEndAll;
+StopRequest stop_request_of_signals() {
+  if (SignalWatch::count() == 0) return StopRequest::kNone;
+  if (SignalWatch::received() != SIGINT) return StopRequest::kStopHere;
+  return SignalWatch::count() == 1 ? StopRequest::kStartNoMore : StopRequest::kStopAll;
 }
 
-const char* words_of(Wish wish, bool has_queue) {
-  switch (wish) {
-    case Wish::kStartNoMore:
+const char* stop_message(StopRequest request, bool has_queue) {
+  switch (request) {
+    case StopRequest::kStartNoMore:
       return has_queue ? "no more jobs are submitted, waiting for the others; Ctrl-C again cancels "
                          "them, Ctrl-\\ leaves them in the queue"
                        : "no more runs are started; Ctrl-C again stops those that run";
-    case Wish::kEndHere:
+    case StopRequest::kStopHere:
       return has_queue ? "leaving the jobs in the queue"
                        : "stopping the runs once they have saved; again: at once";
-    case Wish::kEndAll:
+    case StopRequest::kStopAll:
       return has_queue ? "cancelling the jobs; runs save and stop; Ctrl-C again: at once"
                        : "stopping the runs once they have saved; again: at once";
-    case Wish::kGoOn:
+    case StopRequest::kNone:
       break;
   }
   return "";
 }
 
 // Announces each change once.
-Wish announced_wish(bool has_queue) {
-  static Wish announced = Wish::kGoOn;
-  const Wish wish = wish_of_signals();
-  if (wish != announced) fmt::print(stderr, "\n{}\n", words_of(wish, has_queue));
-  announced = wish;
-  return wish;
+StopRequest announced_stop_request(bool has_queue) {
+  static StopRequest announced = StopRequest::kNone;
+  const StopRequest stop_request = stop_request_of_signals();
+  if (stop_request != announced)
+    fmt::print(stderr, "\n{}\n", stop_message(stop_request, has_queue));
+  announced = stop_request;
+  return stop_request;
 }
 
 // The evaluations asked for, by id or by selectors; empty: all.
@@ -162,9 +163,9 @@ DispatchResult dispatched(const RunOptions& options, Experiment& experiment,
   settings.jobs = options.driver.jobs;
   settings.waits_for_queue = !options.driver.detach;
   settings.only = only;
-  settings.wish = [&notifier, has_queue = has_launcher(experiment.plan, true)] {
+  settings.stop_request = [&notifier, has_queue = has_launcher(experiment.plan, true)] {
     notifier.poll();
-    return announced_wish(has_queue);
+    return announced_stop_request(has_queue);
   };
   bool has_failed = options.driver.notify.empty();
   settings.failed = [&](const FailedRun& run) {
@@ -294,7 +295,7 @@ void RunOptions::declare(Arguments& arguments) {
                  "do not ask before more than 24 device-hours start or runs are cancelled");
   arguments
       .option("--only", "SELECTOR", &only, "run only what this selects; several narrow each other")
-      .completes([this](const std::string& begun) { return selector_candidates(*this, begun); });
+      .completes([this](const std::string& prefix) { return selector_candidates(*this, prefix); });
   driver.declare(arguments);
 }
 

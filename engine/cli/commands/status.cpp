@@ -15,7 +15,7 @@ namespace {
 
 struct Options : PointOptions {};
 
-constexpr size_t kMostRows = 100;
+constexpr size_t kMaxRows = 100;
 
 using Rows = std::vector<const PointView*>;
 
@@ -25,13 +25,13 @@ bool is_of_interest(const PointView& point) {
 }
 
 Rows cut(const Rows& rows) {
-  if (rows.size() <= kMostRows) return rows;
+  if (rows.size() <= kMaxRows) return rows;
   Rows out;
   for (const auto* row : rows) {
-    if (is_of_interest(*row) && out.size() < kMostRows) out.push_back(row);
+    if (is_of_interest(*row) && out.size() < kMaxRows) out.push_back(row);
   }
   for (const auto* row : rows) {
-    if (!is_of_interest(*row) && out.size() < kMostRows) out.push_back(row);
+    if (!is_of_interest(*row) && out.size() < kMaxRows) out.push_back(row);
   }
   return out;
 }

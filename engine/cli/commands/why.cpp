@@ -22,7 +22,7 @@ namespace {
 struct Options : PointOptions {};
 
 constexpr size_t kLogLines = 12;
-constexpr size_t kMostAttempts = 8;
+constexpr size_t kMaxAttempts = 8;
 
 /// One attempt as a line.
 struct Try {
@@ -63,7 +63,7 @@ void read_attempts(Explanation& out) {
     progress.refresh();
     out.checkpoint = std::max(out.checkpoint, progress.checkpoint());
     out.total = std::max(out.total, progress.total());
-    if (i <= out.num_tries - static_cast<int64_t>(kMostAttempts)) continue;
+    if (i <= out.num_tries - static_cast<int64_t>(kMaxAttempts)) continue;
     Try& one = out.tries.emplace_back();
     one.number = i;
     one.start = read_start(progress.folder());

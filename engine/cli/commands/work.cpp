@@ -24,11 +24,13 @@ struct Options {
 int work(const Options& options) {
   const fs::path& job = options.job;
   const SignalWatch signals({SIGTERM, SIGUSR1}, SignalWatch::Many::kAreCounted);
-  const auto wish = [] { return SignalWatch::count() > 0 ? Wish::kEndHere : Wish::kGoOn; };
+  const auto stop_request = [] {
+    return SignalWatch::count() > 0 ? StopRequest::kStopHere : StopRequest::kNone;
+  };
   const auto meaning = [] {
     return SignalWatch::received() == SIGUSR1 ? Outcome::kTimeLimit : Outcome::kStopped;
   };
-  const Execution result = work_through(job, own_program(), wish, meaning);
+  const Execution result = work_through(job, own_program(), stop_request, meaning);
   for (const auto& failure : result.failures)
     fmt::print(stderr, "failed: {}: {}\n", failure.name, failure.cause);
   if (SignalWatch::received() == SIGUSR1) requeue(job);

@@ -132,10 +132,10 @@ const Argument* positional_at(const Arguments& arguments, size_t place) {
   return nullptr;
 }
 
-Words values_of(const Argument* argument, const std::string& begun) {
+Words values_of(const Argument* argument, const std::string& prefix) {
   if (argument == nullptr) return {};
   if (!argument->choices.empty()) return argument->choices;
-  return argument->candidates ? argument->candidates(begun) : Words();
+  return argument->candidates ? argument->candidates(prefix) : Words();
 }
 
 }  // namespace
@@ -222,21 +222,21 @@ void parse(const Arguments& arguments, const Words& words) {
 }
 
 Words complete(const Arguments& arguments, const Words& words) {
-  const std::string& begun = words.back();
+  const std::string& prefix = words.back();
   Words before(words.begin(), words.end() - 1);
   const Argument* option = before.empty() ? nullptr : option_named(arguments, before.back());
   if (option != nullptr && !option->is_flag()) {
     before.pop_back();
     store_begun(arguments, before);
-    return values_of(option, begun);
+    return values_of(option, prefix);
   }
   const size_t place = store_begun(arguments, before);
-  if (!begun.starts_with('-')) return values_of(positional_at(arguments, place), begun);
-  if (const size_t equals = begun.find('='); equals != std::string::npos) {
+  if (!prefix.starts_with('-')) return values_of(positional_at(arguments, place), prefix);
+  if (const size_t equals = prefix.find('='); equals != std::string::npos) {
     Words out =
-        values_of(option_named(arguments, begun.substr(0, equals)), begun.substr(equals + 1));
+        values_of(option_named(arguments, prefix.substr(0, equals)), prefix.substr(equals + 1));
     for (auto& word : out)
-      word.insert(0, begun.substr(0, equals + 1));
+      word.insert(0, prefix.substr(0, equals + 1));
     return out;
   }
   Words out;

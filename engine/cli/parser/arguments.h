@@ -16,9 +16,9 @@ namespace xp {
 
 using Words = std::vector<std::string>;
 
-/// Proposes words for a begun value; those that do not start with it are dropped by the caller. The
-/// words before it have been stored in the command's fields already.
-using Candidates = std::function<Words(const std::string& begun)>;
+/// Proposes words for what is typed so far; those that do not start with it are dropped by the
+/// caller. The words before it have been stored in the command's fields already.
+using Candidates = std::function<Words(const std::string& prefix)>;
 
 /// One option, flag or positional argument.
 struct Argument {
@@ -95,8 +95,8 @@ std::string usage_of(const Arguments& arguments);
 /// Stores `words`, those after the command's name. Raises a usage error for the first mistake.
 void parse(const Arguments& arguments, const Words& words);
 
-/// Proposes values for the last of `words`, which is begun or empty. Stores those before it if they
-/// can be.
+/// Proposes values for the last of `words`, which is a prefix or empty. Stores those before it if
+/// they can be.
 Words complete(const Arguments& arguments, const Words& words);
 
 }  // namespace xp

@@ -61,9 +61,9 @@ std::map<std::string, Words> axes(const ExperimentOptions& options) {
 
 }  // namespace
 
-Words file_candidates(const std::string& begun) {
-  const size_t slash = begun.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : begun.substr(0, slash + 1);
+Words file_candidates(const std::string& prefix) {
+  const size_t slash = prefix.rfind('/');
+  const std::string folder = slash == std::string::npos ? "" : prefix.substr(0, slash + 1);
   Words out;
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(folder.empty() ? "." : folder, none)) {
@@ -115,18 +115,18 @@ Words metric_candidates(const WorkspaceOptions& options) {
   return out;
 }
 
-Words list_candidates(const std::string& begun, Words words) {
-  const size_t comma = begun.rfind(',');
+Words list_candidates(const std::string& prefix, Words words) {
+  const size_t comma = prefix.rfind(',');
   if (comma == std::string::npos) return words;
   for (auto& word : words)
-    word.insert(0, begun.substr(0, comma + 1));
+    word.insert(0, prefix.substr(0, comma + 1));
   return words;
 }
 
-Words setting_candidates(const ExperimentOptions& options, const std::string& begun) {
+Words setting_candidates(const ExperimentOptions& options, const std::string& prefix) {
   const Catalog catalog = catalog_for(options.spec);
   const Schema everything = Schema::of_everything(catalog);
-  const size_t equals = begun.find('=');
+  const size_t equals = prefix.find('=');
   Words out;
   if (equals == std::string::npos) {
     for (const auto& path : everything.paths()) {
@@ -134,8 +134,8 @@ Words setting_candidates(const ExperimentOptions& options, const std::string& be
     }
     return out;
   }
-  const std::string key = begun.substr(0, equals + 1);
-  const Matches found = everything.match(std::string_view(begun).substr(0, equals));
+  const std::string key = prefix.substr(0, equals + 1);
+  const Matches found = everything.match(std::string_view(prefix).substr(0, equals));
   if (found.size() != 1) return out;
   for (const Setting* setting : *everything.find(found.front())) {
     const bool is_component = !setting->component.empty();
@@ -147,9 +147,9 @@ Words setting_candidates(const ExperimentOptions& options, const std::string& be
   return out;
 }
 
-Words selector_candidates(const ExperimentOptions& options, const std::string& begun) {
+Words selector_candidates(const ExperimentOptions& options, const std::string& prefix) {
   Words out = selector_words(axes(options));
-  for (const auto& more : {run_candidates(options), file_candidates(begun)})
+  for (const auto& more : {run_candidates(options), file_candidates(prefix)})
     out.insert(out.end(), more.begin(), more.end());
   return out;
 }

@@ -9,7 +9,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMostRows = 100;
+constexpr size_t kMaxRows = 100;
 
 std::string shown(const Point& point, const std::string& path) {
   const auto found = point.axes.find(path);
@@ -68,7 +68,7 @@ std::string points_table(const Plan& plan, const Outlook* outlook) {
     rows[0].emplace_back("time");
   }
   rows[0].insert(rows[0].end(), {"training", "evaluation"});
-  const size_t count = std::min(plan.points.size(), kMostRows);
+  const size_t count = std::min(plan.points.size(), kMaxRows);
   for (size_t i = 0; i < count; ++i) {
     const Point& point = plan.points[i];
     auto& row = rows.emplace_back();

@@ -82,7 +82,7 @@ void ExperimentOptions::declare_settings(Arguments& arguments) {
   arguments
       .option("--set", "PATH=VALUE", &sets,
               "overrides a setting of the file; a unique tail of the path will do; repeatable")
-      .completes([this](const std::string& begun) { return setting_candidates(*this, begun); });
+      .completes([this](const std::string& prefix) { return setting_candidates(*this, prefix); });
   WorkspaceOptions::declare(arguments);
   declare_mirror(arguments, mirror);
   declare_json(arguments, json);
@@ -101,7 +101,7 @@ void PointOptions::declare(Arguments& arguments) {
                   "each other: a row of the last table (3, 4-7), the beginning of an id, last, "
                   "state:failed, class:memory, seed=1, gshard, '*pattern*', !seed=1")
       .at_most(10000)
-      .completes([this](const std::string& begun) { return selector_candidates(*this, begun); });
+      .completes([this](const std::string& prefix) { return selector_candidates(*this, prefix); });
   declare_settings(arguments);
   arguments.after_parsing([this] {
     if (names.empty() || !names.front().ends_with(".toml")) return;

@@ -143,8 +143,8 @@ std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& p
 std::string OtherBuilds::sentence() const {
   if (points == 0) return "";
   return fmt::format(
-      "{} of {} points that are done or begun were computed by another build of xp-engine", points,
-      begun);
+      "{} of {} points that are done or started were computed by another build of xp-engine",
+      points, started);
 }
 
 OtherBuilds other_builds(const Plan& plan, const Workspace& workspace, const fs::path& engine) {
@@ -162,7 +162,7 @@ OtherBuilds other_builds(const Plan& plan, const Workspace& workspace, const fs:
   };
   for (const auto& point : plan.points) {
     if (point.training == State::kNew && point.evaluation == State::kNew) continue;
-    ++out.begun;
+    ++out.started;
     const bool trained_so = is_other(point.training, workspace.training(point.ids->training));
     const bool evaluated_so =
         is_other(point.evaluation, workspace.evaluation(point.ids->evaluation));

@@ -15,16 +15,16 @@ namespace xp {
 std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
                                   const Workspace& workspace);
 
-/// Points that are begun or done, and how many of them another build of the engine worked on.
+/// Points that are started or done, and how many of them another build of the engine worked on.
 struct OtherBuilds {
-  size_t points = 0, begun = 0;
-  /// "2 of 6 points that are done or begun were computed by another build of xp-engine"; "" if
+  size_t points = 0, started = 0;
+  /// "2 of 6 points that are done or started were computed by another build of xp-engine"; "" if
   /// none.
   std::string sentence() const;
 };
 
 /// Compares with the program `engine`, which need not exist. Cost: reads the provenance of each
-/// training and evaluation that is begun.
+/// training and evaluation that is started.
 OtherBuilds other_builds(const Plan& plan, const Workspace& workspace, const fs::path& engine);
 
 /// A sentence if not even the checkpoints of one training fit on the disk, else "".

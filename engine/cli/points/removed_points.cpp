@@ -14,9 +14,9 @@ namespace xp {
 namespace {
 
 void wait_until_free(const std::vector<fs::path>& folders) {
-  constexpr int kMostPolls = 100;
+  constexpr int kMaxPolls = 100;
   for (const auto& folder : folders) {
-    for (int i = 0; i < kMostPolls && is_held(folder); ++i)
+    for (int i = 0; i < kMaxPolls && is_held(folder); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     if (is_held(folder)) fmt::print(stderr, "{} is still ending\n", folder.filename().string());
   }
