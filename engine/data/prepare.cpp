@@ -70,8 +70,8 @@ std::optional<DictionarySizes> corpus_dictionary_sizes(const Value& corpus_setti
   return corpus->dictionary_sizes(place, corpus->directions(place, section.pairs));
 }
 
-std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs) {
-  if (!inputs.known || !inputs.missing.empty()) return "?";
+std::optional<std::string> corpus_id(const Value& corpus_settings, const CorpusInputs& inputs) {
+  if (!inputs.known || !inputs.missing.empty()) return std::nullopt;
   const auto section = bind_settings<CorpusSection>(corpus_settings);
   return content_id({{"recipe", kRecipe},
                      {"corpus", content_settings(Corpus::kKind, corpus_settings)},

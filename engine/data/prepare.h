@@ -16,8 +16,8 @@ std::optional<DictionarySizes> corpus_dictionary_sizes(const Value& corpus_setti
 CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& place);
 
 /// The id of a corpus: of its settings without those that only say where files lie (scope kNone),
-/// defaults filled in, and of its inputs' contents. `?` if the inputs are not known.
-std::string corpus_id(const Value& corpus_settings, const CorpusInputs& inputs);
+/// defaults filled in, and of its inputs' contents. Nothing if the inputs are not known.
+std::optional<std::string> corpus_id(const Value& corpus_settings, const CorpusInputs& inputs);
 
 /// Makes `folder` from `corpus_settings` (the table [corpus], with `use`) unless it is there. Two
 /// processes never prepare the same folder: the second waits for the first. Either the whole folder

@@ -286,7 +286,9 @@ TEST_CASE_METHOD(PrepareTest, "a folder where nothing may be written is named") 
 }
 
 TEST_CASE_METHOD(PrepareTest, "an id covers settings and contents, not where files lie") {
-  const auto id = [](const Value& table) { return corpus_id(table, corpus_inputs(table, {})); };
+  const auto id = [](const Value& table) {
+    return corpus_id(table, corpus_inputs(table, {})).value();
+  };
   const std::string first = id(settings);
   Value other = settings;
   other["path"] = "/elsewhere";

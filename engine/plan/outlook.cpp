@@ -62,10 +62,10 @@ struct Elsewhere {
 };
 
 void add_shapes(const RecordedPoint& point, Elsewhere& out) {
-  if (point.training.empty()) return;
-  if (!point.shape.empty()) out.trainings[point.shape].insert(point.training);
+  if (!point.ids) return;
+  if (!point.shape.empty()) out.trainings[point.shape].insert(point.ids->training);
   if (!point.evaluation_shape.empty())
-    out.evaluations[point.evaluation_shape].insert(point.evaluation);
+    out.evaluations[point.evaluation_shape].insert(point.ids->evaluation);
 }
 
 Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
@@ -78,9 +78,9 @@ Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
   for (const auto& name : names) {
     if (name == own) continue;  // the plan itself has those
     for (const auto& point : recorded_points(workspace.experiment(name))) {
-      if (point.training.empty()) continue;
+      if (!point.ids) continue;
       add_shapes(point, out);
-      auto& experiments = out.experiments[point.training];
+      auto& experiments = out.experiments[point.ids->training];
       if (experiments.empty() || experiments.back() != name) experiments.push_back(name);
     }
   }

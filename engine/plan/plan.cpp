@@ -289,12 +289,12 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
     } else if (point.state == PointState::kBlocked) {
       point.state = PointState::kNew;
     }
-    if (corpus.id.empty()) {
+    if (!corpus.id) {
       point.ids.reset();
       continue;
     }
-    const std::string& training = ids.training(corpus.id, point.settings());
-    point.ids = {corpus.id, training, ids.evaluation(training, point.settings())};
+    const std::string& training = ids.training(*corpus.id, point.settings());
+    point.ids = {*corpus.id, training, ids.evaluation(training, point.settings())};
     const auto [same, is_new] = evaluations.try_emplace(point.ids->evaluation, &point);
     if (!is_new)
       user_error(

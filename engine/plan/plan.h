@@ -16,8 +16,8 @@ namespace xp {
 /// What is known of a corpus before it is prepared. With both, it cannot be prepared, but the
 /// experiment has run with it before: what is done stays known.
 struct CorpusIdentity {
-  std::string id;       ///< empty if it is not known yet
-  std::string missing;  ///< the input that is missing and what to do; empty if none is
+  std::optional<std::string> id;  ///< nothing if it is not known yet
+  std::string missing;            ///< the input that is missing and what to do; empty if none is
 };
 
 /// From the whole resolved [corpus] table to its identity.
@@ -26,6 +26,7 @@ using IdentifyCorpus = std::function<CorpusIdentity(const Value& corpus)>;
 /// The ids of a point's corpus and runs.
 struct PointIds {
   std::string corpus, training, evaluation;
+  bool operator==(const PointIds&) const = default;
 };
 
 /// One training and its evaluation.

@@ -207,7 +207,7 @@ TEST_CASE("ids do not depend on the order of keys or on comments") {
 
 TEST_CASE("a missing input blocks the point and hides its ids") {
   Planned planned("");
-  const auto& point = planned.identified({"", "train.en is missing"}).plan.points[0];
+  const auto& point = planned.identified({std::nullopt, "train.en is missing"}).plan.points[0];
   CHECK(point.state == PointState::kBlocked);
   CHECK(point.cause == "train.en is missing");
   CHECK_FALSE(point.ids.has_value());

@@ -53,28 +53,19 @@ auto read_plan(const fs::path& experiment_folder, std::string (*read)(const fs::
 }
 
 RecordedPoint point_from(const Value& point) {
-  const auto id = [&point](const char* key) {
-    const Value& value = point.at(key);
-    return value.is_null() ? "" : value.get<std::string>();
-  };
+  std::optional<PointIds> ids;
+  if (!point.at("training").is_null())
+    ids = {point.value("corpus", ""), point.at("training"), point.at("evaluation")};
   const Value further = point.value("further", Value());
-  const Value corpus = point.value("corpus", Value());
-  return {point.value("name", ""),
-          corpus.is_string() ? corpus.get<std::string>() : "",
-          id("training"),
-          id("evaluation"),
-          point.value("shape", ""),
+  return {point.value("name", ""), std::move(ids), point.value("shape", ""),
           point.value("evaluation_shape", ""),
           further.is_null() ? std::nullopt : std::optional<size_t>(further)};
 }
 
 // What a point is known by: its evaluation, or its name if that has no id yet.
-std::string point_key(const std::string& evaluation, const std::string& name) {
-  return evaluation.empty() ? "name " + name : evaluation;
-}
-
-std::string point_key(const Point& point) {
-  return point_key(point.ids ? point.ids->evaluation : "", point.name);
+template <class AnyPoint>
+std::string point_key(const AnyPoint& point) {
+  return point.ids ? point.ids->evaluation : "name " + point.name;
 }
 
 // Equal for plans of the same points.
@@ -205,10 +196,8 @@ std::set<std::string> runs_of_others(const Workspace& workspace, const std::stri
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
     if (entry.path().filename() == own) continue;
-    for (const auto& point : recorded_points(entry.path())) {
-      out.insert(point.training);
-      out.insert(point.evaluation);
-    }
+    for (const auto& point : recorded_points(entry.path()))
+      if (point.ids) out.insert({point.ids->training, point.ids->evaluation});
   }
   return out;
 }
@@ -216,7 +205,7 @@ std::set<std::string> runs_of_others(const Workspace& workspace, const std::stri
 PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now) {
   std::set<std::string> old_keys, new_keys;
   for (const auto& point : before)
-    old_keys.insert(point_key(point.evaluation, point.name));
+    old_keys.insert(point_key(point));
   PlanChange out;
   for (const auto& point : now.points) {
     const std::string key = point_key(point);
@@ -228,7 +217,7 @@ PlanChange plan_change(const std::vector<RecordedPoint>& before, const Plan& now
     }
   }
   for (const auto& point : before) {
-    if (!new_keys.contains(point_key(point.evaluation, point.name))) out.removed.push_back(point);
+    if (!new_keys.contains(point_key(point))) out.removed.push_back(point);
   }
   return out;
 }

@@ -16,9 +16,10 @@ namespace xp {
 
 /// A point of a recorded plan.
 struct RecordedPoint {
-  std::string name, corpus, training, evaluation;  ///< ids are empty if they were not known
-  std::string shape, evaluation_shape;             ///< as in PointOutlook
-  std::optional<size_t> further;                   ///< as in Point
+  std::string name;
+  std::optional<PointIds> ids;          ///< nothing if they were not known
+  std::string shape, evaluation_shape;  ///< as in PointOutlook
+  std::optional<size_t> further;        ///< as in Point
 };
 
 /// Where an experiment was read from when its plan was recorded.

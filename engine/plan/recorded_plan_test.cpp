@@ -50,8 +50,8 @@ TEST_CASE("a recorded plan has its points, its file and where each setting was w
   const auto points = recorded_points(folder);
   REQUIRE(points.size() == 3);
   CHECK(points[1].name == plan.points[1].name);
-  CHECK(points[1].training == plan.points[1].ids->training);
-  CHECK(points[1].evaluation == plan.points[1].ids->evaluation);
+  CHECK(points[1].ids->training == plan.points[1].ids->training);
+  CHECK(points[1].ids->evaluation == plan.points[1].ids->evaluation);
   CHECK(points[2].further == 0);
   const RecordedSource source = recorded_source(folder).value();
   CHECK(source.file == spec.file);
@@ -65,12 +65,12 @@ TEST_CASE("a recorded plan has its points, its file and where each setting was w
   CHECK(read_file(folder / "spec.toml") == read_file(spec.file));
 }
 
-TEST_CASE("ids that are not known are recorded as null and come back empty") {
+TEST_CASE("ids that are not known are recorded as null and read as none") {
   const Scene scene;
   auto [spec, plan] = scene.planned("x.toml", "");
-  identify(plan, [](const Value&) { return CorpusIdentity{"", ""}; });
+  identify(plan, [](const Value&) { return CorpusIdentity{}; });
   record_plan(plan, spec, {}, scene.workspace);
-  CHECK(recorded_points(scene.workspace.experiment("t"))[0].training.empty());
+  CHECK(recorded_points(scene.workspace.experiment("t"))[0].ids == std::nullopt);
   CHECK(plan_json(plan)["points"][0]["training"].is_null());
 }
 

@@ -16,26 +16,26 @@ CorpusPlace Corpora::place(bool may_fetch) const {
 
 CorpusIdentity Corpora::identity_of_inputs(const Value& corpus) const {
   const CorpusInputs inputs = corpus_inputs(corpus, place(false));
-  if (!inputs.missing.empty()) return {"", inputs.missing};
-  return {inputs.known ? corpus_id(corpus, inputs) : "", ""};
+  return {corpus_id(corpus, inputs), inputs.missing};
 }
 
 // Of the trainings in the experiment's last plan, one for each corpus, the one whose [corpus] is
 // the same to the letter.
-std::string Corpora::recorded_id(const Value& corpus) const {
+std::optional<std::string> Corpora::recorded_id(const Value& corpus) const {
   const std::string wanted = to_toml(corpus);
   std::set<std::string> seen;
   for (const auto& point : recorded_points(workspace_.experiment(experiment_))) {
-    if (seen.contains(point.corpus)) continue;
-    const auto text = read_if_there(workspace_.training(point.training) / "spec.toml");
+    if (!point.ids || seen.contains(point.ids->corpus)) continue;
+    const auto text = read_if_there(workspace_.training(point.ids->training) / "spec.toml");
     if (!text) continue;
-    seen.insert(point.corpus);
+    seen.insert(point.ids->corpus);
     Problems problems;
     const Value spec = parse_toml(*text, "spec.toml", problems).value;
     const auto table = spec.find("corpus");
-    if (table != spec.end() && to_toml(*table) == wanted) return spec.value("corpus_id", "");
+    if (table != spec.end() && to_toml(*table) == wanted && spec.contains("corpus_id"))
+      return spec["corpus_id"].get<std::string>();
   }
-  return "";
+  return std::nullopt;
 }
 
 CorpusIdentity Corpora::identity(const Value& corpus) const {
@@ -48,10 +48,10 @@ CorpusIdentity Corpora::identity(const Value& corpus) const {
     refusal = error;
     out.missing = error.what();
   }
-  if (!out.id.empty()) return out;
+  if (out.id) return out;
   out.id = recorded_id(corpus);
-  if (out.id.empty() && refusal) throw *refusal;
-  if (!out.id.empty() && fs::exists(workspace_.corpus(out.id) / "corpus.json")) out.missing.clear();
+  if (!out.id && refusal) throw *refusal;
+  if (out.id && fs::exists(workspace_.corpus(*out.id) / "corpus.json")) out.missing.clear();
   return out;
 }
 
@@ -70,12 +70,15 @@ Value Corpora::figures(const Value& corpus) const {
   return {{"source_pieces", number(sizes->source)}, {"target_pieces", number(sizes->target)}};
 }
 
-std::string Corpora::prepare(const Value& corpus) const {
-  const CorpusPlace here = place(true);
-  const CorpusInputs inputs = corpus_inputs(corpus, here);
+std::string Corpora::id_after_fetch(const Value& corpus) const {
+  const CorpusInputs inputs = corpus_inputs(corpus, place(true));
   if (!inputs.missing.empty()) throw Error(Blame::kUser, inputs.missing);
-  const std::string id = corpus_id(corpus, inputs);
-  prepare_corpus(corpus, here, workspace_.corpus(id));
+  return corpus_id(corpus, inputs).value();
+}
+
+std::string Corpora::prepare(const Value& corpus) const {
+  const std::string id = id_after_fetch(corpus);
+  prepare_corpus(corpus, place(true), workspace_.corpus(id));
   return id;
 }
 
@@ -88,7 +91,7 @@ std::string Corpora::update(const Value& corpus) const {
     write_atomic(lock, to_toml(pins));
   }
   try {
-    return corpus_id(corpus, corpus_inputs(corpus, place(true)));
+    return id_after_fetch(corpus);
   } catch (const Error&) {
     if (!before.empty()) write_atomic(lock, before);
     throw;

@@ -39,7 +39,8 @@ class Corpora {
  private:
   CorpusPlace place(bool may_fetch) const;
   CorpusIdentity identity_of_inputs(const Value& corpus) const;
-  std::string recorded_id(const Value& corpus) const;
+  std::optional<std::string> recorded_id(const Value& corpus) const;
+  std::string id_after_fetch(const Value& corpus) const;
   Workspace workspace_;
   std::filesystem::path mirror_, spec_folder_;
   std::string experiment_;

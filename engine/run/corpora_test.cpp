@@ -64,7 +64,7 @@ struct UpdateTest {
 };
 
 TEST_CASE_METHOD(UpdateTest, "an update takes what is offered now; other kinds keep their pins") {
-  CHECK(corpora.identity(table).id.empty());
+  CHECK(corpora.identity(table).id == std::nullopt);
   const std::string first = corpora.update(table);
   CHECK(corpora.identity(table).id == first);
   offered = "2";
@@ -95,9 +95,9 @@ TEST_CASE_METHOD(UpdateTest, "what an experiment ran with is known without its i
   CHECK(corpora.identity(table).id == id);
   const Value others = {
       {"use", "pinning"}, {"max_length", 9}, {"vocabulary", {{"use", "as-it-is"}}}};
-  CHECK(corpora.identity(others).id.empty());
+  CHECK(corpora.identity(others).id == std::nullopt);
   const Corpora elsewhere(workspace, "", folder.path(), "another");
-  CHECK(elsewhere.identity(table).id.empty());
+  CHECK(elsewhere.identity(table).id == std::nullopt);
 }
 
 struct MissingTest : UpdateTest {

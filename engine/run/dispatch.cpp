@@ -20,6 +20,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr auto kPoll = std::chrono::milliseconds(500);
+
+std::optional<std::string> known_corpus(const Point& point) {
+  if (!point.ids) return std::nullopt;
+  return point.ids->corpus;
+}
 // Ranks that save before they end need some time.
 constexpr auto kCancelTimeout = std::chrono::seconds(20);
 
@@ -107,7 +112,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
       made[key] = {prepare_(point.settings().at("corpus")), ""};
       any = true;
     } catch (const Error& error) {
-      made[key] = {point.ids ? point.ids->corpus : "", error.what()};
+      made[key] = {known_corpus(point), error.what()};
       if (!first) first = error;
       result_.failures.push_back({point.name, error.what(), {}});
     }
@@ -117,7 +122,7 @@ void Dispatch::prepare_corpora(Plan& plan) {
     const auto found = made.find(canonical_text(corpus));
     if (found != made.end()) return found->second;
     for (const auto& point : plan.points) {
-      if (point.settings().at("corpus") == corpus) return {point.ids ? point.ids->corpus : "", ""};
+      if (point.settings().at("corpus") == corpus) return {known_corpus(point), ""};
     }
     return {};
   });

@@ -55,12 +55,13 @@ std::vector<Prepared> prepared_corpora(const Options& options, const Experiment&
   for (const auto& table : corpus_tables(experiment.plan)) {
     const CorpusIdentity identity = corpora.identity(table);
     if (!identity.missing.empty()) user_error("{}", identity.missing);
-    const fs::path folder = Workspace{options.workspace}.corpus(identity.id);
-    if (identity.id.empty() || !fs::exists(folder / "corpus.json"))
+    const Workspace workspace{options.workspace};
+    if (!identity.id || !fs::exists(workspace.corpus(*identity.id) / "corpus.json"))
       user_error("the corpus is not prepared; next: {}", next_command(options, "data prepare"));
-    if (std::find(seen.begin(), seen.end(), identity.id) != seen.end()) continue;
-    seen.push_back(identity.id);
-    out.push_back({identity.id, open_corpus(folder, table)});
+    const fs::path folder = workspace.corpus(*identity.id);
+    if (std::find(seen.begin(), seen.end(), *identity.id) != seen.end()) continue;
+    seen.push_back(*identity.id);
+    out.push_back({*identity.id, open_corpus(folder, table)});
   }
   return out;
 }
@@ -249,13 +250,14 @@ int export_files(const Options& options, const std::vector<Prepared>& all) {
 int update(const Options& options, const Experiment& experiment, const Corpora& corpora) {
   Value list = Value::array();
   for (const auto& table : corpus_tables(experiment.plan)) {
-    const std::string before = corpora.identity(table).id, after = corpora.update(table);
-    list.push_back({{"before", before}, {"after", after}});
+    const auto before = corpora.identity(table).id;
+    const std::string after = corpora.update(table);
+    list.push_back({{"before", before ? Value(*before) : Value()}, {"after", after}});
     if (options.json) continue;
     fmt::print("corpus {}{}\n", after,
-               before == after  ? ": unchanged"
-               : before.empty() ? ": found"
-                                : " replaces " + before);
+               !before            ? ": found"
+               : *before == after ? ": unchanged"
+                                  : " replaces " + *before);
   }
   if (options.json) fmt::print("{}\n", Value{{"schema_version", 1}, {"updated", list}}.dump(2));
   return Exit::kDone;

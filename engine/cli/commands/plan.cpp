@@ -25,7 +25,8 @@ void print_names(const char* sign, const std::vector<std::string>& names) {
 Value change_json(const PlanChange& change) {
   Value removed = Value::array();
   for (const auto& point : change.removed)
-    removed.push_back({{"name", point.name}, {"training", point.training}});
+    removed.push_back(
+        {{"name", point.name}, {"training", point.ids ? Value(point.ids->training) : Value()}});
   return {{"added", change.added}, {"kept", change.kept}, {"removed", removed}};
 }
 

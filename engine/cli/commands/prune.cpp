@@ -26,7 +26,8 @@ int prune(const Options& options) {
   if (options.json) {
     Value removed = Value::array();
     for (const auto& point : change.removed)
-      removed.push_back({{"name", point.name}, {"training", point.training}});
+      removed.push_back(
+          {{"name", point.name}, {"training", point.ids ? Value(point.ids->training) : Value()}});
     const Value what = {{"schema_version", 1}, {"removed", removed}, {"cancelled", cancelled}};
     fmt::print("{}\n", what.dump(2));
     return Exit::kDone;

@@ -35,7 +35,7 @@ std::map<std::string, std::string> written_origins(const Workspace& workspace,
   std::error_code none;
   for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
     for (const auto& point : recorded_points(entry.path())) {
-      if (point.training != id && point.evaluation != id) continue;
+      if (!point.ids || (point.ids->training != id && point.ids->evaluation != id)) continue;
       return recorded_source(entry.path())->origins_of(point);
     }
   }

@@ -114,8 +114,8 @@ bool fits_corpora(Experiment& experiment, const ExperimentOptions& options) {
   std::vector<std::string> notes;
   identify(experiment.plan, [&](const Value& corpus) {
     const CorpusIdentity identity = corpora.identity(corpus);
-    const fs::path folder = Workspace{options.workspace}.corpus(identity.id);
-    if (identity.id.empty()) return identity;
+    if (!identity.id) return identity;
+    const fs::path folder = Workspace{options.workspace}.corpus(*identity.id);
     const CorpusCheck check = check_corpus(experiment.plan, corpus, folder);
     for (const auto& problem : check.problems) {
       problems.add(experiment.spec.source.value_place(problem.setting), problem.code,

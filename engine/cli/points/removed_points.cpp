@@ -35,10 +35,11 @@ std::vector<RemovedRun> removed_runs(const WorkspaceOptions& options,
     if (point.ids) seen.insert({point.ids->training, point.ids->evaluation});
   std::vector<RemovedRun> out;
   for (const auto& point : change.removed) {
+    if (!point.ids) continue;
     for (const auto& [id, folder] :
-         {std::make_pair(point.training, workspace.training(point.training)),
-          std::make_pair(point.evaluation, workspace.evaluation(point.evaluation))}) {
-      if (id.empty() || !seen.insert(id).second) continue;
+         {std::make_pair(point.ids->training, workspace.training(point.ids->training)),
+          std::make_pair(point.ids->evaluation, workspace.evaluation(point.ids->evaluation))}) {
+      if (!seen.insert(id).second) continue;
       if (read_status(folder).state != State::kDone)
         out.push_back({point.name, id, folder, is_held(folder)});
     }
