@@ -55,7 +55,7 @@ struct Options : WorkspaceOptions {
 
 fs::path training_of(const Options& options, const std::string& selector) {
   const RunFolder run = named_folder(options, selector);
-  if (run.kind == "training") return run.folder;
+  if (run.kind == RunKind::kTraining) return run.folder;
   return Workspace{options.workspace}.training(run.spec.at("training_id"));
 }
 
