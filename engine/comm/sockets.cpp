@@ -113,7 +113,7 @@ std::vector<Descriptor> listening_sockets(const Rendezvous& rendezvous) {
   }
   if (out.empty()) {
     machine_error("rank 0 cannot listen at {}:{}: {}", rendezvous.host, rendezvous.port,
-                  reason.empty() ? "it is no address of this machine" : reason);
+                  reason.empty() ? "it is not an address of this machine" : reason);
   }
   return out;
 }

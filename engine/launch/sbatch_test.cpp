@@ -107,7 +107,7 @@ TEST_CASE("many jobs are one array, each element with a folder and a log of its 
 TEST_CASE("an array whose answer was lost is found by any of its elements") {
   Submission it;
   it.job.count = 2;
-  CHECK(it.complaint().ends_with("/job_0' is no folder"));
+  CHECK(it.complaint().ends_with("/job_0' is not a folder"));
   fs::create_directories(it.job.folder.string() + "_0");
   fs::create_directories(it.job.folder.string() + "_1");
   it.slurm.on("sbatch", FakeSlurm::fail(1, kTimedOut));
@@ -250,7 +250,7 @@ TEST_CASE("a limit on submitted jobs passes") {
 TEST_CASE("a job without its folder would fail without a log") {
   Submission it;
   it.job.folder = "/nowhere/job";
-  CHECK(it.complaint() == "'/nowhere/job' is no folder");
+  CHECK(it.complaint() == "'/nowhere/job' is not a folder");
   CHECK(it.slurm.calls().empty());
 }
 

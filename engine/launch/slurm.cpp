@@ -128,7 +128,7 @@ void check_places(const BatchJob& job, const fs::path& folder) {
   for (int64_t i = 1; i < job.count; ++i)
     places.push_back(job_folder(job, std::to_string(i)));
   for (const fs::path& place : places) {
-    if (!fs::is_directory(place)) machine_error("'{}' is no folder", place.string());
+    if (!fs::is_directory(place)) machine_error("'{}' is not a folder", place.string());
   }
   check(!job.command.empty(), "a job has a command");
   const auto is_plain = [](char c) {

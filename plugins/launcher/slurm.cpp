@@ -21,7 +21,7 @@ struct Slurm final : Launcher {
   std::unique_ptr<RunningJob> start(const LaunchJob& job) const override {
     const auto place = allocation();
     if (!place)
-      user_error("this is no node of a Slurm job; `xp run FILE` submits one that starts ranks");
+      user_error("not running inside a Slurm job; `xp run FILE` submits one that starts ranks");
     const bool fits_here = job.nodes == 1 || static_cast<int64_t>(place->hosts.size()) < job.nodes;
     if (fits_here) return start_on_host(job, *place);
     return start_step(settings, job, *place, own_program());

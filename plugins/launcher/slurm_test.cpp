@@ -83,7 +83,7 @@ TEST_CASE("retries and packs are the launcher's") {
 TEST_CASE("ranks start only inside a job") {
   CHECK_FALSE(launcher()->allocation());
   CHECK(message_of([] { launcher()->start({}); }) ==
-        "this is no node of a Slurm job; `xp run FILE` submits one that starts ranks");
+        "not running inside a Slurm job; `xp run FILE` submits one that starts ranks");
 }
 
 TEST_CASE("a run that fits on the node has its ranks there, under Slurm's names") {

@@ -111,7 +111,7 @@ TEST_CASE("a rebuild does not replace the database of somebody else") {
   SQLite::Database(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
       .exec("CREATE TABLE photos(name)");
   CHECK_THROWS_MATCHES(rebuild_index(place.workspace), Error,
-                       Message("'" + path.string() + "' is no database of xp; move it away"));
+                       Message("'" + path.string() + "' is not a database of xp; move it away"));
   fs::remove(path);
   CHECK(rebuild_index(place.workspace).taken == 4);
 }

@@ -98,7 +98,7 @@ Race run_race(const ReportSection& section, const ReportInput& input,
             {},
             {}};
   if (race.cost.better == Better::kNeither || race.cost.of_evaluation) {
-    user_error("'{}' is no cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
+    user_error("'{}' is not a cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
                cost_name);
   }
   const Comparison figures(section, input);

@@ -97,7 +97,7 @@ std::vector<size_t> row_order(const ReportSection& section, const Draft& draft, 
     return out;
   }
   const std::string near = nearest(name, known);
-  user_error("'{}' in [report] sort is no column of the report{}; columns: {}", name,
+  user_error("'{}' in [report] sort is not a column of the report{}; columns: {}", name,
              near.empty() ? "" : fmt::format(", did you mean '{}'?", near), join(known, ", "));
 }
 

@@ -273,7 +273,7 @@ TEST_CASE("the front is what nothing beats in both; close losers are near") {
                            {"close", "24.9667", "200.333", "near"},
                            {"worst", "19", "300", "beaten by fast"}});
   CHECK_THROWS_MATCHES(pareto_table(draft.section, draft.input, "parameters"), Error,
-                       Message("'parameters' is no cost; known are step_ms, inter_node_bytes, "
+                       Message("'parameters' is not a cost; known are step_ms, inter_node_bytes, "
                                "cpu_seconds and the like"));
 }
 

@@ -239,7 +239,7 @@ std::vector<std::string> report_notes(const NotedReport& report) {
   }
   if (input.is_baseline && table.baseline.empty()) {
     notes.push_back(
-        fmt::format("'baseline' in [report] is no row: {}; no differences", section.baseline));
+        fmt::format("'baseline' in [report] matches no row: {}; no differences", section.baseline));
   }
   add_failures(input, rows.points, notes);
   add_split(input, rows.points, notes);

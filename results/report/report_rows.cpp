@@ -34,7 +34,7 @@ RowKey row_key(const std::string& name, const std::vector<std::string>& axes,
   for (const auto& [axis, tail] : short_names(axes))
     known.push_back(tail);
   const std::string near = nearest(name, known);
-  user_error("'{}' in [report] {} is no axis of [sweep]{}; axes: {}", name, where,
+  user_error("'{}' in [report] {} is not an axis of [sweep]{}; axes: {}", name, where,
              near.empty() ? "" : fmt::format(", did you mean '{}'?", near),
              known.empty() ? "none" : join(known, ", "));
 }
@@ -70,7 +70,7 @@ Value value_of(const ReportPoint& point, const RowKey& key, const ReportInput& i
 std::vector<Value> pivot_values(const std::vector<const ReportPoint*>& points, const RowKey& key,
                                 const ReportInput& input) {
   if (key.path.empty()) return {Value()};
-  if (!key.is_axis) user_error("'{}' in [report] pivot is no axis of [sweep]", key.name);
+  if (!key.is_axis) user_error("'{}' in [report] pivot is not an axis of [sweep]", key.name);
   std::vector<Value> out;
   for (const ReportPoint* point : points) {
     const Value value = value_of(*point, key, input);

@@ -179,13 +179,14 @@ TEST_CASE("names that name nothing are refused with what is there") {
   draft.done("a", 1, 20, 5);
   draft.section.rows = {"exchnge"};
   CHECK_THROWS_MATCHES(draft.table(), Error,
-                       Message("'exchnge' in [report] rows is no axis of [sweep], did you mean "
+                       Message("'exchnge' in [report] rows is not an axis of [sweep], did you mean "
                                "'exchange'?; axes: exchange, seed"));
   draft.section.rows = {};
   draft.section.sort = "-blue";
-  CHECK_THROWS_MATCHES(draft.table(), Error,
-                       Message("'blue' in [report] sort is no column of the report, did you mean "
-                               "'bleu'?; columns: exchange, bleu, step_ms"));
+  CHECK_THROWS_MATCHES(
+      draft.table(), Error,
+      Message("'blue' in [report] sort is not a column of the report, did you mean "
+              "'bleu'?; columns: exchange, bleu, step_ms"));
   draft.input.points[0].axes = {{"train.schedule.use", "x"}, {"eval.schedule.use", "y"}};
   draft.section.pivot = "schedule";
   CHECK_THROWS_MATCHES(draft.table(), Error,
@@ -256,7 +257,7 @@ TEST_CASE("notes say how to read the table and how to go on") {
               "next: xp report q.toml --format markdown"});
   draft.done("a", 2, 20, 5).baseline("z");
   CHECK(draft.table().notes[0] ==
-        "'baseline' in [report] is no row: exchange == 'z'; no differences");
+        "'baseline' in [report] matches no row: exchange == 'z'; no differences");
   CHECK(draft.table().notes[1] == "mean ± standard deviation (number of seeds)");
 }
 

@@ -215,7 +215,7 @@ void migrate(SQLite::Database& database) {
 
 void check_version(SQLite::Database& database, const fs::path& path) {
   if (database.execAndGet("PRAGMA application_id").getInt() != kApplication) {
-    machine_error("'{}' is no database of xp; move it away", path.string());
+    machine_error("'{}' is not a database of xp; move it away", path.string());
   }
   const int version = version_of(database);
   if (version <= kDatabaseVersion && version > 0) return;

@@ -43,7 +43,7 @@ void refuse_foreign(const fs::path& path) {
   } catch (const SQLite::Exception&) {
     return;  // damaged
   }
-  machine_error("'{}' is no database of xp; move it away", path.string());
+  machine_error("'{}' is not a database of xp; move it away", path.string());
 }
 
 }  // namespace

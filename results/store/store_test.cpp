@@ -184,7 +184,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
                                    "xp, or `xp db rebuild` to rebuild it from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==
-        "'" + (folder.path() / "b.db").string() + "' is no database of xp; move it away");
+        "'" + (folder.path() / "b.db").string() + "' is not a database of xp; move it away");
 }
 
 TEST_CASE("a database of an older xp is upgraded: its runs are read again") {
