@@ -221,7 +221,7 @@ TEST_CASE_METHOD(MosesTest, "a corpus is prepared from files to tokens and back"
   put("train.fr", target);
   settings["vocabulary"] = {{"use", "sentencepiece"}, {"size", 60}};
   const fs::path made =
-      folder.path() / "corpora" / corpus_id(settings, corpus_inputs(settings, place));
+      folder.path() / "corpora" / corpus_id(settings, corpus_inputs(settings, place)).value();
   prepare_corpus(settings, place, made);
   const auto corpus = open_corpus(made);
   const auto tokens = corpus.tokens("train", {"en", "fr"}, Side::kTarget);
