@@ -213,7 +213,10 @@ class Writer {
           before = std::prev(seconds_at.end())->second - event.seconds;
         }
         span.see(event);
-        if (event.event == "load") load = event;
+        if (event.event == "load") {
+          load = event;
+          take_percentiles(folder.id, event, attempt, health);
+        }
         const bool validation = event.event == "validation";
         if (!event.values.is_object() || (!validation && event.event != "update")) continue;
         if (event.update >= 0) seconds_at[event.update] = before + event.seconds;
@@ -282,6 +285,19 @@ class Writer {
       for (const Value& share : shares.is_array() ? shares : Value::array())
         take_metric(folder.id, fmt::format("{}{}{}", layer, kExpertLoad, expert++), load.update,
                     share, attempt);
+    }
+  }
+
+  // "decoder.1.experts.rows_p10", over the training.
+  void take_percentiles(const std::string& id, const Event& load, int64_t attempt,
+                        RouterHealth& health) {
+    if (!load.values.is_object()) return;
+    for (const auto& [layer, shares] : load.values.items()) {
+      for (const auto& [figure, value] : row_percentiles(shares)) {
+        const std::string name = fmt::format("{}.experts.{}", layer, figure);
+        health.see(name, value);
+        take_metric(id, name, load.update, value, attempt);
+      }
     }
   }
 

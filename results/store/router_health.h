@@ -13,6 +13,11 @@ namespace xp {
 /// layer's rows, in percent, that came to the expert last: "decoder.1.experts.load.3".
 constexpr std::string_view kExpertLoad = ".experts.load.";
 
+/// How even the shares of a layer's experts are: "rows_least", "rows_p10", "rows_median",
+/// "rows_p90" and "rows_most", each as a multiple of an even share. Percentiles lie between two
+/// experts as NumPy's do. Empty unless all shares are numbers.
+std::map<std::string, double> row_percentiles(const Value& shares);
+
 /// Collects the figures that each MoE layer logs per part, "decoder.1.global.entropy", and keeps
 /// the last of each.
 class RouterHealth {

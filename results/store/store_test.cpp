@@ -2,6 +2,7 @@
 #include "results/store/store.h"
 
 #include "engine/base/hash.h"
+#include "registry/measure.h"
 #include "results/runs/workspace_fixture.h"
 #include "results/store/database.h"
 
@@ -12,6 +13,10 @@ namespace xp {
 namespace {
 
 using Catch::Matchers::Message;
+
+std::optional<Measure> no_score(const std::string&) {
+  return std::nullopt;
+}
 
 std::string opening_error(const fs::path& path) {
   try {
@@ -254,6 +259,10 @@ TEST_CASE("what a run took is that of all its attempts, what disturbed it that o
   CHECK(summary["cpu_hours"] == 1.0);
   CHECK(summary["energy_kj"] == 1.0);
   CHECK(summary["other_load"] == 0.125);
+  for (const char* name : {"cpu_hours", "energy_kj", "other_load"}) {
+    CHECK(find_measure(name, no_score));
+    CHECK(find_measure(std::string("eval_") + name, no_score));
+  }
 }
 
 TEST_CASE("of the shares that experts got the last ones are in the store") {
@@ -265,7 +274,7 @@ TEST_CASE("of the shares that experts got the last ones are in the store") {
            "\n";
   };
   place.put("trainings/aaaa/attempts/2/events.jsonl",
-            load(10, "[70,20,10]") + load(20, "[50,50,null]") +
+            load(10, "[70,20,10,null]") + load(20, "[50,50,null]") +
                 R"({"event":"update","update":30,"seconds":2,"values":{"loss":5.5}})" + "\n");
   Store store = Store::in_memory();
   store.fold_in(place.workspace);
@@ -275,6 +284,27 @@ TEST_CASE("of the shares that experts got the last ones are in the store") {
   CHECK(store.series("aaaa", "encoder.1.experts.load.1") ==
         std::vector<std::pair<int64_t, double>>{{20, 50}});
   CHECK(store.run("aaaa").value().status.summary.size() == 2);
+}
+
+TEST_CASE("how even the shares of experts were is in the store, by layer and as their mean") {
+  FilledWorkspace place;
+  place.fill();
+  place.put("trainings/aaaa/attempts/2/events.jsonl",
+            R"({"event":"load","update":10,"seconds":1,"values":{"encoder.1":[25,25,25,25]}})"
+            "\n"
+            R"({"event":"load","update":20,"seconds":2,"values":{"encoder.1":[0,10,50,40],)"
+            R"("decoder.1":[25,25,25,25]}})"
+            "\n");
+  Store store = Store::in_memory();
+  store.fold_in(place.workspace);
+  CHECK(store.series("aaaa", "encoder.1.experts.rows_most") ==
+        std::vector<std::pair<int64_t, double>>{{10, 1}, {20, 2}});
+  CHECK(store.series("aaaa", "encoder.1.experts.rows_median") ==
+        std::vector<std::pair<int64_t, double>>{{10, 1}, {20, 1}});
+  const Value summary = store.run("aaaa").value().status.summary;
+  CHECK(summary["router_rows_least"] == 0.5);  // the mean of 0 and 1
+  CHECK(summary["router_rows_p10"] == 0.56);   // of 0.12 and 1
+  CHECK(summary["router_rows_most"] == 1.5);
 }
 
 TEST_CASE("points are found by their runs, and runs that began and are not done by themselves") {
