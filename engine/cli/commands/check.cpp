@@ -1,4 +1,5 @@
 // `xp check FILE`: every mistake of an experiment file at once.
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/preflight.h"
@@ -20,7 +21,7 @@ int check_experiment(const Options& options) {
     fmt::print(stderr, "note: {}\n", note);
   if (options.json) {
     const Value none = {{"schema_version", 1}, {"problems", Value::array()}};
-    fmt::print("{}\n", none.dump(2));
+    fmt::print("{}\n", json_text(none, 2));
   }
   return Exit::kDone;
 }

@@ -1,4 +1,5 @@
 // `xp components [NAME]`: what an experiment can use.
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/help.h"
 #include "engine/cli/points/candidates.h"
@@ -123,7 +124,7 @@ int list_components(const Options& options) {
     Value list = Value::array();
     for (const auto* part : found)
       list.push_back(to_json(*part));
-    fmt::print("{}\n", Value{{"schema_version", 1}, {"declarations", list}}.dump(2));
+    fmt::print("{}\n", json_text({{"schema_version", 1}, {"declarations", list}}, 2));
   } else if (options.component.empty()) {
     print_kinds(catalog);
   } else {

@@ -1,4 +1,5 @@
 // `xp data ACTION FILE`: the corpora of an experiment.
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/candidates.h"
@@ -143,7 +144,7 @@ Value stats_json(const Options& options, const std::vector<Prepared>& all) {
 
 int stats(const Options& options, const std::vector<Prepared>& all, const std::string& next) {
   if (options.json) {
-    fmt::print("{}\n", stats_json(options, all).dump(2));
+    fmt::print("{}\n", json_text(stats_json(options, all), 2));
   } else {
     print_stats(all);
     fmt::print("next: {}\n", next);
@@ -214,7 +215,7 @@ int show(const Options& options, const std::vector<Prepared>& all) {
       }
     }
   }
-  if (options.json) fmt::print("{}\n", Value{{"schema_version", 1}, {"sentences", list}}.dump(2));
+  if (options.json) fmt::print("{}\n", json_text({{"schema_version", 1}, {"sentences", list}}, 2));
   return Exit::kDone;
 }
 
@@ -231,7 +232,7 @@ int verify(const Options& options, const std::vector<Prepared>& all) {
     list.push_back({{"id", id}, {"tokens", tokens}});
     if (!options.json) fmt::print("corpus {}: intact, {} pieces read\n", id, grouped(tokens));
   }
-  if (options.json) fmt::print("{}\n", Value{{"schema_version", 1}, {"verified", list}}.dump(2));
+  if (options.json) fmt::print("{}\n", json_text({{"schema_version", 1}, {"verified", list}}, 2));
   return Exit::kDone;
 }
 
@@ -259,7 +260,7 @@ int update(const Options& options, const Experiment& experiment, const Corpora& 
                : *before == after ? ": unchanged"
                                   : " replaces " + *before);
   }
-  if (options.json) fmt::print("{}\n", Value{{"schema_version", 1}, {"updated", list}}.dump(2));
+  if (options.json) fmt::print("{}\n", json_text({{"schema_version", 1}, {"updated", list}}, 2));
   return Exit::kDone;
 }
 

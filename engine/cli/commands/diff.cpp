@@ -1,4 +1,5 @@
 // `xp diff RUN RUN`: what differs between two runs.
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/named_run.h"
@@ -80,12 +81,12 @@ int diff_runs(const Options& options) {
   const Value results = differences(by_name(leaves(result_of(a, workspace))),
                                     by_name(leaves(result_of(b, workspace))));
   if (options.json) {
-    fmt::print("{}\n", Value{{"schema_version", 1},
-                             {"a", a.id},
-                             {"b", b.id},
-                             {"settings", settings},
-                             {"results", results}}
-                           .dump(2));
+    fmt::print("{}\n", json_text({{"schema_version", 1},
+                                  {"a", a.id},
+                                  {"b", b.id},
+                                  {"settings", settings},
+                                  {"results", results}},
+                                 2));
     return Exit::kDone;
   }
   fmt::print("A = {}, B = {}\n", a.title(), b.title());

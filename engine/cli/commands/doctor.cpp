@@ -1,6 +1,7 @@
 // `xp doctor`: checks this machine's prerequisites, one line each with what to do.
 #include "engine/base/cpu.h"
 #include "engine/base/file.h"
+#include "engine/base/json_text.h"
 #include "engine/base/process.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
@@ -158,7 +159,7 @@ std::vector<Finding> findings(const Options& options) {
   const Value machine = provenance({});
   const auto text = [&machine](const char* key) {
     const Value value = machine.value(key, Value());
-    return value.is_string() ? value.get<std::string>() : value.dump();
+    return value.is_string() ? value.get<std::string>() : json_text(value);
   };
   std::vector<Finding> out = {
       {"xp", fmt::format("{} ({})", XP_VERSION, XP_REVISION), ""},
@@ -169,7 +170,8 @@ std::vector<Finding> findings(const Options& options) {
       {"memory", human_bytes(machine.value("memory_bytes", 0.0)), ""},
       {"compiler", text("compiler"), ""}};
   const Value devices = machine.value("devices", Value::array());
-  out.push_back({"accelerators", devices.empty() ? "none: runs use the CPU" : devices.dump(), ""});
+  out.push_back(
+      {"accelerators", devices.empty() ? "none: runs use the CPU" : json_text(devices), ""});
   out.push_back(engine_finding());
   out.push_back(components_finding());
   for (const auto& file : plugin_files())
@@ -194,7 +196,7 @@ int examine(const Options& options) {
         {advice.empty() ? "ok" : "!!", what, state + (advice.empty() ? "" : ": " + advice)});
   }
   if (options.json) {
-    fmt::print("{}\n", Value{{"schema_version", 1}, {"findings", list}}.dump(2));
+    fmt::print("{}\n", json_text({{"schema_version", 1}, {"findings", list}}, 2));
   } else {
     fmt::print("{}", text_table(rows));
   }

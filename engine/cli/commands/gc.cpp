@@ -1,4 +1,5 @@
 // `xp gc`: lists checkpoints and builds that nothing needs and, with --yes, removes them.
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
@@ -59,7 +60,7 @@ int collect(const Options& options) {
                        {"checkpoints", list_of(found, Garbage::Kind::kCheckpoint)},
                        {"programs", list_of(found, Garbage::Kind::kPrograms)},
                        {"freed", freed}};
-    fmt::print("{}\n", out.dump(2));
+    fmt::print("{}\n", json_text(out, 2));
     return Exit::kDone;
   }
   fmt::print("{}", text_table(rows));

@@ -1,4 +1,5 @@
 // `xp prune FILE`: forgets points that left the sweep.
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/removed_points.h"
@@ -29,7 +30,7 @@ int prune(const Options& options) {
       removed.push_back(
           {{"name", point.name}, {"training", point.ids ? Value(point.ids->training) : Value()}});
     const Value what = {{"schema_version", 1}, {"removed", removed}, {"cancelled", cancelled}};
-    fmt::print("{}\n", what.dump(2));
+    fmt::print("{}\n", json_text(what, 2));
     return Exit::kDone;
   }
   if (is_idle) fmt::print("no point left the sweep\n");

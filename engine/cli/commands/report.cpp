@@ -1,6 +1,7 @@
 // `xp report`: folds finished folders into the store and prints the comparison.
 #include "engine/cli/commands/report.h"
 
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/commands/report_files.h"
 #include "engine/cli/parser/command.h"
@@ -144,7 +145,7 @@ ReportOptions with_report_settings(ReportOptions options) {
     Value out = Value::array();
     for (const auto& word : split(text, ','))
       out.push_back(std::string(trim(word)));
-    return out.dump();
+    return json_text(out);
   };
   const auto set = [&](const char* key, const std::string& value) {
     options.sets.push_back(fmt::format("report.{}={}", key, value));
@@ -152,10 +153,10 @@ ReportOptions with_report_settings(ReportOptions options) {
   if (!options.rows.empty()) set("rows", list(options.rows));
   if (!options.columns.empty()) set("columns", list(options.columns));
   if (!options.pool.empty()) set("pool", list(options.pool));
-  if (!options.where.empty()) set("where", Value(options.where).dump());
-  if (!options.baseline.empty()) set("baseline", Value(options.baseline).dump());
-  if (!options.pivot.empty()) set("pivot", Value(options.pivot).dump());
-  if (!options.sort.empty()) set("sort", Value(options.sort).dump());
+  if (!options.where.empty()) set("where", json_text(Value(options.where)));
+  if (!options.baseline.empty()) set("baseline", json_text(Value(options.baseline)));
+  if (!options.pivot.empty()) set("pivot", json_text(Value(options.pivot)));
+  if (!options.sort.empty()) set("sort", json_text(Value(options.sort)));
   return options;
 }
 

@@ -1,4 +1,5 @@
 // `xp schema`: the experiment file as a JSON Schema, for editors.
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
 
@@ -144,7 +145,7 @@ struct Options {
 };
 
 int print_schema(const Options&) {
-  fmt::print("{}\n", schema_of(build_catalog()).dump(2));
+  fmt::print("{}\n", json_text(schema_of(build_catalog()), 2));
   return Exit::kDone;
 }
 

@@ -1,4 +1,5 @@
 // `xp show RUN`: every setting of a run and where its value came from.
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
@@ -77,13 +78,13 @@ int show_run(const Options& options) {
   }
   const Status status = read_status(run.folder);
   if (options.json) {
-    fmt::print("{}\n", Value{{"schema_version", 1},
-                             {"kind", kind_name(run.kind)},
-                             {"id", run.id},
-                             {"folder", run.folder.string()},
-                             {"state", state_name(status.state)},
-                             {"settings", list}}
-                           .dump(2));
+    fmt::print("{}\n", json_text({{"schema_version", 1},
+                                  {"kind", kind_name(run.kind)},
+                                  {"id", run.id},
+                                  {"folder", run.folder.string()},
+                                  {"state", state_name(status.state)},
+                                  {"settings", list}},
+                                 2));
     return Exit::kDone;
   }
   fmt::print("{}: {}, {}\n{}", run.title(), state_name(status.state), run.folder.string(),

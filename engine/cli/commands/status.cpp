@@ -1,4 +1,5 @@
 // `xp status`: progress of each point: what it is waiting for, why it failed, what it measured.
+#include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/listing.h"
@@ -106,7 +107,7 @@ void print_json(const OpenPoints& open, const Rows& rows, PointReader& reader) {
     points.push_back(std::move(point));
   }
   json["points"] = std::move(points);
-  fmt::print("{}\n", json.dump(2));
+  fmt::print("{}\n", json_text(json, 2));
 }
 
 int points_status(const Options& options) {
@@ -189,7 +190,7 @@ int workspace_status(const Options& options) {
     Value list = Value::array();
     for (const Overview& one : found)
       list.push_back(overview_json(one, reader));
-    fmt::print("{}\n", Value{{"schema_version", 1}, {"experiments", list}}.dump(2));
+    fmt::print("{}\n", json_text({{"schema_version", 1}, {"experiments", list}}, 2));
     return Exit::kDone;
   }
   if (found.empty()) {

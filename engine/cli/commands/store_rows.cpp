@@ -2,6 +2,7 @@
 #include "engine/cli/commands/store_rows.h"
 
 #include "engine/base/csv.h"
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/exit_code.h"
 #include "engine/cli/points/points.h"
 #include "engine/cli/terminal/text_table.h"
@@ -13,7 +14,7 @@ namespace {
 
 std::string plain(const Value& value) {
   if (value.is_null()) return "";
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 void print_csv(Store& store, const std::string& sql) {
@@ -39,8 +40,7 @@ void print_json(Store& store, const std::string& sql) {
         Value row = Value::object();
         for (size_t i = 0; i < names.size(); ++i)
           row[names[i]] = values[i];
-        fmt::print("{}\n{}", first ? "" : ",",
-                   row.dump(-1, ' ', false, Value::error_handler_t::replace));
+        fmt::print("{}\n{}", first ? "" : ",", json_text(row));
         first = false;
       });
   fmt::print("{}]}}\n", first ? "" : "\n");

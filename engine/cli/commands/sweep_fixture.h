@@ -1,6 +1,7 @@
 // A workspace in which an experiment is half done, for tests of the commands about runs.
 #pragma once
 
+#include "engine/base/json_text.h"
 #include "engine/cli/commands/typing_fixture.h"
 #include "results/runs/workspace_fixture.h"
 
@@ -22,7 +23,7 @@ struct HalfDone : FilledWorkspace {
                         {"seed", seed},
                         {"axes", {{"train.seed", seed}}}});
     }
-    put("experiments/quick/plan.json", Value{{"schema", 1}, {"points", points}}.dump());
+    put("experiments/quick/plan.json", json_text({{"schema", 1}, {"points", points}}));
     begin(1, State::kDone, {{"updates", 100}});
     put("evaluations/" + evaluation(1) + "/spec.toml", "[eval]\nbeam = 5\n");
     status("evaluations", evaluation(1), State::kDone, {{"bleu", 20.5}});

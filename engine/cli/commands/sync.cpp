@@ -1,6 +1,7 @@
 // `xp sync`: imports run folders copied from another machine.
 #include "results/runs/sync.h"
 
+#include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/candidates.h"
 #include "results/store/store.h"
@@ -41,7 +42,7 @@ int sync(const Options& options) {
                        {"taken", result.taken},
                        {"known", result.known},
                        {"problems", result.problems}};
-    fmt::print("{}\n", out.dump(2));
+    fmt::print("{}\n", json_text(out, 2));
   } else {
     fmt::print("{} runs and plans imported, {} were here already, {} skipped\n", result.taken,
                result.known, result.problems.size());

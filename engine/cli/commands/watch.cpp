@@ -1,4 +1,5 @@
 // `xp watch`: the progress of a sweep, redrawn on a terminal, a line per change elsewhere.
+#include "engine/base/json_text.h"
 #include "engine/base/progress.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
@@ -195,7 +196,7 @@ class Watch {
   void print(const std::vector<size_t>& changes) {
     for (const size_t i : changes) {
       if (options_.json) {
-        fmt::print("{}\n", point_json(points_[i], reader_.figures(points_[i])).dump());
+        fmt::print("{}\n", json_text(point_json(points_[i], reader_.figures(points_[i]))));
         continue;
       }
       const std::string note = note_of(points_[i], reader_.figures(points_[i]));

@@ -1,4 +1,5 @@
 // `xp why`: why a run failed, stopped or waits, on one screen.
+#include "engine/base/json_text.h"
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
@@ -254,21 +255,22 @@ void print_json(const Explanation& about) {
   const Standing& now = about.run.standing;
   fmt::print(
       "{}\n",
-      Value{{"schema_version", 1},
-            {"kind", kind_name(about.run.kind)},
-            {"id", about.run.id},
-            {"name", about.run.name},
-            {"experiment", about.run.experiment},
-            {"state", state_name(now.state)},
-            {"class", now.class_name()},
-            {"cause", now.cause()},
-            {"job", about.job ? Value(about.job->id) : Value()},
-            {"checkpoint", about.checkpoint},
-            {"attempts", tries},
-            {"log", about.log.string()},
-            {"last_lines", about.last_words},
-            {"retry", {{"may_help", about.advice.may_help}, {"sentence", about.advice.sentence}}}}
-          .dump(2, ' ', false, Value::error_handler_t::replace));
+      json_text(
+          {{"schema_version", 1},
+           {"kind", kind_name(about.run.kind)},
+           {"id", about.run.id},
+           {"name", about.run.name},
+           {"experiment", about.run.experiment},
+           {"state", state_name(now.state)},
+           {"class", now.class_name()},
+           {"cause", now.cause()},
+           {"job", about.job ? Value(about.job->id) : Value()},
+           {"checkpoint", about.checkpoint},
+           {"attempts", tries},
+           {"log", about.log.string()},
+           {"last_lines", about.last_words},
+           {"retry", {{"may_help", about.advice.may_help}, {"sentence", about.advice.sentence}}}},
+          2));
 }
 
 int explain(const Options& options) {

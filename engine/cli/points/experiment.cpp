@@ -3,6 +3,7 @@
 
 #include "engine/base/devices.h"
 #include "engine/base/environment.h"
+#include "engine/base/json_text.h"
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/verbose.h"
@@ -55,7 +56,7 @@ void print_problems(const Problems& problems, const ExperimentOptions& options) 
   if (options.is_quiet) return;
   if (options.json) {
     const Value found = {{"schema_version", 1}, {"problems", problems.json()}};
-    fmt::print("{}\n", found.dump(2));
+    fmt::print("{}\n", json_text(found, 2));
   } else {
     fmt::print(stderr, "{}\n", problems.text());
   }

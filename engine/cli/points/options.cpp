@@ -3,6 +3,7 @@
 
 #include "engine/base/environment.h"
 #include "engine/base/shell.h"
+#include "engine/base/text.h"
 #include "engine/cli/parser/exit_code.h"
 #include "engine/cli/points/candidates.h"
 
@@ -30,6 +31,18 @@ void declare_notify(Arguments& arguments, std::string& command) {
                    "XP_EXPERIMENT, XP_DONE, XP_FAILED and XP_MESSAGE set");
 }
 
+namespace {
+
+// The JSON of runs names their folders, also to xp-engine.
+void check_workspace(const std::filesystem::path& workspace) {
+  const std::string whole = std::filesystem::absolute(workspace).string();
+  if (is_valid_utf8(whole)) return;
+  usage_error("the path of the workspace '{}' is not UTF-8; name another folder with --workspace",
+              whole);
+}
+
+}  // namespace
+
 WorkspaceOptions::WorkspaceOptions() : workspace(environment_value(variable::kWorkspace)) {
   if (workspace.empty()) workspace = "xp-workspace";
 }
@@ -40,7 +53,10 @@ void WorkspaceOptions::declare(Arguments& arguments) {
               "the folder of all runs and results; XP_WORKSPACE sets the default")
       .otherwise("xp-workspace")
       .completes(file_candidates);
-  arguments.after_parsing([this, before = workspace] { names_workspace = workspace != before; });
+  arguments.after_parsing([this, before = workspace] {
+    names_workspace = workspace != before;
+    check_workspace(workspace);
+  });
 }
 
 void mention_other_workspace(const WorkspaceOptions& options) {
