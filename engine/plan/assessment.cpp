@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/experiment/components.h"
 
+#include <algorithm>
 #include <cmath>
 #include <deque>
 
@@ -285,16 +286,21 @@ class Evaluation {
   std::set<std::string> undeclared_;  // full paths of figures that planning misses
 };
 
+// Sections of one pattern have one projection if no assessment reads what they differ in.
 size_t Assessor::projection(const SharedSection* section, size_t index) {
-  const auto known = projections_.find(section);
+  const auto& axes = section->pattern().axes;
+  const auto is_read = [this](const std::string& path) { return read_.contains(path); };
+  const bool is_own = std::any_of(axes.begin(), axes.end(), is_read);
+  const void* key = is_own ? static_cast<const void*>(section) : &section->pattern();
+  const auto known = projections_.find(key);
   if (known != projections_.end()) return known->second;
   const std::string prefix = std::string(kPointSections[index]) + ".";
   std::string text = prefix;
   for (auto at = read_.lower_bound(prefix); at != read_.end() && at->starts_with(prefix); ++at) {
-    const Value* value = find_path(section->table, std::string_view(*at).substr(prefix.size()));
+    const Value* value = section->find(std::string_view(*at).substr(prefix.size()));
     text += value == nullptr || value->is_object() ? "\n" : canonical_text(*value) + "\n";
   }
-  return projections_[section] = texts_.emplace(text, texts_.size()).first->second;
+  return projections_[key] = texts_.emplace(text, texts_.size()).first->second;
 }
 
 const Value& Assessor::corpus_figures(const Settings& settings) {

@@ -60,8 +60,8 @@ class Assessor {
   std::map<const SharedSection*, Value> known_corpora_;
   std::map<std::string, Expression> expressions_;
   std::map<std::vector<const Declaration*>, std::shared_ptr<Wiring>> wirings_;  // by components
-  std::set<std::string> read_;  // paths of all settings that an assessment has read
-  std::map<const SharedSection*, size_t> projections_;
+  std::set<std::string> read_;                 // paths of all settings that an assessment has read
+  std::map<const void*, size_t> projections_;  // by section or its pattern
   std::map<std::string, size_t> texts_;
   std::map<Key, std::shared_ptr<const Assessment>> known_;
 };

@@ -142,18 +142,20 @@ class PaceSources {
   size_t count_ = 0;
 };
 
+double ranks(const Settings& settings) {
+  return settings.value("launch.nodes", 1.0) * settings.value("launch.ranks_per_node", 1.0);
+}
+
 // Nothing if the number of updates is not known.
 std::optional<double> training_seconds(const Point& point, double pace) {
-  const Value& train = point.settings().at("train");
-  if (!train.contains("max_updates") || train.value("max_epochs", 0.0) > 0) return std::nullopt;
-  double seconds = pace * train["max_updates"].get<double>();
-  const double ranks = train.contains("max_cpu_seconds")
-                           ? point.settings().at("launch").value("nodes", 1.0) *
-                                 point.settings().at("launch").value("ranks_per_node", 1.0)
-                           : 1;
-  const double hours = train.value("max_hours", 0.0), cpu = train.value("max_cpu_seconds", 0.0);
+  const Settings& settings = point.settings();
+  const Value* updates = settings.find("train.max_updates");
+  if (updates == nullptr || settings.value("train.max_epochs", 0.0) > 0) return std::nullopt;
+  double seconds = pace * updates->get<double>();
+  const double hours = settings.value("train.max_hours", 0.0);
+  const double cpu = settings.value("train.max_cpu_seconds", 0.0);
   if (hours > 0) seconds = std::min(seconds, 3600 * hours);
-  if (cpu > 0) seconds = std::min(seconds, cpu / ranks);
+  if (cpu > 0) seconds = std::min(seconds, cpu / ranks(settings));
   return seconds;
 }
 
@@ -212,9 +214,7 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
       if (!seconds) return;
       ++out.estimated;
       out.seconds += *seconds;
-      const Value& launch = point.settings().at("launch");
-      out.device_hours +=
-          *seconds / 3600 * launch.value("nodes", 1.0) * launch.value("ranks_per_node", 1.0);
+      out.device_hours += *seconds / 3600 * ranks(point.settings());
     };
     const bool is_first = seen.insert(point.ids ? point.ids->training : point.name).second;
     if (is_first) ++out.trainings;

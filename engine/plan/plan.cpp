@@ -55,7 +55,8 @@ class Planner {
  private:
   void add(const Combination& combination) {
     Point point;
-    point.resolved = pool_.settings(combination);
+    auto resolved = pool_.resolve(combination);
+    point.resolved = std::move(resolved.settings);
     if (!is_wanted(combination.values, point.settings())) {
       ++plan_.excluded;
       return;
@@ -70,7 +71,7 @@ class Planner {
     }
     if (point.name.empty()) point.name = plan_.name;
     if (combination.rows.empty() && !spec_.sweep.points.empty()) point.further = combination.point;
-    auto& same = by_identity_[pool_.identity(point.settings())];
+    auto& same = by_identity_[resolved.identity];
     for (const size_t other : same) {
       if (is_same_run(plan_.points[other], point)) {
         ++plan_.merged;
@@ -164,7 +165,7 @@ class Planner {
 class IdMaker {
  public:
   const std::string& training(const std::string& corpus_id, const Settings& settings) {
-    const auto pieces = pieces_of(settings, &SharedSection::training);
+    const auto pieces = pieces_of(settings, &SectionPattern::training);
     const auto known = trainings_.find({corpus_id, pieces});
     if (known != trainings_.end()) return known->second;
     auto start = pieces;
@@ -173,7 +174,7 @@ class IdMaker {
     if (hash == starts_.end()) {
       Sha256 fresh;
       fresh.add(R"({"corpus":)").add(canonical_text(Value(corpus_id))).add(R"(,"settings":{)");
-      add(fresh, start, &SharedSection::training);
+      add(fresh, start, &SectionPattern::training);
       hash = starts_.emplace(std::make_pair(corpus_id, start), fresh).first;
     }
     Sha256 whole = hash->second;
@@ -181,17 +182,17 @@ class IdMaker {
         std::any_of(start.begin(), start.end(), [](auto* piece) { return piece != nullptr; });
     if (const SharedSection* last = pieces.back()) {
       if (has_more) whole.add(",");
-      whole.add(last->training);
+      last->add(last->pattern().training, whole);
     }
     return trainings_[{corpus_id, pieces}] = whole.add("}}").hex().substr(0, 16);
   }
 
   std::string evaluation(const std::string& training_id, const Settings& settings) {
-    const auto pieces = pieces_of(settings, &SharedSection::evaluation);
+    const auto pieces = pieces_of(settings, &SectionPattern::evaluation);
     auto hash = evaluations_.find(pieces);
     if (hash == evaluations_.end()) {
       Sha256 fresh;
-      add(fresh.add(R"({"settings":{)"), pieces, &SharedSection::evaluation);
+      add(fresh.add(R"({"settings":{)"), pieces, &SectionPattern::evaluation);
       hash = evaluations_.emplace(pieces, fresh.add(R"(},"training":")")).first;
     }
     return Sha256(hash->second).add(training_id).add("\"}").hex().substr(0, 16);
@@ -199,13 +200,14 @@ class IdMaker {
 
  private:
   using Pieces = std::array<const SharedSection*, kPointSections.size()>;
-  using Text = std::string SharedSection::*;
+  using Text = OpenText SectionPattern::*;
 
   static Pieces pieces_of(const Settings& settings, Text text) {
     Pieces out{};
     for (size_t i = 0; i < out.size(); ++i) {
       const auto& section = settings.sections()[i];
-      out[i] = section == nullptr || ((*section).*text).empty() ? nullptr : section.get();
+      const bool has_text = section != nullptr && !(section->pattern().*text).pieces.empty();
+      out[i] = has_text ? section.get() : nullptr;
     }
     return out;
   }
@@ -214,7 +216,7 @@ class IdMaker {
     for (const SharedSection* piece : pieces) {
       if (piece == nullptr) continue;
       if (!is_first) hash.add(",");
-      hash.add(piece->*text);
+      piece->add(piece->pattern().*text, hash);
       is_first = false;
     }
   }

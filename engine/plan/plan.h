@@ -43,7 +43,7 @@ struct Point {
 
   const Settings& settings() const { return resolved; }
   /// That its evaluation reads: "best", "last".
-  std::string checkpoint() const { return settings().at("eval").value("checkpoint", ""); }
+  std::string checkpoint() const { return settings().value("eval.checkpoint", ""); }
 };
 
 struct Plan {

@@ -3,10 +3,10 @@
 #include "engine/plan/settings.h"
 
 #include "engine/base/error.h"
-#include "engine/base/hash.h"
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace xp {
 namespace {
@@ -26,44 +26,103 @@ size_t sum(const std::vector<size_t>& rows, const std::vector<size_t>& strides) 
   return std::inner_product(rows.begin(), rows.end(), strides.begin(), size_t{0});
 }
 
-std::string inside_braces(const Value& object) {
-  const std::string text = canonical_text(object);
-  return text.substr(1, text.size() - 2);
+// A path within its section.
+std::string_view below(std::string_view path) {
+  return path.substr(path.find('.') + 1);
 }
 
-const SharedSection& empty_section() {
-  static const SharedSection empty{Section{}};
-  return empty;
+bool is_inside(std::string_view path, std::string_view table) {
+  return path.size() > table.size() && path.starts_with(table) && path[table.size()] == '.';
+}
+
+// `flat` is path -> value; `values` takes those of axes.
+OpenText open_text(const Value& flat, const std::vector<std::string>& axes,
+                   std::vector<std::string>& values) {
+  OpenText out;
+  if (flat.empty()) return out;
+  std::string piece;
+  for (const auto& [path, value] : flat.items()) {
+    piece += (piece.empty() && out.axes.empty() ? "" : ",") + canonical_text(path) + ":";
+    const auto axis = std::find(axes.begin(), axes.end(), path);
+    if (axis == axes.end()) {
+      piece += canonical_text(value);
+      continue;
+    }
+    out.pieces.push_back(std::exchange(piece, ""));
+    out.axes.push_back(static_cast<size_t>(axis - axes.begin()));
+    values[out.axes.back()] = canonical_text(value);
+  }
+  out.pieces.push_back(piece);
+  return out;
+}
+
+std::string hash_of(const std::vector<const OpenText*>& texts) {
+  Sha256 hash;
+  for (const OpenText* text : texts) {
+    for (const auto& piece : text->pieces)
+      hash.add(piece).add("\n");  // no JSON text has one
+    hash.add("\n");
+  }
+  return hash.hex();
 }
 
 }  // namespace
 
-SharedSection::SharedSection(Section section)
-    : table(std::move(section.table)),
-      corpus(inside_braces(section.corpus)),
-      training(inside_braces(section.training)),
-      evaluation(inside_braces(section.evaluation)),
+SectionPattern::SectionPattern(Section section, std::vector<std::string> varied)
+    : axes(std::move(varied)),
+      table(std::move(section.table)),
+      values(axes.size()),
+      corpus(open_text(section.corpus, axes, values)),
+      training(open_text(section.training, axes, values)),
+      evaluation(open_text(section.evaluation, axes, values)),
+      texts_hash(hash_of({&corpus, &training, &evaluation})),
       no_id(std::move(section.no_id)),
       unused(std::move(section.unused)) {}
 
-SharedSection::SharedSection(const SharedSection& base, const std::map<std::string, Value>& changes)
-    : SharedSection(base) {
-  for (const auto& [path, value] : changes) {
-    const std::string key = path.substr(path.find('.') + 1);
-    const std::string old_text = canonical_text(*find_path(table, key));
-    set_path(table, key, value);
-    const std::string name = '"' + path + "\":";
-    for (std::string* text : {&corpus, &training, &evaluation}) {
-      const size_t at = text->find(name);
-      if (at != std::string::npos)
-        text->replace(at + name.size(), old_text.size(), canonical_text(value));
+SharedSection::SharedSection(std::shared_ptr<const SectionPattern> pattern)
+    : pattern_(std::move(pattern)), values_(pattern_->values) {}
+
+SharedSection::SharedSection(std::shared_ptr<const SectionPattern> pattern,
+                             std::vector<Value> changes)
+    : pattern_(std::move(pattern)), changes_(std::move(changes)), values_(pattern_->values) {
+  for (size_t axis = 0; axis < changes_.size(); ++axis) {
+    const bool is_in_texts = !values_[axis].empty();
+    if (is_in_texts && !changes_[axis].is_null()) values_[axis] = canonical_text(changes_[axis]);
+  }
+}
+
+const Value& SharedSection::table() const {
+  if (changes_.empty()) return pattern_->table;
+  std::call_once(is_made_, [this] {
+    table_ = pattern_->table;
+    for (size_t axis = 0; axis < changes_.size(); ++axis) {
+      if (!changes_[axis].is_null()) set_path(table_, below(pattern_->axes[axis]), changes_[axis]);
     }
+  });
+  return table_;
+}
+
+const Value* SharedSection::find(std::string_view path) const {
+  for (size_t axis = 0; axis < changes_.size(); ++axis) {
+    if (changes_[axis].is_null()) continue;
+    const std::string_view changed = below(pattern_->axes[axis]);
+    if (changed == path) return &changes_[axis];
+    if (is_inside(changed, path) || is_inside(path, changed)) return find_path(table(), path);
+  }
+  return find_path(pattern_->table, path);
+}
+
+void SharedSection::add(const OpenText& text, Sha256& hash) const {
+  for (size_t i = 0; i < text.pieces.size(); ++i) {
+    hash.add(text.pieces[i]);
+    if (i < text.axes.size()) hash.add(values_[text.axes[i]]);
   }
 }
 
 Settings::Settings(const std::map<std::string, Section>& sections) {
   for (const auto& [name, section] : sections)
-    sections_.at(index_of(name)) = std::make_shared<const SharedSection>(section);
+    sections_.at(index_of(name)) = std::make_shared<const SharedSection>(
+        std::make_shared<const SectionPattern>(section, std::vector<std::string>()));
 }
 
 const SharedSection* Settings::section(std::string_view name) const {
@@ -72,32 +131,35 @@ const SharedSection* Settings::section(std::string_view name) const {
 }
 
 const Value& Settings::at(std::string_view name) const {
+  static const Value kNothing = Value::object();
   const SharedSection* found = section(name);
-  return found == nullptr ? empty_section().table : found->table;
+  return found == nullptr ? kNothing : found->table();
 }
 
 const Value* Settings::find(std::string_view path) const {
-  const std::string_view section = section_of(path);
-  if (index_of(section) == kPointSections.size() || section.size() == path.size()) return nullptr;
-  return find_path(at(section), path.substr(section.size() + 1));
+  const std::string_view name = section_of(path);
+  const SharedSection* found = section(name);
+  if (found == nullptr || name.size() == path.size()) return nullptr;
+  return found->find(below(path));
 }
 
 bool Settings::is_unused(const std::string& path) const {
   const SharedSection* found = section(section_of(path));
-  return found != nullptr && found->unused.contains(path);
+  return found != nullptr && found->pattern().unused.contains(path);
 }
 
 std::optional<Scope> Settings::no_id(const std::string& path) const {
   const SharedSection* in = section(section_of(path));
   if (in == nullptr) return std::nullopt;
-  const auto found = in->no_id.find(path);
-  return found == in->no_id.end() ? std::nullopt : std::optional(found->second);
+  const auto& no_id = in->pattern().no_id;
+  const auto found = no_id.find(path);
+  return found == no_id.end() ? std::nullopt : std::optional(found->second);
 }
 
 Value Settings::whole() const {
   Value out = Value::object();
   for (size_t i = 0; i < sections_.size(); ++i) {
-    if (sections_[i] != nullptr) out[kPointSections[i]] = sections_[i]->table;
+    if (sections_[i] != nullptr) out[kPointSections[i]] = sections_[i]->table();
   }
   return out;
 }
@@ -105,6 +167,10 @@ Value Settings::whole() const {
 SectionPool::SectionPool(const Catalog& catalog, const Value& written, const Sweep& sweep)
     : catalog_(catalog), written_(written), sweep_(sweep) {
   num_keys_.fill(1);
+  for (const auto& key : sweep.keys()) {
+    const size_t index = index_of(section_of(key));
+    if (index < axes_.size()) axes_[index].push_back(key);
+  }
   for (const auto& axis : sweep.axes) {
     for (size_t i = 0; i < kPointSections.size(); ++i) {
       bool reaches = false, picks = false;
@@ -132,30 +198,10 @@ SectionPool::Strides SectionPool::changing(size_t index, const Value& table) con
   return out;
 }
 
-// Of the first section that picks the same; nullptr if there is none yet, or it lacks a setting
-// because that has no default.
-std::shared_ptr<const SharedSection> SectionPool::changed_copy(const Base& base,
-                                                               const Combination& combination) {
-  if (base.section == nullptr) return nullptr;
-  std::map<std::string, Value> changes;
-  for (const auto& [path, value] : combination.values) {
-    const auto declared = base.settings.find(path);
-    if (declared == base.settings.end() || declared->second == nullptr) continue;
-    if (find_path(base.section->table, path.substr(path.find('.') + 1)) == nullptr) return nullptr;
-    changes[path] = normal_value(*declared->second, value);
-  }
-  return std::make_shared<const SharedSection>(*base.section, changes);
-}
-
-std::shared_ptr<const SharedSection> SectionPool::made(size_t index, const Combination& combination,
-                                                       const Value& exchange) {
+std::shared_ptr<const SectionPattern> SectionPool::written_out(size_t index,
+                                                               const Combination& combination,
+                                                               const Value& exchange) const {
   const std::string name = kPointSections[index];
-  // In these a setting decides nothing but its own value.
-  const bool is_plain = index != kModel && index != kEval && !combination.rows.empty();
-  const size_t picked = is_plain ? sum(combination.rows, picking_[index]) : 0;
-  if (is_plain) {
-    if (auto copy = changed_copy(bases_[index][picked], combination)) return copy;
-  }
   const auto found = written_.find(name);
   Value written = Value::object();
   if (found != written_.end()) written[name] = *found;
@@ -163,31 +209,74 @@ std::shared_ptr<const SharedSection> SectionPool::made(size_t index, const Combi
     if (section_of(path) == name) set_path(written, path, value);
   }
   const auto given = written.find(name);
-  auto out = std::make_shared<const SharedSection>(
-      resolve_section(catalog_, name, given == written.end() ? Value() : *given, exchange));
-  if (is_plain) bases_[index][picked] = {out, declared_settings(catalog_, name, out->table)};
+  return std::make_shared<const SectionPattern>(
+      resolve_section(catalog_, name, given == written.end() ? Value() : *given, exchange),
+      axes_[index]);
+}
+
+SectionPool::Pattern SectionPool::pattern(size_t index,
+                                          std::shared_ptr<const SectionPattern> of) const {
+  Pattern out{of, {}};
+  const auto declared = declared_settings(catalog_, kPointSections[index], of->table);
+  for (const auto& axis : of->axes) {
+    const auto found = declared.find(axis);
+    out.may_change.push_back(found == declared.end() ? nullptr : found->second);
+    // A setting without default may be missing.
+    if (out.may_change.back() != nullptr && find_path(of->table, below(axis)) == nullptr)
+      out.has_all = false;
+  }
+  return out;
+}
+
+size_t SectionPool::identity(const SharedSection& section) {
+  std::string text = section.pattern().texts_hash;
+  for (const auto& value : section.values())
+    text += "\n" + value;
+  return identities_.emplace(std::move(text), identities_.size()).first->second;
+}
+
+std::vector<Value> SectionPool::changes(const Pattern& pattern, const Combination& combination) {
+  std::vector<Value> out;
+  for (size_t axis = 0; axis < pattern.may_change.size(); ++axis) {
+    const Setting* setting = pattern.may_change[axis];
+    const auto given = combination.values.find(pattern.pattern->axes[axis]);
+    const bool is_changed = setting != nullptr && given != combination.values.end();
+    out.push_back(is_changed ? normal_value(*setting, given->second) : Value());
+  }
   return out;
 }
 
 SectionPool::Pooled SectionPool::resolved(size_t index, const Combination& combination,
                                           const Value& exchange) {
   Pooled out;
-  out.section = made(index, combination, exchange);
-  const SharedSection& section = *out.section;
+  // In these a setting decides nothing but its own value.
+  const bool is_plain = index != kModel && index != kEval && !combination.rows.empty();
+  if (is_plain) {
+    Pattern& known = patterns_[index][sum(combination.rows, picking_[index])];
+    if (known.pattern == nullptr || !known.has_all) {
+      known = pattern(index, written_out(index, combination, exchange));
+      out.section = std::make_shared<const SharedSection>(known.pattern);
+    } else {
+      out.section =
+          std::make_shared<const SharedSection>(known.pattern, changes(known, combination));
+    }
+    out.identity = identity(*out.section);
+    return out;
+  }
+  out.section = std::make_shared<const SharedSection>(written_out(index, combination, exchange));
+  out.identity = identity(*out.section);
   if (index == kModel) {
-    out.exchange = evaluation_exchange(catalog_, section.table);
+    out.exchange = evaluation_exchange(catalog_, out.section->table());
     out.exchange_key =
         exchange_keys_.emplace(canonical_text(out.exchange), exchange_keys_.size()).first->second;
   }
-  const std::string id_text = section.corpus + "\n" + section.training + "\n" + section.evaluation;
   // Rows that change a section seldom make it equal to another one; further points and models do.
   if (combination.rows.empty() || index == kEval) {
     // The table alone is not enough: what of [eval] decides ids depends on [model], too.
-    const auto [known, is_new] =
-        by_content_[index].try_emplace(sha256(canonical_text(section.table) + id_text), out);
+    const auto key = std::make_pair(sha256(canonical_text(out.section->table())), out.identity);
+    const auto [known, is_new] = by_content_[index].try_emplace(key, out);
     if (!is_new) return known->second;
   }
-  identities_[out.section.get()] = texts_.emplace(sha256(id_text), texts_.size()).first->second;
   return out;
 }
 
@@ -208,25 +297,20 @@ const SectionPool::Pooled& SectionPool::pooled(size_t index, const Combination& 
     if (known != by_key_[index].end()) return known->second;
   }
   Pooled fresh = resolved(index, combination, model == nullptr ? kNone : model->exchange);
-  if (!strides) strides = changing(index, fresh.section->table);
+  if (!strides) strides = changing(index, fresh.section->table());
   return by_key_[index].emplace(key(), std::move(fresh)).first->second;
 }
 
-Settings SectionPool::settings(const Combination& combination) {
-  Settings::Sections out;
+SectionPool::Resolved SectionPool::resolve(const Combination& combination) {
+  Settings::Sections sections;
+  Identity identity{};
   const Pooled& model = pooled(kModel, combination, nullptr);
-  for (size_t i = 0; i < out.size(); ++i) {
-    out[i] =
-        i == kModel ? model.section : pooled(i, combination, i == kEval ? &model : nullptr).section;
+  for (size_t i = 0; i < sections.size(); ++i) {
+    const Pooled& one = i == kModel ? model : pooled(i, combination, i == kEval ? &model : nullptr);
+    sections[i] = one.section;
+    identity[i] = one.identity;
   }
-  return Settings(std::move(out));
-}
-
-SectionPool::Identity SectionPool::identity(const Settings& settings) const {
-  Identity out{};
-  for (size_t i = 0; i < out.size(); ++i)
-    out[i] = identities_.at(settings.sections()[i].get());
-  return out;
+  return {Settings(std::move(sections)), identity};
 }
 
 }  // namespace xp

@@ -87,7 +87,7 @@ class List {
             "--corpus",
             workspace_.corpus(point.ids->corpus).string(),
             "--device",
-            point.settings().at("launch").value("device", "auto")};
+            point.settings().value("launch.device", "auto")};
   }
 
   const Workspace& workspace_;

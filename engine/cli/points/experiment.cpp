@@ -65,7 +65,7 @@ void print_problems(const Problems& problems, const ExperimentOptions& options) 
 // A device that xp-engine cannot use.
 void check_devices(const Experiment& experiment, Problems& problems) {
   const auto is_cuda = [](const Point& point) {
-    return point.settings().at("launch").value("device", "") == "cuda";
+    return point.settings().value("launch.device", "") == "cuda";
   };
   const auto& points = experiment.plan.points;
   if (kHasCuda || std::none_of(points.begin(), points.end(), is_cuda)) return;

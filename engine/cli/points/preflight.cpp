@@ -22,10 +22,15 @@ double figure(const Point& point, const char* name) {
   return found == point.assessment->figures.end() ? 0 : found->second;
 }
 
+bool is_on_this_cpu(const Point& point) {
+  const Settings& settings = point.settings();
+  return settings.value("launch.use", "") == "local" &&
+         settings.value("launch.device", "") != "cuda";
+}
+
 // Those that are kept, what is best according to each of them, and the one being written.
 double disk_bytes(const Point& point) {
-  return figure(point, "checkpoint_bytes") *
-         (1 + 2 * point.settings().at("train").value("keep", 1.0));
+  return figure(point, "checkpoint_bytes") * (1 + 2 * point.settings().value("train.keep", 1.0));
 }
 
 struct Need {
@@ -64,10 +69,10 @@ std::vector<std::string> machine_notes(const Plan& plan, const Workspace& worksp
   double most = memory;
   for (const auto& point : plan.points) {
     if (point.training == State::kDone) continue;
-    const Value& launch = point.settings().at("launch");
-    if (launch.value("use", "") != "local" || launch.value("device", "") == "cuda") continue;
-    const double bytes = figure(point, "memory_bytes") * launch.value("nodes", 1.0) *
-                         launch.value("ranks_per_node", 1.0);
+    if (!is_on_this_cpu(point)) continue;
+    const double bytes = figure(point, "memory_bytes") *
+                         point.settings().value("launch.nodes", 1.0) *
+                         point.settings().value("launch.ranks_per_node", 1.0);
     if (bytes <= most) continue;
     most = bytes;
     largest = &point;
@@ -82,10 +87,8 @@ std::vector<std::string> machine_notes(const Plan& plan, const Workspace& worksp
 // A sentence if a run would compute in a number format that this processor is slow in.
 std::vector<std::string> precision_notes(const Plan& plan) {
   const auto is_slow = [](const Point& point) {
-    const Value& launch = point.settings().at("launch");
-    return point.training != State::kDone && launch.value("use", "") == "local" &&
-           launch.value("device", "") != "cuda" &&
-           point.settings().at("train").value("precision", "") == "bf16";
+    return point.training != State::kDone && is_on_this_cpu(point) &&
+           point.settings().value("train.precision", "") == "bf16";
   };
   if (std::none_of(plan.points.begin(), plan.points.end(), is_slow) || has_bf16_instructions())
     return {};
