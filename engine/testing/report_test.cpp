@@ -75,6 +75,9 @@ TEST_CASE("a report comes in every format, with the same figures", "[slow]") {
     CHECK(ended.output.find(bleu) != std::string::npos);
   }
   CHECK(reader.csv({}).size() == 15);
+  CHECK(has(reader.report({"--set", "eval.beam=5"}), "\nnext: xp run " + reader.spec +
+                                                         " --set eval.beam=5 --workspace " +
+                                                         reader.user.workspace.string() + "\n"));
   CHECK(std::stod(reader.csv({})[1][4]) == json["rows"][0]["bleu"]["value"].get<double>());
 }
 
@@ -198,7 +201,8 @@ TEST_CASE("the store is asked, exported, checked, made anew and carried to anoth
       has(other.xp({"sync", user.workspace.string()}), "85 runs and plans imported, 0 were here"));
   CHECK(
       has(other.xp({"sync", user.workspace.string()}), "0 runs and plans imported, 85 were here"));
-  CHECK(other.xp({"report", reader.spec}).output == reader.report().output);
+  CHECK(other.xp({"report", reader.spec, "--format", "csv"}).output ==
+        reader.report({"--format", "csv"}).output);
 }
 
 TEST_CASE("output that cannot be written is said, short as it may be", "[slow]") {

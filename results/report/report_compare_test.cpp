@@ -27,7 +27,7 @@ struct Draft {
 
   Draft() {
     input.name = "quick";
-    input.file = "q.toml";
+    input.words = "q.toml";
     input.measures = Measures({{"bleu", 0, "", "", true, "BLEU"}, {"errors", 0, "%", "", false}});
     section.columns = {"bleu", "step_ms"};
     input.series = [this](const std::string& training, const std::string& metric) {

@@ -32,7 +32,7 @@ struct DetailsTest {
     store.fold_in(place.workspace);
     section.columns = {"bleu"};
     input.name = "quick";
-    input.file = "q.toml";
+    input.words = "q.toml";
     input.points = store.points("quick");
     input.runs = report_runs(place.workspace, store, input.points);
     input.unit_of = [](const std::string& path) {

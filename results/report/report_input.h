@@ -50,7 +50,7 @@ struct ReportCorpus {
 /// All a report is made of.
 struct ReportInput {
   std::string name, description;  ///< of the experiment
-  std::string file;               ///< its file as typed, for the commands under the table
+  std::string words;  ///< its file and options as typed, quoted, for the commands under the table
   std::vector<ReportPoint> points;
   std::map<std::string, ReportRun> runs;                ///< by id; absent = not run
   Measures measures;                                    ///< what columns can name

@@ -219,12 +219,12 @@ void add_next(const ReportInput& input, const std::vector<const ReportPoint*>& p
     if (states.contains(state)) words.push_back(fmt::format("{} {}", states[state], state));
   }
   if (words.empty()) {
-    notes.push_back(fmt::format("next: xp report {} --format markdown", input.file));
+    notes.push_back(fmt::format("next: xp report {} --format markdown", input.words));
     return;
   }
   notes.push_back(
       fmt::format("{} of {} points done, {}", states["done"], points.size(), join(words, ", ")));
-  notes.push_back(fmt::format("next: xp run {}", input.file));
+  notes.push_back(fmt::format("next: xp run {}", input.words));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Draft {
 
   Draft() {
     input.name = "quick";
-    input.file = "q.toml";
+    input.words = "q.toml";
     input.measures = Measures({{"bleu", 0, "", "", true, "BLEU"}, {"errors", 0, "%", "", false}});
     section.columns = {"bleu", "step_ms"};
   }

@@ -52,7 +52,7 @@ RunCard card_of(const ReportInput& input, const ReportPoint& point, const Store&
   add_settings(input, store, point.evaluation, "eval.", settings.facts);
   origin.facts.emplace_back("training", point.training);
   origin.facts.emplace_back("evaluation", point.evaluation);
-  std::string command = "xp run " + input.file;
+  std::string command = "xp run " + input.words;
   for (const auto& [path, value] : point.axes)
     command += " --set " + shell_quoted(path + "=" + text_of(value));
   origin.facts.emplace_back("made by", command);

@@ -279,7 +279,7 @@ int print_report(const ReportOptions& typed) {
   ReportInput input;
   input.name = experiment->spec.name;
   input.description = experiment->spec.description;
-  input.file = options.spec;
+  input.words = experiment_words(typed);
   input.points = report_points(experiment->plan);
   if (shows_forecast(section)) predict_steps(experiment->plan, workspace, store, input);
   input.runs = report_runs(workspace, store, input.points);

@@ -212,11 +212,15 @@ std::string workspace_words(const WorkspaceOptions& options) {
   return options.names_workspace ? " --workspace " + shell_word(options.workspace.string()) : "";
 }
 
-std::string next_command(const ExperimentOptions& options, const std::string& command) {
-  std::string out = "xp " + command + " " + shell_word(options.spec);
+std::string experiment_words(const ExperimentOptions& options) {
+  std::string out = shell_word(options.spec);
   for (const auto& set : options.sets)
     out += " --set " + shell_word(set);
   return out + workspace_words(options);
+}
+
+std::string next_command(const ExperimentOptions& options, const std::string& command) {
+  return "xp " + command + " " + experiment_words(options);
 }
 
 }  // namespace xp

@@ -48,6 +48,9 @@ std::optional<ExperimentOptions> recorded_options(const ExperimentOptions& optio
 /// " --workspace DIR" if this command was given one, for hints what to type next.
 std::string workspace_words(const WorkspaceOptions& options);
 
+/// What a command about this experiment is typed with: the file, --set and --workspace, quoted.
+std::string experiment_words(const ExperimentOptions& options);
+
 /// The command line that runs `command` on the same file, settings and workspace.
 std::string next_command(const ExperimentOptions& options, const std::string& command);
 

@@ -4,6 +4,7 @@
 // One life of a workspace is recorded, call by call: training, saving, the best checkpoint,
 // evaluation, the index, a changed experiment, what is pruned and freed, and a training that is
 // needed again. Failures are then tried at random moments of it.
+#include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/testing/power_failure/disk.h"
@@ -73,7 +74,7 @@ class Place {
       : workspace_(std::move(workspace)), file_(file.string()) {}
 
   Finished xp(const Words& words, const std::string& engine = "", const fs::path& journal = "") {
-    Words command = {"env"};
+    Words command = {"env", fmt::format("{}={}", variable::kWorkspace, workspace_.string())};
     if (!engine.empty()) command.push_back("XP_ENGINE=" + engine);
     if (!journal.empty()) {
       const fs::path tests = build_folder() / "tests";
@@ -85,7 +86,6 @@ class Place {
     command.push_back(words.front());
     if (words.front() != "gc") command.push_back(file_);
     command.insert(command.end(), words.begin() + 1, words.end());
-    command.insert(command.end(), {"--workspace", workspace_.string()});
     return run_program(command);
   }
 
