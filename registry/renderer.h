@@ -26,6 +26,7 @@ struct Cell {
   /// not be tested.
   std::optional<double> p{};
   bool is_significant = false;  ///< the difference to the baseline is
+  bool is_disturbed = false;    ///< a speed that other programs disturbed: not compared
   /// 95 % of resampled differences lie in it; shares if the column is relative.
   std::optional<std::pair<double, double>> interval{};
 };

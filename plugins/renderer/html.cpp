@@ -47,6 +47,7 @@ std::string cell_of(const Column& column, const Cell& cell, bool is_first,
   if (cell.is_tied) {
     value = "<span class=\"tied\">" + value + "</span>" + spoken("may be as good as the best");
   }
+  if (cell.is_disturbed) value += "?" + spoken("disturbed by other programs");
   if (cell.count > 1)
     value += fmt::format(" <span class=\"spread\">± {} ({})</span>",
                          number_text(column, cell.spread), cell.count);

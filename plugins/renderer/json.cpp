@@ -15,6 +15,7 @@ Value cell_value(const Cell& cell) {
   Value out = {{"value", cell.value}, {"n", cell.count}, {"best", cell.is_best}};
   if (cell.count > 1) out["std"] = cell.spread;
   if (cell.is_tied) out["tied"] = true;
+  if (cell.is_disturbed) out["disturbed"] = true;
   if (cell.has_difference) out["difference"] = cell.difference;
   if (cell.p) out["p"] = *cell.p;
   if (cell.interval) out["interval"] = {cell.interval->first, cell.interval->second};

@@ -99,6 +99,7 @@ std::string value_text(const Column& column, const Cell& cell) {
   std::string out = number_text(column, cell.value);
   if (cell.is_best) out = "\\textbf{" + out + "}";
   if (cell.is_tied) out = "\\underline{" + out + "}";
+  if (cell.is_disturbed) out += "?";
   if (cell.count > 1)
     out += fmt::format(" {{\\scriptsize$\\pm$ {} ({})}}", number_text(column, cell.spread),
                        cell.count);

@@ -22,6 +22,7 @@ std::string cell_text(const Column& column, const Cell& cell) {
   std::string out = number_text(column, cell.value);
   if (cell.is_best) out = "**" + out + "**";
   if (cell.is_tied) out = "<u>" + out + "</u>";
+  if (cell.is_disturbed) out += "?";
   if (cell.count > 1)
     out += fmt::format(" ± {} ({})", number_text(column, cell.spread), cell.count);
   if (!cell.has_difference) return out;

@@ -200,6 +200,23 @@ TEST_CASE("JSON holds unrounded values") {
   CHECK(out["notes"].size() == 2);
 }
 
+TEST_CASE("speed that other programs disturbed is marked in every format") {
+  Table table = quickstart();
+  table.rows[1][3] = number(6105);
+  table.rows[1][3].is_disturbed = true;
+  const std::string plain = rendered("table", table), coloured = rendered("table", table, true);
+  CHECK(plain.find(" 6.11k? ") != std::string::npos);
+  CHECK(plain.find("11.25k* ") != std::string::npos);
+  CHECK(coloured.find("6.11k?") != std::string::npos);
+  CHECK(rendered("markdown", table).find("| 6.11k? |") != std::string::npos);
+  CHECK(rendered("latex", table).find("6.11k?") != std::string::npos);
+  CHECK(rendered("html", table)
+            .find("6.11k?<span class=\"spoken\"> (disturbed by other programs)"
+                  "</span>") != std::string::npos);
+  CHECK(Value::parse(rendered("json", table))["rows"][1]["tokens_per_second"] ==
+        Value{{"value", 6105}, {"n", 1}, {"best", false}, {"disturbed", true}});
+}
+
 TEST_CASE("what chance may explain is marked in every format") {
   Table table;
   table.title = "tested";

@@ -57,6 +57,12 @@ const char* look_of(const std::string& state) {
   return state == "running" ? kYellow : kDim;
 }
 
+const char* mark_of(const Cell& cell, bool colour) {
+  if (cell.is_disturbed) return "?";
+  if (colour) return " ";
+  return cell.is_best ? "*" : cell.is_tied ? "~" : " ";
+}
+
 // The value, then spread and number of seeds if any row has more than one, then the mark.
 Strip number_strip(const Table& table, size_t at, bool colour) {
   const Column& column = table.columns[at];
@@ -64,7 +70,7 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
   bool marks = false;
   for (const auto& row : table.rows) {
     most = std::max(most, row[at].count);
-    marks |= (row[at].is_best || row[at].is_tied) && !colour;
+    marks |= ((row[at].is_best || row[at].is_tied) && !colour) || row[at].is_disturbed;
   }
   const std::string head = harmless(head_text(column));
   Strip out{{head + (marks ? " " : ""), true, kBold}, {}};
@@ -82,7 +88,7 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
                   ? fmt::format(" ± {} ({})", number_text(column, cell.spread), cell.count)
                   : fmt::format("   {} (1)", std::string(number_text(column, 0).size(), ' '));
     }
-    if (marks) text += cell.is_best ? "*" : cell.is_tied ? "~" : " ";
+    if (marks) text += mark_of(cell, colour);
     out.cells.push_back({text, true, cell.is_best ? kBold : cell.is_tied ? kUnderlined : ""});
   }
   return out;

@@ -39,12 +39,13 @@ Levels levels_of(const ReportRows& rows, size_t key) {
   return out;
 }
 
-std::vector<Observation> observations(const ReportRows& rows, const Comparison& figures,
+std::vector<Observation> observations(const ReportRows& rows, Comparison& figures,
                                       const Measure& measure) {
   std::vector<Observation> out;
   for (const ReportRow& row : rows.rows) {
     for (const auto& points : row.points) {
       const Sample sample = figures.sample(points, measure);
+      if (!sample.is_comparable()) continue;
       for (size_t i = 0; i < sample.values.size(); ++i)
         out.push_back({row.settings, sample.seeds[i], sample.values[i]});
     }
@@ -256,7 +257,7 @@ void Effects::add_interaction(size_t first, size_t second) {
 
 Table effects_table(const ReportSection& section, const ReportInput& input) {
   const ReportRows rows = rows_of(section, input);
-  const Comparison figures(section, input);
+  Comparison figures(section, input);
   Effects effects{rows, {}, {}, {}, {}, {}, {}};
   for (size_t key = 0; key < rows.keys.size(); ++key)
     effects.levels.push_back(levels_of(rows, key));

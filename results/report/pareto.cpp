@@ -25,7 +25,7 @@ struct Candidate {
 };
 
 Estimate estimate_of(const Sample& sample) {
-  if (sample.empty()) return {};
+  if (!sample.is_comparable()) return {};
   const Moments of = moments(sample.values);
   return {of.mean, mean_margin(of).value_or(0), static_cast<int64_t>(of.count), true};
 }
@@ -101,7 +101,7 @@ Race run_race(const ReportSection& section, const ReportInput& input,
     user_error("'{}' is not a cost; known are step_ms, inter_node_bytes, cpu_seconds and the like",
                cost_name);
   }
-  const Comparison figures(section, input);
+  Comparison figures(section, input);
   for (size_t row = 0; row < race.rows.rows.size(); ++row) {
     std::vector<const ReportPoint*> points;
     for (const auto& some : race.rows.rows[row].points)
@@ -154,7 +154,8 @@ Table pareto_table(const ReportSection& section, const ReportInput& input,
       "intervals");
   if (race.candidates.size() < rows.rows.size()) {
     out.notes.push_back(
-        fmt::format("{} of {} rows have both figures", race.candidates.size(), rows.rows.size()));
+        fmt::format("{} of {} rows have both figures, undisturbed by other programs",
+                    race.candidates.size(), rows.rows.size()));
   }
   return out;
 }

@@ -42,6 +42,12 @@ double spread_share(const std::vector<double>& values) {
   return mean > 0 ? (*high - *low) / mean : 0;
 }
 
+// Whether other programs kept the machine of a run busy; not if that is not known.
+bool is_disturbed(const ReportRun& run, const Measure& measure) {
+  const auto load = run.summary.find(measure.of_evaluation ? "eval_other_load" : "other_load");
+  return load != run.summary.end() && load->is_number() && load->get<double>() > kMaxOtherLoad;
+}
+
 bool beats(double a, double b, Better better) {
   return better == Better::kHigher ? a > b : a < b;
 }
@@ -88,10 +94,9 @@ std::string Comparison::reason(const ReportPoint& point, const Measure& measure)
   return is_left_out(input_, point, measure.key) ? "done" : state;
 }
 
-Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
-                          const Measure& measure) const {
+Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const Measure& measure) {
   // By seed and run: seeds that share a run count once.
-  std::map<std::pair<int64_t, std::string>, double> found;
+  std::map<std::pair<int64_t, std::string>, double> found, disturbed;
   std::set<std::string> seen, machines, layouts;
   Sample out;
   for (const ReportPoint* point : points) {
@@ -104,11 +109,12 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
       continue;
     }
     if (!seen.insert(id).second) continue;
-    found.emplace(std::pair(point->seed, id), *number);
-    // A prediction may be of a training that has neither yet.
-    const bool is_prediction = measure.key.starts_with(kPredicted);
-    if (measure.depends_on == DependsOn::kMachine && !is_prediction)
-      machines.insert(training.machine);
+    // A prediction may be of a training that has not run yet.
+    const bool is_speed =
+        measure.depends_on == DependsOn::kMachine && !measure.key.starts_with(kPredicted);
+    auto& values = is_speed && is_disturbed(measured, measure) ? disturbed : found;
+    values.emplace(std::pair(point->seed, id), *number);
+    if (is_speed) machines.insert(training.machine);
     const bool keeps_layouts = measure.depends_on != DependsOn::kNothing || !pools_layout_;
     if (keeps_layouts && !training.layout.empty()) layouts.insert(training.layout);
   }
@@ -116,6 +122,10 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points,
   if (layouts.size() > 1) out.missing = plural(layouts.size(), "layout");
   if (machines.size() > 1 || layouts.size() > 1) return out;
   if (!machines.empty()) out.machine = *machines.begin();
+  out.is_disturbed = found.empty() && !disturbed.empty();
+  if (out.is_disturbed) found.swap(disturbed);
+  for (const auto& [key, number] : disturbed)
+    left_out_runs_.insert(key.second);
   for (const auto& [key, number] : found) {
     out.seeds.push_back(key.first);
     out.runs.push_back(key.second);
@@ -177,7 +187,7 @@ void Comparison::add_differences(const std::vector<Sample>& samples,
   std::vector<double> p;
   for (size_t i = 0; i < rows.size(); ++i) {
     const auto base = baseline_of(rows, i);
-    if (!base || !cells[i].is_number || !cells[*base].is_number) continue;
+    if (!base || !samples[i].is_comparable() || !samples[*base].is_comparable()) continue;
     if (samples[i].machine != samples[*base].machine) {
       left_out_machines_ = true;
       continue;
@@ -208,7 +218,7 @@ void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& me
   if (measure.better == Better::kNeither) return;
   std::optional<size_t> best, worst;
   for (size_t i = 0; i < cells.size(); ++i) {
-    if (!cells[i].is_number) continue;
+    if (!samples[i].is_comparable()) continue;
     if (!best || beats(cells[i].value, cells[*best].value, measure.better)) best = i;
     if (!worst || !beats(cells[i].value, cells[*worst].value, measure.better)) worst = i;
   }
@@ -216,9 +226,9 @@ void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& me
   std::vector<size_t> tested;
   std::vector<double> p;
   for (size_t i = 0; i < cells.size(); ++i) {
-    cells[i].is_best = cells[i].is_number && cells[i].value == cells[*best].value;
-    if (!cells[i].is_number || cells[i].is_best || samples[i].machine != samples[*best].machine)
-      continue;
+    if (!samples[i].is_comparable()) continue;
+    cells[i].is_best = cells[i].value == cells[*best].value;
+    if (cells[i].is_best || samples[i].machine != samples[*best].machine) continue;
     const auto found = test(samples[i], samples[*best], measure);
     if (!found) continue;
     tested.push_back(i);
@@ -257,6 +267,7 @@ std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
       cell.value = of.mean;
       cell.spread = of.spread;
       cell.count = static_cast<int64_t>(of.count);
+      cell.is_disturbed = sample.is_disturbed;
       const double share = measure.depends_on == DependsOn::kMachine && of.count > 1
                                ? spread_share(sample.values)
                                : 0;

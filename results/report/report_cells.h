@@ -7,6 +7,7 @@
 #include "results/report/statistics.h"
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,9 @@ constexpr double kSignificance = 0.05;
 
 /// Times of runs of one row that differ by more than this share of their mean are pointed out.
 constexpr double kSteady = 0.2;
+
+/// Speed is disturbed if other programs kept more than this share of a run's machine busy.
+constexpr double kMaxOtherLoad = 0.1;
 
 /// A row whose runs differ in speed although they are alike.
 struct Unsteady {
@@ -37,7 +41,11 @@ struct Sample {
   std::string machine;  ///< on which speed was measured; "" for other measures
   std::string missing;  ///< why there is no value, or why they cannot be averaged
 
+  bool is_disturbed = false;  ///< speed of runs that were all disturbed by other programs
+
   bool empty() const { return values.empty(); }
+  /// Whether its mean may be set against those of other rows.
+  bool is_comparable() const { return !empty() && !is_disturbed; }
 };
 
 /// Reads samples and compares them.
@@ -48,8 +56,9 @@ class Comparison {
 
   /// Speed on different machines or layouts, bytes of different layouts and, unless the report
   /// pools them, quality of different layouts are not averaged: the sample is then empty and says
-  /// "2 machines" or "2 layouts".
-  Sample sample(const std::vector<const ReportPoint*>& points, const Measure& measure) const;
+  /// "2 machines" or "2 layouts". Speeds that other programs disturbed are left out if the row has
+  /// others.
+  Sample sample(const std::vector<const ReportPoint*>& points, const Measure& measure);
 
   /// The cells of one column: `samples` and `baselines` by row.
   std::vector<Cell> cells(const std::vector<Sample>& samples, const std::vector<ReportRow>& rows,
@@ -59,6 +68,8 @@ class Comparison {
   bool left_out_bootstrap() const { return left_out_bootstrap_; }
   /// Whether a difference was left out because speed was measured on different machines.
   bool left_out_machines() const { return left_out_machines_; }
+  /// Disturbed runs whose speed was left out of a row's mean.
+  const std::set<std::string>& left_out_runs() const { return left_out_runs_; }
   /// Whether any comparison resampled sentences, and whether any had seeds only.
   bool has_bootstrap() const { return has_bootstrap_; }
   bool has_seed_test() const { return has_seed_test_; }
@@ -87,6 +98,7 @@ class Comparison {
   std::map<size_t, Resamples> draws_;                  ///< by number of sentences
   std::map<std::string, std::vector<double>> scores_;  ///< metric/run -> resampled
   std::vector<Unsteady> unsteady_;
+  std::set<std::string> left_out_runs_;
   bool resamples_ = true;  ///< in the column at hand
   bool left_out_bootstrap_ = false, left_out_machines_ = false, has_bootstrap_ = false,
        has_seed_test_ = false;

@@ -48,6 +48,11 @@ struct Draft {
   Draft& run(const std::string& model, int64_t seed, double bleu, double step_ms) {
     return add({{"model.use", model}, {"train.seed", seed}}, bleu, step_ms);
   }
+  /// Of the point added last: the share of its machine that other programs kept busy meanwhile.
+  Draft& beside(double other_load) {
+    input.runs[input.points.back().training].summary["other_load"] = other_load;
+    return *this;
+  }
   Draft& baseline(const std::string& model) {
     input.is_baseline = [model](const ReportPoint& p) { return p.axes.at("model.use") == model; };
     return *this;
@@ -60,6 +65,7 @@ std::string shown(const Cell& cell) {
   std::string out = fmt::format("{:g}", cell.value);
   if (cell.has_difference) out += fmt::format("{:+g}", cell.difference);
   if (cell.is_significant) out += "!";
+  if (cell.is_disturbed) out += "?";
   return out + (cell.is_best ? "*" : "") + (cell.is_tied ? "~" : "");
 }
 
@@ -141,6 +147,44 @@ TEST_CASE("speed on different machines is neither averaged nor compared") {
   CHECK(shown(compared.table()) == std::vector<Words>{{"a", "20", "100"}, {"b", "21+1*", "50*"}});
   CHECK(has_note(compared.table(),
                  "speed on different machines, or beside another number of runs, is not compared"));
+}
+
+TEST_CASE("speed that other programs disturbed is marked and not compared, quality is") {
+  Draft draft;
+  draft.run("a", 1, 20, 100).beside(0.1).run("b", 1, 21, 50).beside(0.4).run("c", 1, 22, 80);
+  draft.baseline("a");
+  CHECK(shown(draft.table()) ==
+        std::vector<Words>{{"a", "20", "100"}, {"b", "21+1", "50?"}, {"c", "22+2*", "80-0.2*"}});
+  CHECK(has_note(draft.table(),
+                 "?: other programs kept more than 10 % of the machine busy, so this speed is not "
+                 "compared; column other_load says how much"));
+  draft.baseline("b");
+  CHECK(shown(draft.table()) ==
+        std::vector<Words>{{"a", "20-1", "100"}, {"b", "21", "50?"}, {"c", "22+1*", "80*"}});
+}
+
+TEST_CASE("of a row's speeds those that other programs disturbed are left out of the mean") {
+  Draft draft;
+  draft.run("a", 1, 20, 100).run("a", 2, 22, 900).beside(0.4);
+  CHECK(shown(draft.table()) == std::vector<Words>{{"a", "21", "100"}});
+  CHECK(has_note(draft.table(),
+                 "the speed of 1 run is left out of the means: other programs kept more than 10 % "
+                 "of the machine busy"));
+}
+
+TEST_CASE("the front and effects leave out speed that other programs disturbed") {
+  Draft draft;
+  draft.run("a", 1, 20, 100).run("b", 1, 19, 50).beside(0.4).run("c", 1, 22, 120);
+  const Table front = pareto_table(draft.section, draft.input, "step_ms");
+  CHECK(shown(front) ==
+        std::vector<Words>{{"a", "20*", "100*", "front"}, {"c", "22*", "120*", "front"}});
+  CHECK(has_note(front, "2 of 3 rows have both figures, undisturbed by other programs"));
+  Draft seeds;
+  seeds.section.columns = {"step_ms"};
+  seeds.run("a", 1, 20, 100).run("a", 2, 20, 110).run("b", 1, 20, 50).run("b", 2, 20, 900);
+  seeds.beside(0.4);
+  CHECK(shown(effects_table(seeds.section, seeds.input)) ==
+        std::vector<Words>{{"model", "a", "100"}, {"model", "b", "50-0.5"}});
 }
 
 TEST_CASE("layouts pool for quality when asked, for speed never") {

@@ -103,12 +103,12 @@ void add_charts(const ReportSection& section, const ReportInput& input, const Re
 
 void add_step_times(const ReportSection& section, const ReportInput& input, const ReportRows& rows,
                     Details& out) {
-  const Comparison figures(section, input);
+  Comparison figures(section, input);
   const Measure step = input.measures.of("step_ms");
   BarChart chart{"Time of an update", step.unit, {}};
   for (size_t row = 0; row < std::min(rows.rows.size(), kMaxBars); ++row) {
     const Sample sample = figures.sample(points_of(rows.rows[row]), step);
-    if (sample.empty()) continue;
+    if (!sample.is_comparable()) continue;
     const Moments of = moments(sample.values);
     chart.bars.push_back({full_row_name(rows, row), of.mean, of.spread, row});
   }
@@ -127,7 +127,7 @@ std::vector<Value> values_of(const ReportRows& rows, size_t key) {
 }
 
 // The mean of a score over all rows that have both values.
-HeatMap crossed(const ReportRows& rows, const Comparison& figures, const Measure& measure,
+HeatMap crossed(const ReportRows& rows, Comparison& figures, const Measure& measure,
                 const std::pair<size_t, size_t>& keys) {
   const auto [first, second] = keys;
   const auto downwards = values_of(rows, first), across = values_of(rows, second);
@@ -151,8 +151,8 @@ HeatMap crossed(const ReportRows& rows, const Comparison& figures, const Measure
         points.insert(points.end(), some.begin(), some.end());
       }
       const Sample sample = figures.sample(points, measure);
-      line.push_back(sample.empty() ? std::numeric_limits<double>::quiet_NaN()
-                                    : moments(sample.values).mean);
+      line.push_back(sample.is_comparable() ? moments(sample.values).mean
+                                            : std::numeric_limits<double>::quiet_NaN());
     }
   }
   return out;
@@ -161,7 +161,7 @@ HeatMap crossed(const ReportRows& rows, const Comparison& figures, const Measure
 // Every pair of settings with at least two numbers each that were crossed.
 void add_crossed(const ReportSection& section, const ReportInput& input, const ReportRows& rows,
                  Details& out) {
-  const Comparison figures(section, input);
+  Comparison figures(section, input);
   if (section.columns.empty()) return;
   const Measure measure = input.measures.of(section.columns.front());
   for (size_t first = 0; first < rows.keys.size(); ++first) {
@@ -183,12 +183,12 @@ void add_best(const ReportSection& section, const ReportInput& input, const Repo
   if (section.columns.empty()) return;
   const Measure measure = input.measures.of(section.columns.front());
   if (measure.better == Better::kNeither) return;
-  const Comparison figures(section, input);
+  Comparison figures(section, input);
   std::optional<size_t> best;
   Moments found;
   for (size_t row = 0; row < rows.rows.size(); ++row) {
     const Sample sample = figures.sample(points_of(rows.rows[row]), measure);
-    if (sample.empty()) continue;
+    if (!sample.is_comparable()) continue;
     const Moments of = moments(sample.values);
     const bool is_better =
         measure.better == Better::kHigher ? of.mean > found.mean : of.mean < found.mean;

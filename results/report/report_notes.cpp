@@ -87,7 +87,7 @@ void add_left_out(const ReportInput& input, const std::vector<const ReportPoint*
 // What the figures of the cells are.
 struct Seen {
   int64_t most = 0;
-  bool differences = false, marks = false, machines = false, layouts = false;
+  bool differences = false, marks = false, machines = false, layouts = false, disturbed = false;
 };
 
 Seen seen_in(const Table& table) {
@@ -97,6 +97,7 @@ Seen seen_in(const Table& table) {
       out.most = std::max(out.most, cell.count);
       out.differences |= cell.has_difference;
       out.marks |= cell.is_significant || cell.is_tied;
+      out.disturbed |= cell.is_disturbed;
       out.machines |= !cell.is_number && cell.text.ends_with(" machines");
       out.layouts |= !cell.is_number && cell.text.ends_with(" layouts");
     }
@@ -159,6 +160,18 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
   if (figures.left_out_machines())
     notes.emplace_back(
         "speed on different machines, or beside another number of runs, is not compared");
+  if (seen.disturbed) {
+    notes.push_back(fmt::format(
+        "?: other programs kept more than {:.0f} % of the machine busy, so this speed is not "
+        "compared; column other_load says how much",
+        100 * kMaxOtherLoad));
+  }
+  if (const size_t count = figures.left_out_runs().size(); count > 0) {
+    notes.push_back(fmt::format(
+        "the speed of {} is left out of the means: other programs kept more than {:.0f} % of the "
+        "machine busy",
+        count == 1 ? "1 run" : fmt::format("{} runs", count), 100 * kMaxOtherLoad));
+  }
   if (seen.layouts) {
     notes.emplace_back(
         "runs of different nodes x ranks are not averaged; put 'nodes' and 'ranks_per_node' into "
