@@ -125,10 +125,10 @@ std::string local_sha256(const CorpusPlace& place, const fs::path& file) {
   const std::string key = fs::absolute(file).lexically_normal().string();
   const std::string now = fingerprint(file);
   Value known = known_hashes(place);
-  if (const auto found = known.find(key); found != known.end() && found->is_object() &&
-                                          found->value("file", "") == now &&
-                                          found->value("sha256", "").size() == 64) {
-    return found->value("sha256", "");
+  if (const auto found = known.find(key); found != known.end() && found->is_object()) {
+    const Value sum = found->value("sha256", Value());
+    const bool is_same = found->value("file", Value()) == now;
+    if (is_same && sum.is_string() && sum.get_ref<const std::string&>().size() == 64) return sum;
   }
   const std::string sum = sha256_file(file.string());
   if (place.may_fetch && !place.downloads.empty()) {

@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_text.h"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -89,6 +90,18 @@ TEST_CASE_METHOD(FetchTest, "a local hash is remembered until the file changes")
   CHECK_THAT(read_file(place.downloads / "sha256.json"), ContainsSubstring(path.string()));
   write_atomic(path, "other\n");
   CHECK(local_sha256(place, path) == sha256("other\n"));
+}
+
+TEST_CASE_METHOD(FetchTest, "remembered hashes of another form are computed again") {
+  const fs::path path = folder.path() / "upstream" / "a.txt";
+  local_sha256(place, path);
+  Value known = Value::parse(read_file(place.downloads / "sha256.json"));
+  for (const Value& entry : {Value(3), Value{{"file", 1}, {"sha256", "x"}},
+                             Value{{"file", known.front()["file"]}, {"sha256", 1}}}) {
+    known.front() = entry;
+    write_atomic(place.downloads / "sha256.json", json_text(known));
+    CHECK(local_sha256(place, path) == sha256("hello\n"));
+  }
 }
 
 TEST_CASE_METHOD(FetchTest, "planning writes nothing") {

@@ -339,5 +339,18 @@ TEST_CASE_METHOD(PrepareTest, "a damaged corpus is an error of the machine") {
                                "' is damaged; delete its folder and prepare the corpus again"));
 }
 
+TEST_CASE_METHOD(PrepareTest, "counts of another form are damage, whatever they are") {
+  prepared();
+  for (const char* counts : {"3", "null", "[]", "{\"en-fr\": 3}", "{\"en-fr\": {}}",
+                             "{\"en-fr\": {\"kept\": \"2\"}}", "{\"en-fr\": {\"kept\": -1}}"}) {
+    INFO(counts);
+    write_atomic(corpus / "stats.json", fmt::format("{{\"train\": {}}}", counts));
+    CHECK(message_of([&] { open_corpus(corpus); }) ==
+          "'" + (corpus / "stats.json").string() +
+              "' is damaged: it does not say how many pairs were kept; delete its folder and "
+              "prepare the corpus again");
+  }
+}
+
 }  // namespace
 }  // namespace xp

@@ -25,6 +25,14 @@ Value parsed(const fs::path& path) {
   return value;
 }
 
+// Nothing else that a corpus is used by may be missing from its counts.
+bool has_counts(const Value& of_subset) {
+  if (!of_subset.is_object()) return false;
+  return std::all_of(of_subset.begin(), of_subset.end(), [](const Value& counts) {
+    return counts.is_object() && counts.contains("kept") && counts["kept"].is_number_unsigned();
+  });
+}
+
 }  // namespace
 
 std::string_view side_name(Side side) {
@@ -107,6 +115,12 @@ PreparedCorpus open_corpus(const fs::path& folder) {
   out.folder_ = folder;
   const Value about = parsed(folder / "corpus.json");
   out.stats_ = parsed(folder / "stats.json");
+  if (!std::all_of(out.stats_.begin(), out.stats_.end(), has_counts)) {
+    machine_error(
+        "'{}' is damaged: it does not say how many pairs were kept; delete its folder "
+        "and prepare the corpus again",
+        (folder / "stats.json").string());
+  }
   try {
     for (const auto& name : about.at("directions"))
       out.directions_.push_back(parse_direction(name.get<std::string>()));

@@ -59,7 +59,7 @@ RecordedPoint point_from(const Value& point) {
   const Value further = point.value("further", Value());
   return {point.value("name", ""), std::move(ids), point.value("shape", ""),
           point.value("evaluation_shape", ""),
-          further.is_null() ? std::nullopt : std::optional<size_t>(further)};
+          further.is_number_unsigned() ? std::optional<size_t>(further) : std::nullopt};
 }
 
 // What a point is known by: its evaluation, or its name if that has no id yet.

@@ -1,6 +1,7 @@
 // No file of a run folder, however edited, makes folding and reporting do anything but answer.
 #include "engine/testing/fuzz.h"
 
+#include "results/report/corpus_cards.h"
 #include "results/report/report.h"
 #include "results/runs/sentences.h"
 #include "results/runs/workspace_fixture.h"
@@ -17,7 +18,8 @@ constexpr std::array kFiles = {"trainings/aaaa/status.json",
                                "evaluations/bbbb/scores.json",
                                "trainings/aaaa/provenance.json",
                                "trainings/aaaa/attempts/2/events.jsonl",
-                               "evaluations/bbbb/sentences/test.en-fr.bleu.txt"};
+                               "evaluations/bbbb/sentences/test.en-fr.bleu.txt",
+                               "corpora/cccc/stats.json"};
 
 /// Made once: a text takes the place of one file.
 struct Fixture {
@@ -25,7 +27,9 @@ struct Fixture {
 
   Fixture() {
     place.fill();
-    place.put(kFiles.back(), "1 2\n");
+    place.put(kFiles[5], "1 2\n");
+    place.put(kFiles[6], R"({"train": {"en-fr": {"kept": 2, "read": 3, "dropped": {"blank": 1},
+                             "source_lengths": [2], "target_lengths": [1, 1]}}})");
   }
 };
 
@@ -37,6 +41,7 @@ void report(const FilledWorkspace& place) {
   input.points = store.points("quick");
   input.runs = report_runs(place.workspace, store, input.points);
   make_report(section, input);
+  corpus_cards(report_corpora(place.workspace, {"cccc"}));
   store.dump();
   read_sentence_counts(sentence_file(place.workspace.evaluation("bbbb"), "test", "en-fr", "bleu"));
 }
@@ -51,7 +56,8 @@ FuzzTarget run_folders() {
             if (text.empty()) return;
             static Fixture fixture;
             FilledWorkspace& place = fixture.place;
-            const std::string file = kFiles[static_cast<unsigned char>(text[0]) % kFiles.size()];
+            const std::string file =
+                kFiles[static_cast<unsigned char>(text[0] - '0') % kFiles.size()];
             const std::string before = read_file(place.workspace.root / file);
             place.put(file, text.substr(1));
             try {
