@@ -7,6 +7,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace xp {
@@ -259,6 +260,17 @@ TEST_CASE("notes say how to read the table and how to go on") {
   CHECK(draft.table().notes[0] ==
         "'baseline' in [report] matches no row: exchange == 'z'; no differences");
   CHECK(draft.table().notes[1] == "mean ± standard deviation (number of seeds)");
+}
+
+TEST_CASE("pairs that a training left out are said, once for each training") {
+  Draft draft;
+  draft.done("a", 1, 20, 5).done("b", 1, 21, 6);
+  draft.input.runs["ta1"].summary["left_out_pairs"] = 12;
+  draft.input.points.push_back(draft.input.points.front());
+  const auto notes = draft.table().notes;
+  CHECK(std::count(notes.begin(), notes.end(),
+                   "left out: 12 training pairs of exchange a, seed 1, which are longer than its "
+                   "train.max_tokens") == 1);
 }
 
 TEST_CASE("an experiment without axes is one row") {

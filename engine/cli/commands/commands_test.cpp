@@ -221,6 +221,13 @@ TEST_CASE("doctor says what is missing and with what exit code") {
   CHECK(findings.back()["advice"] == "is not a folder; fix XP_MIRROR or --mirror");
   CHECK(std::any_of(findings.begin(), findings.end(),
                     [](const Value& one) { return one["what"] == "test-queue"; }));
+  const auto answer = [&findings](const char* what) {
+    const auto found = std::find_if(findings.begin(), findings.end(),
+                                    [&](const Value& one) { return one["what"] == what; });
+    return found == findings.end() ? "" : (*found)["state"].get<std::string>();
+  };
+  CHECK(answer("store").starts_with("SQLite 3."));
+  CHECK(answer("bf16").starts_with("this processor has "));
 }
 
 }  // namespace
