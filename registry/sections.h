@@ -134,6 +134,7 @@ struct TrainSection {
   bool save_in_background = true;
   std::optional<int64_t> tokens_per_update;
   std::optional<double> validate_epochs;
+  std::optional<std::string> gradient_wire;
   std::string best_metric = "bleu";
   HealthSection health;
   Value optimizer, schedule;
@@ -163,6 +164,10 @@ struct TrainSection {
           between(0, 0.99));
     field("precision", precision, "number format of the forward and backward pass",
           one_of({"fp32", "bf16", "fp16"}));
+    field("gradient_wire", gradient_wire,
+          "number format of gradients between nodes, default fp32; bf16 halves their bytes, with "
+          "rounding",
+          one_of({"fp32", "bf16"}));
     field("expert_gradient_scale", expert_gradient_scale,
           "\"sqrt-world\" scales the gradients of experts as fairseq-moe does",
           one_of({"exact", "sqrt-world"}));
@@ -275,6 +280,7 @@ struct LaunchSection {
   std::string use = "local";
   int64_t nodes = 1, ranks_per_node = 1, threads_per_rank = 1, timeout_s = 600;
   std::string device = "auto", interface, on_oom = "fail";
+  bool overlap = true;
 
   void describe(auto& field) {
     field("use", use, "the launcher: a component of kind `launcher`");
@@ -289,6 +295,9 @@ struct LaunchSection {
           "longest wait for the other ranks in a collective; a longer one fails the run",
           at_least(1, "s"));
     field("interface", interface, "network interface; empty = chosen by xp, which reports it");
+    field("overlap", overlap,
+          "compute while rows and gradients are on the links; false, for measuring: wait for them",
+          Limit{}, Scope::kSpeed);
     field("on_oom", on_oom,
           "when memory runs out: fail, or halve the micro-batch and accumulate twice as often",
           one_of({"fail", "halve"}));

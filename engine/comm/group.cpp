@@ -21,7 +21,7 @@ namespace {
 struct Shared {
   Rendezvous rendezvous;
   c10::intrusive_ptr<RunStore> store;
-  LinkBytes bytes;
+  std::map<int64_t, LinkBytes> bytes;  // by channel
 
   int64_t rank() const { return rendezvous.rank; }
 
@@ -73,12 +73,12 @@ class LocalRows final : public PendingRows {
 // A group of one rank.
 class SingleRankGroup final : public Group {
  public:
-  SingleRankGroup(int64_t world_rank, const Topology& topology, std::shared_ptr<LinkBytes> bytes)
-      : world_rank_(world_rank), topology_(topology), bytes_(std::move(bytes)) {}
+  SingleRankGroup(const Rendezvous& rendezvous, std::shared_ptr<LinkBytes> bytes)
+      : rendezvous_(rendezvous), bytes_(std::move(bytes)) {}
   int64_t rank() const override { return 0; }
   int64_t size() const override { return 1; }
-  int64_t world_rank(int64_t) const override { return world_rank_; }
-  const Topology& topology() const override { return topology_; }
+  int64_t world_rank(int64_t) const override { return rendezvous_.rank; }
+  const Topology& topology() const override { return rendezvous_.topology; }
   void all_reduce_sum(torch::Tensor&) override {}
   void all_reduce_max(torch::Tensor&) override {}
   void broadcast(torch::Tensor&, int64_t) override {}
@@ -91,10 +91,10 @@ class SingleRankGroup final : public Group {
   }
   torch::Tensor all_gather(const torch::Tensor& row) override { return row.unsqueeze(0); }
   const LinkBytes& bytes() const override { return *bytes_; }
+  bool overlaps() const override { return rendezvous_.overlap; }
 
  private:
-  int64_t world_rank_;
-  Topology topology_;
+  Rendezvous rendezvous_;
   std::shared_ptr<LinkBytes> bytes_;
 };
 
@@ -128,7 +128,7 @@ class GlooRows final : public PendingRows {
 class GlooGroup final : public Group {
  public:
   GlooGroup(const std::string& name, const RankSet& set, std::shared_ptr<Shared> shared)
-      : set_(set), shared_(std::move(shared)) {
+      : set_(set), shared_(std::move(shared)), bytes_(shared_->bytes[set.channel]) {
     const Rendezvous& rendezvous = shared_->rendezvous;
     auto options =
         c10d::ProcessGroupGloo::Options::create(std::chrono::seconds(rendezvous.timeout_s));
@@ -174,7 +174,7 @@ class GlooGroup final : public Group {
         in.itemsize() * c10::multiply_integers(shape.begin() + 1, shape.end());
     shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
     for (int64_t member = 0; member < size(); ++member) {
-      count(shared_->bytes, topology(), shared_->rank(), world_rank(member),
+      count(bytes_, topology(), shared_->rank(), world_rank(member),
             sent[static_cast<size_t>(member)] * row_bytes);
     }
     torch::Tensor out = at::empty(shape, in.options());
@@ -190,7 +190,8 @@ class GlooGroup final : public Group {
     return out;
   }
 
-  const LinkBytes& bytes() const override { return shared_->bytes; }
+  const LinkBytes& bytes() const override { return bytes_; }
+  bool overlaps() const override { return shared_->rendezvous.overlap; }
 
  private:
   void reduce(torch::Tensor& tensor, c10d::ReduceOp::RedOpType operation) {
@@ -204,14 +205,15 @@ class GlooGroup final : public Group {
 
   RankSet set_;
   std::shared_ptr<Shared> shared_;
+  LinkBytes& bytes_;  // of the channel
   Gloo gloo_;
 };
 
 }  // namespace
 
 Groups alone() {
-  auto one = std::make_shared<SingleRankGroup>(0, Topology{}, std::make_shared<LinkBytes>());
-  return {one, one, [one](const RankSet&) { return one; }};
+  auto one = std::make_shared<SingleRankGroup>(Rendezvous{}, std::make_shared<LinkBytes>());
+  return {one, one, one, [one](const RankSet&) { return one; }};
 }
 
 Groups connect(const Rendezvous& rendezvous) {
@@ -225,22 +227,21 @@ Groups connect(const Rendezvous& rendezvous) {
     // The ranks of a set meet once: what they left in the store for each other cannot be left
     // twice.
     auto known = std::make_shared<std::map<std::string, std::shared_ptr<Group>>>();
-    out.subgroup = [shared, known](const RankSet& set) -> std::shared_ptr<Group> {
+    out.subgroup = [shared, known](RankSet set) -> std::shared_ptr<Group> {
       if (set.count == 1) {
         return std::make_shared<SingleRankGroup>(
-            shared->rank(), shared->rendezvous.topology,
-            std::shared_ptr<LinkBytes>(shared, &shared->bytes));
+            shared->rendezvous, std::shared_ptr<LinkBytes>(shared, &shared->bytes[set.channel]));
       }
-      const auto name = fmt::format("ranks-{}-{}-{}", set.first, set.count, set.stride);
+      const auto name =
+          fmt::format("ranks-{}-{}-{}-{}", set.first, set.count, set.stride, set.channel);
       auto& group = (*known)[name];
       if (!group) group = std::make_shared<GlooGroup>(name, set, shared);
       return group;
     };
     out.world = out.subgroup({0, topology.ranks(), 1});
-    const int64_t per_node = topology.ranks_per_node;
-    out.node = topology.nodes == 1
-                   ? out.world
-                   : out.subgroup({rendezvous.rank / per_node * per_node, per_node, 1});
+    const int64_t per_node = topology.ranks_per_node, rank = rendezvous.rank;
+    out.node = out.subgroup({rank / per_node * per_node, per_node});
+    out.peers = out.subgroup({rank % per_node, topology.nodes, per_node});
     return out;
   });
 }

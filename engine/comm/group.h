@@ -47,6 +47,7 @@ struct Rendezvous {
   int64_t timeout_s = 600;  ///< of a collective; a missing peer is an error after it
   std::string interface;    ///< network interface; empty = that of `host`
   std::string key;          ///< a secret of the run: who does not know it cannot join
+  bool overlap = true;      ///< false: exchanges and reductions are waited for where they start
 };
 
 /// The rows that a started all-to-all brings.
@@ -93,19 +94,27 @@ class Group {
   /// One row of integers from each member, stacked in rank order: [size, n].
   virtual torch::Tensor all_gather(const torch::Tensor& row) = 0;
 
-  /// What `all_to_all` of this group and of all its siblings sent so far.
+  /// What `all_to_all` of all groups of this group's channel sent so far. Not for other threads
+  /// than the one that starts the exchanges.
   virtual const LinkBytes& bytes() const = 0;
+  /// Rendezvous::overlap.
+  virtual bool overlaps() const = 0;
 };
 
 /// Every `stride`-th rank from `first` on, `count` of them.
 struct RankSet {
   int64_t first = 0, count = 1, stride = 1;
+  /// Groups of different channels have connections of their own: their operations overlap, and a
+  /// thread may use one channel while another thread uses another.
+  int64_t channel = 0;
 };
 
-/// The groups of a run: every rank, and the ranks of this node.
+/// The groups of a run, of channel 0.
 struct Groups {
-  std::shared_ptr<Group> world;
-  std::shared_ptr<Group> node;
+  std::shared_ptr<Group> world;  ///< every rank
+  std::shared_ptr<Group> node;   ///< the ranks of this node
+  std::shared_ptr<Group> peers;  ///< the ranks with this one's place in every node; null if `world`
+                                 ///< is not made of whole nodes
   /// The group of a set that this rank is in, the same one each time. Collective over the set the
   /// first time. Raises kMachine.
   std::function<std::shared_ptr<Group>(const RankSet&)> subgroup;
@@ -114,7 +123,7 @@ struct Groups {
 /// One rank alone: every operation is local. Costs nothing to make.
 Groups alone();
 
-/// Meets the other ranks (rank 0 listens) and builds both groups over Gloo. Collective. Raises
+/// Meets the other ranks (rank 0 listens) and builds the groups over Gloo. Collective. Raises
 /// kMachine.
 Groups connect(const Rendezvous& rendezvous);
 

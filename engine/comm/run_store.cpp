@@ -138,8 +138,14 @@ int64_t RunStore::getNumKeys() {
   throw Error(Blame::kBug, "keys of the run's store are not counted");
 }
 
+// Two threads of a rank that fail together must not wait one after the other.
 BlamedRanks RunStore::ranks_to_blame() {
   const std::lock_guard lock(mutex_);
+  if (!blamed_) blamed_ = find_blamed();
+  return *blamed_;
+}
+
+BlamedRanks RunStore::find_blamed() {
   const auto deadline = deadline_from_now();
   const int64_t number = ++num_requests_;
   try {

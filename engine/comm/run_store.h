@@ -11,6 +11,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -45,12 +46,13 @@ class RunStore final : public c10d::Store {
   /// Tells the others that an operation of this rank failed, so that its end is not taken for the
   /// cause, and waits for what is: ranks whose connection is gone although they told nothing. If
   /// there are none after `timeout_s`, the ranks that told nothing until then do not answer. Empty
-  /// if all ranks failed.
+  /// if all ranks failed. Found out once: the answer to the first call is that to all.
   BlamedRanks ranks_to_blame();
 
  private:
   void connect();
   void wait_for_all();
+  BlamedRanks find_blamed();
   std::string request(RunStoreRequest what, const std::string& text, Clock::time_point deadline);
   std::string next_bytes(size_t count, Clock::time_point deadline);
   std::string next_frame(Clock::time_point deadline);
@@ -69,6 +71,7 @@ class RunStore final : public c10d::Store {
   int64_t num_requests_ = 0;
   bool are_all_here_ = false;
   std::set<int64_t> gone_, failed_, missing_;
+  std::optional<BlamedRanks> blamed_;
 };
 
 }  // namespace xp

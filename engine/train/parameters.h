@@ -18,7 +18,7 @@ namespace xp {
 struct FlatBuffer {
   std::vector<Parameter> parameters;  ///< views, in order
   torch::Tensor values;               ///< [n]
-  torch::Tensor gradients;  ///< [n + tail]: the tail holds figures that are all-reduced as well
+  torch::Tensor gradients;  ///< [n + tail]: the tail holds figures that are summed as well
   OptimizerState state;
   int64_t size() const { return values.numel(); }
   torch::Tensor gradient() const { return gradients.slice(0, 0, size()); }
@@ -43,7 +43,7 @@ struct FlatParameters {
   /// Turns sums of gradients into means and clips them: sums those of copied experts, scales
   /// experts' by `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm`
   /// (0: no clipping). Returns the norm before clipping; if it is not finite the gradients keep
-  /// their values. Shared gradients must have been all-reduced. Collective over `world`.
+  /// their values. Shared gradients must have been summed over ranks. Collective over `world`.
   double normalise_gradients(Group& world, double tokens, double expert_scale, double clip_norm);
 };
 

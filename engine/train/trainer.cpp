@@ -6,6 +6,7 @@
 #include "engine/base/json_text.h"
 #include "engine/nn/dropout.h"
 #include "engine/nn/loss.h"
+#include "engine/train/gradient_reduction.h"
 #include "engine/train/parameters.h"
 #include "registry/schedule.h"
 
@@ -33,8 +34,8 @@ double cpu_now() {
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
-// Figures that are all-reduced in the same buffer as the gradients, so that an update needs one
-// all-reduce.
+// Figures that are summed over ranks behind the gradients, so that they need no collective of their
+// own.
 enum Figure : int64_t { kTokens, kNll, kBalance, kCpuSeconds, kSeconds, kStop, kNumFigures };
 
 constexpr int64_t kWarmSteps = 10;     // left out of timings: caches and allocators warm up
@@ -73,6 +74,7 @@ class Run {
         optimizer_(make_part<Optimizer>(settings_.optimizer)),
         schedule_(make_part<Schedule>(settings_.schedule)),
         parameters_(model, optimizer_->state_names(), kNumFigures),
+        reduction_(parameters_.shared, groups, wire_from(settings_.gradient_wire)),
         checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background),
         health_(settings_.health) {
     if (settings_.precision == "fp16") {
@@ -100,8 +102,8 @@ class Run {
   void count_too_long(const Pairs& pairs);
   void log_start() const;
   int64_t num_micro_batches() const;
-  void micro_batch();
-  void add_gradients(const Batch& batch);
+  void micro_batch(bool is_last);
+  void add_gradients(const Batch& batch, bool is_last);
   void update();
   void reduce_gradients();
   void apply_gradients();
@@ -132,6 +134,7 @@ class Run {
   std::unique_ptr<Optimizer> optimizer_;
   std::unique_ptr<Schedule> schedule_;
   FlatParameters parameters_;
+  GradientReduction reduction_;
   Checkpoints checkpoints_;
   Health health_;
   std::unique_ptr<BatchStream> stream_;
@@ -194,15 +197,18 @@ int64_t Run::num_micro_batches() const {
   return (*settings_.tokens_per_update + tokens - 1) / tokens;
 }
 
-void Run::micro_batch() {
+void Run::micro_batch(bool is_last) {
   const Batch batch = stream_->next();
-  for (int64_t part = 0; part < job_.micro_batch_split; ++part)
-    add_gradients(part_of(batch, part, job_.micro_batch_split));
+  const int64_t parts = job_.micro_batch_split;
+  for (int64_t part = 0; part < parts; ++part)
+    add_gradients(part_of(batch, part, parts), is_last && part + 1 == parts);
 }
 
-void Run::add_gradients(const Batch& batch) {
+// `is_last`: of the update.
+void Run::add_gradients(const Batch& batch, bool is_last) {
   if (batch.empty()) {
     const auto zero = model_.idle_forward();
+    if (is_last) reduction_.begin();
     if (zero.requires_grad()) zero.backward();
     return;
   }
@@ -220,6 +226,7 @@ void Run::add_gradients(const Batch& batch) {
           output.balance.item<double>() * static_cast<double>(batch.num_tokens);
     }
   }
+  if (is_last) reduction_.begin();
   objective.backward();
   auto tail = parameters_.shared.tail();
   tail[kTokens] += static_cast<double>(batch.num_tokens);
@@ -234,7 +241,7 @@ void Run::reduce_gradients() {
   cpu_before_ = cpu;
   if (world_.rank() == 0) tail[kSeconds] = pending_seconds_;
   if (job_.stop != nullptr && job_.stop->load()) tail[kStop] = 1;
-  world_.all_reduce_sum(parameters_.shared.gradients);
+  reduction_.finish();
   const auto sums = tail.to(torch::kDouble);
   std::copy_n(sums.data_ptr<double>(), kNumFigures, figures_.begin());
 }
@@ -266,8 +273,9 @@ void Run::update() {
   torch::manual_seed(seed_for(seed, "draws", stream));
   seed_dropout(seed_for(seed, "dropout", stream));
   parameters_.zero_gradients();
-  for (int64_t i = 0; i < num_micro_batches(); ++i)
-    micro_batch();
+  const int64_t num_batches = num_micro_batches();
+  for (int64_t i = 0; i < num_batches; ++i)
+    micro_batch(/*is_last=*/i + 1 == num_batches);
   reduce_gradients();
   apply_gradients();
   if (has_diverged()) return;
@@ -331,7 +339,8 @@ void Run::log_update() {
                   {"epochs", stream_->epochs()},
                   {"share_done", share_done()},
                   {"cpu_seconds", progress_.cpu_seconds},
-                  {"step_ms", 1e3 * update_seconds_}};
+                  {"step_ms", 1e3 * update_seconds_},
+                  {"gradient_exposed_ms", 1e3 * reduction_.exposed_s()}};
   if (timed_seconds_ > 0) values["tokens_per_second"] = timed_tokens_ / timed_seconds_;
   for (const auto& [name, value] : metrics)
     values[name] = value;
@@ -456,12 +465,6 @@ double Run::slowest_median_ms() {
 
 Value Run::summary() {
   const double updates = static_cast<double>(std::max<int64_t>(progress_.update, 1));
-  const auto& topology = world_.topology();
-  // A ring all-reduce sends 2 (R - 1) / R of the buffer over each edge; one edge of each node
-  // leaves it.
-  const double ranks = static_cast<double>(world_.size());
-  const double ring =
-      topology.nodes > 1 ? static_cast<double>(topology.nodes) * 2 * (ranks - 1) / ranks : 0;
   Value out = {{"updates", progress_.update},
                {"epochs", stream_->epochs()},
                {"train_loss", progress_.loss},
@@ -470,8 +473,7 @@ Value Run::summary() {
                {"train_seconds", progress_.seconds},
                {"inter_node_bytes", progress_.inter_node_bytes / updates},
                {"in_node_bytes", progress_.in_node_bytes / updates},
-               {"gradient_inter_node_bytes",
-                ring * static_cast<double>(parameters_.shared.gradients.nbytes())},
+               {"gradient_inter_node_bytes", static_cast<double>(reduction_.inter_node_bytes())},
                {"parameters", parameters_.shared.size() + num_expert_parameters()},
                {"best_update", progress_.best_update}};
   if (num_too_long_ > 0) out["left_out_pairs"] = num_too_long_;

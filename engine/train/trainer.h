@@ -1,9 +1,9 @@
 // The training loop: batches in; a trained model, checkpoints and events out.
 //
 // Objective per update: (sum over ranks and micro-batches of cross entropy + tokens x weighted
-// balance loss) / tokens of all ranks. Shared gradients are summed over ranks in one all-reduce; an
-// expert's gradient already holds all ranks' tokens. The norm that is clipped spans both
-// (predecessor.md 3.5).
+// balance loss) / tokens of all ranks. Shared gradients are summed over ranks while the last
+// backward pass runs (gradient_reduction.h); an expert's gradient already holds all ranks' tokens.
+// The norm that is clipped spans both (predecessor.md 3.5).
 #pragma once
 
 #include "engine/data/prepare.h"

@@ -103,7 +103,7 @@ void compare_links(const Groups& groups) {
 
 int check_command(const WorkerArguments& arguments) {
   check_device(arguments.device);
-  const Groups groups = join_groups();
+  const Groups groups = join_groups(arguments);
   Group& world = *groups.world;
   exchange(world);
   compare_clocks(world);

@@ -83,7 +83,7 @@ std::vector<fs::path> checkpoints_of(const fs::path& training, const EvalSection
 int evaluate_command(const WorkerArguments& arguments) {
   check_device(arguments.device);
   const double started_s = now_s();
-  const Groups groups = join_groups();
+  const Groups groups = join_groups(arguments);
   Group& world = *groups.world;
   const Value settings = load_run_settings(arguments);
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));

@@ -30,6 +30,10 @@ int64_t number_from(const char* name, int64_t fallback) {
   return out;
 }
 
+std::filesystem::path settings_file(const WorkerArguments& arguments) {
+  return arguments.folder / "spec.toml";
+}
+
 void load_plugins(const Value& plugins) {
   const Value &files = plugins.at("load"), &hashes = plugins.at("sha256");
   for (size_t i = 0; i < files.size(); ++i) {
@@ -73,9 +77,13 @@ Rendezvous rendezvous_from_environment() {
   return out;
 }
 
-Groups join_groups() {
-  const Rendezvous rendezvous = rendezvous_from_environment();
+Groups join_groups(const WorkerArguments& arguments) {
+  Rendezvous rendezvous = rendezvous_from_environment();
   start_log(rendezvous.rank);
+  if (const auto file = settings_file(arguments); std::filesystem::exists(file)) {
+    const Value settings = load_toml(file.string());
+    rendezvous.overlap = settings.value("launch", Value::object()).value("overlap", true);
+  }
   at::set_num_threads(static_cast<int>(number_from(variable::kThreads, 1)));
   spdlog::info("process {} on {}: one of {} ranks, {} threads", ::getpid(), host_name(),
                rendezvous.topology.ranks(), at::get_num_threads());
@@ -83,7 +91,7 @@ Groups join_groups() {
 }
 
 Value load_run_settings(const WorkerArguments& arguments) {
-  Value settings = load_toml((arguments.folder / "spec.toml").string());
+  Value settings = load_toml(settings_file(arguments).string());
   if (settings.contains("plugins")) load_plugins(settings.at("plugins"));
   return settings;
 }

@@ -16,8 +16,9 @@ namespace xp {
 /// (registry/launcher.h). Raises kUser if a value is missing or not a number.
 Rendezvous rendezvous_from_environment();
 
-/// Starts this rank's log, sets the number of threads and connects to the other ranks. Collective.
-Groups join_groups();
+/// Starts this rank's log, sets the number of threads and connects to the other ranks, as the run's
+/// settings ask, if the folder has any. Collective.
+Groups join_groups(const WorkerArguments& arguments);
 
 /// The resolved settings of a run, with its plug-ins loaded. Raises kUser if a plug-in cannot be
 /// loaded or has changed since the run was planned.

@@ -100,7 +100,7 @@ int train_command(const WorkerArguments& arguments) {
   std::signal(SIGTERM, [](int) { stop_requested = true; });
   check_device(arguments.device);
   const double started_s = now_s();
-  const Groups groups = join_groups();
+  const Groups groups = join_groups(arguments);
   const Value settings = load_run_settings(arguments);
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
   const auto model = build_model(settings, corpus, groups, nullptr);
