@@ -33,6 +33,7 @@ struct MoeCall {
   /// Runs local expert `index` of part `part` on its rows, [n, width of the part] -> the same
   /// shape.
   std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)> expert;
+  Wire wire = Wire::kExact;  ///< of rows that cross nodes: [model.moe] wire
 };
 
 struct MoeResult {

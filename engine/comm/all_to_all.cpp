@@ -14,25 +14,32 @@ struct InFlightExchange {
   std::vector<int64_t> sent, taken;
   Group* group = nullptr;
   Traffic* traffic = nullptr;
+  Wire wire = Wire::kExact;
+  torch::ScalarType type = torch::kFloat;  // of the rows at both ends
   std::unique_ptr<PendingRows> pending;
 
   torch::Tensor send(const torch::Tensor& rows, const std::vector<int64_t>& to,
                      const std::vector<int64_t>& from) {
     const LinkBytes before = group->bytes();
-    pending = group->start_all_to_all(rows, to, from);
+    pending = group->start_all_to_all(on_wire(rows, wire), to, from);
     if (traffic != nullptr) traffic->bytes += group->bytes() - before;
+    if (!group->overlaps()) wait();
     return pending->rows();
   }
 
   torch::Tensor receive() {
-    const auto start = std::chrono::steady_clock::now();
-    const auto rows = pending->wait();
-    if (traffic != nullptr) {
-      const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
-      traffic->exposed_s += waited.count();
-      traffic->exchange_s += pending->seconds();
-    }
+    const auto rows = wait();
+    if (traffic != nullptr) traffic->exchange_s += pending->seconds();
     pending.reset();
+    return rows;
+  }
+
+ private:
+  torch::Tensor wait() {
+    const auto start = std::chrono::steady_clock::now();
+    auto rows = pending->wait();
+    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
+    if (traffic != nullptr) traffic->exposed_s += waited.count();
     return rows;
   }
 };
@@ -68,7 +75,8 @@ struct Send : torch::autograd::Function<Send> {
     return exchange->send(rows_ND, exchange->sent, exchange->taken);
   }
   static variable_list backward(AutogradContext* context, const variable_list&) {
-    return {kept(context)->receive(), {}};
+    const auto exchange = kept(context);
+    return {exchange->receive().to(exchange->type), {}};
   }
 };
 
@@ -77,24 +85,27 @@ struct Receive : torch::autograd::Function<Receive> {
                                const std::shared_ptr<InFlightExchange>& exchange) {
     keep(context, exchange);
     exchange->receive();
-    return rows_MD;
+    return rows_MD.to(exchange->type);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto exchange = kept(context);
     exchange->send(gradients[0], exchange->taken, exchange->sent);
-    return {gradients[0], {}};  // of the right shape; Send's backward answers with what arrives
+    // Of the right shape and type; Send's backward answers with what arrives.
+    return {on_wire(gradients[0], exchange->wire), {}};
   }
 };
 
 }  // namespace
 
 RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
-                       std::vector<int64_t> taken, Group& group, Traffic* traffic) {
+                       std::vector<int64_t> taken, Group& group, Traffic* traffic, Wire wire) {
   auto exchange = std::make_shared<InFlightExchange>();
   exchange->sent = std::move(sent);
   exchange->taken = std::move(taken);
   exchange->group = &group;
   exchange->traffic = traffic;
+  exchange->wire = wire;
+  exchange->type = rows_ND.scalar_type();
   return {Send::apply(rows_ND, exchange), exchange};
 }
 

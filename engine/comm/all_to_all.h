@@ -8,6 +8,7 @@
 #pragma once
 
 #include "engine/comm/group.h"
+#include "engine/comm/wire.h"
 
 #include <torch/types.h>
 
@@ -32,9 +33,11 @@ struct RowsInFlight {
 };
 
 /// Starts to send the rows and returns at once. `traffic` may be null; it and `group` must outlive
-/// the backward pass.
+/// the backward pass. Rows and their gradients travel in the format of `wire`; sender and receiver
+/// have them in the type of `rows_ND`.
 RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
-                       std::vector<int64_t> taken, Group& group, Traffic* traffic);
+                       std::vector<int64_t> taken, Group& group, Traffic* traffic,
+                       Wire wire = Wire::kExact);
 
 /// Waits for the rows: [M, D].
 torch::Tensor receive_rows(RowsInFlight rows);

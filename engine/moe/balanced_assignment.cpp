@@ -1,7 +1,7 @@
 // The auction and its end.
 #include "engine/moe/balanced_assignment.h"
 
-#include "engine/moe/routed.h"
+#include "engine/moe/counts.h"
 
 #include <algorithm>
 #include <vector>

@@ -14,7 +14,13 @@ ExpertGroups::ExpertGroups(int64_t experts, const Groups& groups) : together(gro
         "{}",
         experts, ranks, ranks);
   }
-  together.world = groups.subgroup({rank / experts * experts, experts, 1});
+  const int64_t first = rank / experts * experts;
+  together.world = groups.subgroup({first, experts, 1});
+  const int64_t per_node = groups.world->topology().ranks_per_node;
+  const bool has_whole_nodes = first % per_node == 0 && experts % per_node == 0;
+  together.peers = has_whole_nodes
+                       ? groups.subgroup({first + rank % per_node, experts / per_node, per_node})
+                       : nullptr;
   copies = groups.subgroup({rank % experts, ranks / experts, experts});
 }
 

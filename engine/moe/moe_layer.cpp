@@ -2,7 +2,7 @@
 #include "engine/moe/moe_layer.h"
 
 #include "engine/base/error.h"
-#include "engine/moe/routed.h"
+#include "engine/moe/counts.h"
 
 #include <algorithm>
 #include <cmath>
@@ -75,7 +75,8 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
                      [this](int64_t part, int64_t index, const torch::Tensor& x) {
                        if (is_training()) rows_X_[static_cast<size_t>(index)] += x.size(0);
                        return experts_->forward(part, index, x);
-                     }};
+                     },
+                     shape_.wire};
   MoeResult result = exchange_->forward(call);
   balance_ = result.balance;
   ++num_calls_;

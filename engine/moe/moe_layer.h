@@ -24,6 +24,7 @@ struct MoeShape {
   double capacity_factor, capacity_fraction;
   Compatibility compatibility = Compatibility::kNone;
   std::shared_ptr<Draws> draws = std::make_shared<Draws>();
+  Wire wire = Wire::kExact;
 };
 
 /// Rows of a layer. kSeed: pads are among them; else every row is a token and `pad_T` undefined.

@@ -34,7 +34,8 @@ MoeFactory::MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner
             settings.capacity_factor,
             context.capacity_fraction,
             settings.whose(),
-            context.draws};
+            context.draws,
+            wire_from(settings.wire)};
   router_ = make_part<Router>(settings.router);
   first_ = traits.spares_first ? make_part<Exchange>({{"use", "gshard"}}) : nullptr;
   Value evaluated = settings.exchange;

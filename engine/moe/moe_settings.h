@@ -7,6 +7,7 @@
 #include "registry/settings.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace xp {
@@ -32,6 +33,7 @@ struct MoeSettings {
   double capacity_factor = 1.25, balance_weight = 0.01;
   std::string balance_combine = "sum", compatibility = "none";
   bool reorder_layers = false;
+  std::optional<std::string> wire;
   ClusterSettings token_cluster;
   Value router, exchange;
 
@@ -50,6 +52,10 @@ struct MoeSettings {
           one_of({"none", "seed"}));
     field("reorder_layers", reorder_layers,
           "all MoE layers last, without attention between them (implied by token_cluster.enabled)");
+    field(
+        "wire", wire,
+        "number format of rows between nodes, default fp32; bf16 halves their bytes, with rounding",
+        one_of({"fp32", "bf16"}));
     field.table("token_cluster", token_cluster);
     field.component("router", "router", router, "top2", "which experts see a token");
     field.component("exchange", "exchange", exchange, "gshard",

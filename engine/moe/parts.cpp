@@ -2,6 +2,8 @@
 #include "engine/moe/parts.h"
 
 #include "engine/base/to_integer.h"
+#include "engine/moe/counts.h"
+#include "engine/moe/two_level_rows.h"
 
 #include <cmath>
 
@@ -9,6 +11,20 @@ namespace xp {
 namespace {
 
 constexpr double kRounding = 1e-9;  // 0.2 + 0.8 is 1 whatever binary floats say
+
+// Which members of `all`, whose ranks are consecutive, the members of `group` are.
+torch::Tensor members_of(const Group& group, const Group& all) {
+  std::vector<int64_t> out;
+  for (int64_t member = 0; member < group.size(); ++member)
+    out.push_back(group.world_rank(member) - all.world_rank(0));
+  return torch::tensor(out, torch::kLong);
+}
+
+bool spans_nodes(const Group& group) {
+  const Topology& topology = group.topology();
+  return topology.node_of(group.world_rank(0)) !=
+         topology.node_of(group.world_rank(group.size() - 1));
+}
 
 }  // namespace
 
@@ -68,26 +84,51 @@ void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor&
   balance_sum = balance_sum.defined() ? balance_sum + routing.balance : routing.balance;
   for (const auto& [key, value] : routing.metrics)
     metrics[name + "." + key] = value;
-  Group& group = part == kNode ? *call_.groups.node : *call_.groups.world;
-  parts_.try_emplace(part, x_KD, std::move(routing), group, call_.experts_per_rank,
-                     call_.traffic(name));
+  is_finite_ = is_finite_ && routing.weight_N.isfinite().all().item<bool>();
+  const Groups& groups = call_.groups;
+  const int64_t X = call_.experts_per_rank;
+  if (part == kGlobal && groups.peers && groups.peers->size() > 1) {
+    parts_[part] =
+        std::make_unique<TwoLevelRows>(x_KD, routing, groups, X, call_.traffic(name), call_.wire);
+  } else {
+    Group& group = part == kNode ? *groups.node : *groups.world;
+    parts_[part] =
+        std::make_unique<DirectRows>(x_KD, std::move(routing), group, X, call_.traffic(name),
+                                     spans_nodes(group) ? call_.wire : Wire::kExact);
+  }
 }
 
 void RoutedParts::send() {
-  for (auto& [part, rows] : parts_)
-    rows.send();
+  if (parts_.empty()) return;
+  // Without a global part nothing crosses nodes, counts included.
+  Group& widest = parts_.rbegin()->second->group();
+  std::vector<torch::Tensor> counts, members;
+  for (auto& [part, rows] : parts_) {
+    members.push_back(members_of(rows->group(), widest));
+    const auto own_RC = rows->counts();
+    auto all_RC = torch::zeros({widest.size(), own_RC.size(1)}, torch::kLong);
+    counts.push_back(all_RC.index_copy(0, members.back(), own_RC));
+  }
+  const auto arriving = CountExchange(torch::cat(counts, 1), call_.x_TD, is_finite_, widest).wait();
+  int64_t past = arriving.size(1);
+  size_t i = parts_.size();
+  for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {
+    const int64_t first = past - counts[--i].size(1);
+    part->second->send(arriving.slice(1, first, past).index_select(0, members[i]));
+    past = first;
+  }
 }
 
 std::map<Part, torch::Tensor> RoutedParts::finish(
     const std::function<torch::Tensor(int64_t, int64_t, const torch::Tensor&)>& expert) {
   for (auto& [part, rows] : parts_) {
-    rows.run([&expert, part = part](int64_t index, const torch::Tensor& x) {
+    rows->run([&expert, part = part](int64_t index, const torch::Tensor& x) {
       return expert(part, index, x);
     });
   }
   std::map<Part, torch::Tensor> out;
   for (auto& [part, rows] : parts_)
-    out[part] = rows.finish();
+    out[part] = rows->finish();
   return out;
 }
 

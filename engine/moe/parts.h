@@ -11,6 +11,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace xp {
@@ -44,7 +45,8 @@ struct PartLogits {
 torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
                           const ExpertFunction& expert);
 
-/// The routed parts of a layer: the exchanges of all start before the layer waits for any.
+/// The routed parts of a layer. All counts are one small exchange; then the rows of all parts
+/// start, those that cross nodes first, before the layer waits for any.
 class RoutedParts {
  public:
   explicit RoutedParts(const MoeCall& call) : call_(call) {}
@@ -52,7 +54,8 @@ class RoutedParts {
   void add(Part part, const torch::Tensor& x_KD, const torch::Tensor& logits_KE,
            const torch::Tensor& tokens_K);
   void send();
-  /// Runs `expert` (part, local expert, rows) on the rows that arrive; the results of each part.
+  /// Runs `expert` (part, local expert, rows) on the rows that arrive, those of the node first; the
+  /// results of each part.
   std::map<Part, torch::Tensor> finish(
       const std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor&)>&
           expert);
@@ -62,7 +65,8 @@ class RoutedParts {
 
  private:
   const MoeCall& call_;
-  std::map<Part, RoutedRows> parts_;
+  std::map<Part, std::unique_ptr<RoutedRows>> parts_;
+  bool is_finite_ = true;
 };
 
 }  // namespace xp

@@ -2,7 +2,7 @@
 // of several parts of a layer can be in flight at once.
 //
 // Shapes: T tokens, D width, R ranks of the group, X experts on this rank, N kept rows, M rows that
-// arrive at this rank's experts.
+// arrive at this rank's experts, C counts for a rank.
 #pragma once
 
 #include "engine/comm/all_to_all.h"
@@ -11,7 +11,6 @@
 #include <torch/types.h>
 
 #include <functional>
-#include <memory>
 #include <vector>
 
 namespace xp {
@@ -25,54 +24,47 @@ using ExpertFunction = std::function<torch::Tensor(int64_t index, const torch::T
 torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& counts_RX,
                           const ExpertFunction& expert);
 
-std::vector<int64_t> to_vector(const torch::Tensor& integers);
-
-/// Tells every member of the group how many rows each of its experts will get: [R, X], row r from
-/// member r. The counts carry the width and type of a row, which must agree, and whether this
-/// rank's weights are finite; if not, every rank raises the same error. Collective.
-class CountExchange {
- public:
-  CountExchange(const torch::Tensor& count_E, const torch::Tensor& x_TD, bool is_finite,
-                Group& group);
-  torch::Tensor wait();
-
- private:
-  torch::Tensor own_;
-  Group& group_;
-  std::unique_ptr<PendingRows> pending_;
-};
-
-/// One part of a layer. Experts of the group are numbered rank-major. Collective over `group`: all
-/// members go through the same steps in the same order. Cost: 2 x N x D values on the links, as
-/// much again backward; counts go first, then exactly the rows that exist.
+/// Rows on their way to experts and back. All members of `group` go through the same steps in the
+/// same order; the caller exchanges the counts.
 class RoutedRows {
  public:
-  /// Starts the exchange of counts. `traffic` may be null and must outlive the backward pass.
-  RoutedRows(torch::Tensor x_TD, Routing routing, Group& group, int64_t experts_per_rank,
-             Traffic* traffic);
-  /// Starts to send the rows.
-  void send();
+  virtual ~RoutedRows() = default;
+  virtual Group& group() const = 0;
+  /// What each member must know: [R, C].
+  virtual torch::Tensor counts() const = 0;
+  /// Starts to send the rows. `arriving_RC`: the members' counts for this rank.
+  virtual void send(const torch::Tensor& arriving_RC) = 0;
   /// Receives the rows, runs the experts, starts to send the results back.
-  void run(const ExpertFunction& expert);
+  virtual void run(const ExpertFunction& expert) = 0;
   /// Receives the results and sums them by token with their weights: [T, D]; zero rows for tokens
   /// that reached no expert.
-  torch::Tensor finish();
+  virtual torch::Tensor finish() = 0;
+};
+
+/// One all-to-all there and one back, with exactly the rows that exist. Experts of the group are
+/// numbered rank-major. Cost: 2 x N x D values on the links, as much again backward.
+class DirectRows final : public RoutedRows {
+ public:
+  /// `traffic` may be null and must outlive the backward pass, as must `group`. `wire` is that of
+  /// all rows.
+  DirectRows(torch::Tensor x_TD, Routing routing, Group& group, int64_t experts_per_rank,
+             Traffic* traffic, Wire wire = Wire::kExact);
+  Group& group() const override { return group_; }
+  torch::Tensor counts() const override { return routing_.count_E.view({group_.size(), -1}); }
+  void send(const torch::Tensor& arriving_RX) override;
+  void run(const ExpertFunction& expert) override;
+  torch::Tensor finish() override;
 
  private:
   torch::Tensor x_TD_;
   Routing routing_;
   Group& group_;
   Traffic* traffic_;
-  CountExchange counts_;
+  Wire wire_;
   torch::Tensor arriving_RX_;
   std::vector<int64_t> sent_, taken_;
   torch::Tensor rows_;
   RowsInFlight in_flight_;
 };
-
-/// All steps in one.
-torch::Tensor exchange_with_experts(const torch::Tensor& x_TD, const Routing& routing, Group& group,
-                                    int64_t experts_per_rank, Traffic* traffic,
-                                    const ExpertFunction& expert);
 
 }  // namespace xp

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/moe/balanced_assignment.h"
+#include "engine/moe/counts.h"
 #include "engine/moe/routed.h"
 #include "engine/nn/dropout.h"
 
@@ -171,8 +172,9 @@ TokenCluster::ClusteredRows TokenCluster::dispatch(const Rows& home, int64_t len
     sorted = sort_jointly(home.x_TD, scores(z_TD, {}), {});
   }
   Group& world = *groups_.world;
-  const auto arriving_RX =
-      CountExchange(sorted.count_E, sorted.rows_TD, /*is_finite=*/true, world).wait();
+  const auto arriving_RX = CountExchange(sorted.count_E.view({world.size(), -1}), sorted.rows_TD,
+                                         /*is_finite=*/true, world)
+                               .wait();
   ClusteredRows clustered;
   clustered.num_rows = home.x_TD.size(0);
   clustered.order_T = sorted.order_T;

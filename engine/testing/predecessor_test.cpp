@@ -3,6 +3,7 @@
 #include "engine/base/text.h"
 #include "engine/testing/user.h"
 
+#include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
@@ -38,13 +39,15 @@ std::vector<std::pair<std::string, std::string>> keys_in(const std::string& text
 TEST_CASE("each training script of the predecessor is planned without data") {
   struct Case {
     const char* name;
-    double parameters, inter_node_bytes;  // of GShard; by hand from docs/predecessor.md 6.1
+    // Of GShard; by hand from docs/predecessor.md 6.1: rows that crossed there, 77'309'411'328
+    // bytes, x 55 / 62, since 7 of 31 second choices are in the node of the first.
+    double parameters, inter_node_bytes;
   };
   const User user;
   for (const Case& one :
-       {Case{"dummy_base", 114'715'648, 0}, Case{"dummy_large", 3'573'882'880, 77'309'411'328},
-        Case{"wmt_base", 173'313'024, 0}, Case{"wmt_large", 3'557'498'880, 77'309'411'328},
-        Case{"opus_base", 165'121'024, 0}, Case{"opus_large", 3'541'114'880, 77'309'411'328}}) {
+       {Case{"dummy_base", 114'715'648, 0}, Case{"dummy_large", 3'573'882'880, 68'580'929'404},
+        Case{"wmt_base", 173'313'024, 0}, Case{"wmt_large", 3'557'498'880, 68'580'929'404},
+        Case{"opus_base", 165'121'024, 0}, Case{"opus_large", 3'541'114'880, 68'580'929'404}}) {
     INFO(one.name);
     std::map<std::string, Value> figures;
     for (const auto& point : points_of(user, one.name))
@@ -54,7 +57,7 @@ TEST_CASE("each training script of the predecessor is planned without data") {
     const auto bytes = [&](const char* exchange) -> double {
       return figures.at(exchange)["inter_node_bytes"];
     };
-    CHECK(bytes("gshard") == one.inter_node_bytes);
+    CHECK(bytes("gshard") == Catch::Approx(one.inter_node_bytes).epsilon(1e-10));
     CHECK(bytes("scomoe-seq") <= 0.5 * bytes("gshard"));
     CHECK(bytes("scomoe-feat") <= 0.6 * bytes("gshard"));
   }

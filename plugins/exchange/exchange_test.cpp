@@ -24,6 +24,7 @@ struct Call {
   CapacityRule capacity{0, -1, true};  // dropless
   int64_t experts = 4;
   Value router = {{"use", "top2"}};
+  Wire wire = Wire::kExact;
 };
 
 struct Outcome {
@@ -56,7 +57,8 @@ Outcome run(const Groups& groups, const Call& call, const torch::Tensor& x,
                                           Compatibility::kNone,
                                           &draws,
                                           [&](const std::string& part) { return &traffic[part]; },
-                                          expert});
+                                          expert,
+                                          call.wire});
   Outcome out;
   out.forward = groups.world->bytes() - before;
   (result.y_TD * torch::arange(1, x.size(0) + 1).unsqueeze(1)).sum().backward();
@@ -162,18 +164,66 @@ TEST_CASE("results and gradients do not depend on the number of ranks") {
   CHECK(near(two[0].grad_logits_TE, one.grad_logits_TE.slice(0, 0, 6)));
 }
 
-TEST_CASE("only rows that exist are sent, and as many again backward") {
+TEST_CASE("a token for two experts of another node crosses once, and once back") {
   const auto outcomes = on_ranks<Outcome>({2, 1}, [](const Groups& groups) {
     // All tokens of both ranks choose experts 0 and 1, which live on rank 0.
     const auto logits = torch::tensor({4.0F, 3.0F, 0.0F, 0.0F}).expand({5, 4});
     return run(groups, {.exchange = {{"use", "gshard"}}}, random({5, kWidth}, 7), logits);
   });
-  // Beside two counts: width, type and soundness of the rows.
-  constexpr int64_t kRowBytes = kWidth * 4, kCountBytes = 5 * 8, kRows = 10;
-  CHECK(outcomes[1].forward.inter_node == kCountBytes + kRows * kRowBytes);
-  CHECK(outcomes[0].forward.inter_node == kCountBytes + kRows * kRowBytes);
-  CHECK(outcomes[1].both.inter_node == kCountBytes + 2 * kRows * kRowBytes);
-  CHECK(outcomes[0].both.inter_node == kCountBytes + 2 * kRows * kRowBytes);
+  // Counts: two of experts, one of rows, one of choices; width, type and soundness of the rows. A
+  // choice is its weight, its row and its expert.
+  constexpr int64_t kRowBytes = kWidth * 4, kCountBytes = 7 * 8, kChoiceBytes = 3 * 4;
+  CHECK(outcomes[1].forward.inter_node == kCountBytes + 5 * kRowBytes + 10 * kChoiceBytes);
+  CHECK(outcomes[0].forward.inter_node == kCountBytes + 5 * kRowBytes);
+  for (const auto& rank : outcomes)
+    CHECK(rank.both.inter_node == kCountBytes + 2 * 5 * kRowBytes + 10 * kChoiceBytes);
+}
+
+TEST_CASE("rows between nodes may travel as bfloat16, those inside a node stay as they are") {
+  const auto with = [](const Topology& topology, const char* use, Wire wire) {
+    return on_ranks<Outcome>(topology, [&](const Groups& groups) {
+      const auto seed = static_cast<uint64_t>(groups.world->rank());
+      return run(groups, {.exchange = {{"use", use}}, .wire = wire}, random({9, kWidth}, seed),
+                 random({9, 4}, seed + 100));
+    });
+  };
+  for (const char* use : {"gshard", "scomoe-seq", "scomoe-feat"}) {
+    INFO(use);
+    const auto exact = with({2, 2}, use, Wire::kExact), rounded = with({2, 2}, use, Wire::kBf16);
+    for (size_t rank = 0; rank < 4; ++rank) {
+      CHECK(torch::allclose(rounded[rank].y_TD, exact[rank].y_TD, 0.02, 0.02));
+      CHECK(torch::allclose(rounded[rank].grad_x_TD, exact[rank].grad_x_TD, 0.02, 0.3));
+      CHECK_FALSE(rounded[rank].y_TD.equal(exact[rank].y_TD));
+      CHECK(rounded[rank].both.inter_node < exact[rank].both.inter_node);
+      CHECK(rounded[rank].both.in_node == exact[rank].both.in_node);
+    }
+    CHECK(with({1, 2}, use, Wire::kBf16)[1].y_TD.equal(with({1, 2}, use, Wire::kExact)[1].y_TD));
+  }
+}
+
+TEST_CASE("results and gradients have the same bits whether or not the ranks wait for rows") {
+  for (const Topology& topology :
+       {Topology{1, 1}, Topology{1, 2}, Topology{2, 1}, Topology{2, 2}, Topology{4, 1}}) {
+    for (const char* use : {"gshard", "scomoe-seq", "scomoe-feat"}) {
+      const auto with = [&](bool overlap) {
+        return on_ranks<Outcome>(
+            topology,
+            [&](const Groups& groups) {
+              const auto seed = static_cast<uint64_t>(groups.world->rank());
+              return run(groups, {.exchange = {{"use", use}}, .experts = 8},
+                         random({11, kWidth}, seed), random({11, 8}, seed + 100));
+            },
+            overlap);
+      };
+      INFO(use << " on " << topology.nodes << " x " << topology.ranks_per_node);
+      const auto on = with(true), off = with(false);
+      for (size_t rank = 0; rank < on.size(); ++rank) {
+        CHECK(on[rank].y_TD.equal(off[rank].y_TD));
+        CHECK(on[rank].grad_x_TD.equal(off[rank].grad_x_TD));
+        CHECK(on[rank].grad_logits_TE.equal(off[rank].grad_logits_TE));
+      }
+    }
+  }
 }
 
 TEST_CASE("capacity drops the same rows however the tokens travel") {

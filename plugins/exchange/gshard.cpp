@@ -1,6 +1,6 @@
 // The plain exchange: any token may go to any expert of any rank.
 // Source: Lepikhin et al. 2020, "GShard", https://arxiv.org/abs/2006.16668, section 3.
-#include "engine/moe/routed.h"
+#include "engine/moe/parts.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -11,32 +11,28 @@ struct GShard final : Exchange {
     void describe(auto&) {}
 
     // Rows of full width per token and all-to-all, for tokens spread evenly over experts. With
-    // fewer experts than ranks, blocks of as many ranks as experts hold one set each.
+    // fewer experts than ranks, blocks of as many ranks as experts hold one set each. Rows that
+    // cross nodes are spread within the other node.
     static std::vector<Figure> figures() {
       return {{"has_experts", "1"},
-              {"group", "min(launch.ranks, model.moe.experts)"},
-              {"mates", "min(group, launch.ranks_per_node)"},
+              {"mates", "min(launch.ranks_per_node, launch.ranks, model.moe.experts)"},
               {"expert_rows", "model.moe.rows"},
-              {"local_rows", "model.moe.rows / group"},
-              {"in_node_rows", "model.moe.rows * (mates - 1) / group"},
-              {"inter_node_rows", "model.moe.rows * (1 - mates / group)"}};
+              {"local_rows", "model.moe.rows / mates"},
+              {"in_node_rows", "model.moe.rows * (mates - 1) / mates"},
+              {"inter_node_rows", "model.moe.rows * model.moe.crossing"}};
     }
   };
 
   explicit GShard(const Config&) {}
 
   MoeResult forward(const MoeCall& call) const override {
-    const Routing routing = call.router.route(
-        {call.logits_TE, call.capacity, call.pad_T, call.compatibility, call.draws});
-    const auto expert = [&call](int64_t index, const torch::Tensor& rows) {
-      return call.expert(0, index, rows);
-    };
-    MoeResult out;
-    out.y_TD = exchange_with_experts(call.x_TD, routing, *call.groups.world, call.experts_per_rank,
-                                     call.traffic("global"), expert);
-    out.balance = routing.balance;
-    for (const auto& [name, value] : routing.metrics)
-      out.metrics["global." + name] = value;
+    RoutedParts routed(call);
+    routed.add(kGlobal, call.x_TD, call.logits_TE, {});
+    routed.send();
+    const auto rows = routed.finish([&call](int64_t, int64_t index, const torch::Tensor& x) {
+      return call.expert(0, index, x);
+    });
+    MoeResult out{rows.at(kGlobal), routed.balance_sum, routed.metrics};
     return out;
   }
 };

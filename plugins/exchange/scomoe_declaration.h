@@ -36,12 +36,10 @@ inline std::vector<Figure> scomoe_figures() {
           {"own_rows", "alpha * if(model.moe.experts == launch.ranks, 1, 2)"},
           {"expert_rows", "own_rows + (node_share + global_share) * model.moe.rows"},
           {"local_rows",
-           "own_rows + model.moe.rows * (node_share / launch.ranks_per_node + global_share / "
-           "launch.ranks)"},
+           "own_rows + model.moe.rows * (node_share + global_share) / launch.ranks_per_node"},
           {"in_node_rows",
-           "model.moe.rows * (node_share * (1 - 1 / launch.ranks_per_node) + global_share * "
-           "(launch.ranks_per_node - 1) / launch.ranks)"},
-          {"inter_node_rows", "model.moe.rows * global_share * (1 - 1 / launch.nodes)"}};
+           "model.moe.rows * (node_share + global_share) * (1 - 1 / launch.ranks_per_node)"},
+          {"inter_node_rows", "model.moe.rows * global_share * model.moe.crossing"}};
 }
 
 }  // namespace xp

@@ -66,6 +66,12 @@ inline std::vector<Figure> transformer_figures() {
       // Rows that leave the gate per token: empty slots are neither sent nor computed.
       {"moe.rows",
        "moe.router.choices * if(moe.capacity_factor > 0, min(1, moe.capacity_factor), 1)"},
+      // Of rows that may go to any rank, the share that crosses nodes. Another node gets a token
+      // once, also if both its choices are there.
+      {"moe.nodes", "moe.group / moe.mates"},
+      {"moe.crossing",
+       "(1 - 1 / moe.nodes) * (1 - min(1, max(0, moe.rows - 1)) / 2 * (moe.experts / moe.nodes - "
+       "1) / max(1, moe.experts - 1))"},
       {"layers", "encoder_layers + decoder_layers"},
       // Rows of the embedding and output tables.
       {"table_rows",
@@ -98,15 +104,16 @@ inline std::vector<Figure> transformer_figures() {
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
   // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a
   // clustering layer sends every row once there, and the stack's last layer back.
-  const auto bytes = [&out](const std::string& link, const std::string& gshard_rows) {
-    out.push_back({link + "_bytes",
-                   "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * value_bytes "
-                   "* ((moe.clustered + moe.spared * moe.rows) * " +
-                       gshard_rows + " + moe.others * moe.exchange." + link + "_rows))"});
+  const auto bytes = [&out](const std::string& link, const std::string& gshard_rows,
+                            const std::string& bytes_of_value) {
+    out.push_back(
+        {link + "_bytes", "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * " +
+                              bytes_of_value + " * ((moe.clustered + moe.spared * moe.rows) * " +
+                              gshard_rows + " + moe.others * moe.exchange." + link + "_rows))"});
   };
-  bytes("local", "1 / moe.group");
-  bytes("in_node", "(moe.mates - 1) / moe.group");
-  bytes("inter_node", "(1 - moe.mates / moe.group)");
+  bytes("local", "1 / moe.mates", "value_bytes");
+  bytes("in_node", "(moe.mates - 1) / moe.mates", "value_bytes");
+  bytes("inter_node", "moe.crossing", "if(moe.wire == 'bf16', 2, value_bytes)");
   return out;
 }
 

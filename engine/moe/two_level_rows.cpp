@@ -1,0 +1,130 @@
+// What crosses is two exchanges that start together: the rows, and for each choice its weight, its
+// row and its expert. The weights' gradients come back the way they went.
+#include "engine/moe/two_level_rows.h"
+
+#include "engine/base/error.h"
+#include "engine/moe/counts.h"
+
+#include <ATen/ops/_unique2.h>
+
+#include <numeric>
+
+namespace xp {
+namespace {
+
+// Where each of M consecutive blocks begins.
+torch::Tensor starts(const torch::Tensor& counts_M) {
+  return counts_M.cumsum(0) - counts_M;
+}
+
+torch::Tensor tensor_of(const std::vector<int64_t>& integers) {
+  return torch::tensor(integers, torch::kLong);
+}
+
+}  // namespace
+
+TwoLevelRows::TwoLevelRows(torch::Tensor x_TD, const Routing& routing, const Groups& groups,
+                           int64_t experts_per_rank, Traffic* traffic, Wire wire)
+    : x_TD_(std::move(x_TD)),
+      groups_(groups),
+      experts_per_rank_(experts_per_rank),
+      traffic_(traffic),
+      wire_(wire) {
+  const int64_t M = groups.peers->size(), Y = groups.node->size() * experts_per_rank;
+  check(routing.count_E.numel() == M * Y, "a routing counts the rows of every expert");
+  const auto count_MY = routing.count_E.view({M, Y});
+  sent_C_ = to_vector(count_MY.sum(1));
+  auto& own_rows = sent_C_[static_cast<size_t>(groups.peers->rank())];
+  const int64_t first = std::accumulate(sent_C_.begin(), sent_C_.begin() + groups.peers->rank(),
+                                        int64_t{0}),
+                past = first + own_rows;
+  own_.emplace(x_TD_,
+               Routing{routing.token_N.slice(0, first, past),
+                       routing.weight_N.slice(0, first, past),
+                       count_MY[groups.peers->rank()].contiguous(),
+                       {},
+                       {}},
+               *groups.node, experts_per_rank, traffic);
+  own_rows = 0;
+  pack(routing, first, past);
+}
+
+// Finds the tokens that cross to each node, once each, and what was chosen for them there.
+void TwoLevelRows::pack(const Routing& routing, int64_t first_own, int64_t past_own) {
+  const auto without_own = [&](const torch::Tensor& all_N) {
+    return torch::cat({all_N.slice(0, 0, first_own), all_N.slice(0, past_own)});
+  };
+  const int64_t M = groups_.peers->size(), T = std::max<int64_t>(x_TD_.size(0), 1);
+  const int64_t Y = groups_.node->size() * experts_per_rank_;
+  const auto expert_N = torch::arange(M * Y).repeat_interleave(routing.count_E);
+  const auto expert_C = without_own(expert_N), token_C = without_own(routing.token_N);
+  const auto node_C = expert_C.floor_divide(Y);
+  const auto [crossing_U, row_C, unused] =
+      at::_unique2(node_C * T + token_C, /*sorted=*/true, /*return_inverse=*/true);
+  token_U_ = crossing_U.remainder(T);
+  const auto count_M = torch::bincount(crossing_U.floor_divide(T), {}, M);
+  sent_U_ = to_vector(count_M);
+  const auto row_in_node_C = row_C - starts(count_M).index_select(0, node_C);
+  choices_C3_ =
+      torch::stack({without_own(routing.weight_N).to(torch::kFloat),
+                    row_in_node_C.to(torch::kFloat), expert_C.remainder(Y).to(torch::kFloat)},
+                   1);
+}
+
+// To a rank of this node: the rows for each of its experts. To a peer: how many rows and choices
+// cross.
+torch::Tensor TwoLevelRows::counts() const {
+  const int64_t X = experts_per_rank_;
+  auto out_RC = torch::zeros({groups_.world->size(), X + 2}, torch::kLong);
+  const int64_t first = rank_at(groups_.peers->rank(), 0);
+  out_RC.slice(0, first, first + groups_.node->size()).slice(1, 0, X).copy_(own_->counts());
+  const int64_t place = groups_.node->rank(), G = groups_.node->size();
+  auto to_peers_M2 = out_RC.slice(0, place, out_RC.size(0), G).slice(1, X);
+  to_peers_M2.select(1, 0).copy_(tensor_of(sent_U_));
+  to_peers_M2.select(1, 1).copy_(tensor_of(sent_C_));
+  return out_RC;
+}
+
+void TwoLevelRows::send(const torch::Tensor& arriving_RC) {
+  const int64_t X = experts_per_rank_, G = groups_.node->size();
+  const auto from_peers_M2 =
+      arriving_RC.slice(0, groups_.node->rank(), arriving_RC.size(0), G).slice(1, X);
+  taken_V_ = to_vector(from_peers_M2.select(1, 0));
+  taken_C_ = to_vector(from_peers_M2.select(1, 1));
+  rows_ = send_rows(x_TD_.index_select(0, token_U_), sent_U_, taken_V_, *groups_.peers, traffic_,
+                    wire_);
+  choices_ = send_rows(choices_C3_, sent_C_, taken_C_, *groups_.peers, traffic_);
+  const int64_t first = rank_at(groups_.peers->rank(), 0);
+  own_->send(arriving_RC.slice(0, first, first + G).slice(1, 0, X).contiguous());
+}
+
+// Of the rows that crossed, within this node: by expert.
+Routing TwoLevelRows::routing_of(const torch::Tensor& choices_C3) const {
+  const auto plain_C3 = choices_C3.detach();
+  const auto first_row_C = starts(tensor_of(taken_V_)).repeat_interleave(tensor_of(taken_C_));
+  const auto row_C = plain_C3.select(1, 1).to(torch::kLong) + first_row_C;
+  const auto expert_C = plain_C3.select(1, 2).to(torch::kLong);
+  const auto order_C = expert_C.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+  return {row_C.index_select(0, order_C),
+          choices_C3.select(1, 0).index_select(0, order_C),
+          torch::bincount(expert_C, {}, groups_.node->size() * experts_per_rank_),
+          {},
+          {}};
+}
+
+void TwoLevelRows::run(const ExpertFunction& expert) {
+  own_->run(expert);
+  const auto rows_VD = receive_rows(std::move(rows_));
+  const auto choices_C3 = receive_rows(std::move(choices_));
+  forwarded_.emplace(rows_VD, routing_of(choices_C3), *groups_.node, experts_per_rank_, traffic_);
+  forwarded_->send(CountExchange(forwarded_->counts(), rows_VD, true, *groups_.node).wait());
+  forwarded_->run(expert);
+  rows_ = send_rows(forwarded_->finish(), taken_V_, sent_U_, *groups_.peers, traffic_, wire_);
+}
+
+torch::Tensor TwoLevelRows::finish() {
+  const auto y_TD = own_->finish();
+  return y_TD.index_add(0, token_U_, receive_rows(std::move(rows_)).to(y_TD.dtype()));
+}
+
+}  // namespace xp
