@@ -43,8 +43,12 @@ class Shapes {
   static std::string shape(const Point& point) {
     if (point.assessment == nullptr || point.assessment->figures.empty()) return "";
     Value what = {{"figures", point.assessment->figures}};
-    for (const char* key : {"nodes", "ranks_per_node", "threads_per_rank", "device"})
+    for (const char* key : {"nodes", "ranks_per_node", "threads_per_rank", "device", "overlap"})
       what[key] = point.settings().at("launch").value(key, Value());
+    // Exchanges of equal figures may take different times, and so may other formats on the links.
+    for (const char* path : {"model.moe.exchange", "model.moe.wire", "train.gradient_wire"}) {
+      if (const Value* value = point.settings().find(path)) what[path] = *value;
+    }
     return content_id(what);
   }
 

@@ -13,12 +13,12 @@ namespace {
 struct Planned {
   Planned() : catalog(fixture_catalog()), plan(planned("[1, 2]")) {}
 
-  Plan planned(const std::string& seeds) {
+  Plan planned(const std::string& seeds, const std::string& axis = "") {
     const fs::path file = folder.path() / "x.toml";
     write_atomic(file,
                  "name = \"t\"\n[corpus]\nuse = \"dummy\"\n[train]\nmax_updates = 100\n"
                  "[launch]\nnodes = 2\n[sweep]\nseed = " +
-                     seeds + "\n");
+                     seeds + "\n" + axis + "\n");
     Problems problems;
     const Spec spec = load_spec(file.string(), {}, catalog, problems);
     problems.raise();
@@ -68,6 +68,13 @@ TEST_CASE("the time of a training is estimated from a finished one of the same s
   CHECK(ahead.sentence() ==
         "1 of 2 trainings left, 2 evaluations left; about 3 min 20 s, 0.11 device-hours, "
         "estimated from 1 finished run of the same shape (without 2 of these 3)");
+}
+
+TEST_CASE("gradients of another format on the links are another shape") {
+  Planned planned;
+  planned.plan = planned.planned("[1]", "\"train.gradient_wire\" = [\"fp32\", \"bf16\"]");
+  planned.finish(0);
+  CHECK_FALSE(outlook(planned.plan, planned.workspace).points[1].seconds.has_value());
 }
 
 TEST_CASE("the time of an evaluation is estimated from a finished one of the same shape") {
