@@ -1,0 +1,246 @@
+"""Steps of training on slow links: xp beside fairscale's MOELayer, 2 nodes x 2 ranks.
+
+usage: links.py BUILD_FOLDER --python PYTHON [--rate RATE]... [--tokens T]... [--rounds N]
+                [--updates N] [--only WORDS]... [--folder FOLDER]
+
+Brings up an emulated cluster (scripts/cluster.sh; needs root), and runs all systems in turn at each
+rate. PYTHON has torch and fairscale (pip install torch fairscale). Printed: the median step of the
+slowest rank, CPU-seconds of all ranks and what node 0 sent through its port, per step, by the
+counters of the interface. FOLDER keeps runs and figures, so that a bench may be done in pieces:
+with --only, then printed again with --rounds 0.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+CLUSTER = HERE.parents[1] / "scripts" / "cluster.sh"
+NODES, RANKS_PER_NODE = 2, 2
+
+SPEC = """# Claim: none; the cost of a step.
+schema = 1
+name = "links"
+description = "4+4 layers of width 256, 4 experts in every second one"
+[corpus]
+use = "dummy"
+train = 20000
+valid = 2
+test = 2
+words = 8000
+mean_length = 24
+[corpus.vocabulary]
+size = 8000
+[model]
+use = "transformer"
+encoder_layers = 4
+decoder_layers = 4
+width = 256
+ffn_width = 1024
+heads = 4
+[model.moe]
+every = 2
+experts = 4
+{moe}
+[train]
+max_updates = {updates}
+max_tokens = {tokens}
+seed = {seed}
+{train}
+[launch]
+use = "slurm"
+nodes = 2
+ranks_per_node = 2
+device = "cpu"
+[launch.slurm]
+time = "00:30:00"
+"""
+SHARES = "alpha = 0.2\nbeta = 0.5\n"
+EXCHANGES = {
+    "dense": 'use = "dense"\n',
+    "GShard": 'use = "gshard"\n',
+    "SCoMoE-seq, first = same": 'use = "scomoe-seq"\nfirst = "same"\n' + SHARES,
+    "SCoMoE-feat, first = gshard": 'use = "scomoe-feat"\nfirst = "gshard"\n' + SHARES,
+    "SCoMoE-feat, first = same": 'use = "scomoe-feat"\nfirst = "same"\n' + SHARES,
+}
+PEERS = {"fairscale, flat reduction": "flat", "fairscale, DDP": "ddp",
+         "PyTorch, dense, flat reduction": "dense"}
+
+
+def cases():
+    """Name -> what runs it."""
+    for name, reduce in PEERS.items():
+        yield name, lambda bench, tokens, seed, reduce=reduce: bench.peer(reduce, tokens)
+    for name, exchange in EXCHANGES.items():
+        for wire in ("fp32", "bf16"):
+            moe = f"[model.moe.exchange]\n{exchange}"
+            if wire == "bf16" and name != "dense":
+                moe = f'wire = "bf16"\n{moe}'
+            train = f'gradient_wire = "{wire}"' if wire == "bf16" else ""
+            yield (f"xp {name}, {wire}",
+                   lambda bench, tokens, seed, moe=moe, train=train: bench.run(moe, train, tokens,
+                                                                               seed))
+
+
+class Port:
+    """Bytes that a node has sent through its interface."""
+
+    def __init__(self, folder):
+        first_process = (folder / "run/node0.pid").read_text().strip()
+        self.file = pathlib.Path("/proc", first_process, "net/dev")
+
+    def sent(self):
+        for line in self.file.read_text().splitlines():
+            name, _, words = line.partition(":")
+            if name.strip() == "eth0":
+                return int(words.split()[8])
+        raise SystemExit("node0 has no eth0")
+
+
+class Bench:
+    def __init__(self, options, folder, cluster):
+        self.xp, self.python, self.updates = options.build / "xp", options.python, options.updates
+        self.folder, self.cluster = folder, cluster
+        self.port = Port(cluster)
+
+    def inside(self, *command):
+        return [CLUSTER, "--dir", self.cluster, "exec", *command]
+
+    def run(self, moe, train, tokens, seed):
+        """One training of xp. Bytes and CPU time are those between the events of updates 1 and 10;
+        the median leaves out the first ten updates."""
+        spec = self.folder / "links.toml"
+        spec.write_text(SPEC.format(moe=moe, train=train, tokens=tokens, seed=seed,
+                                    updates=self.updates))
+        workspace = self.folder / "workspace"
+        known = set(workspace.glob("trainings/*"))
+        marks, done = {}, threading.Event()
+
+        def watch():
+            while not done.is_set():
+                for events in set(workspace.glob("trainings/*/attempts/1/events.jsonl")):
+                    if events.parents[2] in known:
+                        continue
+                    for line in events.read_text().splitlines():
+                        event = json.loads(line)
+                        if event["event"] == "update" and event["update"] not in marks:
+                            marks[event["update"]] = (event, self.port.sent())
+                time.sleep(0.05)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            subprocess.run(self.inside(self.xp, "run", spec, "--workspace", workspace),
+                           stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+        finally:
+            done.set()
+            watcher.join()
+        (new,) = set(workspace.glob("trainings/*")) - known
+        summary = json.loads((new / "status.json").read_text())["summary"]
+        (first, sent_first), (tenth, sent_tenth) = marks[1], marks[10]
+        return {"ms": summary["step_ms"],
+                "cpu_s": (tenth["cpu_seconds"] - first["cpu_seconds"]) / 9,
+                "MB": (sent_tenth - sent_first) / 9e6,
+                "counted_MB": (summary["inter_node_bytes"] + summary["gradient_inter_node_bytes"])
+                / NODES / 1e6}
+
+    def peer(self, reduce, tokens):
+        """A training of fairscale's. The bytes of its start are among those of its steps."""
+        steps = max(1, self.updates - 10)
+        srun = ["srun", f"--nodes={NODES}", f"--ntasks-per-node={RANKS_PER_NODE}",
+                "--export=ALL,MASTER_ADDR=node0,MASTER_PORT=29500,GLOO_SOCKET_IFNAME=eth0,"
+                "OMP_NUM_THREADS=1"]
+        before = self.port.sent()
+        command = [self.python, HERE / "fairscale_peer.py", "--reduce", reduce, "--tokens", tokens,
+                   "--steps", steps]
+        done = subprocess.run([str(word) for word in self.inside(*srun, *command)],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                              check=True)
+        figures = json.loads(done.stdout.strip().splitlines()[-1])
+        return {"ms": statistics.median(figures["ms"]),
+                "cpu_s": statistics.median(figures["cpu_s"]),
+                "MB": (self.port.sent() - before) / (steps + 1) / 1e6}
+
+
+@contextlib.contextmanager
+def cluster(folder):
+    def call(*words):
+        subprocess.run([CLUSTER, "--dir", folder, *words], check=True)
+
+    call("install")
+    call("up", "--nodes", str(NODES), "--cpus", "4", "--mem", "6000")
+    try:
+        yield lambda rate: call("set-rate", rate)
+    finally:
+        call("down")
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return "unknown processor"
+
+
+def report(figures):
+    """Medians over rounds, beside fairscale with flat reduction."""
+    for rate, tokens in sorted({(f["rate"], f["tokens"]) for f in figures}):
+        here = [f for f in figures if (f["rate"], f["tokens"]) == (rate, tokens)]
+        def median(name, key):
+            values = [f[key] for f in here if f["system"] == name and key in f]
+            return statistics.median(values) if values else None
+        base = median(next(iter(PEERS)), "ms")
+        print(f"\n{rate} between nodes, {tokens} tokens a rank\n")
+        print("| system | step ms | of fairscale, flat | CPU-s | port MB | counted MB |")
+        print("|---|---|---|---|---|---|")
+        for name in dict.fromkeys(f["system"] for f in here):
+            ms, counted = median(name, "ms"), median(name, "counted_MB")
+            print(f"| {name} | {ms:.0f} | {f'{base / ms:.2f}x' if base else ''} "
+                  f"| {median(name, 'cpu_s'):.1f} | {median(name, 'MB'):.1f} "
+                  f"| {f'{counted:.1f}' if counted is not None else ''} |")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--python", default="python3")
+    parser.add_argument("--rate", action="append")
+    parser.add_argument("--tokens", type=int, action="append")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--updates", type=int, default=16, help="more than 10; the last are timed")
+    parser.add_argument("--only", action="append", help="systems whose name has these words")
+    parser.add_argument("--folder", type=pathlib.Path)
+    options = parser.parse_args()
+    options.build = options.build.resolve()
+    with contextlib.ExitStack() as stack:
+        folder = options.folder or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = folder.resolve()
+        folder.mkdir(exist_ok=True)
+        store = folder / "figures.jsonl"
+        rounds = options.rounds
+        if rounds:
+            place = folder / "cluster"
+            set_rate = stack.enter_context(cluster(place))
+            bench = Bench(options, folder, place)
+            with store.open("a") as out:
+                for rate in options.rate or ["none", "400mbit", "200mbit", "100mbit"]:
+                    set_rate(rate)
+                    for tokens in options.tokens or [1024, 4096]:
+                        for _ in range(rounds):
+                            for name, run in cases():
+                                if options.only and not any(o in name for o in options.only):
+                                    continue
+                                figures = run(bench, tokens, time.time_ns() // 10**6)
+                                line = {"rate": rate, "tokens": tokens, "system": name, **figures}
+                                print(json.dumps(line), file=out, flush=True)
+        print(f"{processor()}, {NODES} nodes x {RANKS_PER_NODE} ranks")
+        report([json.loads(line) for line in store.read_text().splitlines()])
+
+
+main()
