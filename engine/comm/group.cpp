@@ -90,12 +90,16 @@ class SingleRankGroup final : public Group {
     return std::make_unique<LocalRows>(rows);
   }
   torch::Tensor all_gather(const torch::Tensor& row) override { return row.unsqueeze(0); }
+  int64_t add_to_counter(const std::string& name, int64_t value) override {
+    return std::exchange(counters_[name], counters_[name] + value);
+  }
   const LinkBytes& bytes() const override { return *bytes_; }
   bool overlaps() const override { return rendezvous_.overlap; }
 
  private:
   Rendezvous rendezvous_;
   std::shared_ptr<LinkBytes> bytes_;
+  std::map<std::string, int64_t> counters_;
 };
 
 using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
@@ -188,6 +192,12 @@ class GlooGroup final : public Group {
     std::vector<torch::Tensor> inputs{row.contiguous().view({-1})};
     guarded("all-gather", shared_.get(), [&] { gloo_->allgather(outputs, inputs)->wait(); });
     return out;
+  }
+
+  int64_t add_to_counter(const std::string& name, int64_t value) override {
+    const auto key = fmt::format("counter {}-{}-{} {}", set_.first, set_.count, set_.stride, name);
+    return guarded("counter", shared_.get(), [&] { return shared_->store->add(key, value); }) -
+           value;
   }
 
   const LinkBytes& bytes() const override { return bytes_; }

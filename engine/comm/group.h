@@ -94,6 +94,10 @@ class Group {
   /// One row of integers from each member, stacked in rank order: [size, n].
   virtual torch::Tensor all_gather(const torch::Tensor& row) = 0;
 
+  /// Adds to a counter of the group, which begins at 0, and returns what it was before. Not
+  /// collective. Cost: one message to rank 0.
+  virtual int64_t add_to_counter(const std::string& name, int64_t value) = 0;
+
   /// What `all_to_all` of all groups of this group's channel sent so far. Not for other threads
   /// than the one that starts the exchanges.
   virtual const LinkBytes& bytes() const = 0;
