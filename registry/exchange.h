@@ -51,6 +51,10 @@ struct Exchange {
   /// true: token clustering assigns rows to nodes, not to experts (predecessor.md 4.3, step 4).
   virtual bool clusters_by_node() const { return false; }
 
+  /// false: which experts can see a row depends on the rank it is on or on the rows beside it, also
+  /// in evaluation without dropping.
+  virtual bool keeps_rows_independent(const Topology&) const { return true; }
+
   /// Input width of each part's FFN inside one expert: {D}, or the feature slices of SCoMoE-feat.
   /// Raises kUser.
   virtual std::vector<int64_t> part_widths(int64_t width, const Topology&, Compatibility) const {

@@ -48,9 +48,17 @@ struct Parameter {
                                   ///< null: only here. The same for all experts of a model
 };
 
-/// What a model keeps of a set of sentences between decoding steps; owned by the caller.
+/// The sources that are being translated, and what a model keeps of their hypotheses between
+/// decoding steps; owned by the caller.
 struct DecodeState {
   virtual ~DecodeState() = default;
+};
+
+/// A hypothesis in a decoding step: one that the step before had, with one more piece.
+struct DecodeRow {
+  int32_t piece;
+  int64_t parent;  ///< its row in the step before; -1: `piece` is the decoder's first symbol
+  int64_t source;  ///< what `encode` named
 };
 
 /// Figures of the MoE layers since they were last taken: metric name -> mean
@@ -62,20 +70,26 @@ using MoeMetrics = std::map<std::string, double>;
 using ExpertLoads = std::map<std::string, std::vector<double>>;
 
 /// A built model. With MoE layers over several ranks every call is collective; a rank without work
-/// calls the idle form.
+/// calls the idle form, or decodes nothing.
 struct TranslationModel : torch::nn::Module {
   virtual ModelOutput forward(const Batch& batch) = 0;
   /// Takes part in the others' `forward`; a zero that carries the gradient graph.
   virtual torch::Tensor idle_forward() = 0;
 
-  /// Encodes sentences; each is decoded as `beam` consecutive rows.
-  virtual std::unique_ptr<DecodeState> start(const torch::Tensor& source_BS, int64_t beam) = 0;
-  /// Logits after one more piece per row: [rows, V].
-  virtual torch::Tensor step(DecodeState& state, const torch::Tensor& piece_R) = 0;
-  /// Row i of the state becomes former row `from_R[i]`; fewer rows are allowed.
-  virtual void reorder(DecodeState& state, const torch::Tensor& from_R) = 0;
-  virtual void idle_start() = 0;
-  virtual void idle_step() = 0;
+  /// An empty state, for the model's present parameters.
+  virtual std::unique_ptr<DecodeState> start_decoding() = 0;
+  /// Encodes sources, each with its end, and returns a number for each, by which rows name it until
+  /// it is forgotten. Without sources: takes part in the others' exchanges only.
+  virtual std::vector<int64_t> encode(DecodeState& state,
+                                      const std::vector<std::vector<int32_t>>& sources) = 0;
+  /// Logits of what follows each row: [rows, V], fp32. What no row continues is given up. Without
+  /// rows: takes part in the others' exchanges only.
+  virtual torch::Tensor step(DecodeState& state, const std::vector<DecodeRow>& rows) = 0;
+  /// Frees a source that no row of the step to come names.
+  virtual void forget(DecodeState& state, int64_t source) = 0;
+  /// false: a row's logits also depend on which others are decoded with it, because experts have
+  /// few slots or rows are shared out among them. Translations then depend on the batches.
+  virtual bool decodes_rows_independently() const = 0;
 
   virtual bool is_collective() const = 0;
   virtual std::vector<Parameter> parameter_list() = 0;

@@ -47,7 +47,8 @@ struct Routing {
 struct Router {
   static constexpr const char* kKind = "router";
   virtual ~Router() = default;
-  /// T may be 0. Random numbers come from call.draws alone. Evaluation draws none (kNone).
+  /// T may be 0. Random numbers come from call.draws alone. Evaluation draws none (kNone), and if
+  /// nothing is dropped, a row's experts and weights depend on its own logits only.
   virtual Routing route(const RouteCall& call) const = 0;
 };
 

@@ -2,29 +2,30 @@
 #pragma once
 
 #include "engine/data/prepare.h"
-#include "engine/eval/beam.h"
+#include "engine/eval/decode.h"
 #include "registry/model.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
 namespace xp {
 
-/// How a subset is split into batches.
-struct DecodeRule {
-  BeamRule beam;
-  int64_t max_tokens = 6000;  ///< per rank: sentences x the longest source, </s> included
-  int64_t max_sentences = 0;  ///< translate the first ones only; 0 = all
+/// A sentence of a direction, given by its pieces, with the tags and the end that the model of this
+/// corpus learned with.
+SearchSource search_source(const PreparedCorpus& corpus, const Direction& direction,
+                           const Pieces& pieces);
+
+/// What is translated of a subset, and how.
+struct SubsetRule {
+  DecodeRule decode;
+  int64_t max_sentences = 0;  ///< the first ones only; 0 = all
 };
 
-/// Translations of a subset in the order of its text, on every rank. Collective. `progress` is
-/// called with the number of finished sentences; it may be empty. Raises kUser if a sentence is
-/// longer than the token budget.
-std::vector<std::string> translate_subset(
-    TranslationModel& model, const PreparedCorpus& corpus, const std::string& subset,
-    const Direction& direction, const DecodeRule& rule, Group& world,
-    const std::function<void(int64_t done, int64_t total)>& progress = {});
+/// Translations of a subset in the order of its text, on every rank; see translate. Collective.
+std::vector<std::string> translate_subset(TranslationModel& model, const PreparedCorpus& corpus,
+                                          const std::string& subset, const Direction& direction,
+                                          const SubsetRule& rule, Group& world,
+                                          const DecodeProgress& progress = {});
 
 /// Whether a subset has anything to translate in a direction.
 bool has_sentences(const PreparedCorpus& corpus, const std::string& subset,

@@ -14,6 +14,13 @@ torch::Tensor residual(const torch::Tensor& h, const Norm& norm, const BlockShap
   return norm.forward(add_dropped(h, sublayer(h), shape.dropout, training));
 }
 
+// The same without gradient; `sublayer` adds h itself.
+template <class Sublayer>
+torch::Tensor inferred(const torch::Tensor& h, const Norm& norm, const BlockShape& shape,
+                       const Sublayer& sublayer) {
+  return shape.pre_norm ? sublayer(norm.forward(h)) : norm.forward(sublayer(h));
+}
+
 AttentionShape attention_shape(const BlockShape& shape) {
   return {shape.width, shape.heads, shape.attention_dropout};
 }
@@ -72,6 +79,12 @@ torch::Tensor FeedForwardBlock::on_rows(const Rows& rows) {
   });
 }
 
+torch::Tensor FeedForwardBlock::infer(const torch::Tensor& h_TD) {
+  return inferred(h_TD, *norm_, shape_, [&](const torch::Tensor& x_TD) {
+    return ffn_ ? ffn_->infer(x_TD, h_TD) : h_TD + moe_->infer({x_TD, {}});
+  });
+}
+
 torch::Tensor FeedForwardBlock::idle() {
   if (!moe_) return torch::zeros({});
   const auto x_TD = torch::zeros({0, shape_.width}, torch::requires_grad());
@@ -93,6 +106,13 @@ torch::Tensor EncoderLayer::forward(const torch::Tensor& h_BSD, const torch::Ten
     return attention_->forward(x, mask, /*causal=*/false);
   });
   return feed_forward_ ? feed_forward_->forward(h, real) : h;
+}
+
+torch::Tensor EncoderLayer::infer(const torch::Tensor& h_TD, const CachedRows& rows) {
+  const auto h = inferred(h_TD, *norm_, shape_, [&](const torch::Tensor& x) {
+    return attention_->step(x, h_TD, rows, /*layer=*/0);
+  });
+  return feed_forward_ ? feed_forward_->infer(h) : h;
 }
 
 DecoderLayer::DecoderLayer(const BlockShape& shape, const PositionWise& position_wise,
@@ -118,15 +138,13 @@ torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Ten
   return feed_forward_ ? feed_forward_->forward(h, real) : h;
 }
 
-torch::Tensor DecoderLayer::step(const torch::Tensor& h_R1D, LayerState& state,
-                                 const torch::Tensor& mask, int64_t beam) {
-  auto h = residual(h_R1D, *self_norm_, shape_, false,
-                    [&](const torch::Tensor& x) { return self_->step(x, state.self); });
-  h = residual(h, *cross_norm_, shape_, false, [&](const torch::Tensor& x_R1D) {
-    const auto x_BKD = x_R1D.view({-1, beam, shape_.width});
-    return cross_->forward(x_BKD, state.memory, mask).view_as(x_R1D);
-  });
-  return feed_forward_ ? feed_forward_->forward(h, {}) : h;
+torch::Tensor DecoderLayer::step(const torch::Tensor& h_RD, const CachedRows& own,
+                                 const CachedRows& memory, int64_t layer) {
+  auto h = inferred(h_RD, *self_norm_, shape_,
+                    [&](const torch::Tensor& x) { return self_->step(x, h_RD, own, layer); });
+  h = inferred(h, *cross_norm_, shape_,
+               [&](const torch::Tensor& x) { return cross_->step(x, h, memory, layer); });
+  return feed_forward_ ? feed_forward_->infer(h) : h;
 }
 
 }  // namespace xp

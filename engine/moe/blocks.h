@@ -42,6 +42,8 @@ class FeedForwardBlock : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& h_BLD, const RealTokens& real);
   /// The same on the rows of an MoE layer: [T, D].
   torch::Tensor on_rows(const Rows& rows);
+  /// The same of rows without pads, [T, D], without gradient.
+  torch::Tensor infer(const torch::Tensor& h_TD);
   /// Takes part in the other ranks' exchange without tokens; a zero that carries the gradient
   /// graph.
   torch::Tensor idle();
@@ -65,6 +67,9 @@ class EncoderLayer : public torch::nn::Module {
   EncoderLayer(const BlockShape& shape, const PositionWise& position_wise, const Init& init);
   torch::Tensor forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
                         const RealTokens& real);
+  /// The same of rows without pads, [T, D], without gradient. Leaves their keys and values in the
+  /// cache's layer 0.
+  torch::Tensor infer(const torch::Tensor& h_TD, const CachedRows& rows);
   FeedForwardBlock* feed_forward() {
     return feed_forward_.get();
   }  ///< null if there is attention only
@@ -76,11 +81,6 @@ class EncoderLayer : public torch::nn::Module {
   std::shared_ptr<FeedForwardBlock> feed_forward_;
 };
 
-/// Keys and values that a decoder layer keeps between steps.
-struct LayerState {
-  KeysValues self, memory;
-};
-
 class DecoderLayer : public torch::nn::Module {
  public:
   DecoderLayer(const BlockShape& shape, const PositionWise& position_wise, const Init& init);
@@ -89,12 +89,15 @@ class DecoderLayer : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
                         const torch::Tensor& mask, const torch::Tensor& target_mask,
                         const RealTokens& real);
-  KeysValues memory_keys(const torch::Tensor& memory_BSD) const {
-    return cross_->keys_values(memory_BSD);
+  /// Leaves what decoding needs of encoded pieces, [T, D], in their T cells.
+  void remember(const torch::Tensor& memory_TD, const Cells& cells, DecodeCache& cache,
+                int64_t layer) const {
+    cross_->remember(memory_TD, cells, cache, layer);
   }
-  /// One piece per row; `beam` consecutive rows share a sentence.
-  torch::Tensor step(const torch::Tensor& h_R1D, LayerState& state, const torch::Tensor& mask,
-                     int64_t beam);
+  /// One piece per row, [R, D], without gradient. `own` are the cells of each row's pieces,
+  /// `memory` those of its source.
+  torch::Tensor step(const torch::Tensor& h_RD, const CachedRows& own, const CachedRows& memory,
+                     int64_t layer);
   FeedForwardBlock* feed_forward() {
     return feed_forward_.get();
   }  ///< null if there is attention only

@@ -43,7 +43,11 @@ Experts::Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t in
 }
 
 torch::Tensor Experts::forward(int64_t part, int64_t index, const torch::Tensor& rows) const {
-  return parts_.at(static_cast<size_t>(index)).at(static_cast<size_t>(part))->forward(rows);
+  return ffn(part, index).forward(rows);
+}
+
+torch::Tensor Experts::infer(int64_t part, int64_t index, const torch::Tensor& rows) const {
+  return ffn(part, index).infer(rows);
 }
 
 }  // namespace xp

@@ -34,8 +34,14 @@ class Experts : public torch::nn::Module {
   int64_t on_rank() const { return static_cast<int64_t>(parts_.size()); }
   /// Part `part` of local expert `index` on its rows.
   torch::Tensor forward(int64_t part, int64_t index, const torch::Tensor& rows) const;
+  /// The same without gradient; see FeedForward::infer.
+  torch::Tensor infer(int64_t part, int64_t index, const torch::Tensor& rows) const;
 
  private:
+  const FeedForward& ffn(int64_t part, int64_t index) const {
+    return *parts_.at(static_cast<size_t>(index)).at(static_cast<size_t>(part));
+  }
+
   std::vector<std::vector<std::shared_ptr<FeedForward>>> parts_;  ///< [local expert][part]
 };
 

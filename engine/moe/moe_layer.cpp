@@ -39,6 +39,11 @@ Rows pad_to_largest_rank(const Rows& rows, Group& world) {
           torch::constant_pad_nd(pad_T, {0, added}, true)};
 }
 
+torch::Tensor without_padding(const torch::Tensor& y_TD, const Rows& rows) {
+  const int64_t T = rows.x_TD.size(0);
+  return y_TD.size(0) == T ? y_TD : y_TD.slice(0, 0, T);
+}
+
 }  // namespace
 
 MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
@@ -59,11 +64,39 @@ MoeLayer::MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
   rows_X_.resize(static_cast<size_t>(experts_->on_rank()));
 }
 
+Rows MoeLayer::padded(const Rows& rows) const {
+  if (shape_.compatibility != Compatibility::kSeed) return rows;
+  return pad_to_largest_rank(rows, *groups_.together.world);
+}
+
 torch::Tensor MoeLayer::forward(const Rows& rows) {
-  const bool as_seed = shape_.compatibility == Compatibility::kSeed;
-  const Rows all = as_seed ? pad_to_largest_rank(rows, *groups_.together.world) : rows;
+  const Rows all = padded(rows);
+  const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
+                        [this](int64_t part, int64_t index, const torch::Tensor& x) {
+                          if (is_training()) rows_X_[static_cast<size_t>(index)] += x.size(0);
+                          return experts_->forward(part, index, x);
+                        });
+  return without_padding(y_TD, rows);
+}
+
+torch::Tensor MoeLayer::infer(const Rows& rows) {
+  const Rows all = padded(rows);
+  const auto y_TD = run(all, packed_gate_.multiply(gate_ED_, all.x_TD, {}, {}),
+                        [this](int64_t part, int64_t index, const torch::Tensor& x) {
+                          return experts_->infer(part, index, x);
+                        });
+  return without_padding(y_TD, rows);
+}
+
+void MoeLayer::train(bool on) {
+  if (on) packed_gate_.clear();
+  Module::train(on);
+}
+
+torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
+                            const ExpertOfPart& expert) {
   const MoeCall call{all.x_TD,
-                     torch::matmul(all.x_TD, gate_ED_.t()),
+                     logits_TE,
                      *router_,
                      {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
                      groups_.together,
@@ -72,17 +105,14 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
                      shape_.compatibility,
                      shape_.draws.get(),
                      [this](const std::string& part) { return &traffic_[part]; },
-                     [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                       if (is_training()) rows_X_[static_cast<size_t>(index)] += x.size(0);
-                       return experts_->forward(part, index, x);
-                     },
+                     expert,
                      shape_.wire};
   MoeResult result = exchange_->forward(call);
   balance_ = result.balance;
   ++num_calls_;
   for (const auto& [name, value] : result.metrics)
     sums_[name] += value;
-  return as_seed ? result.y_TD.slice(0, 0, rows.x_TD.size(0)) : result.y_TD;
+  return result.y_TD;
 }
 
 torch::Tensor MoeLayer::take_rows_E() {

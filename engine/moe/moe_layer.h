@@ -43,6 +43,9 @@ class MoeLayer : public torch::nn::Module {
   /// [T, D]; T may be 0. Collective. Figures add up until they are taken. kSeed: every rank adds
   /// empty rows up to the largest rank's number (predecessor.md 3.2).
   torch::Tensor forward(const Rows& rows);
+  /// The same without gradient: a row's products have the same bits whatever rows come with it.
+  torch::Tensor infer(const Rows& rows);
+  void train(bool on = true) override;
 
   /// The balance loss of the last forward; a scalar.
   const torch::Tensor& balance() const { return balance_; }
@@ -57,11 +60,17 @@ class MoeLayer : public torch::nn::Module {
   const std::shared_ptr<Group>& copies() const { return groups_.copies; }
 
  private:
+  using ExpertOfPart =
+      std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)>;
+  Rows padded(const Rows& rows) const;
+  torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE, const ExpertOfPart& expert);
+
   MoeShape shape_;
   std::shared_ptr<const Router> router_;
   std::shared_ptr<const Exchange> exchange_;
   ExpertGroups groups_;
   torch::Tensor gate_ED_;
+  PackedCopy packed_gate_;
   std::shared_ptr<Experts> experts_;
   torch::Tensor balance_;
   std::map<std::string, double> sums_;

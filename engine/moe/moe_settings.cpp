@@ -49,6 +49,16 @@ MoeFactory::MoeFactory(const MoeSettings& settings, int64_t width, int64_t inner
   by_node_ = (asks_evaluation ? exchange_ : trained)->clusters_by_node();
 }
 
+bool MoeFactory::keeps_rows_independent() const {
+  if (!has_experts()) return true;
+  const double fraction = context_.capacity_fraction;
+  const bool drops = fraction < 0 ? settings_.capacity_factor > 0 : fraction > 0;
+  const auto& cluster = settings_.token_cluster;
+  return !drops && settings_.whose() == Compatibility::kNone &&
+         !(cluster.enabled && cluster.evaluation != "greedy") &&
+         exchange_->keeps_rows_independent(context_.groups.world->topology());
+}
+
 std::shared_ptr<MoeLayer> MoeFactory::layer(int64_t ordinal, const Init& init) const {
   const auto& exchange = ordinal == 0 && first_ ? first_ : exchange_;
   return std::make_shared<MoeLayer>(shape_, router_, exchange, context_.groups, init);

@@ -77,6 +77,9 @@ class MoeFactory {
   /// false: every layer is dense.
   bool has_experts() const { return exchange_ != nullptr; }
   bool is_moe(int64_t layer) const { return has_experts() && (layer + 1) % settings_.every == 0; }
+  /// Whether what a row becomes in evaluation depends on nothing but the row: dropless, and every
+  /// row chooses among all experts.
+  bool keeps_rows_independent() const;
   /// The `ordinal`-th MoE layer of a stack, from 0. Collective.
   std::shared_ptr<MoeLayer> layer(int64_t ordinal, const Init& init) const;
   /// Collective.

@@ -31,6 +31,14 @@ torch::Tensor MoeStack::forward(const torch::Tensor& h_BLD, const RealTokens& re
   return put_rows(h_BLD, real, on_rows(rows, h_BLD.size(1)), compatibility_);
 }
 
+torch::Tensor MoeStack::infer(const torch::Tensor& h_TD) {
+  if (cluster_) return forward(h_TD.unsqueeze(1), {}).squeeze(1);
+  torch::Tensor x_TD = h_TD;
+  for (const auto& layer : layers_)
+    x_TD = layer->infer(x_TD);
+  return x_TD;
+}
+
 torch::Tensor MoeStack::idle(int64_t width) {
   const auto x_TD = torch::zeros({0, width}, torch::requires_grad());
   const auto no_pads =

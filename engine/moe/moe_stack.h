@@ -20,6 +20,8 @@ class MoeStack : public torch::nn::Module {
 
   /// [B, L, D] -> the same shape. Pads' rows pass unchanged. Collective.
   torch::Tensor forward(const torch::Tensor& h_BLD, const RealTokens& real);
+  /// The same of rows without pads, [T, D], without gradient. Collective.
+  torch::Tensor infer(const torch::Tensor& h_TD);
   /// Takes part in the exchanges without tokens; a zero that carries the gradient graph.
   torch::Tensor idle(int64_t width);
 

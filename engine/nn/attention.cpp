@@ -1,6 +1,9 @@
 // Attention over LibTorch's scaled dot product.
 #include "engine/nn/attention.h"
 
+#include "engine/nn/row_attention.h"
+
+#include <ATen/Parallel.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 
 #include <cmath>
@@ -27,6 +30,26 @@ torch::Tensor attend(const torch::Tensor& query, const KeysValues& memory,
   return out.transpose(1, 2).flatten(2);
 }
 
+// Every row over its cells: [R, D].
+torch::Tensor attend_cached(const torch::Tensor& query_RD, const CachedRows& rows, int64_t layer,
+                            int64_t heads) {
+  const int64_t R = query_RD.size(0), D = query_RD.size(1), stride = query_RD.stride(0);
+  auto out_RD = torch::empty({R, D}, torch::kFloat);
+  const auto* query = query_RD.data_ptr<float>();
+  auto* out = out_RD.data_ptr<float>();
+  const float* cache = rows.cache.at(layer, 0);
+  constexpr int64_t kWorth = 16;  // rows that are worth the start of a thread
+  at::parallel_for(0, R, kWorth, [&](int64_t begin, int64_t end) {
+    std::vector<float> scores;
+    for (int64_t r = begin; r < end; ++r) {
+      const auto& cells = rows.cells[static_cast<size_t>(r)];
+      scores.resize(score_room(heads, cells.size()));
+      attend_row({query + r * stride, cells, out + r * D}, cache, D, heads, scores);
+    }
+  });
+  return out_RD;
+}
+
 }  // namespace
 
 SelfAttention::SelfAttention(const AttentionShape& shape, const Init& init)
@@ -45,13 +68,16 @@ torch::Tensor SelfAttention::forward(const torch::Tensor& x_BLD, const torch::Te
   return out_->forward(attend(by_head(parts[0], shape_.heads), own, mask, causal, dropout));
 }
 
-torch::Tensor SelfAttention::step(const torch::Tensor& x_R1D, KeysValues& past) const {
-  const auto parts = in_->forward(x_R1D).chunk(3, 2);
-  const auto key = by_head(parts[1], shape_.heads), value = by_head(parts[2], shape_.heads);
-  past.key = past.key.defined() ? torch::cat({past.key, key}, 2) : key;
-  past.value = past.value.defined() ? torch::cat({past.value, value}, 2) : value;
-  return out_->forward(
-      attend(by_head(parts[0], shape_.heads), past, {}, /*causal=*/false, /*dropout=*/0));
+torch::Tensor SelfAttention::step(const torch::Tensor& x_RD, const torch::Tensor& added_RD,
+                                  const CachedRows& rows, int64_t layer) const {
+  const auto parts_R3D = in_->infer(x_RD);
+  const int64_t D = shape_.width;
+  const auto* part = parts_R3D.data_ptr<float>() + D;
+  for (const int32_t cell : rows.own) {
+    std::copy(part, part + 2 * D, rows.cache.at(layer, cell));
+    part += 3 * D;
+  }
+  return out_->infer(attend_cached(parts_R3D.slice(1, 0, D), rows, layer, shape_.heads), added_RD);
 }
 
 CrossAttention::CrossAttention(const AttentionShape& shape, const Init& init)
@@ -76,6 +102,21 @@ torch::Tensor CrossAttention::forward(const torch::Tensor& x_BLD, const KeysValu
   const auto query = by_head(query_->forward(x_BLD), shape_.heads);
   const double dropout = is_training() ? shape_.dropout : 0;
   return out_->forward(attend(query, memory, mask, /*causal=*/false, dropout));
+}
+
+void CrossAttention::remember(const torch::Tensor& memory_TD, const Cells& cells,
+                              DecodeCache& cache, int64_t layer) const {
+  const auto parts_T2D = memory_->infer(memory_TD);
+  const auto* part = parts_T2D.data_ptr<float>();
+  for (const int32_t cell : cells) {
+    std::copy(part, part + 2 * shape_.width, cache.at(layer, cell));
+    part += 2 * shape_.width;
+  }
+}
+
+torch::Tensor CrossAttention::step(const torch::Tensor& x_RD, const torch::Tensor& added_RD,
+                                   const CachedRows& rows, int64_t layer) const {
+  return out_->infer(attend_cached(query_->infer(x_RD), rows, layer, shape_.heads), added_RD);
 }
 
 }  // namespace xp

@@ -92,15 +92,48 @@ TEST_CASE("masked positions do not matter to the others") {
 }
 
 TEST_CASE("piece by piece self-attention gives the rows of the causal whole") {
-  const SelfAttention layer = self_attention();
-  const auto x = fixed_random({3, 5, kWidth}, 4);
+  const SelfAttention layer(kShape, Init(1));
+  const torch::NoGradGuard no_grad;
+  const auto x = fixed_random({3, 20, kWidth}, 4).to(torch::kFloat);
   const auto whole = layer.forward(x, {}, /*causal=*/true);
-  KeysValues past;
-  for (int64_t i = 0; i < 5; ++i) {
-    const auto one = layer.step(x.slice(1, i, i + 1), past);
-    CHECK(torch::allclose(one, whole.slice(1, i, i + 1)));
-    CHECK(past.key.size(2) == i + 1);
+  DecodeCache cache(2, kWidth);
+  std::vector<Cells> cells(3);
+  for (int64_t i = 0; i < 20; ++i) {
+    CachedRows rows{cache, {}, {}};
+    for (auto& own : cells) {
+      own.push_back(cache.take());
+      rows.own.push_back(own.back());
+    }
+    for (const auto& own : cells)
+      rows.cells.emplace_back(own);
+    const auto one = layer.step(x.select(1, i), torch::zeros({3, kWidth}), rows, /*layer=*/1);
+    CHECK(torch::allclose(one, whole.select(1, i), 1e-5, 1e-6));
   }
+}
+
+TEST_CASE("cross-attention piece by piece gives the rows of the whole, added to what is given") {
+  const CrossAttention layer(kShape, Init(2));
+  const torch::NoGradGuard no_grad;
+  const auto x = fixed_random({1, 3, kWidth}, 5).to(torch::kFloat);
+  const auto memory = fixed_random({1, 4, kWidth}, 6).to(torch::kFloat);
+  DecodeCache cache(1, kWidth);
+  const Cells cells = {cache.take(), cache.take(), cache.take(), cache.take()};
+  layer.remember(memory[0], cells, cache, 0);
+  const CachedRows rows{cache, {}, {cells, cells, cells}};
+  const auto whole = layer.forward(x, layer.keys_values(memory), {})[0];
+  CHECK(torch::allclose(layer.step(x[0], 2 * x[0], rows, 0), 2 * x[0] + whole, 1e-5, 1e-6));
+}
+
+TEST_CASE("a cell is free when nothing uses it") {
+  DecodeCache cache(1, 1);
+  const Cells cells = {cache.take(), cache.take()};
+  CHECK(cells == Cells{0, 1});
+  cache.share({0});
+  cache.release(cells);
+  CHECK(cache.take() == 1);
+  CHECK(cache.take() == 2);
+  cache.release({0});
+  CHECK(cache.take() == 0);
 }
 
 TEST_CASE("cross-attention takes queries from the target and values from the source") {

@@ -4,14 +4,9 @@
 
 #include "engine/base/split_mix.h"
 #include "engine/base/to_integer.h"
+#include "engine/nn/lanes.h"
 
 #include <algorithm>
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define XP_FOR_EACH_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
-#else
-#define XP_FOR_EACH_PROCESSOR
-#endif
 
 namespace xp {
 namespace {

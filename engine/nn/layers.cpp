@@ -1,6 +1,10 @@
 // Plain layers over LibTorch's operators.
 #include "engine/nn/layers.h"
 
+#include "engine/base/error.h"
+
+#include <ATen/Parallel.h>
+
 #include <cmath>
 
 namespace xp {
@@ -24,6 +28,36 @@ torch::Tensor sinusoids(int64_t positions, int64_t width) {
 
 }  // namespace
 
+torch::Tensor PackedCopy::multiply(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
+                                   const torch::Tensor& bias_N, const torch::Tensor& added_TN,
+                                   bool relu) {
+  check(weight_NK.scalar_type() == torch::kFloat && x_TK.scalar_type() == torch::kFloat,
+        "products without gradient are of 32-bit floats");
+  const int64_t N = weight_NK.size(0), K = weight_NK.size(1);
+  if (!weights_ || from_ != weight_NK.data_ptr() || version_ != weight_NK._version()) {
+    weights_ = std::make_unique<PackedWeights>(weight_NK.contiguous().data_ptr<float>(), N, K);
+    from_ = weight_NK.data_ptr();
+    version_ = static_cast<uint32_t>(weight_NK._version());
+  }
+  const auto x = x_TK.contiguous();
+  const auto added = added_TN.defined() ? added_TN.contiguous() : added_TN;
+  auto y_TN = torch::empty({x.size(0), N}, x.options());
+  if (x.size(0) == 0) return y_TN;
+  const PackedProduct product{x.data_ptr<float>(),
+                              x.size(0),
+                              bias_N.defined() ? bias_N.data_ptr<float>() : nullptr,
+                              added.defined() ? added.data_ptr<float>() : nullptr,
+                              relu,
+                              y_TN.data_ptr<float>()};
+  // Threads are worth their start from about 10^5 multiplications on.
+  constexpr int64_t kWorth = 100'000;
+  const int64_t panels = weights_->num_panels();
+  const int64_t grain = 1 + kWorth * panels / (x.size(0) * N * K);
+  at::parallel_for(0, panels, grain,
+                   [&](int64_t begin, int64_t end) { product.multiply(*weights_, begin, end); });
+  return y_TN;
+}
+
 Linear::Linear(int64_t in, int64_t out, const Init& init, double bound, bool zero_bias) {
   if (bound == 0) bound = 1 / std::sqrt(static_cast<double>(in));
   weight = register_parameter("weight", (init / "weight").uniform({out, in}, bound));
@@ -33,6 +67,16 @@ Linear::Linear(int64_t in, int64_t out, const Init& init, double bound, bool zer
 
 torch::Tensor Linear::forward(const torch::Tensor& x) const {
   return torch::linear(x, weight, bias);
+}
+
+torch::Tensor Linear::infer(const torch::Tensor& x_TK, const torch::Tensor& added_TN,
+                            bool relu) const {
+  return packed_.multiply(weight, x_TK, bias, added_TN, relu);
+}
+
+void Linear::train(bool on) {
+  if (on) packed_.clear();
+  Module::train(on);
 }
 
 Norm::Norm(int64_t width) {
@@ -52,6 +96,10 @@ torch::Tensor FeedForward::forward(const torch::Tensor& x) const {
   return second_->forward(first_->forward(x).relu_());
 }
 
+torch::Tensor FeedForward::infer(const torch::Tensor& x_TD, const torch::Tensor& added_TD) const {
+  return second_->infer(first_->infer(x_TD, {}, /*relu=*/true), added_TD);
+}
+
 Embedding::Embedding(int64_t vocabulary, int64_t width, const Init& init) {
   auto table = init.normal({vocabulary, width}, 1 / std::sqrt(static_cast<double>(width)));
   table[kPad].zero_();
@@ -64,12 +112,19 @@ void Embedding::prepare(int64_t positions) {
       sinusoids(std::max<int64_t>(2 * positions, 256), weight.size(1)).to(weight.device());
 }
 
-torch::Tensor Embedding::forward(const torch::Tensor& piece_BL, int64_t offset) {
-  const int64_t end = offset + piece_BL.size(1);
-  prepare(end);
+torch::Tensor Embedding::forward(const torch::Tensor& piece_BL) {
+  const int64_t length = piece_BL.size(1);
+  prepare(length);
   const double scale = std::sqrt(static_cast<double>(weight.size(1)));
   const auto x_BLD = torch::embedding(weight, piece_BL) * scale;
-  return x_BLD + position_PD_.slice(0, offset, end).to(x_BLD.dtype());
+  return x_BLD + position_PD_.slice(0, 0, length).to(x_BLD.dtype());
+}
+
+torch::Tensor Embedding::at(const torch::Tensor& piece_T, const torch::Tensor& position_T) {
+  if (position_T.numel() > 0) prepare(position_T.max().item<int64_t>() + 1);
+  const double scale = std::sqrt(static_cast<double>(weight.size(1)));
+  const auto x_TD = torch::embedding(weight, piece_T) * scale;
+  return x_TD + torch::embedding(position_PD_, position_T).to(x_TD.dtype());
 }
 
 torch::Tensor Embedding::forward_around_pads(const torch::Tensor& piece_BL) {

@@ -4,11 +4,32 @@
 #pragma once
 
 #include "engine/nn/init.h"
+#include "engine/nn/packed_product.h"
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <memory>
+
 namespace xp {
+
+/// A copy of a weight matrix for products without gradient, made again if the matrix has changed by
+/// operations of LibTorch. Optimizers write past it: modules clear their copies when training
+/// begins.
+class PackedCopy {
+ public:
+  /// x_TK W' + bias + added, or relu of it; `bias` and `added` may be undefined. fp32 on the CPU. A
+  /// row has the same bits whatever rows come with it. Works on all threads.
+  torch::Tensor multiply(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
+                         const torch::Tensor& bias_N, const torch::Tensor& added_TN,
+                         bool relu = false);
+  void clear() { weights_.reset(); }
+
+ private:
+  std::unique_ptr<PackedWeights> weights_;
+  const void* from_ = nullptr;  // what was copied: its address and version
+  uint32_t version_ = 0;
+};
 
 /// y = x W' + b.
 class Linear : public torch::nn::Module {
@@ -17,7 +38,15 @@ class Linear : public torch::nn::Module {
   /// sqrt(in).
   Linear(int64_t in, int64_t out, const Init& init, double bound = 0, bool zero_bias = false);
   torch::Tensor forward(const torch::Tensor& x) const;  ///< [..., in] -> [..., out]
+  /// y + added, or relu of it, without gradient: [T, in] -> [T, out]; `added` may be undefined. See
+  /// PackedCopy.
+  torch::Tensor infer(const torch::Tensor& x_TK, const torch::Tensor& added_TN = {},
+                      bool relu = false) const;
+  void train(bool on = true) override;
   torch::Tensor weight, bias;
+
+ private:
+  mutable PackedCopy packed_;
 };
 
 /// Layer normalisation over the last dimension, eps 1e-5.
@@ -33,6 +62,8 @@ class FeedForward : public torch::nn::Module {
  public:
   FeedForward(int64_t width, int64_t inner, const Init& init);
   torch::Tensor forward(const torch::Tensor& x) const;  ///< [..., D] -> [..., D]; no dropout
+  /// The same plus `added`, which may be undefined, without gradient: [T, D] -> [T, D].
+  torch::Tensor infer(const torch::Tensor& x_TD, const torch::Tensor& added_TD = {}) const;
 
  private:
   std::shared_ptr<Linear> first_, second_;
@@ -43,9 +74,11 @@ class FeedForward : public torch::nn::Module {
 class Embedding : public torch::nn::Module {
  public:
   Embedding(int64_t vocabulary, int64_t width, const Init& init);
-  /// [B, L] -> [B, L, D]; `offset` is the position of the first column.
-  torch::Tensor forward(const torch::Tensor& piece_BL, int64_t offset = 0);
-  /// The same, but pads on either side take no position, as in the predecessor.
+  /// [B, L] -> [B, L, D].
+  torch::Tensor forward(const torch::Tensor& piece_BL);
+  /// One piece each: [T] at the positions [T] -> [T, D].
+  torch::Tensor at(const torch::Tensor& piece_T, const torch::Tensor& position_T);
+  /// [B, L] -> [B, L, D], but pads on either side take no position, as in the predecessor.
   torch::Tensor forward_around_pads(const torch::Tensor& piece_BL);
   torch::Tensor weight;  ///< [V, D], the row of <pad> zero
 

@@ -96,9 +96,12 @@ int evaluate_command(const WorkerArguments& arguments) {
   std::optional<EventLog> events;
   if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
   const int64_t parts = settings.value("micro_batch_split", int64_t{1});
-  const DecodeRule rule{{eval.beam, eval.length_penalty, eval.max_length_a, eval.max_length_b},
-                        std::max(eval.max_tokens / parts, int64_t{1}),
-                        0};
+  SubsetRule rule;
+  rule.decode.search.beam = eval.beam;
+  rule.decode.search.length_penalty = eval.length_penalty;
+  rule.decode.search.max_length_a = eval.max_length_a;
+  rule.decode.search.max_length_b = eval.max_length_b;
+  rule.decode.max_tokens = std::max(eval.max_tokens / parts, int64_t{1});
   std::vector<SubsetScore> scores;
   for (const auto& subset : eval.subsets) {
     for (const auto& direction : corpus.directions()) {

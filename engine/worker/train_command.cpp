@@ -61,9 +61,9 @@ class Validator {
     std::set<std::string> names = {"bleu"};
     if (settings_.best_metric != "perplexity") names.insert(settings_.best_metric);
     std::map<std::string, std::vector<Score>> scores;
-    DecodeRule rule;
-    rule.beam.beam = 1;
-    rule.max_tokens = settings_.max_tokens;
+    SubsetRule rule;
+    rule.decode.search.beam = 1;
+    rule.decode.max_tokens = settings_.max_tokens;
     rule.max_sentences = settings_.validate_sentences;
     for (const auto& direction : corpus_.directions()) {
       if (!has_sentences(corpus_, "valid", direction)) continue;

@@ -67,6 +67,13 @@ struct ScomoeFeat final : Exchange {
 
   bool clusters_by_node() const override { return config.alpha == 0 && config.beta != 1; }
 
+  // A slice that stays sees the experts of one rank or node.
+  bool keeps_rows_independent(const Topology& topology) const override {
+    const Shares shares = on_topology({config.alpha, config.beta}, topology);
+    return topology.ranks() == 1 ||
+           (shares.local == 0 && (shares.node == 0 || topology.nodes == 1));
+  }
+
   std::vector<int64_t> part_widths(int64_t width, const Topology& topology,
                                    Compatibility compatibility) const override {
     const auto sizes = widths(width, topology, compatibility);

@@ -43,6 +43,12 @@ struct ScomoeSeq final : Exchange {
 
   bool clusters_by_node() const override { return config.alpha == 0 && config.beta != 1; }
 
+  // Without shares every token chooses among all experts.
+  bool keeps_rows_independent(const Topology& topology) const override {
+    const Shares shares = on_topology({config.alpha, config.beta}, topology);
+    return shares.local == 0 && (shares.node == 0 || topology.nodes == 1);
+  }
+
   MoeResult forward(const MoeCall& call) const override {
     const PartLogits logits(call);
     const bool as_seed = call.compatibility == Compatibility::kSeed;

@@ -9,9 +9,12 @@
 #include "engine/moe/moe_settings.h"
 #include "engine/moe/moe_stack.h"
 #include "engine/nn/dropout.h"
+#include "engine/nn/padding.h"
 #include "plugins/model/transformer_figures.h"
 #include "registry/model.h"
 #include "registry/tokenizer.h"
+
+#include <algorithm>
 
 namespace xp {
 namespace {
@@ -57,9 +60,11 @@ struct TransformerSettings {
 };
 
 struct State final : DecodeState {
-  std::vector<LayerState> layers;
-  torch::Tensor mask;  // [B, 1, 1, S], or undefined
-  int64_t beam = 1, position = 0;
+  State(int64_t layers, int64_t width) : own(layers, width), memory(layers, width) {}
+
+  DecodeCache own, memory;     // of pieces of hypotheses, and of sources
+  std::vector<Cells> sources;  // by number; empty: free
+  std::vector<Cells> rows;     // of the step before
 };
 
 // The layers of an encoder or decoder: in order, or (layers_last) those with attention first, then
@@ -75,6 +80,22 @@ struct Stack {
   torch::Tensor ending(torch::Tensor h_BLD, const RealTokens& real) const {
     if (extra) h_BLD = extra->forward(h_BLD, real);
     return tail ? tail->forward(h_BLD, real) : h_BLD;
+  }
+
+  // The same of rows without pads, without gradient.
+  torch::Tensor inferred_ending(torch::Tensor h_TD) const {
+    if (extra) h_TD = extra->infer(h_TD);
+    return tail ? tail->infer(h_TD) : h_TD;
+  }
+
+  // Takes part in the other ranks' exchanges as `infer` does, without rows.
+  void infer_nothing(int64_t width) const {
+    const auto none_TD = torch::zeros({0, width});
+    for (const auto& layer : layers) {
+      auto* feed_forward = layer->feed_forward();
+      if (feed_forward != nullptr && feed_forward->moe() != nullptr) feed_forward->infer(none_TD);
+    }
+    if (tail) tail->infer(none_TD);
   }
 
   torch::Tensor idle(int64_t width) const {
@@ -136,45 +157,74 @@ class Transformer final : public TranslationModel {
     return encoder_.idle(settings_.width) + decoder_.idle(settings_.width);
   }
 
-  std::unique_ptr<DecodeState> start(const torch::Tensor& source_BS, int64_t beam) override {
-    auto state = std::make_unique<State>();
-    const Source source = encode(source_BS);
-    state->mask = source.mask;
-    state->beam = beam;
-    for (const auto& layer : decoder_.layers)
-      state->layers.push_back({{}, layer->memory_keys(source.h_BSD)});
-    return state;
+  std::unique_ptr<DecodeState> start_decoding() override {
+    return std::make_unique<State>(settings_.decoder_layers, settings_.width);
   }
 
-  torch::Tensor step(DecodeState& decode_state, const torch::Tensor& piece_R) override {
+  std::vector<int64_t> encode(DecodeState& decode_state,
+                              const std::vector<std::vector<int32_t>>& sources) override {
     auto& state = dynamic_cast<State&>(decode_state);
-    auto h = target_->forward(piece_R.unsqueeze(1), state.position);
-    for (size_t i = 0; i < decoder_.layers.size(); ++i)
-      h = decoder_.layers[i]->step(h, state.layers[i], state.mask, state.beam);
-    h = decoder_.ending(h, {});
-    ++state.position;
-    return torch::matmul(finished(h, decoder_norm_).squeeze(1), output().t());
-  }
-
-  void reorder(DecodeState& decode_state, const torch::Tensor& from_R) override {
-    auto& state = dynamic_cast<State&>(decode_state);
-    const auto sentence_B = from_R.slice(0, 0, from_R.size(0), state.beam).floor_divide(state.beam);
-    const bool fewer = sentence_B.size(0) != state.layers.front().memory.key.size(0);
-    const auto pick = [](torch::Tensor& tensor, const torch::Tensor& index) {
-      if (tensor.defined()) tensor = tensor.index_select(0, index);
-    };
-    for (auto& layer : state.layers) {
-      pick(layer.self.key, from_R);
-      pick(layer.self.value, from_R);
-      if (!fewer) continue;
-      pick(layer.memory.key, sentence_B);
-      pick(layer.memory.value, sentence_B);
+    const bool infers = decodes_rows_independently();
+    if (sources.empty()) {
+      if (infers)
+        encoder_.infer_nothing(settings_.width);
+      else
+        encoder_.idle(settings_.width);
+      return {};
     }
-    if (fewer) pick(state.mask, sentence_B);
+    std::vector<int64_t> numbers;
+    Cells all;
+    for (const auto& source : sources) {
+      auto free = std::find_if(state.sources.begin(), state.sources.end(),
+                               [](const Cells& cells) { return cells.empty(); });
+      if (free == state.sources.end()) free = state.sources.insert(free, Cells());
+      for (size_t i = 0; i < source.size(); ++i)
+        free->push_back(state.memory.take());
+      all.insert(all.end(), free->begin(), free->end());
+      numbers.push_back(free - state.sources.begin());
+    }
+    const auto h_TD = infers ? inferred(sources) : encoded(sources);
+    for (size_t i = 0; i < decoder_.layers.size(); ++i)
+      decoder_.layers[i]->remember(h_TD, all, state.memory, static_cast<int64_t>(i));
+    return numbers;
   }
 
-  void idle_start() override { encoder_.idle(settings_.width); }
-  void idle_step() override { decoder_.idle(settings_.width); }
+  torch::Tensor step(DecodeState& decode_state, const std::vector<DecodeRow>& rows) override {
+    auto& state = dynamic_cast<State&>(decode_state);
+    if (rows.empty()) {
+      decoder_.infer_nothing(settings_.width);
+      return torch::zeros({0, context_.target_vocabulary});
+    }
+    extend(state, rows);
+    CachedRows own{state.own, {}, {}}, memory{state.memory, {}, {}};
+    std::vector<int64_t> pieces, positions;
+    for (size_t r = 0; r < rows.size(); ++r) {
+      own.own.push_back(state.rows[r].back());
+      own.cells.emplace_back(state.rows[r]);
+      memory.cells.emplace_back(state.sources[static_cast<size_t>(rows[r].source)]);
+      pieces.push_back(rows[r].piece);
+      positions.push_back(static_cast<int64_t>(state.rows[r].size()) - 1);
+    }
+    auto h_RD = target_->at(torch::tensor(pieces), torch::tensor(positions));
+    for (size_t i = 0; i < decoder_.layers.size(); ++i)
+      h_RD = decoder_.layers[i]->step(h_RD, own, memory, static_cast<int64_t>(i));
+    h_RD = finished(decoder_.inferred_ending(h_RD), decoder_norm_);
+    return packed_output_.multiply(output(), h_RD, {}, {});
+  }
+
+  void forget(DecodeState& decode_state, int64_t source) override {
+    auto& state = dynamic_cast<State&>(decode_state);
+    auto& cells = state.sources[static_cast<size_t>(source)];
+    state.memory.release(cells);
+    cells.clear();
+  }
+
+  bool decodes_rows_independently() const override { return moe_.keeps_rows_independent(); }
+
+  void train(bool on = true) override {
+    if (on) packed_output_.clear();
+    Module::train(on);
+  }
 
   bool is_collective() const override {
     return moe_.has_experts() && context_.groups.world->size() > 1;
@@ -231,6 +281,52 @@ class Transformer final : public TranslationModel {
   struct Source {
     torch::Tensor h_BSD, mask;
   };
+
+  // Encoded pieces of all sources, one after the other: [T, D]. As in training, with pads, which
+  // experts with few slots count.
+  torch::Tensor encoded(const std::vector<std::vector<int32_t>>& sources) {
+    const auto source_BS = padded(sources);
+    const auto real_T = (source_BS.flatten() != Special::kPad).nonzero().squeeze(1);
+    return encode(source_BS).h_BSD.flatten(0, 1).index_select(0, real_T);
+  }
+
+  // The same without pads: a sentence has the same bits whatever is encoded with it.
+  torch::Tensor inferred(const std::vector<std::vector<int32_t>>& sources) {
+    DecodeCache cache(/*layers=*/1, settings_.width);
+    CachedRows rows{cache, {}, {}};
+    std::vector<int64_t> pieces, positions;
+    std::vector<Cells> sentences;
+    for (const auto& source : sources) {
+      auto& cells = sentences.emplace_back();
+      for (size_t i = 0; i < source.size(); ++i) {
+        cells.push_back(cache.take());
+        pieces.push_back(source[i]);
+        positions.push_back(static_cast<int64_t>(i));
+      }
+    }
+    for (const auto& cells : sentences) {
+      rows.own.insert(rows.own.end(), cells.begin(), cells.end());
+      rows.cells.insert(rows.cells.end(), cells.size(), cells);
+    }
+    auto h_TD = source_->at(torch::tensor(pieces), torch::tensor(positions));
+    for (const auto& layer : encoder_.layers)
+      h_TD = layer->infer(h_TD, rows);
+    return finished(encoder_.inferred_ending(h_TD), encoder_norm_);
+  }
+
+  // Gives every row the cells of its parent and one more.
+  static void extend(State& state, const std::vector<DecodeRow>& rows) {
+    std::vector<Cells> extended;
+    for (const auto& row : rows) {
+      auto& cells = extended.emplace_back();
+      if (row.parent >= 0) cells = state.rows[static_cast<size_t>(row.parent)];
+      state.own.share(cells);
+      cells.push_back(state.own.take());
+    }
+    for (const auto& cells : state.rows)
+      state.own.release(cells);
+    state.rows = std::move(extended);
+  }
 
   template <class Layer>
   void build(Stack<Layer>& stack, const std::string& side, int64_t count, const Init& init) {
@@ -357,6 +453,7 @@ class Transformer final : public TranslationModel {
   Stack<DecoderLayer> decoder_;
   std::shared_ptr<Norm> encoder_norm_, decoder_norm_;
   torch::Tensor output_VD_;
+  PackedCopy packed_output_;
 };
 
 struct TransformerModel final : Model {

@@ -13,6 +13,8 @@ using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
 
+using Pieces = std::vector<int32_t>;
+
 Value tiny(const std::string& exchange) {
   return {{"use", "transformer"},
           {"encoder_layers", 2},
@@ -67,13 +69,14 @@ TEST_CASE("decoding piece by piece equals the forward pass, dense and sparse, pr
       const torch::NoGradGuard no_grad;
       const auto whole =
           logits_of(*model, batch_of({{5, 6, 7, 2}}, {{2, 8, 9, 10}}, {{8, 9, 10, 2}}));
-      auto state = model->start(padded({{5, 6, 7, 2}}), /*beam=*/1);
+      auto state = model->start_decoding();
+      const int64_t source = model->encode(*state, {{5, 6, 7, 2}}).front();
       int64_t position = 0;
-      for (const int64_t piece : {2, 8, 9, 10}) {
+      for (const int32_t piece : {2, 8, 9, 10}) {
         INFO(exchange << " " << norm << " " << position);
         // The local part of scomoe-seq depends on which tokens come together, so only its first
         // layer's rule is equal.
-        const auto step = model->step(*state, torch::tensor({piece}));
+        const auto step = model->step(*state, {{piece, position == 0 ? -1 : 0, source}});
         CHECK((std::string(exchange) == "scomoe-seq" ||
                torch::allclose(step[0], whole[position], 1e-4, 1e-5)));
         ++position;
@@ -94,18 +97,47 @@ TEST_CASE("a sentence has the same logits alone and beside a longer one") {
   }
 }
 
-TEST_CASE("hypotheses of a sentence share its source, and leave with it") {
+TEST_CASE("hypotheses change places, leave and share their source; sentences come and go") {
   const auto model = build(tiny("dense"));
   const torch::NoGradGuard no_grad;
-  auto state = model->start(padded({{5, 6, 2}, {7, 2}}), /*beam=*/2);
-  model->step(*state, torch::tensor({2, 2, 2, 2}));
-  model->reorder(
-      *state,
-      torch::tensor({3, 2}));  // the first sentence is done; the second's rows change places
-  const auto left = model->step(*state, torch::tensor({8, 9}));
-  auto own = model->start(padded({{7, 2}}), /*beam=*/2);
-  model->step(*own, torch::tensor({2, 2}));
-  CHECK(torch::allclose(left, model->step(*own, torch::tensor({8, 9})), 1e-4, 1e-5));
+  auto state = model->start_decoding();
+  const auto first = model->encode(*state, {{5, 6, 2}, {7, 2}});
+  model->step(*state, {{2, -1, first[0]}, {2, -1, first[1]}});
+  model->step(*state, {{8, 0, first[0]}, {9, 1, first[1]}, {10, 1, first[1]}});
+  model->forget(*state, first[0]);
+  const auto later = model->encode(*state, {{9, 9, 9, 2}});
+  // The two of the second sentence change places, and one begins.
+  const auto mixed = model->step(*state, {{4, 2, first[1]}, {5, 1, first[1]}, {2, -1, later[0]}});
+
+  const auto last_logits = [&](const Pieces& source, const Pieces& target) {
+    const Batch batch = batch_of({source}, {target}, {target});
+    return logits_of(*model, batch)[static_cast<int64_t>(target.size()) - 1];
+  };
+  CHECK(torch::allclose(mixed[0], last_logits({7, 2}, {2, 10, 4}), 1e-4, 1e-5));
+  CHECK(torch::allclose(mixed[1], last_logits({7, 2}, {2, 9, 5}), 1e-4, 1e-5));
+  CHECK(torch::allclose(mixed[2], last_logits({9, 9, 9, 2}, {2}), 1e-4, 1e-5));
+}
+
+TEST_CASE("a row decodes to the same bits whatever is decoded with it") {
+  for (const char* exchange : {"dense", "gshard"}) {
+    const auto model = build(tiny(exchange));
+    REQUIRE(model->decodes_rows_independently());
+    const torch::NoGradGuard no_grad;
+    auto alone_state = model->start_decoding();
+    const int64_t alone_source = model->encode(*alone_state, {{5, 6, 7, 2}}).front();
+    const auto one = model->step(*alone_state, {{2, -1, alone_source}});
+    for (const int32_t count : {2, 7, 40}) {
+      auto state = model->start_decoding();
+      std::vector<Pieces> sources = {{5, 6, 7, 2}};
+      for (int32_t i = 1; i < count; ++i)
+        sources.push_back(Pieces(static_cast<size_t>(1 + i % 9), 4 + i % 16));
+      std::vector<DecodeRow> rows;
+      for (const int64_t source : model->encode(*state, sources))
+        rows.push_back({2, -1, source});
+      INFO(exchange << " " << count);
+      CHECK(model->step(*state, rows)[0].equal(one[0]));
+    }
+  }
 }
 
 TEST_CASE("first values depend on names and seed, not on the other experts") {
@@ -149,9 +181,15 @@ TEST_CASE(
       const Batch batch =
           batch_of({{5, 6, 2}, {7, 8, 9, 2}}, {{2, 8, 9}, {2, 9, 4}}, {{8, 9, 2}, {9, 4, 2}});
       const auto whole = logits_of(*model, batch).view({2, 3, -1});
-      auto state = model->start(batch.source_BS, 1);
+      auto state = model->start_decoding();
+      const auto sources = model->encode(*state, {{5, 6, 2}, {7, 8, 9, 2}});
+      const Pieces targets[] = {{2, 8, 9}, {2, 9, 4}};
       for (int64_t position = 0; position < 3; ++position) {
-        const auto step = model->step(*state, batch.target_in_BL.select(1, position));
+        std::vector<DecodeRow> rows;
+        for (int64_t i = 0; i < 2; ++i)
+          rows.push_back({targets[i][static_cast<size_t>(position)], position == 0 ? -1 : i,
+                          sources[static_cast<size_t>(i)]});
+        const auto step = model->step(*state, rows);
         INFO(exchange << " " << clusters << " " << position);
         CHECK(torch::allclose(step, whole.select(1, position), 1e-4, 1e-5));
       }
