@@ -53,7 +53,8 @@ MAY_INCLUDE = {
     "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
     " engine/moe engine/nn engine/data engine/comm engine/experiment results/runs registry"
     " engine/base",
-    "bench": "engine/moe engine/nn engine/launch engine/comm results/runs registry engine/base",
+    "bench": "engine/eval engine/moe engine/nn engine/launch engine/comm results/runs registry"
+    " engine/base",
     "plugins": "engine/moe engine/nn engine/data engine/launch engine/comm registry engine/base",
     "docs": "engine/moe engine/nn engine/data engine/launch engine/comm registry engine/base",
 }
