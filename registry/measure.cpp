@@ -124,6 +124,8 @@ std::vector<Measure> make_list() {
       count("share_done", "share done", "",
             "used part of the limit of [train] that is nearest, over the updates"),
       time("seconds", "since the start", "s", "time since the training began, over the updates"),
+      time("gradient_exposed_ms", "gradient wait", "ms",
+           "time that the first rank waited for sums of gradients, over the updates"),
       router("entropy", "nats", Better::kNeither,
              "entropy of the router's probabilities of a token; ln(experts) if it cannot choose"),
       router("unrouted", "", Better::kLower, "share of tokens that no expert had room for"),
