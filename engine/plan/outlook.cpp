@@ -18,7 +18,9 @@ class Shapes {
  public:
   const std::string& of(const Point& point) {
     const Settings& settings = point.settings();
-    const Key key = {point.assessment.get(), settings.section("launch")};
+    const Value* wire = settings.find("train.gradient_wire");
+    const Key key = {point.assessment.get(), settings.section("model"), settings.section("launch"),
+                     wire == nullptr ? "" : wire->get<std::string>()};
     auto found = known_.find(key);
     if (found == known_.end()) found = known_.emplace(key, shape(point)).first;
     return found->second;
@@ -28,8 +30,7 @@ class Shapes {
   const std::string& of_evaluation(const Point& point) {
     const std::string& training = of(point);
     const Settings& settings = point.settings();
-    auto& known = evaluations_[{point.assessment.get(), settings.section("corpus"),
-                                settings.section("eval"), settings.section("launch")}];
+    auto& known = evaluations_[{&training, settings.section("corpus"), settings.section("eval")}];
     if (known.empty() && !training.empty() && point.ids)
       known = content_id({{"model", training},
                           {"corpus", point.ids->corpus},
@@ -38,7 +39,8 @@ class Shapes {
   }
 
  private:
-  using Key = std::pair<const Assessment*, const SharedSection*>;
+  using Key =
+      std::tuple<const Assessment*, const SharedSection*, const SharedSection*, std::string>;
 
   static std::string shape(const Point& point) {
     if (point.assessment == nullptr || point.assessment->figures.empty()) return "";
@@ -53,8 +55,7 @@ class Shapes {
   }
 
   std::map<Key, std::string> known_;
-  using EvaluationKey = std::tuple<const Assessment*, const SharedSection*, const SharedSection*,
-                                   const SharedSection*>;
+  using EvaluationKey = std::tuple<const std::string*, const SharedSection*, const SharedSection*>;
   std::map<EvaluationKey, std::string> evaluations_;
 };
 

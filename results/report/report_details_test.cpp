@@ -57,7 +57,9 @@ TEST_CASE_METHOD(DetailsTest, "what experts got is a map of layers and experts")
   CHECK(std::isnan(loads.values[1][2]));
   CHECK(loads.range == std::pair(0.0, 200.0 / 3));
   CHECK(found.maps[1].title == "Routers at the end of training, exchange gshard");
-  CHECK(found.maps[1].columns == std::vector<std::string>{"entropy nats"});
+  CHECK(found.maps[1].columns == std::vector<std::string>{"entropy nats", "rows least",
+                                                          "rows median", "rows most", "rows p10",
+                                                          "rows p90"});
 }
 
 TEST_CASE_METHOD(DetailsTest, "a metric that is only named like an expert's load is none") {
