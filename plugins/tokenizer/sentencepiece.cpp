@@ -123,6 +123,9 @@ class PieceVocabulary final : public Vocabulary {
     std::string text;
     const auto decoded = processor_.Decode(model_ids, &text);
     if (!decoded.ok()) machine_error("decoding a sentence: {}", decoded.error_message());
+    // Pieces of bytes may make a line end, which would shift all lines behind it in a file.
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
     return text;
   }
 

@@ -90,6 +90,20 @@ TEST_CASE_METHOD(SentencePieceTest, "bytes stand for unknown characters if asked
   CHECK(vocabulary->decode(vocabulary->encode("fox \xe2\x98\x83")) == "fox \xe2\x98\x83");
 }
 
+TEST_CASE_METHOD(SentencePieceTest, "a line end among the pieces of bytes does not end the line") {
+  settings["byte_fallback"] = true;
+  settings["size"] = 310;
+  const auto vocabulary = trained();
+  auto ids = vocabulary->encode("fox");
+  for (int32_t id = 0; id < vocabulary->size(); ++id) {
+    const std::string piece = vocabulary->piece(id);
+    if (piece == "<0x0A>" || piece == "<0x0D>") ids.push_back(id);
+  }
+  const auto more = vocabulary->encode("dog");
+  ids.insert(ids.end(), more.begin(), more.end());
+  CHECK(vocabulary->decode(ids) == "fox   dog");
+}
+
 TEST_CASE_METHOD(SentencePieceTest, "training twice gives the same bytes") {
   for (const char* type : {"bpe", "unigram"}) {
     settings["type"] = type;
