@@ -116,9 +116,7 @@ int evaluate_command(const WorkerArguments& arguments) {
       const auto hypotheses =
           translate_subset(*model, corpus, subset, direction, rule, world, tell);
       if (!is_first) continue;
-      write_atomic(
-          arguments.folder / "hypotheses" / fmt::format("{}.{}.txt", subset, direction.name()),
-          lines(hypotheses));
+      write_atomic(hypotheses_file(arguments.folder, subset, direction.name()), lines(hypotheses));
       const auto sources = corpus.text(subset, direction, Side::kSource);
       const auto references = corpus.references(subset, direction);
       const Translations texts{sources, hypotheses, references, direction.source, direction.target};

@@ -126,7 +126,7 @@ std::vector<TranslatedSentence> report_translations(const Workspace& workspace, 
   if (size < 2) return {};
   std::vector<std::vector<std::string>> texts;
   for (const auto& evaluation : evaluations) {
-    texts.push_back(lines(workspace.evaluation(evaluation) / "hypotheses" / (stem + ".txt")));
+    texts.push_back(lines(hypotheses_file(workspace.evaluation(evaluation), subset, direction)));
     if (texts.back().size() != size) texts.back().clear();  // of another text, or cut off
   }
   if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))

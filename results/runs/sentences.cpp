@@ -17,6 +17,11 @@ constexpr int64_t kMost = 1'000'000'000;  // no sentence has more of anything
 
 }  // namespace
 
+fs::path hypotheses_file(const fs::path& evaluation_folder, const std::string& subset,
+                         const std::string& direction) {
+  return evaluation_folder / "hypotheses" / fmt::format("{}.{}.txt", subset, direction);
+}
+
 fs::path sentence_file(const fs::path& evaluation_folder, const std::string& subset,
                        const std::string& direction, const std::string& metric) {
   return evaluation_folder / "sentences" / fmt::format("{}.{}.{}.txt", subset, direction, metric);

@@ -1,5 +1,6 @@
-// The counts of each sentence that an evaluation leaves beside its hypotheses.
+// The hypotheses of an evaluation, and the counts of each sentence beside them.
 //
+//   evaluations/ID/hypotheses/SUBSET.DIRECTION.txt         line i: the translation of sentence i
 //   evaluations/ID/sentences/SUBSET.DIRECTION.METRIC.txt   line i: the counts of sentence i,
 //                                                          separated by spaces
 #pragma once
@@ -11,6 +12,10 @@
 #include <vector>
 
 namespace xp {
+
+/// Where the translations of a subset lie.
+fs::path hypotheses_file(const fs::path& evaluation_folder, const std::string& subset,
+                         const std::string& direction);
 
 /// Where the counts of `metric` lie.
 fs::path sentence_file(const fs::path& evaluation_folder, const std::string& subset,

@@ -1,44 +1,60 @@
-// `xp score`: scores of files of translations, and tests of whether systems differ, as sacreBLEU's
-// command line gives them.
+// `xp score`: scores of runs or of files of translations, and tests of whether systems differ, as
+// sacreBLEU's command line gives them.
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
+#include "engine/cli/commands/translated_text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/points/options.h"
+#include "engine/cli/points/candidates.h"
+#include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/text_table.h"
 #include "engine/data/text_lines.h"
+#include "registry/corpus.h"
 #include "registry/metric.h"
 #include "results/report/significance.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace xp {
 namespace {
 
 using Lines = std::vector<std::string>;
 
-struct Options {
+struct Options : WorkspaceOptions {
   static constexpr std::string_view kDetails =
+      "xp score last --metrics chrf++,ter\n"
+      "xp score gshard scomoe-seq --test\n"
       "xp score --hypotheses out.fr --references test.fr\n"
       "xp score --hypotheses base.fr moe.fr --references test.fr --metrics bleu,chrf,ter --test\n"
       "xp score --hypotheses out.zh --references a.zh b.zh --metrics bleu --tokenizer zh --json\n"
       "\n"
-      "Files hold one sentence per line. With --test systems are compared with the first one, by\n"
-      "sacreBLEU's paired bootstrap or approximate randomization: the same p for the same seed.";
+      "Of a RUN, an evaluation or the newest one of a training, the translations that it left are\n"
+      "scored; nothing is decoded. Files hold one sentence per line. With --test systems are\n"
+      "compared with the first one, by sacreBLEU's paired bootstrap or approximate randomization:\n"
+      "the same p for the same seed.";
 
-  Words hypotheses, references;
-  std::string sources, metrics = "bleu,chrf", tokenizer, model, method = "bootstrap";
+  Words runs, hypotheses, references;
+  std::string subset, direction, sources, tokenizer, model;
+  std::string metrics = "bleu,chrf", method = "bootstrap";
   int64_t rounds = 0, seed = 12345;
   bool tests = false, lowercase = false, sentences = false, json = false;
 
   void declare(Arguments& arguments) {
+    arguments
+        .positional("RUN", &runs,
+                    "systems, each an id, its first 4 digits or more, last, or another selector")
+        .at_most(100)
+        .completes([this](const std::string&) { return run_candidates(*this); });
+    arguments.option("--subset", "NAME", &subset, "of runs: only this one").otherwise("all");
+    arguments.option("--direction", "FROM-TO", &direction, "of runs: only this one")
+        .otherwise("all");
     arguments.option("--hypotheses", "FILE", &hypotheses, "translations; one file for each system")
-        .required()
         .at_most(100);
     arguments.option("--references", "FILE", &references, "one file for each set of references")
-        .required()
         .at_most(100);
+    arguments.after_parsing([this] { check_systems(); });
     arguments.option("--sources", "FILE", &sources, "for metrics that read the source");
     arguments.option("--metrics", "NAME,...", &metrics, "see `xp components metric`");
     arguments.option("--tokenizer", "NAME", &tokenizer, "of bleu: 13a, intl, char, zh, none, ...");
@@ -53,11 +69,21 @@ struct Options {
         .from(0)
         .to(1'000'000);
     arguments.option("--seed", "N", &seed, "of --test").from(0).to(UINT32_MAX);
+    WorkspaceOptions::declare(arguments);
     declare_json(arguments, json);
+  }
+  void check_systems() const {
+    if (runs.empty() && (hypotheses.empty() || references.empty()))
+      usage_error("name runs, or files with --hypotheses and --references");
+    if (!runs.empty() && !(hypotheses.empty() && references.empty() && sources.empty()))
+      usage_error("runs are scored by themselves; name files in another command");
   }
 };
 
+/// What several systems translated.
 struct Texts {
+  std::string subset, direction;     ///< of runs; else ""
+  std::vector<std::string> systems;  ///< ids of runs, or files
   std::vector<Lines> hypotheses, references;
   Lines sources;
 };
@@ -88,7 +114,28 @@ Texts read_texts(const Options& options) {
     out.references.push_back(read(path));
   for (const auto& path : options.hypotheses)
     out.hypotheses.push_back(read(path));
+  out.systems = options.hypotheses;
   if (!options.sources.empty()) out.sources = read(options.sources);
+  return out;
+}
+
+std::vector<Texts> texts_of_runs(const Options& options) {
+  std::vector<RunFolder> runs;
+  std::vector<std::string> ids;
+  for (const auto& name : options.runs) {
+    runs.push_back(named_evaluation(options, name));
+    ids.push_back(runs.back().id);
+  }
+  std::vector<Texts> out;
+  for (auto& text :
+       translated_texts({options.workspace}, runs, options.subset, options.direction)) {
+    out.push_back({text.subset,
+                   text.direction,
+                   ids,
+                   std::move(text.hypotheses),
+                   {std::move(text.references)},
+                   std::move(text.sources)});
+  }
   return out;
 }
 
@@ -113,7 +160,7 @@ void require_memory(const PairedRule& rule, size_t sentences) {
 
 // One score of one system.
 struct Result {
-  std::string system;
+  std::string subset, direction, system;
   Score score;
   std::optional<PairedResult> test;
   std::vector<double> sentences;
@@ -131,6 +178,11 @@ std::vector<Result> results_of(const Metric& metric, const Texts& texts, const O
   std::vector<std::vector<Score>> scores;
   for (const auto& hypotheses : texts.hypotheses) {
     Translations given{texts.sources, hypotheses, texts.references[0]};
+    if (!texts.direction.empty()) {
+      const Direction direction = parse_direction(texts.direction);
+      given.source_language = direction.source;
+      given.target_language = direction.target;
+    }
     given.more_references.assign(texts.references.begin() + 1, texts.references.end());
     counts.push_back(metric.sentence_counts(given));
     if (counts.back().width == 0) {
@@ -151,7 +203,9 @@ std::vector<Result> results_of(const Metric& metric, const Texts& texts, const O
     }
     for (size_t i = 0; i < scores.size(); ++i) {
       Result& result = out.emplace_back();
-      result.system = options.hypotheses[i];
+      result.subset = texts.subset;
+      result.direction = texts.direction;
+      result.system = texts.systems[i];
       result.score = scores[i][k];
       if (!tests.empty()) result.test = tests[i];
       for (size_t n = 0; options.sentences && n < counts[i].size(); ++n) {
@@ -170,6 +224,10 @@ Value to_json(const Result& result) {
                {"unit", result.score.unit},
                {"higher_is_better", result.score.higher_is_better},
                {"signature", result.score.signature}};
+  if (!result.subset.empty()) {
+    out["subset"] = result.subset;
+    out["direction"] = result.direction;
+  }
   if (result.test && result.test->mean) out["mean"] = *result.test->mean;
   if (result.test && result.test->interval) out["interval"] = *result.test->interval;
   if (result.test && result.test->p) out["p"] = *result.test->p;
@@ -180,27 +238,33 @@ Value to_json(const Result& result) {
 void print_table(const std::vector<Result>& results, bool has_tests) {
   std::vector<std::vector<std::string>> rows = {{"system", "metric", "score"}};
   if (has_tests) rows[0].insert(rows[0].end(), {"95 %", "p"});
-  for (const auto& [system, score, test, sentences] : results) {
+  if (!results.front().subset.empty()) rows[0].insert(rows[0].begin(), "text");
+  for (const auto& [subset, direction, system, score, test, sentences] : results) {
     rows.push_back({system, score.label.empty() ? score.name : score.label,
                     fmt::format("{:.2f}", score.value)});
+    if (!subset.empty()) rows.back().insert(rows.back().begin(), subset + " " + direction);
     if (!has_tests) continue;
     const bool has_interval = test && test->interval;
     rows.back().push_back(has_interval ? fmt::format("± {:.2f}", *test->interval) : "");
     rows.back().push_back(test && test->p ? fmt::format("{:.4f}", *test->p) : "");
   }
   fmt::print("{}", text_table(rows));
-  std::string last;
+  std::set<std::string> printed;
   for (const auto& result : results) {
-    if (result.score.signature == last) continue;
-    last = result.score.signature;
-    fmt::print("{}: {}\n", result.score.name, last);
+    if (printed.insert(result.score.signature).second)
+      fmt::print("{}: {}\n", result.score.name, result.score.signature);
   }
+}
+
+// "test en-fr ", of runs.
+std::string text_name(const Result& result) {
+  return result.subset.empty() ? "" : result.subset + " " + result.direction + " ";
 }
 
 void print_sentences(const std::vector<Result>& results) {
   for (const auto& result : results)
     for (size_t i = 0; i < result.sentences.size(); ++i)
-      fmt::print("{}:{}: {} {:.2f}\n", result.system, i + 1, result.score.name,
+      fmt::print("{}{}:{}: {} {:.2f}\n", text_name(result), result.system, i + 1, result.score.name,
                  result.sentences[i]);
 }
 
@@ -211,15 +275,18 @@ int score(const Options& options) {
   const bool has_bleu = std::find(names.begin(), names.end(), "bleu") != names.end();
   if (!has_bleu && !(options.tokenizer.empty() && options.model.empty()))
     usage_error("--tokenizer and --model are of bleu, which --metrics does not name");
-  const Texts texts = read_texts(options);
-  if (options.tests && texts.hypotheses.size() < 2)
-    usage_error("--test compares systems; give --hypotheses two files or more");
-  if (options.tests) require_memory(rule_of(options), texts.references[0].size());
+  if (options.tests && std::max(options.runs.size(), options.hypotheses.size()) < 2)
+    usage_error("--test compares systems; name two runs, or two files with --hypotheses, or more");
+  const auto all_texts =
+      options.runs.empty() ? std::vector<Texts>{read_texts(options)} : texts_of_runs(options);
   std::vector<Result> results;
-  for (const auto& name : names) {
-    const auto metric = metric_of(name, options);
-    for (auto& result : results_of(*metric, texts, options))
-      results.push_back(std::move(result));
+  for (const auto& texts : all_texts) {
+    if (options.tests) require_memory(rule_of(options), texts.references[0].size());
+    for (const auto& name : names) {
+      const auto metric = metric_of(name, options);
+      for (auto& result : results_of(*metric, texts, options))
+        results.push_back(std::move(result));
+    }
   }
   if (options.json) {
     Value list = Value::array();
@@ -234,7 +301,7 @@ int score(const Options& options) {
 }
 
 XP_COMMAND(Options, score, "score", Group::kResults,
-           "score files of translations, and test whether systems differ");
+           "score runs or files of translations, and test whether systems differ");
 
 }  // namespace
 }  // namespace xp

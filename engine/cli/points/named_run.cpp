@@ -58,6 +58,30 @@ RunFolder named_folder(const WorkspaceOptions& options, const std::string& selec
   return find_run(workspace, named_run(points, open)->id);
 }
 
+RunFolder named_evaluation(const WorkspaceOptions& options, const std::string& selector) {
+  const Workspace workspace{options.workspace};
+  RunFolder run = named_folder(options, selector);
+  if (run.kind == RunKind::kEvaluation) return run;
+  PointOptions all;
+  static_cast<WorkspaceOptions&>(all) = options;
+  std::string newest;
+  double begun_s = -1;
+  const auto open = open_points(all);
+  for (const auto& point : open->points) {
+    if (!point.ids || point.ids->training != run.id) continue;
+    const fs::path folder = workspace.evaluation(point.ids->evaluation);
+    if (!fs::exists(folder / "spec.toml")) continue;
+    const Status status = read_status(folder);
+    if (status.started_s <= begun_s) continue;
+    begun_s = status.started_s;
+    newest = point.ids->evaluation;
+  }
+  if (newest.empty()) {
+    usage_error("{} has no evaluation, whose [eval] is used; `xp run` evaluates it", run.title());
+  }
+  return find_run(workspace, newest);
+}
+
 std::optional<JobRecord> job_of_run(const Workspace& workspace, const NamedRun& run) {
   if (const std::string name = job_of(run.folder); !name.empty()) return read_job(workspace, name);
   const fs::path relative = run.folder.lexically_relative(workspace.root);

@@ -29,6 +29,10 @@ std::optional<NamedRun> named_run(const PointOptions& options, std::optional<Ope
 /// Raises a usage error unless it is exactly one that was started.
 RunFolder named_folder(const WorkspaceOptions& options, const std::string& selector);
 
+/// The evaluation that one selector names: the run itself or, if that is a training, its newest
+/// evaluation that was started and that an experiment of the workspace has. Raises a usage error.
+RunFolder named_evaluation(const WorkspaceOptions& options, const std::string& selector);
+
 /// The scheduler's job that ran the last attempt, or that the run waits in.
 std::optional<JobRecord> job_of_run(const Workspace& workspace, const NamedRun& run);
 
