@@ -88,6 +88,13 @@ TomlDocument parse_toml(const std::string& text, const std::string& file, Proble
   return out;
 }
 
+Value typed_value(const std::string& text) {
+  Problems ignored;
+  const TomlDocument document = parse_toml("value = " + text, "", ignored);
+  const bool one = ignored.empty() && document.value.size() == 1;
+  return one ? document.value.at("value") : Value(text);
+}
+
 Value load_toml(const std::string& file) {
   const std::string text = read_file(file);
   try {

@@ -25,6 +25,9 @@ std::string place_key(const std::vector<std::string>& parts);
 /// back. Integers, floats, booleans and strings keep their kind; dates become strings.
 TomlDocument parse_toml(const std::string& text, const std::string& file, Problems& problems);
 
+/// One value as people type it: TOML, or a bare text if it is not that.
+Value typed_value(const std::string& text);
+
 /// The values of a file that we wrote ourselves. Raises kMachine if it cannot be read or parsed.
 Value load_toml(const std::string& file);
 

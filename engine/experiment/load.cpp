@@ -37,13 +37,6 @@ std::vector<std::string> section_names() {
   return names;
 }
 
-Value parsed_value(const std::string& text) {
-  Problems ignored;
-  const TomlDocument document = parse_toml("value = " + text, "", ignored);
-  const bool one = ignored.empty() && document.value.size() == 1;
-  return one ? document.value.at("value") : Value(text);
-}
-
 class Loader {
  public:
   Loader(const Catalog& catalog, Spec& spec, Problems& problems)
@@ -86,7 +79,7 @@ class Loader {
       return;
     }
     const std::string key(trim(set.substr(0, equals)));
-    const Value value = parsed_value(std::string(trim(set.substr(equals + 1))));
+    const Value value = typed_value(std::string(trim(set.substr(equals + 1))));
     const bool plain =
         std::find(plain_keys().begin(), plain_keys().end(), key) != plain_keys().end();
     if (plain || key.starts_with("report.")) {

@@ -1,6 +1,7 @@
 // Ranks as processes.
 #include "engine/launch/ranks.h"
 
+#include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/base/secret.h"
@@ -81,12 +82,12 @@ std::string cause_of(const RankEnd& rank, std::string_view said) {
 
 class HereJob final : public RunningJob {
  public:
-  explicit HereJob(const LaunchJob& job)
+  HereJob(const LaunchJob& job, int channel)
       : place_{"",
                std::vector<std::string>(static_cast<size_t>(job.nodes),
                                         job.host.empty() ? host_name() : job.host),
                "lo", fmt::format("127.0.0.1:{}", free_port())},
-        ranks_(job, {0, job.nodes, place_.rendezvous, random_key()},
+        ranks_(job, {0, job.nodes, place_.rendezvous, random_key(), channel},
                job.warm ? warm_starter(job.command[0]) : make_exec_starter()) {}
   const JobPlace& place() const override { return place_; }
   std::optional<LaunchEnd> poll() override { return ranks_.poll(); }
@@ -112,6 +113,7 @@ Ranks::Ranks(const LaunchJob& job, const Part& part, std::shared_ptr<Starter> st
       NewProcess process;
       process.command = job.command;
       process.environment = rank_environment(job, rank, part);
+      if (rank == 0) process.inherited = part.channel;
       process.setup.leads_group = true;
       process.setup.ignores_usr1 = true;
       process.setup.cores = job.cores;
@@ -225,8 +227,9 @@ LaunchEnd Ranks::conclusion() {
   return out;
 }
 
-std::unique_ptr<RunningJob> start_here(const LaunchJob& job) {
-  return std::make_unique<HereJob>(job);
+std::unique_ptr<RunningJob> start_here(const LaunchJob& job, int channel) {
+  check(channel < 0 || !job.warm, "a process that a loaded program forks keeps no descriptor");
+  return std::make_unique<HereJob>(job, channel);
 }
 
 int blame_weight(int exit_code) {

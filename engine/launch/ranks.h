@@ -31,6 +31,7 @@ class Ranks {
     int64_t first_node = 0, num_nodes = 1;  ///< of the topology, on this machine
     std::string rendezvous;                 ///< host:port of rank 0
     std::string key = {};  ///< the run's secret; empty: in this process's environment already
+    int channel = -1;      ///< a descriptor that rank 0 keeps under its number; -1: none
   };
 
   /// Starts them. Raises kMachine; then none is left.
@@ -67,8 +68,9 @@ class Ranks {
   Clock::time_point deadline_ = Clock::time_point::max();
 };
 
-/// A job whose ranks are all processes of this machine, whatever its topology says.
-std::unique_ptr<RunningJob> start_here(const LaunchJob& job);
+/// A job whose ranks are all processes of this machine, whatever its topology says. Rank 0 keeps
+/// the descriptor `channel` under its number, unless it is -1.
+std::unique_ptr<RunningJob> start_here(const LaunchJob& job, int channel = -1);
 
 /// How much a rank's end says about what went wrong; 0: it did not fail. One that knew what was
 /// wrong (kUserExit, kDivergedExit) says most, then one that a signal ended, and last those that

@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/text.h"
+#include "engine/launch/channel.h"
 #include "engine/launch/node.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -204,6 +205,22 @@ TEST_CASE("ends of ranks are classed by code, words and what the kernel did") {
   CHECK(outcome_of(70, "", 0) == Outcome::kBug);
   CHECK(outcome_of(135, "", 0) == Outcome::kMachine);
   CHECK(outcome_of(127, "", 0) == Outcome::kMachine);
+}
+
+TEST_CASE("rank 0 keeps the descriptor that it is to talk through, the others do not") {
+  const Scene scene;
+  auto [here, there] = Channel::open();
+  const auto running = start_here(
+      scene.job("test $XP_RANK = 0 || { { echo x >&" + std::to_string(there.get()) +
+                "; } 2>/dev/null && exit 4 || exit 0; }; echo 7 >&" + std::to_string(there.get())),
+      there.get());
+  there = Descriptor();
+  CHECK(here.receive(std::chrono::minutes(1)) == Value(7));
+  CHECK_FALSE(here.receive(std::chrono::minutes(1)));
+  CHECK(here.has_ended());
+  while (!running->poll())
+    ::usleep(1000);
+  CHECK(running->poll()->outcome == Outcome::kDone);
 }
 
 TEST_CASE("each node starts its own ranks, and the first real cause is told for all") {

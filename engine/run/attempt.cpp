@@ -15,14 +15,8 @@ constexpr auto kBeat = std::chrono::seconds(5);
 
 LaunchJob launch_job(const Work& work, const Attempt::Places& places,
                      const AttemptSettings& settings) {
-  const Value& launch = work.launch();
-  LaunchJob job;
+  LaunchJob job = shape_of_job(work.launch());
   job.name = work.folder.filename().string();
-  job.nodes = launch.value("nodes", int64_t{1});
-  job.ranks_per_node = launch.value("ranks_per_node", int64_t{1});
-  job.threads_per_rank = launch.value("threads_per_rank", int64_t{1});
-  job.timeout_s = launch.value("timeout_s", int64_t{600});
-  job.interface = launch.value("interface", "");
   job.cores = places.cores;
   job.gpus = places.gpus;
   job.warm = settings.warm;

@@ -98,6 +98,16 @@ class List {
 
 }  // namespace
 
+LaunchJob shape_of_job(const Value& launch) {
+  LaunchJob job;
+  job.nodes = launch.value("nodes", int64_t{1});
+  job.ranks_per_node = launch.value("ranks_per_node", int64_t{1});
+  job.threads_per_rank = launch.value("threads_per_rank", int64_t{1});
+  job.timeout_s = launch.value("timeout_s", int64_t{600});
+  job.interface = launch.value("interface", "");
+  return job;
+}
+
 std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const Programs& programs,
                           const std::set<std::string>& only) {
   const List list(plan, workspace, programs);

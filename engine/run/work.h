@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/plan/plan.h"
+#include "registry/launcher.h"
 #include "results/runs/programs.h"
 
 #include <functional>
@@ -24,6 +25,9 @@ struct Work {
   std::optional<size_t> training;    ///< an evaluation's training, where that is in the list too
   const Value& launch() const { return spec.at("launch"); }
 };
+
+/// The job that [launch] of a run asks for: its ranks, threads, timeout and interface.
+LaunchJob shape_of_job(const Value& launch);
 
 /// What is not done: each training directly followed by its evaluations, in the order of the plan.
 /// Points without a known corpus are left out; `only`, unless empty, names the ids of the runs

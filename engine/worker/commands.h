@@ -17,6 +17,7 @@ struct WorkerArguments {
   std::filesystem::path training;  ///< evaluate: the folder of the training
   int64_t attempt = 1;
   std::string device = "auto";
+  int channel = -1;  ///< translate, rank 0: the descriptor of the conversation with `xp`
 };
 
 /// The declarations of all components as JSON, for `xp`.
@@ -43,6 +44,10 @@ int train_command(const WorkerArguments& arguments);
 /// Translates and scores the subsets of [eval]; rank 0 writes hypotheses, scores.json and
 /// status.json.
 int evaluate_command(const WorkerArguments& arguments);
+
+/// Translates what `xp translate` asks for (engine/launch/channel.h) until that ends. The folder
+/// holds the settings of an evaluation.
+int translate_command(const WorkerArguments& arguments);
 
 /// Connects to the other ranks, exchanges rows with all of them and compares clocks; every rank
 /// writes a file into `folder`. Raises kMachine naming what does not work.

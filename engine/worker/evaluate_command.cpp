@@ -1,10 +1,7 @@
 // One rank of an evaluation.
 #include "engine/base/error.h"
-#include "engine/eval/evaluate.h"
-#include "engine/train/checkpoint.h"
-#include "engine/worker/rank.h"
+#include "engine/worker/evaluated_model.h"
 #include "registry/metric.h"
-#include "results/runs/checkpoints.h"
 #include "results/runs/records.h"
 #include "results/runs/sentences.h"
 #include "results/runs/workspace.h"
@@ -65,19 +62,6 @@ void score(const fs::path& folder, const Part& part, const std::string& name,
     scores.push_back({part.subset, direction, std::move(one)});
 }
 
-std::vector<fs::path> checkpoints_of(const fs::path& training, const EvalSection& eval) {
-  const int64_t average = eval.average.value_or(0);
-  const auto files = evaluated_checkpoints(training, eval.checkpoint, average);
-  if (files.empty()) {
-    machine_error("training '{}' has no {} checkpoint; `xp run` trains it again", training.string(),
-                  eval.checkpoint);
-  }
-  if (static_cast<int64_t>(files.size()) < average)
-    machine_error("training '{}' has {} checkpoints; eval.average = {} needs as many",
-                  training.string(), files.size(), average);
-  return files;
-}
-
 }  // namespace
 
 int evaluate_command(const WorkerArguments& arguments) {
@@ -87,21 +71,11 @@ int evaluate_command(const WorkerArguments& arguments) {
   Group& world = *groups.world;
   const Value settings = load_run_settings(arguments);
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
-  const auto eval = bind_settings<EvalSection>(settings.at("eval"));
-  const auto model = build_model(settings, corpus, groups, &eval);
-  load_parameters(checkpoints_of(arguments.training, eval), *model);
-  model->eval();
+  const auto [eval, model, rule] = load_evaluated(arguments, settings, corpus, groups);
 
   const bool is_first = world.rank() == 0;
   std::optional<EventLog> events;
   if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
-  const int64_t parts = settings.value("micro_batch_split", int64_t{1});
-  SubsetRule rule;
-  rule.decode.search.beam = eval.beam;
-  rule.decode.search.length_penalty = eval.length_penalty;
-  rule.decode.search.max_length_a = eval.max_length_a;
-  rule.decode.search.max_length_b = eval.max_length_b;
-  rule.decode.max_tokens = std::max(eval.max_tokens / parts, int64_t{1});
   std::vector<SubsetScore> scores;
   for (const auto& subset : eval.subsets) {
     for (const auto& direction : corpus.directions()) {
@@ -114,7 +88,7 @@ int evaluate_command(const WorkerArguments& arguments) {
         if (events) events->write("update", done, {{"sentences", done}, {"total", total}});
       };
       const auto hypotheses =
-          translate_subset(*model, corpus, subset, direction, rule, world, tell);
+          translate_subset(*model, corpus, subset, direction, {rule}, world, tell);
       if (!is_first) continue;
       write_atomic(hypotheses_file(arguments.folder, subset, direction.name()), lines(hypotheses));
       const auto sources = corpus.text(subset, direction, Side::kSource);

@@ -63,6 +63,14 @@ int run(int argc, char** argv) {
   };
   add("train", "train a model", &xp::train_command);
   add("evaluate", "translate and score with a trained model", &xp::evaluate_command);
+  auto* translate = app.add_subcommand("translate", "translate the sentences that `xp` sends");
+  translate->add_option("folder", arguments.folder, "holds the settings")->required();
+  translate->add_option("--corpus", arguments.corpus, "the prepared corpus")->required();
+  translate->add_option("--training", arguments.training, "the training's folder")->required();
+  translate->add_option("--channel", arguments.channel, "rank 0: the descriptor to `xp`")
+      ->required();
+  translate->add_option("--device", arguments.device, "cpu, cuda or auto");
+  translate->callback([&arguments] { xp::translate_command(arguments); });
   auto* check = app.add_subcommand("check", "connect all ranks and exchange rows between them");
   check->add_option("folder", arguments.folder, "where each rank writes a file")->required();
   check->add_option("--device", arguments.device, "cpu, cuda or auto");

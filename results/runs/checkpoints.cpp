@@ -85,4 +85,17 @@ std::vector<fs::path> evaluated_checkpoints(const fs::path& training, std::strin
   return out;
 }
 
+std::vector<fs::path> required_checkpoints(const fs::path& training, std::string_view which,
+                                           int64_t average) {
+  auto files = evaluated_checkpoints(training, which, average);
+  if (files.empty()) {
+    machine_error("training '{}' has no {} checkpoint; `xp run` trains it again", training.string(),
+                  which);
+  }
+  if (static_cast<int64_t>(files.size()) < average)
+    machine_error("training '{}' has {} checkpoints; eval.average = {} needs as many",
+                  training.string(), files.size(), average);
+  return files;
+}
+
 }  // namespace xp

@@ -33,5 +33,8 @@ std::optional<fs::path> finished_checkpoint(const fs::path& training, std::strin
 /// ones, oldest first; fewer or none if they are not there any more.
 std::vector<fs::path> evaluated_checkpoints(const fs::path& training, std::string_view which,
                                             int64_t average);
+/// The same; raises kMachine if one is not there.
+std::vector<fs::path> required_checkpoints(const fs::path& training, std::string_view which,
+                                           int64_t average);
 
 }  // namespace xp

@@ -35,13 +35,6 @@ namespace {
 constexpr size_t kMaxReported = 1000;  // points whose report is printed without being asked for
 constexpr double kMaxUnasked_h = 24;   // device-hours that start without a question
 
-std::filesystem::path engine_program() {
-  const std::filesystem::path engine = engine_file();
-  if (!std::filesystem::exists(engine))
-    machine_error("'{}' is missing; build it with `make build`", engine.string());
-  return std::filesystem::absolute(engine);
-}
-
 // Whether runs of the plan go through a scheduler's queue, or start from this process itself.
 bool has_launcher(const Plan& plan, bool with_queue) {
   return std::any_of(plan.points.begin(), plan.points.end(), [&](const Point& point) {
@@ -157,7 +150,7 @@ DispatchResult dispatched(const RunOptions& options, Experiment& experiment,
   DispatchSettings settings;
   settings.workspace = workspace;
   settings.programs.xp = own_program();
-  settings.programs.engine = engine_program();
+  settings.programs.engine = existing_engine();
   settings.warm = settings.programs.engine.filename() == "xp-engine";
   settings.command_line = options.driver.command_line;
   settings.jobs = options.driver.jobs;

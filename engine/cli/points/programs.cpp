@@ -2,6 +2,7 @@
 #include "engine/cli/points/programs.h"
 
 #include "engine/base/environment.h"
+#include "engine/base/error.h"
 #include "engine/base/own_program.h"
 #include "engine/base/text.h"
 
@@ -25,6 +26,13 @@ fs::path cache_folder() {
 fs::path engine_file() {
   const fs::path named = environment_value(variable::kEngine);
   return named.empty() ? program_folder() / "xp-engine" : named;
+}
+
+fs::path existing_engine() {
+  const fs::path engine = engine_file();
+  if (!fs::exists(engine))
+    machine_error("'{}' is missing; build it with `make build`", engine.string());
+  return fs::absolute(engine);
 }
 
 std::vector<std::string> plugin_files() {

@@ -13,6 +13,8 @@ namespace xp {
 /// The program that trains and evaluates: XP_ENGINE, else xp-engine beside this program. It may not
 /// exist.
 std::filesystem::path engine_file();
+/// Its absolute path. Raises kMachine if it does not exist.
+std::filesystem::path existing_engine();
 
 /// The plug-ins that XP_PLUGINS names, separated by colons.
 std::vector<std::string> plugin_files();
