@@ -133,6 +133,7 @@ struct TrainSection {
           patience = 0;
   bool save_in_background = true;
   std::optional<int64_t> tokens_per_update;
+  std::optional<std::string> init_from;
   std::optional<double> validate_epochs;
   std::optional<std::string> gradient_wire;
   std::string best_metric = "bleu";
@@ -181,6 +182,11 @@ struct TrainSection {
     field("save_in_background", save_in_background,
           "training continues while a checkpoint is written, for the memory of one more copy",
           Limit{}, Scope::kNone);
+    field(
+        "init_from", init_from,
+        "checkpoint to take the first parameters from, relative to the spec; the run's id depends "
+        "on its content",
+        any(), Scope::kContent);
     field("keep", keep, "latest checkpoints to keep, each with what was best by then", at_least(1));
     field("patience", patience,
           "stop after this many validations without a better best_metric; 0 = never", at_least(0));

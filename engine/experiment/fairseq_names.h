@@ -21,6 +21,8 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"update_freq", "train.accumulate"},
     {"batch_size", "train.max_tokens"},
     {"max_sentences", "train.max_tokens"},
+    {"finetune_from_model", "train.init_from"},
+    {"restore_file", "train.init_from"},
     {"fp16", "train.precision"},
     {"bf16", "train.precision"},
     {"learning_rate", "train.optimizer.lr"},

@@ -1,9 +1,11 @@
 // Combinations to points; ids are hashes of what resolve() says they depend on.
 #include "engine/plan/plan.h"
 
+#include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/experiment/codes.h"
 #include "engine/plan/rules.h"
+#include "results/runs/tensor_file.h"
 
 #include <algorithm>
 #include <array>
@@ -37,6 +39,7 @@ class Planner {
   Planner(const Spec& spec, const Catalog& catalog, Problems& problems)
       : spec_(spec), pool_(catalog, spec.settings, spec.sweep), problems_(problems) {
     plan_.name = spec.name;
+    plan_.folder = spec.folder();
     plan_.axes = spec.sweep.keys();
     for (const auto& path : plan_.axes)
       short_names_.push_back(short_name(path, plan_.axes));
@@ -159,7 +162,30 @@ class Planner {
   std::set<const Condition*> broken_;
 };
 
-// Ids are content_id of {"corpus": ..., "settings": {...}} and of {"settings": {...}, "training":
+// What trainings start from besides their settings. Each file is read once.
+class InitialFiles {
+ public:
+  /// `id` is empty for a training that starts from its own random parameters.
+  struct Identity {
+    std::string id, missing;
+  };
+  const Identity& identity(const fs::path& file) {
+    const auto [at, is_new] = known_.try_emplace(file);
+    if (!is_new || file.empty()) return at->second;
+    try {
+      at->second.id = TensorFile(file).content_id();
+    } catch (const Error& error) {
+      at->second.missing = fmt::format("train.init_from: {}", error.what());
+    }
+    return at->second;
+  }
+
+ private:
+  std::map<fs::path, Identity> known_;
+};
+
+// Ids are content_id of {"corpus": ..., "settings": {...}} ("ID+..." with an initial file) and of
+// {"settings": {...}, "training":
 // ...}; the settings are the sections' pieces in order. What points share of these texts is hashed
 // once.
 class IdMaker {
@@ -271,10 +297,17 @@ Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
   return out;
 }
 
+fs::path initial_file(const Plan& plan, const Settings& settings) {
+  const Value* file = settings.find("train.init_from");
+  if (file == nullptr || !file->is_string()) return {};
+  return fs::absolute(plan.folder / file->get<std::string>());
+}
+
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
   std::map<const SharedSection*, const CorpusIdentity*> known;
   std::map<std::string, CorpusIdentity> corpora;
   IdMaker ids;
+  InitialFiles initial_files;
   std::map<std::string, const Point*> evaluations;
   for (auto& point : plan.points) {
     const CorpusIdentity*& found = known[point.settings().section("corpus")];
@@ -285,17 +318,20 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
       found = &at->second;
     }
     const CorpusIdentity& corpus = *found;
-    if (!corpus.missing.empty() && point.state != PointState::kDone) {
+    const auto& initial = initial_files.identity(initial_file(plan, point.settings()));
+    const std::string& missing = corpus.missing.empty() ? initial.missing : corpus.missing;
+    if (!missing.empty() && point.state != PointState::kDone) {
       point.state = PointState::kBlocked;
-      point.cause = corpus.missing;
+      point.cause = missing;
     } else if (point.state == PointState::kBlocked) {
       point.state = PointState::kNew;
     }
-    if (!corpus.id) {
+    if (!corpus.id || !initial.missing.empty()) {
       point.ids.reset();
       continue;
     }
-    const std::string& training = ids.training(*corpus.id, point.settings());
+    const std::string& training = ids.training(
+        *corpus.id + (initial.id.empty() ? "" : "+") + initial.id, point.settings());
     point.ids = {*corpus.id, training, ids.evaluation(training, point.settings())};
     const auto [same, is_new] = evaluations.try_emplace(point.ids->evaluation, &point);
     if (!is_new)

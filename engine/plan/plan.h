@@ -6,6 +6,7 @@
 #include "engine/plan/point_standing.h"
 #include "results/runs/workspace.h"
 
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -48,6 +49,7 @@ struct Point {
 
 struct Plan {
   std::string name;               ///< of the experiment
+  std::filesystem::path folder;   ///< of its file: where relative paths start
   std::vector<std::string> axes;  ///< full paths, in the order of the file
   std::vector<Point> points;
   size_t merged = 0;                     ///< combinations left out because they equal a point
@@ -72,9 +74,13 @@ void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& prob
 /// `expand` and `assess`.
 Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
 
+/// The file of train.init_from in full, or an empty path.
+std::filesystem::path initial_file(const Plan& plan, const Settings& settings);
+
 /// Fills in the ids; `identify` is called once for each distinct corpus. Raises kUser if points
 /// that name different files are the same run, because the files have the same content. Points
-/// that are not done and whose corpus is missing are blocked.
+/// that are not done and whose corpus is missing are blocked, and points without the file of
+/// train.init_from.
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus);
 
 /// Fills in the states from the folders. A blocked point stays so unless its runs are done or under

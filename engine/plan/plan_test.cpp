@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/experiment/catalog_fixture.h"
 #include "results/runs/checkpoints.h"
+#include "results/runs/tensor_file.h"
 #include "results/runs/workspace_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -144,6 +145,35 @@ TEST_CASE("files with the same content are one run, which is an error that names
     return CorpusIdentity{corpus["path"].get<std::string>(), ""};
   });
   CHECK(planned.plan.points[0].ids->training != planned.plan.points[1].ids->training);
+}
+
+void put_initial(const fs::path& file, float value) {
+  const std::string_view bytes(reinterpret_cast<const char*>(&value), sizeof value);
+  write_tensor_file(file, {{"a", {"F32", {1}, bytes}}}, nullptr);
+}
+
+TEST_CASE("the id of a training depends on the content of train.init_from, not on its name") {
+  const std::string none = Planned("").identified().plan.points[0].ids->training;
+  Planned planned("[sweep]\n'train.init_from' = [\"a.safetensors\", \"b.safetensors\"]\n");
+  put_initial(planned.folder.path() / "a.safetensors", 1);
+  put_initial(planned.folder.path() / "b.safetensors", 2);
+  const auto& points = planned.identified().plan.points;
+  const std::string a = points[0].ids->training, b = points[1].ids->training;
+  CHECK(std::set<std::string>{none, a, b}.size() == 3);
+
+  Planned other("[train]\ninit_from = \"sub/c.safetensors\"\n");
+  put_initial(other.folder.path() / "sub" / "c.safetensors", 1);
+  CHECK(other.identified().plan.points[0].ids->training == a);
+}
+
+TEST_CASE("a point without the file of train.init_from is blocked") {
+  Planned planned("[train]\ninit_from = \"gone.safetensors\"\n");
+  const Point& point = planned.identified().plan.points[0];
+  CHECK(point.state == PointState::kBlocked);
+  CHECK(point.cause ==
+        fmt::format("train.init_from: '{}' cannot be opened: No such file or directory",
+                    (planned.folder.path() / "gone.safetensors").string()));
+  CHECK_FALSE(point.ids);
 }
 
 TEST_CASE("an axis that no point uses is noted") {

@@ -13,8 +13,10 @@ namespace {
 
 // What a run's worker reads: the sections that its id depends on, where those came from, and the
 // plug-ins to load.
-Value run_spec(const Point& point, const Value& plugins, bool evaluates) {
+Value run_spec(const Plan& plan, const Point& point, const Value& plugins, bool evaluates) {
   Value spec = point.settings().whole();
+  if (const fs::path file = initial_file(plan, point.settings()); !file.empty())
+    spec["train"]["init_from"] = file.string();
   if (plugins.is_object()) spec["plugins"] = plugins;
   if (!evaluates) spec.erase("eval");
   spec["corpus_id"] = point.ids->corpus;
@@ -45,7 +47,8 @@ std::map<std::string, size_t> positions(const Plan& plan, std::string PointIds::
 class List {
  public:
   List(const Plan& plan, const Workspace& workspace, const Programs& programs)
-      : workspace_(workspace),
+      : plan_(plan),
+        workspace_(workspace),
         engine_(programs.engine),
         plugins_(plugins_of(plan, programs)),
         trainings_(positions(plan, &PointIds::training)),
@@ -58,7 +61,7 @@ class List {
     out.name = point.name;
     out.folder = workspace_.training(point.ids->training);
     out.command = command("train", out.folder, point);
-    out.spec = run_spec(point, plugins_, false);
+    out.spec = run_spec(plan_, point, plugins_, false);
     return out;
   }
 
@@ -70,7 +73,7 @@ class List {
     out.command = command("evaluate", out.folder, point);
     out.command.insert(out.command.end(),
                        {"--training", workspace_.training(point.ids->training).string()});
-    out.spec = run_spec(point, plugins_, true);
+    out.spec = run_spec(plan_, point, plugins_, true);
     return out;
   }
 
@@ -90,6 +93,7 @@ class List {
             point.settings().value("launch.device", "auto")};
   }
 
+  const Plan& plan_;
   const Workspace& workspace_;
   const fs::path& engine_;
   Value plugins_;

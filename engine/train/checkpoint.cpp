@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
+#include "engine/base/text.h"
 #include "engine/comm/gather.h"
 #include "engine/train/safetensors.h"
 #include "results/runs/checkpoints.h"
@@ -76,6 +77,42 @@ void fill(const Safetensors& file, FlatBuffer& buffer) {
     file.read(name, view);
 }
 
+// "train.seed (2, here 1)": the settings below one of `sections`, or all, in which `theirs`
+// differs.
+std::vector<std::string> differences(const Value& theirs, const Value& ours,
+                                     const std::vector<std::string>& sections = {}) {
+  const auto is_wanted = [&](const std::string& path) {
+    return sections.empty() ||
+           std::any_of(sections.begin(), sections.end(),
+                       [&](const std::string& start) { return path.starts_with(start + "."); });
+  };
+  std::map<std::string, std::pair<std::string, std::string>> values;
+  for (const auto& [path, value] : leaves(theirs))
+    values[path].first = json_text(value);
+  for (const auto& [path, value] : leaves(ours))
+    values[path].second = json_text(value);
+  std::vector<std::string> out;
+  for (const auto& [path, both] : values) {
+    const auto& [there, here] = both;
+    if (there == here || !is_wanted(path)) continue;
+    out.push_back(fmt::format("{} ({}, here {})", path, there.empty() ? "unset" : there,
+                              here.empty() ? "unset" : here));
+  }
+  return out;
+}
+
+void require_origin(const TensorFile& file, const Origin& origin) {
+  const std::string id = file.metadata().value("training_id", "");
+  if (id.empty() || origin.training_id.empty() || id == origin.training_id) return;
+  const auto list =
+      differences(file.metadata().value("settings", Value::object()), origin.settings);
+  user_error(
+      "checkpoint '{}' is of training {}, and this is training {}: {}; move it elsewhere, or "
+      "start from it with train.init_from",
+      file.path().string(), id, origin.training_id,
+      list.empty() ? "their corpora differ" : "settings differ: " + join(list, ", "));
+}
+
 }  // namespace
 
 Value to_json(const TrainProgress& p) {
@@ -143,10 +180,14 @@ void Checkpoints::save(const FlatParameters& parameters, const TrainProgress& pr
   else if (parameters.experts.size() > 0)
     add_experts(tensors, parameters.experts, world);
   if (world.rank() != 0) return;
+  Value metadata = to_json(progress);
+  if (!origin_.training_id.empty()) {
+    metadata["training_id"] = origin_.training_id;
+    metadata["settings"] = origin_.settings;
+  }
   saving_ = std::async(std::launch::async,
-                       [this, tensors = std::move(tensors), metadata = to_json(progress), events] {
-                         write(tensors, metadata, events);
-                       });
+                       [this, tensors = std::move(tensors), metadata = std::move(metadata),
+                        events] { write(tensors, metadata, events); });
   if (!in_background_) finish();
 }
 
@@ -192,10 +233,12 @@ Checkpoints::Usable Checkpoints::usable(Group& world) const {
         progress_from_json(file.metadata());
         file.verify();
         update.fill_(updates.back());
+        require_origin(file, origin_);
       } catch (const Value::exception&) {
         out.notes.push_back(fmt::format(
             "'{}' is not a checkpoint of a training; using the one before it", path.string()));
       } catch (const Error& error) {
+        if (error.blame() == Blame::kUser) throw;
         out.notes.push_back(fmt::format("{}; using the one before it", error.what()));
       }
     }
@@ -228,6 +271,30 @@ TrainProgress Checkpoints::load(const fs::path& path, FlatParameters& parameters
   world.broadcast(has_best, /*from=*/0);
   if (has_best.item<int64_t>() == 0) out.best_update = out.validated_update = 0;
   return out;
+}
+
+void load_initial_parameters(const fs::path& path, TranslationModel& model, const Origin& origin) {
+  const torch::NoGradGuard no_grad;
+  const Safetensors file(path);
+  std::string misfit;
+  for (const auto& parameter : model.parameter_list()) {
+    const auto sizes = json_text(Value(parameter.tensor.sizes().vec()));
+    const std::string there =
+        !file.has(parameter.name) ? "not there" : json_text(Value(file.shape(parameter.name)));
+    if (there != sizes)
+      misfit = fmt::format("'{}' is {}, this model has {}", parameter.name, there, sizes);
+    if (!misfit.empty()) break;
+  }
+  if (!misfit.empty()) {
+    const Value settings = file.metadata().is_object()
+                               ? file.metadata().value("settings", Value::object())
+                               : Value::object();
+    const auto list = differences(settings, origin.settings, {"model", "corpus.vocabulary"});
+    user_error("'{}' of train.init_from does not fit: {}{}", path.string(), misfit,
+               settings.empty() || list.empty() ? "" : "; settings differ: " + join(list, ", "));
+  }
+  for (auto& parameter : model.parameter_list())
+    file.read(parameter.name, parameter.tensor);
 }
 
 void load_parameters(const std::vector<fs::path>& paths, TranslationModel& model) {

@@ -39,14 +39,23 @@ struct TrainProgress {
 Value to_json(const TrainProgress& progress);
 TrainProgress progress_from_json(const Value& value);
 
+/// Which training a checkpoint is of: kept in its metadata, and compared when it is loaded.
+struct Origin {
+  std::string training_id;  ///< empty: not known, and nothing is compared
+  Value settings = Value::object();
+};
+
 /// The checkpoints of one training, in a folder of their own. Which one is best is part of the
 /// progress in each file (results/runs/checkpoints.h).
 class Checkpoints {
  public:
   /// The `keep` newest ones are kept, and what is best according to each of them: if the newest is
   /// damaged, the one before it is complete with its best.
-  Checkpoints(fs::path folder, int64_t keep, bool in_background)
-      : folder_(std::move(folder)), keep_(keep), in_background_(in_background) {}
+  Checkpoints(fs::path folder, int64_t keep, bool in_background, Origin origin = {})
+      : folder_(std::move(folder)),
+        keep_(keep),
+        in_background_(in_background),
+        origin_(std::move(origin)) {}
 
   /// Writes a checkpoint and removes those that are not kept any more; in the background it copies
   /// the tensors and returns, and the next save waits for this one. Collective; rank 0 writes.
@@ -60,7 +69,8 @@ class Checkpoints {
 
   /// The newest one that is not damaged, for training to resume from, or nothing; `notes` are
   /// sentences about newer ones that are. Collective: rank 0 reads them all, every rank resumes
-  /// from the same; only rank 0 has notes.
+  /// from the same; only rank 0 has notes. Raises kUser if it is of another training, with the
+  /// settings that differ.
   struct Usable {
     std::optional<fs::path> file;
     std::vector<std::string> notes;
@@ -81,8 +91,15 @@ class Checkpoints {
   fs::path folder_;
   int64_t keep_;
   bool in_background_;
+  Origin origin_;
   std::future<void> saving_;  // last: it ends before the members that it uses
 };
+
+/// Fills the parameters of a new model with those of a file of any origin that has all of them:
+/// train.init_from. Raises kUser if it has not, with the settings under [model] and
+/// [corpus.vocabulary] that differ from `origin`'s if the file knows its own; kMachine if it is
+/// damaged.
+void load_initial_parameters(const fs::path& file, TranslationModel& model, const Origin& origin);
 
 /// Fills the parameters of a model with those of a file, or with the mean of several. Raises
 /// kMachine if a file does not fit the model.

@@ -23,6 +23,8 @@ class Safetensors {
   /// What save_safetensors was given; null in a file of another program.
   const Value& metadata() const { return file_.metadata(); }
   bool has(const std::string& name) const { return file_.tensors().contains(name); }
+  /// Raises kMachine if it is missing.
+  const std::vector<int64_t>& shape(const std::string& name) const { return stored(name).shape; }
   /// Copies the tensor `name` into `to`. Raises kMachine if it is missing or has another shape or
   /// type.
   void read(const std::string& name, torch::Tensor to) const;

@@ -75,7 +75,7 @@ class Run {
         schedule_(make_part<Schedule>(settings_.schedule)),
         parameters_(model, optimizer_->state_names(), kNumFigures),
         reduction_(parameters_.shared, groups, wire_from(settings_.gradient_wire)),
-        checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background),
+        checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background, job.origin),
         health_(settings_.health) {
     if (settings_.precision == "fp16") {
       user_error("'precision' is \"fp16\", which needs a GPU; use \"bf16\" or \"fp32\" on the CPU");
@@ -154,7 +154,13 @@ void Run::resume() {
   const auto usable = checkpoints_.usable(world_);
   for (const auto& note : usable.notes)
     spdlog::warn(note);
-  if (!usable.file) return;
+  if (!usable.file) {
+    if (!job_.init_from.empty()) {
+      load_initial_parameters(job_.init_from, model_, job_.origin);
+      if (events_ != nullptr) spdlog::info("first parameters from '{}'", job_.init_from.string());
+    }
+    return;
+  }
   progress_ = checkpoints_.load(*usable.file, parameters_, world_);
   saved_update_ = progress_.update;
   if (events_ != nullptr)

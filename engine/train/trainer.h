@@ -27,6 +27,8 @@ struct TrainJob {
   TrainSection settings;
   SamplingSection sampling;
   fs::path checkpoints;                 ///< the folder of the training's checkpoints
+  fs::path init_from;                   ///< first parameters; empty: the model's own
+  Origin origin;                        ///< what checkpoints say they are of
   std::function<Validated()> validate;  ///< collective; the model is in evaluation mode meanwhile;
                                         ///< empty: there is nothing to validate on, and the last
                                         ///< checkpoint counts as the best

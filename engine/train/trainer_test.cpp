@@ -1,14 +1,18 @@
 // The training loop: what counts as best, how a training that was interrupted ends, divergence.
 #include "engine/train/trainer.h"
 
-#include "engine/base/error.h"
+#include "engine/testing/message.h"
 #include "engine/train/corpus_fixture.h"
+#include "registry/measure.h"
+#include "results/runs/attempts.h"
 #include "results/runs/checkpoints.h"
 #include "results/runs/tensor_file.h"
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 namespace xp {
 namespace {
@@ -36,9 +40,9 @@ struct TrainerTest : CorpusFixture {
     context.source_vocabulary = corpus.num_ids(Side::kSource);
     context.target_vocabulary = corpus.num_ids(Side::kTarget);
     context.groups = alone();
-    const Value of_model = {{"use", "transformer"}, {"encoder_layers", 1}, {"decoder_layers", 1},
-                            {"width", 8},           {"ffn_width", 16},     {"heads", 2},
-                            {"moe", {{"every", 0}}}};
+    const Value of_model = {
+        {"use", "transformer"},   {"encoder_layers", 1}, {"decoder_layers", 1}, {"width", 8},
+        {"ffn_width", ffn_width}, {"heads", 2},          {"moe", moe}};
     return make_part<Model>(of_model)->build(context);
   }
 
@@ -85,6 +89,8 @@ struct TrainerTest : CorpusFixture {
   }
 
   TrainJob job;
+  Value moe = {{"every", 0}};
+  int64_t ffn_width = 16;
   torch::Tensor values;  // of all parameters, at the end
   int64_t num_validations = 0, next_validation = 4;
 };
@@ -256,6 +262,94 @@ TEST_CASE_METHOD(TrainerTest, "a limit of [train.health] warns, or stops the tra
   CHECK(stopped.how == TrainEnd::How::kDiverged);
   CHECK(stopped.cause.starts_with("stopped after update 1: the gradient norm is "));
   CHECK(saved().empty());
+}
+
+// As the store calls what a training logs: figures of MoE layers by their mean.
+bool is_declared(const std::string& name) {
+  constexpr const char* kScores[] = {"bleu", "valid_bleu"};
+  if (std::find(std::begin(kScores), std::end(kScores), name) != std::end(kScores)) return true;
+  const bool is_of_layer = std::count(name.begin(), name.end(), '.') == 3;
+  const std::string key =
+      is_of_layer ? std::string(kRouter) + name.substr(name.rfind('.') + 1) : name;
+  const auto list = declared_measures();
+  return std::any_of(list.begin(), list.end(), [&](const Measure& measure) {
+    return measure.key == key || std::string(kValidation) + key == measure.key;
+  });
+}
+
+TEST_CASE_METHOD(TrainerTest, "every figure that a training stores is a declared measure") {
+  moe = {{"every", 1}, {"experts", 2}, {"exchange", {{"use", "gshard"}}}};
+  job.settings.health.max_gradient_norm = 1e-3;
+  job.settings.max_updates = 20;
+  job.settings.validate_every = 10;
+  job.settings.max_tokens = 30;  // the longest pairs are left out
+  put({std::vector<int32_t>(40, 7)}, "fr-de");
+  validates_with({1, 2});
+  next_validation = 10;
+  const TrainEnd end = train_on(10);
+  std::set<std::string> names;
+  for (const auto& [name, value] : end.summary.items())
+    names.insert(name);
+  CHECK(names.contains("health_warnings"));
+  CHECK(names.contains("left_out_pairs"));
+  CHECK(names.contains("step_ms"));
+  size_t offset = 0;
+  for (const auto& event : read_events(attempt_folder(folder.path(), 1), offset)) {
+    if (event.event != "update" && event.event != "validation") continue;
+    for (const auto& [name, value] : event.values.items())
+      names.insert(name);
+  }
+  CHECK(names.contains("encoder.0.global.entropy"));
+  std::vector<std::string> undeclared;
+  for (const auto& name : names)
+    if (!is_declared(name)) undeclared.push_back(name);
+  CHECK(undeclared == std::vector<std::string>());
+}
+
+TEST_CASE_METHOD(TrainerTest, "a training begins with the parameters of train.init_from") {
+  job.validate = {};
+  train_on();
+  const auto trained = values;
+  const fs::path first = checkpoint_file(job.checkpoints, 12);
+  job.init_from = folder.path() / "first.safetensors";
+  fs::rename(first, job.init_from);
+  fs::remove_all(job.checkpoints);
+  job.settings.max_updates = 1;
+  job.settings.optimizer["lr"] = 1e-12;
+  train_on();
+  CHECK(values.allclose(trained));
+  CHECK(progress(1)["update"] == 1);
+}
+
+TEST_CASE_METHOD(TrainerTest, "first parameters of another model are refused with what differs") {
+  job.validate = {};
+  job.origin = {"aaaa", {{"model", {{"width", 8}, {"ffn_width", 16}}}, {"train", {{"seed", 1}}}}};
+  train_on();
+  job.init_from = folder.path() / "first.safetensors";
+  fs::rename(checkpoint_file(job.checkpoints, 12), job.init_from);
+  fs::remove_all(job.checkpoints);
+  ffn_width = 32;
+  job.origin = {"bbbb", {{"model", {{"width", 8}, {"ffn_width", 32}}}, {"train", {{"seed", 2}}}}};
+  CHECK(message_of([&] { train_on(); }) ==
+        fmt::format("'{}' of train.init_from does not fit: 'encoder-0.wide.ffn.first.weight' is "
+                    "[16,8], this model has [32,8]; settings differ: model.ffn_width (16, here 32)",
+                    job.init_from.string()));
+}
+
+TEST_CASE_METHOD(TrainerTest, "a checkpoint of another training is refused with what differs") {
+  job.validate = {};
+  job.origin = {"aaaa", {{"model", {{"width", 8}}}, {"train", {{"seed", 1}, {"patience", 3}}}}};
+  train_on();
+  const fs::path file = checkpoint_file(job.checkpoints, 12);
+  job.origin = {"bbbb", {{"model", {{"width", 8}}}, {"train", {{"seed", 2}}}}};
+  job.settings.max_updates = 20;
+  CHECK(message_of([&] { train_on(); }) ==
+        fmt::format("checkpoint '{}' is of training aaaa, and this is training bbbb: settings "
+                    "differ: train.patience (3, here unset), train.seed (1, here 2); move it "
+                    "elsewhere, or start from it with train.init_from",
+                    file.string()));
+  job.origin.training_id = "aaaa";  // the same training with other settings of speed
+  CHECK(train_on().summary["updates"] == 20);
 }
 
 TEST_CASE_METHOD(TrainerTest, "checkpoints are the same whether or not training waits for them") {

@@ -111,6 +111,10 @@ int train_command(const WorkerArguments& arguments) {
   job.sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
   job.micro_batch_split = settings.value("micro_batch_split", int64_t{1});
   job.checkpoints = arguments.folder / "checkpoints";
+  job.init_from = job.settings.init_from.value_or("");
+  job.origin = {settings.value("training_id", ""), settings};
+  job.origin.settings.erase("training_id");
+  job.origin.settings.erase("corpus_id");
   const Pairs valid(corpus, "valid");
   if (valid.size() > 0) job.validate = Validator(corpus, valid, job.settings, *model, groups);
   job.stop = &stop_requested;

@@ -2,6 +2,7 @@
 #include "results/runs/tensor_file.h"
 
 #include "engine/base/error.h"
+#include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 
 #include <cstring>
@@ -107,6 +108,14 @@ void TensorFile::parse_header(std::string_view text, std::string_view data) {
   if (end != data.size())
     machine_error("checkpoint '{}' has {} bytes more than its header says", path_.string(),
                   data.size() - end);
+}
+
+std::string TensorFile::content_id() const {
+  if (!has_checksums()) return sha256(text_of(file_.bytes()));
+  Sha256 hash;
+  for (const auto& [name, tensor] : tensors_)
+    hash.add(json_text({name, tensor.type, tensor.shape, checksums_.at(name)}));
+  return hash.hex();
 }
 
 void TensorFile::verify(const std::string& name) const {

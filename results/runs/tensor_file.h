@@ -44,6 +44,8 @@ class TensorFile {
   /// What write_tensor_file was given; null in a file of another program.
   const Value& metadata() const { return metadata_; }
   const std::map<std::string, TensorBytes>& tensors() const { return tensors_; }
+  /// A hash of names, types, shapes and checksums; of all bytes if there are no checksums.
+  std::string content_id() const;
   /// Whether the file has a checksum of every tensor.
   bool has_checksums() const { return !checksums_.empty(); }
   /// Raises kMachine if the file has a checksum of this tensor and it does not match. Cost: reads

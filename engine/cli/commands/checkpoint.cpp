@@ -123,9 +123,9 @@ int inspect(const Options& options) {
   fmt::print("{}\n", file.path().string());
   if (file.metadata().is_object()) {
     for (const auto& [key, value] : file.metadata().items())
-      fmt::print("  {}: {}\n", key, json_text(value));
+      if (key != "settings") fmt::print("  {}: {}\n", key, json_text(value));
   }
-  fmt::print("\n", file.path().string());
+  fmt::print("\n");
   print_tensors(file);
   fmt::print("{}\n", file.has_checksums() ? "the checksum of every tensor matches"
                                           : "the file has no checksums");
