@@ -109,6 +109,8 @@ struct ModelContext {
   /// [eval.exchange]: merged over the settings of the model's exchange; empty while training.
   Value exchange_overrides = Value::object();
   std::shared_ptr<Draws> draws = std::make_shared<Draws>();  ///< of the MoE layers
+  /// [train] recompute_activations: a model that cannot may ignore it.
+  bool recomputes_activations = false;
 };
 
 struct Model {

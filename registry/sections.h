@@ -131,7 +131,7 @@ struct TrainSection {
   std::string expert_gradient_scale = "exact";
   int64_t validate_every = 1000, validate_sentences = 1000, save_every = 1000, keep = 1,
           patience = 0;
-  bool save_in_background = true;
+  bool save_in_background = true, recompute_activations = false, shard_optimizer = false;
   std::optional<int64_t> tokens_per_update;
   std::optional<std::string> init_from;
   std::optional<double> validate_epochs;
@@ -182,6 +182,14 @@ struct TrainSection {
     field("save_in_background", save_in_background,
           "training continues while a checkpoint is written, for the memory of one more copy",
           Limit{}, Scope::kNone);
+    field("recompute_activations", recompute_activations,
+          "keep only the input of each attention and FFN and compute them again in the backward "
+          "pass: less memory, a third more time, the same result",
+          Limit{}, Scope::kSpeed);
+    field("shard_optimizer", shard_optimizer,
+          "each rank keeps the optimizer's state of its share of the parameters that all share: "
+          "less memory, one more broadcast, the same result (ZeRO stage 1)",
+          Limit{}, Scope::kSpeed);
     field(
         "init_from", init_from,
         "checkpoint to take the first parameters from, relative to the spec; the run's id depends "

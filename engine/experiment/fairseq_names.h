@@ -23,6 +23,7 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"max_sentences", "train.max_tokens"},
     {"finetune_from_model", "train.init_from"},
     {"restore_file", "train.init_from"},
+    {"checkpoint_activations", "train.recompute_activations"},
     {"fp16", "train.precision"},
     {"bf16", "train.precision"},
     {"learning_rate", "train.optimizer.lr"},

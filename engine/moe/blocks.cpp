@@ -2,6 +2,7 @@
 #include "engine/moe/blocks.h"
 
 #include "engine/nn/dropout.h"
+#include "engine/nn/recompute.h"
 
 namespace xp {
 namespace {
@@ -32,6 +33,22 @@ std::shared_ptr<FeedForwardBlock> add_feed_forward(Module& module, const BlockSh
   if (!position_wise.exists) return nullptr;
   return module.register_module(
       "wide", std::make_shared<FeedForwardBlock>(shape, position_wise.moe, init / "wide"));
+}
+
+// Attention, then the position-wise sublayer if there is one. What is computed again in the
+// backward pass is one block, but for an MoE layer.
+torch::Tensor in_block(const BlockShape& shape, bool training,
+                       const std::shared_ptr<FeedForwardBlock>& feed_forward,
+                       const RealTokens& real, const Block& attend, const torch::Tensor& h,
+                       const torch::Tensor& memory = {}) {
+  const auto after = [feed_forward, real](const torch::Tensor& x) {
+    return feed_forward ? feed_forward->forward(x, real) : x;
+  };
+  if (!shape.recomputes || !training) return after(attend(h, memory));
+  if (feed_forward && feed_forward->moe() != nullptr) return after(recomputed(attend, h, memory));
+  return recomputed([attend, after](const torch::Tensor& x,
+                                    const torch::Tensor& y) { return after(attend(x, y)); },
+                    h, memory);
 }
 
 }  // namespace
@@ -100,12 +117,18 @@ EncoderLayer::EncoderLayer(const BlockShape& shape, const PositionWise& position
                                                   attention_shape(shape), init / "attention"))),
       feed_forward_(add_feed_forward(*this, shape, position_wise, init)) {}
 
-torch::Tensor EncoderLayer::forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
-                                    const RealTokens& real) {
-  const auto h = residual(h_BSD, *norm_, shape_, is_training(), [&](const torch::Tensor& x) {
+torch::Tensor EncoderLayer::attend(const torch::Tensor& h_BSD, const torch::Tensor& mask) const {
+  return residual(h_BSD, *norm_, shape_, is_training(), [&](const torch::Tensor& x) {
     return attention_->forward(x, mask, /*causal=*/false);
   });
-  return feed_forward_ ? feed_forward_->forward(h, real) : h;
+}
+
+torch::Tensor EncoderLayer::forward(const torch::Tensor& h_BSD, const torch::Tensor& mask,
+                                    const RealTokens& real) {
+  return in_block(
+      shape_, is_training(), feed_forward_, real,
+      [this, mask](const torch::Tensor& h, const torch::Tensor&) { return attend(h, mask); },
+      h_BSD);
 }
 
 torch::Tensor EncoderLayer::infer(const torch::Tensor& h_TD, const CachedRows& rows) {
@@ -126,16 +149,26 @@ DecoderLayer::DecoderLayer(const BlockShape& shape, const PositionWise& position
           "cross", std::make_shared<CrossAttention>(attention_shape(shape), init / "cross"))),
       feed_forward_(add_feed_forward(*this, shape, position_wise, init)) {}
 
-torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
-                                    const torch::Tensor& mask, const torch::Tensor& target_mask,
-                                    const RealTokens& real) {
-  auto h = residual(h_BLD, *self_norm_, shape_, is_training(), [&](const torch::Tensor& x) {
+torch::Tensor DecoderLayer::attend(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
+                                   const torch::Tensor& mask,
+                                   const torch::Tensor& target_mask) const {
+  const auto h = residual(h_BLD, *self_norm_, shape_, is_training(), [&](const torch::Tensor& x) {
     return self_->forward(x, target_mask, /*causal=*/!target_mask.defined());
   });
   const auto memory = cross_->keys_values(memory_BSD);
-  h = residual(h, *cross_norm_, shape_, is_training(),
-               [&](const torch::Tensor& x) { return cross_->forward(x, memory, mask); });
-  return feed_forward_ ? feed_forward_->forward(h, real) : h;
+  return residual(h, *cross_norm_, shape_, is_training(),
+                  [&](const torch::Tensor& x) { return cross_->forward(x, memory, mask); });
+}
+
+torch::Tensor DecoderLayer::forward(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
+                                    const torch::Tensor& mask, const torch::Tensor& target_mask,
+                                    const RealTokens& real) {
+  return in_block(
+      shape_, is_training(), feed_forward_, real,
+      [this, mask, target_mask](const torch::Tensor& h, const torch::Tensor& memory) {
+        return attend(h, memory, mask, target_mask);
+      },
+      h_BLD, memory_BSD);
 }
 
 torch::Tensor DecoderLayer::step(const torch::Tensor& h_RD, const CachedRows& own,

@@ -21,6 +21,9 @@ struct BlockShape {
   double dropout, attention_dropout;
   bool pre_norm;
   Compatibility compatibility = Compatibility::kNone;
+  /// Attention and FFNs are computed again in the backward pass; MoE layers, which act together
+  /// with other ranks, are not.
+  bool recomputes = false;
 };
 
 /// The real tokens among B x L padded positions.
@@ -75,6 +78,8 @@ class EncoderLayer : public torch::nn::Module {
   }  ///< null if there is attention only
 
  private:
+  torch::Tensor attend(const torch::Tensor& h_BSD, const torch::Tensor& mask) const;
+
   BlockShape shape_;
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<SelfAttention> attention_;
@@ -103,6 +108,9 @@ class DecoderLayer : public torch::nn::Module {
   }  ///< null if there is attention only
 
  private:
+  torch::Tensor attend(const torch::Tensor& h_BLD, const torch::Tensor& memory_BSD,
+                       const torch::Tensor& mask, const torch::Tensor& target_mask) const;
+
   BlockShape shape_;
   std::shared_ptr<Norm> self_norm_, cross_norm_;
   std::shared_ptr<SelfAttention> self_;

@@ -15,13 +15,10 @@ using torch::autograd::variable_list;
 
 constexpr int64_t kGrain = 1 << 15;  // elements that are worth a thread
 
-struct Stream {
-  uint64_t seed = 0, num_masks = 0;
-};
-thread_local Stream stream;
+thread_local DropoutPosition position;
 
 uint64_t next_key() {
-  SplitMix random(stream.seed + stream.num_masks++);
+  SplitMix random(position.seed + position.num_masks++);
   return random.next();
 }
 
@@ -79,7 +76,15 @@ struct AddDropout : torch::autograd::Function<AddDropout> {
 }  // namespace
 
 void seed_dropout(uint64_t seed) {
-  stream = {seed, 0};
+  position = {seed, 0};
+}
+
+DropoutPosition dropout_position() {
+  return position;
+}
+
+void set_dropout_position(const DropoutPosition& to) {
+  position = to;
 }
 
 torch::Tensor dropped(const torch::Tensor& x, double p, bool training) {

@@ -12,6 +12,13 @@ namespace xp {
 /// that seed. A trainer seeds before every forward pass; without that, masks are those of seed 0.
 void seed_dropout(uint64_t seed);
 
+/// A position among the masks: those that follow it are functions of it.
+struct DropoutPosition {
+  uint64_t seed = 0, num_masks = 0;
+};
+DropoutPosition dropout_position();
+void set_dropout_position(const DropoutPosition& position);
+
 /// x with each element zeroed with probability `p`, else divided by 1 - p; x itself unless
 /// `training` and p > 0. Shape: any. Cost: one pass over x, and one over its gradient.
 torch::Tensor dropped(const torch::Tensor& x, double p, bool training);

@@ -38,14 +38,6 @@ void add(Tensors& out, const FlatBuffer& buffer, const torch::Tensor& values,
   }
 }
 
-// The same, of copies: training continues while they are written.
-void add_copies(Tensors& out, const FlatBuffer& buffer) {
-  OptimizerState states;
-  for (const auto& [name, state] : buffer.state)
-    states[name] = state.clone();
-  add(out, buffer, buffer.values.clone(), states);
-}
-
 // The experts of all ranks: every rank sends its flat buffers and the names and shapes in them.
 void add_experts(Tensors& out, const FlatBuffer& experts, Group& world) {
   Value layout = Value::array();
@@ -71,10 +63,17 @@ void add_experts(Tensors& out, const FlatBuffer& experts, Group& world) {
 }
 
 void fill(const Safetensors& file, FlatBuffer& buffer) {
+  const auto [first, last] = buffer.part(buffer.share);
+  OptimizerState whole;
+  for (const auto& [name, own] : buffer.state)
+    whole[name] = buffer.shares == 1 ? own : torch::empty_like(buffer.values);
   Tensors views;
-  add(views, buffer, buffer.values, buffer.state);
+  add(views, buffer, buffer.values, whole);
   for (auto& [name, view] : views)
     file.read(name, view);
+  if (buffer.shares == 1) return;
+  for (auto& [name, own] : buffer.state)
+    own.copy_(whole.at(name).slice(0, first, last));
 }
 
 // "train.seed (2, here 1)": the settings below one of `sections`, or all, in which `theirs`
@@ -172,13 +171,18 @@ void Checkpoints::save(const FlatParameters& parameters, const TrainProgress& pr
                        Group& world, EventLog* events) {
   const torch::NoGradGuard no_grad;
   finish();
+  // Copies: training continues while they are written.
   Tensors tensors;
-  if (world.rank() == 0) add_copies(tensors, parameters.shared);
+  const FlatBuffer &shared = parameters.shared, &experts = parameters.experts;
+  if (shared.shares > 1 || world.rank() == 0) {
+    const OptimizerState state = whole_state(shared, world);
+    if (world.rank() == 0) add(tensors, shared, shared.values.clone(), state);
+  }
   // Every rank knows whether there are experts at all: they are distributed evenly.
   if (world.size() == 1)
-    add_copies(tensors, parameters.experts);
-  else if (parameters.experts.size() > 0)
-    add_experts(tensors, parameters.experts, world);
+    add(tensors, experts, experts.values.clone(), whole_state(experts, world));
+  else if (experts.size() > 0)
+    add_experts(tensors, experts, world);
   if (world.rank() != 0) return;
   Value metadata = to_json(progress);
   if (!origin_.training_id.empty()) {

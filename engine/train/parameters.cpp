@@ -1,22 +1,28 @@
 // Flattens parameters.
 #include "engine/train/parameters.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace xp {
 namespace {
 
 FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::string>& state_names,
-                   int64_t tail) {
+                   int64_t tail, const Group* sharded_over) {
   FlatBuffer out;
+  if (sharded_over != nullptr) {
+    out.share = sharded_over->rank();
+    out.shares = sharded_over->size();
+  }
   out.parameters = std::move(parameters);
   int64_t size = 0;
   for (const auto& parameter : out.parameters)
     size += parameter.tensor.numel();
   out.values = torch::empty({size});
   out.gradients = torch::zeros({size + tail});
+  const auto [first, last] = out.part(out.share);
   for (const auto& name : state_names)
-    out.state[name] = torch::zeros({size});
+    out.state[name] = torch::zeros({last - first});
   const torch::NoGradGuard no_grad;
   int64_t at = 0;
   for (auto& parameter : out.parameters) {
@@ -33,15 +39,20 @@ FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::str
 
 }  // namespace
 
+std::pair<int64_t, int64_t> FlatBuffer::part(int64_t number) const {
+  const int64_t size = (values.numel() + shares - 1) / shares;
+  return {std::min(number * size, values.numel()), std::min((number + 1) * size, values.numel())};
+}
+
 FlatParameters::FlatParameters(TranslationModel& model, const std::vector<std::string>& state_names,
-                               int64_t tail) {
+                               int64_t tail, const Group* sharded_over) {
   std::vector<Parameter> of_all, of_rank;
   for (auto& parameter : model.parameter_list()) {
     if (parameter.copies) copies = parameter.copies;
     (parameter.is_expert ? of_rank : of_all).push_back(parameter);
   }
-  shared = flatten(std::move(of_all), state_names, tail);
-  experts = flatten(std::move(of_rank), state_names, 0);
+  shared = flatten(std::move(of_all), state_names, tail, sharded_over);
+  experts = flatten(std::move(of_rank), state_names, 0, nullptr);
 }
 
 void FlatParameters::zero_gradients() {
@@ -64,6 +75,35 @@ double FlatParameters::normalise_gradients(Group& world, double tokens, double e
   shared_gradient.mul_(clip / tokens);
   expert_gradient.mul_(clip * expert_scale / tokens);
   return norm;
+}
+
+void apply_update(FlatParameters& parameters, const Optimizer& optimizer, int64_t update, double lr,
+                  Group& world) {
+  const torch::NoGradGuard no_grad;
+  for (FlatBuffer* buffer : {&parameters.shared, &parameters.experts}) {
+    const auto [first, last] = buffer->part(buffer->share);
+    auto values = buffer->values.slice(0, first, last);
+    optimizer.apply(values, buffer->gradient().slice(0, first, last), buffer->state, update, lr);
+    for (int64_t rank = 0; buffer->shares > 1 && rank < buffer->shares; ++rank) {
+      const auto [begin, end] = buffer->part(rank);
+      auto part = buffer->values.slice(0, begin, end);
+      if (end > begin) world.broadcast(part, rank);
+    }
+  }
+}
+
+OptimizerState whole_state(const FlatBuffer& buffer, Group& world) {
+  OptimizerState out;
+  for (const auto& [name, own] : buffer.state) {
+    auto& whole = out[name] = buffer.shares == 1 ? own.clone() : torch::empty_like(buffer.values);
+    for (int64_t rank = 0; buffer.shares > 1 && rank < buffer.shares; ++rank) {
+      const auto [begin, end] = buffer.part(rank);
+      auto part = whole.slice(0, begin, end);
+      if (rank == buffer.share) part.copy_(own);
+      if (end > begin) world.broadcast(part, rank);
+    }
+  }
+  return out;
 }
 
 double expert_gradient_scale(const std::string& name, int64_t ranks, int64_t copies) {

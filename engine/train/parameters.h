@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xp {
@@ -19,7 +20,13 @@ struct FlatBuffer {
   std::vector<Parameter> parameters;  ///< views, in order
   torch::Tensor values;               ///< [n]
   torch::Tensor gradients;  ///< [n + tail]: the tail holds figures that are summed as well
+  /// Of the elements that this rank updates: all, or the `share`-th of `shares` equal parts, the
+  /// last of which may be smaller (ZeRO stage 1, https://arxiv.org/abs/1910.02054).
   OptimizerState state;
+  int64_t share = 0, shares = 1;
+
+  /// [begin, end) of a part.
+  std::pair<int64_t, int64_t> part(int64_t number) const;
   int64_t size() const { return values.numel(); }
   torch::Tensor gradient() const { return gradients.slice(0, 0, size()); }
   torch::Tensor tail() const { return gradients.slice(0, size(), gradients.numel()); }
@@ -34,9 +41,10 @@ struct FlatParameters {
 
   /// Moves the model's parameters into flat buffers (their tensors become views) and gives them
   /// gradients there, with `tail` figures at the end of the shared gradients. State tensors start
-  /// at zero.
-  FlatParameters(TranslationModel& model, const std::vector<std::string>& state_names,
-                 int64_t tail);
+  /// at zero. `sharded_over`: the ranks that share the state of the shared parameters; null: each
+  /// has all of it.
+  FlatParameters(TranslationModel& model, const std::vector<std::string>& state_names, int64_t tail,
+                 const Group* sharded_over = nullptr);
 
   void zero_gradients();
 
@@ -46,6 +54,15 @@ struct FlatParameters {
   /// their values. Shared gradients must have been summed over ranks. Collective over `world`.
   double normalise_gradients(Group& world, double tokens, double expert_scale, double clip_norm);
 };
+
+/// One update of all parameters from their final gradients. Collective over `world` if state is
+/// sharded: every rank sends the values that it updated.
+void apply_update(FlatParameters& parameters, const Optimizer& optimizer, int64_t update, double lr,
+                  Group& world);
+
+/// The optimizer's state of all elements of a buffer, copied. Collective over `world` if it is
+/// sharded.
+OptimizerState whole_state(const FlatBuffer& buffer, Group& world);
 
 /// The factor on experts' gradients: 1 ("exact"), or the predecessor's GShard's, the root of the
 /// number of ranks by copies of an expert ("sqrt-world", predecessor.md 3.5).

@@ -62,18 +62,19 @@ struct ReshardTest : CorpusFixture {
   // The loss on the first 40 pairs, nats, after loading on a layout; the checkpoint is written
   // again into `copy`.
   double loss_on(const Topology& layout, const fs::path& checkpoints, const fs::path& copy) const {
-    return on_ranks<double>(layout,
-                            [&](const Groups& groups) {
-                              const auto made = model(groups);
-                              FlatParameters parameters(*made, {"mean", "square"}, 0);
-                              Checkpoints from(checkpoints, 1, false), to(copy, 1, false);
-                              const auto progress =
-                                  from.load(checkpoint_file(checkpoints, kUpdates), parameters,
-                                            *groups.world);
-                              to.save(parameters, progress, *groups.world, nullptr);
-                              made->eval();
-                              return loss_of_first_pairs(*made, *groups.world);
-                            })
+    return on_ranks<double>(
+               layout,
+               [&](const Groups& groups) {
+                 const auto made = model(groups);
+                 FlatParameters parameters(*made, {"mean", "square"}, 0,
+                                           settings.shard_optimizer ? groups.world.get() : nullptr);
+                 Checkpoints from(checkpoints, 1, false), to(copy, 1, false);
+                 const auto progress =
+                     from.load(checkpoint_file(checkpoints, kUpdates), parameters, *groups.world);
+                 to.save(parameters, progress, *groups.world, nullptr);
+                 made->eval();
+                 return loss_of_first_pairs(*made, *groups.world);
+               })
         .front();
   }
 
@@ -121,6 +122,48 @@ TEST_CASE_METHOD(ReshardTest,
       CHECK(here == Catch::Approx(*loss).epsilon(1e-6));
     }
   }
+}
+
+TEST_CASE_METHOD(ReshardTest, "a sharded optimizer makes the same parameters and checkpoints") {
+  for (const Topology& layout : kLayouts) {
+    const TempFolder whole, sharded;
+    settings.shard_optimizer = false;
+    train_on(layout, whole.path());
+    settings.shard_optimizer = true;
+    train_on(layout, sharded.path());
+    INFO(layout.nodes << " x " << layout.ranks_per_node);
+    CHECK(tensors(sharded.path()) == tensors(whole.path()));
+  }
+}
+
+TEST_CASE_METHOD(ReshardTest, "a sharded checkpoint is loaded on every layout") {
+  settings.shard_optimizer = true;
+  const TempFolder own;
+  train_on({2, 2}, own.path());
+  for (const Topology& loaded : kLayouts) {
+    const TempFolder copy;
+    loss_on(loaded, own.path(), copy.path());
+    CHECK(tensors(copy.path()) == tensors(own.path()));
+  }
+}
+
+TEST_CASE_METHOD(ReshardTest, "a rank keeps the state of its share of the shared parameters") {
+  const auto sizes = on_ranks<int64_t>({1, 3}, [&](const Groups& groups) {
+    ModelContext context;
+    context.source_vocabulary = context.target_vocabulary = 50;
+    context.groups = groups;
+    const auto made = make_part<Model>({{"use", "transformer"},
+                                        {"encoder_layers", 1},
+                                        {"decoder_layers", 1},
+                                        {"width", 8},
+                                        {"ffn_width", 16},
+                                        {"heads", 2},
+                                        {"moe", {{"every", 0}}}})
+                          ->build(context);
+    const FlatParameters parameters(*made, {"mean"}, 1, groups.world.get());
+    return parameters.shared.state.at("mean").numel();
+  });
+  CHECK(sizes == std::vector<int64_t>{646, 646, 644});
 }
 
 TEST_CASE_METHOD(ReshardTest, "a training resumes on another layout where it was") {

@@ -73,7 +73,8 @@ class Run {
         events_(events),
         optimizer_(make_part<Optimizer>(settings_.optimizer)),
         schedule_(make_part<Schedule>(settings_.schedule)),
-        parameters_(model, optimizer_->state_names(), kNumFigures),
+        parameters_(model, optimizer_->state_names(), kNumFigures,
+                    settings_.shard_optimizer ? &world_ : nullptr),
         reduction_(parameters_.shared, groups, wire_from(settings_.gradient_wire)),
         checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background, job.origin),
         health_(settings_.health) {
@@ -265,9 +266,8 @@ void Run::apply_gradients() {
     diverge("its gradient is not finite", number);
     return;
   }
-  const double lr = optimizer_->lr() * schedule_->factor(number);
-  for (FlatBuffer* buffer : {&parameters_.shared, &parameters_.experts})
-    optimizer_->apply(buffer->values, buffer->gradient(), buffer->state, number, lr);
+  apply_update(parameters_, *optimizer_, number, optimizer_->lr() * schedule_->factor(number),
+               world_);
 }
 
 void Run::update() {

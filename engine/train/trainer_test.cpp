@@ -43,6 +43,7 @@ struct TrainerTest : CorpusFixture {
     const Value of_model = {
         {"use", "transformer"},   {"encoder_layers", 1}, {"decoder_layers", 1}, {"width", 8},
         {"ffn_width", ffn_width}, {"heads", 2},          {"moe", moe}};
+    context.recomputes_activations = job.settings.recompute_activations;
     return make_part<Model>(of_model)->build(context);
   }
 
@@ -304,6 +305,16 @@ TEST_CASE_METHOD(TrainerTest, "every figure that a training stores is a declared
   for (const auto& name : names)
     if (!is_declared(name)) undeclared.push_back(name);
   CHECK(undeclared == std::vector<std::string>());
+}
+
+TEST_CASE_METHOD(TrainerTest, "activations that are computed again change no bit") {
+  job.validate = {};
+  train_on();
+  const auto kept = values;
+  fs::remove_all(job.checkpoints);
+  job.settings.recompute_activations = true;
+  train_on();
+  CHECK(values.equal(kept));
 }
 
 TEST_CASE_METHOD(TrainerTest, "a training begins with the parameters of train.init_from") {

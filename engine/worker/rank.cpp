@@ -101,7 +101,9 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
   ModelContext context;
   context.source_vocabulary = corpus.num_ids(Side::kSource);
   context.target_vocabulary = corpus.num_ids(Side::kTarget);
-  context.seed = bind_settings<TrainSection>(settings.at("train")).seed;
+  const auto train = bind_settings<TrainSection>(settings.at("train"));
+  context.seed = train.seed;
+  context.recomputes_activations = train.recompute_activations;
   context.groups = groups;
   if (eval != nullptr) {
     context.capacity_fraction = eval->capacity_fraction;

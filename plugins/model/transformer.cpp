@@ -331,9 +331,14 @@ class Transformer final : public TranslationModel {
   template <class Layer>
   void build(Stack<Layer>& stack, const std::string& side, int64_t count, const Init& init) {
     const bool pre_norm = settings_.norm == "pre", in_decoder = side == "decoder";
-    const BlockShape shape{settings_.width,      settings_.ffn_width,         settings_.heads,
-                           settings_.dropout,    settings_.attention_dropout, pre_norm,
-                           settings_.moe.whose()};
+    const BlockShape shape{settings_.width,
+                           settings_.ffn_width,
+                           settings_.heads,
+                           settings_.dropout,
+                           settings_.attention_dropout,
+                           pre_norm,
+                           settings_.moe.whose(),
+                           context_.recomputes_activations};
     const auto& moe = settings_.moe;
     const bool last = moe_.has_experts() && moe.layers_last();
     const bool clusters = last && moe.token_cluster.enabled;

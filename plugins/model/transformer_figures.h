@@ -94,12 +94,19 @@ inline std::vector<Figure> transformer_figures() {
        "moe.spared * moe.rows + moe.others * moe.exchange.expert_rows)"},
       {"flops", "6 * train.tokens * (dense_products + if(moe.layers == 0, 0, moe_products))"},
       {"value_bytes", "if(train.precision == 'fp32', 4, 2)"},
-      // Weights and gradients in 32 bits, the optimizer's state, what the backward pass keeps.
+      // Weights and gradients in 32 bits, the optimizer's state, what the backward pass keeps: of
+      // layers that are computed again their input, and one of them as a whole.
       {"kept_values",
+       "if(train.recompute_activations, (layers + 16) * width + 2 * ffn_width * (1 + if("
+       "moe.layers == 0, 0, moe.layers * moe.exchange.expert_rows)), "
        "(encoder_layers * 10 + decoder_layers * 16) * width + 2 * ffn_width * (layers + if("
-       "moe.layers == 0, 0, moe.layers * (moe.exchange.expert_rows - 1)))"},
+       "moe.layers == 0, 0, moe.layers * (moe.exchange.expert_rows - 1))))"},
+      {"state_parameters",
+       "shared_parameters / if(train.shard_optimizer, launch.ranks, 1) + expert_parameters / "
+       "moe.group"},
       {"memory_bytes",
-       "4 * parameters_on_rank * (2 + train.optimizer.state_values) + train.max_tokens * "
+       "4 * (2 * parameters_on_rank + train.optimizer.state_values * state_parameters) + "
+       "train.max_tokens * "
        "(value_bytes * kept_values + 8 * corpus.target_pieces)"},
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
   // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a
