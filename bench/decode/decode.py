@@ -32,7 +32,7 @@ MODELS = {
 }
 
 PEER = r"""
-import json, sys, time
+import json, os, sys, time
 import ctranslate2, numpy as np
 from ctranslate2.specs import TransformerSpec
 
@@ -95,6 +95,7 @@ def convert():
     spec.register_target_vocabulary(pieces)
     spec.config.decoder_start_token = "</s>"
     spec.validate()
+    os.makedirs(folder + "/peer", exist_ok=True)
     spec.save(folder + "/peer")
     return pieces
 
