@@ -75,8 +75,8 @@ TEST_CASE("a report comes in every format, with the same figures", "[slow]") {
     CHECK(ended.output.find(bleu) != std::string::npos);
   }
   CHECK(reader.csv({}).size() == 15);
-  CHECK(has(reader.report({"--set", "eval.beam=5"}), "\nnext: xp run " + reader.spec +
-                                                         " --set eval.beam=5 --workspace " +
+  CHECK(has(reader.report({"--set", "eval.beam=4"}), "\nnext: xp run " + reader.spec +
+                                                         " --set eval.beam=4 --workspace " +
                                                          reader.user.workspace.string() + "\n"));
   CHECK(std::stod(reader.csv({})[1][4]) == json["rows"][0]["bleu"]["value"].get<double>());
 }
