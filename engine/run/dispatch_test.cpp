@@ -91,7 +91,7 @@ struct Scene {
   TempFolder folder;
   std::set<std::string> only;
   std::function<StopRequest()> stop_request = [] { return StopRequest::kNone; };
-  Plan plan{"t", {}, {}, 0, 0, {}, {}};
+  Plan plan{"t", {}, {}, {}, 0, 0, {}, {}};
   Dispatch::Prepare prepare = [](const Value&) { return "c0ffee"; };
 };
 

@@ -51,7 +51,7 @@ struct Waiting : PaperScene {
   std::string job_name() const { return own.submitted.at(0).name; }
   fs::path training() const { return workspace().training(plan.points[0].ids->training); }
 
-  Plan plan{"t", {}, {}, 0, 0, {}, {}};
+  Plan plan{"t", {}, {}, {}, 0, 0, {}, {}};
   std::function<void()> meanwhile = [] {};
 };
 
