@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <mutex>
+#include <optional>
 
 namespace xp {
 namespace {
@@ -67,7 +68,9 @@ struct Recipe : torch::CustomClassHolder {
 
 struct Recompute : torch::autograd::Function<Recompute> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
-                               const torch::Tensor& y, const c10::intrusive_ptr<Recipe>& recipe) {
+                               const std::optional<torch::Tensor>& given,
+                               const c10::intrusive_ptr<Recipe>& recipe) {
+    const torch::Tensor y = given.value_or(torch::Tensor());
     context->save_for_backward({x, y});
     context->saved_data["recipe"] =
         c10::IValue::make_capsule(c10::intrusive_ptr<torch::CustomClassHolder>(recipe));
@@ -96,7 +99,9 @@ struct Recompute : torch::autograd::Function<Recompute> {
 
 torch::Tensor recomputed(const Block& block, const torch::Tensor& x, const torch::Tensor& y) {
   if (!torch::GradMode::is_enabled()) return block(x, y);
-  return Recompute::apply(x, y, c10::make_intrusive<Recipe>(block, Surroundings::now()));
+  // Autograd takes no undefined tensor.
+  const auto given = y.defined() ? std::optional(y) : std::nullopt;
+  return Recompute::apply(x, given, c10::make_intrusive<Recipe>(block, Surroundings::now()));
 }
 
 }  // namespace xp
