@@ -88,7 +88,7 @@ class Conversation {
   Conversation(const Conversation&) = delete;
   Conversation& operator=(const Conversation&) = delete;
   ~Conversation() {
-    ::kill(pid_, SIGKILL);
+    send(SIGKILL);
     end();
     ::close(out_[0]);
   }
@@ -103,7 +103,10 @@ class Conversation {
       line += byte;
     return line;
   }
-  void send(int signal) const { ::kill(pid_, signal); }
+  /// To the program alone, while it runs: kill(2) of -1 would end every process of this user.
+  void send(int signal) const {
+    if (pid_ > 0) ::kill(pid_, signal);
+  }
   /// Closes its input and waits for its end.
   int end() {
     if (in_[1] >= 0) ::close(in_[1]);
