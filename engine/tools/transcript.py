@@ -18,9 +18,10 @@ import tempfile
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.S | re.M)
 PROMPT = "$ "
-# Lines of a report that depend on figures (marks, the test behind them, unsteady speeds) or on what
-# the machine can measure.
-MAY_VANISH = re.compile(r"[*~†] |p \\?< 0\.05|unsteady:|more columns for ")
+# Lines of a report that depend on figures (marks, the test behind them, unsteady speeds), on what
+# the machine can measure, or on what else it does.
+MAY_VANISH = re.compile(r"[*~†] |p \\?< 0\.05|unsteady:|more columns for |\?: |"
+                        r"the speed of \d+ runs? ")
 
 
 def run(command, folder, programs):
@@ -50,10 +51,12 @@ def essence(text):
     for line in text.splitlines():
         if MAY_VANISH.match(line):
             continue
+        if "±" in line:  # a row over seeds: a disturbed speed has neither mark nor difference
+            line = re.split(r"\d", line)[0].replace("<u>", "")
         line = re.sub(r"\b(?=[a-f]*\d)[0-9a-f]{8,64}\b", "ID", line)
         line = re.sub(r"[-+]?\d[\d.,:]*\s?(?:[kMGT]?B|[kMGT]|ms|s|min|h|%)?(?![a-z])", "N", line)
         line = re.sub(r"(?:N\s?)+", "N ", line)
-        lines.append(re.sub(r"[\s─*~†]+", " ", line).strip())
+        lines.append(re.sub(r"[\s─*~†Δ?]+", " ", line).strip())
     return [line for line in lines if line]
 
 
