@@ -4,7 +4,6 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands/translated_text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/colour.h"
 #include "engine/cli/terminal/wrapped_text.h"
@@ -36,15 +35,7 @@ struct Options : WorkspaceOptions {
   bool json = false;
 
   void declare(Arguments& arguments) {
-    arguments
-        .positional("RUN", &runs,
-                    "two runs, each an id, its first 4 digits or more, last, or another selector")
-        .required()
-        .at_most(2)
-        .completes([this](const std::string&) { return run_candidates(*this); });
-    arguments.after_parsing([this] {
-      if (runs.size() != 2) usage_error("name two runs: xp compare RUN RUN");
-    });
+    declare_two_runs(arguments, runs, "compare", *this);
     arguments.option("--metric", "NAME", &metric,
                      "scores the sentences; see `xp components metric`");
     arguments.option("--sort", "ORDER", &sort, "what comes first")

@@ -1,7 +1,6 @@
 // `xp diff RUN RUN`: what differs between two runs.
 #include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/text_table.h"
 
@@ -18,15 +17,7 @@ struct Options : WorkspaceOptions {
   bool json = false;
 
   void declare(Arguments& arguments) {
-    arguments
-        .positional("RUN", &runs,
-                    "two runs, each an id, its first 4 digits or more, last, or another selector")
-        .required()
-        .at_most(2)
-        .completes([this](const std::string&) { return run_candidates(*this); });
-    arguments.after_parsing([this] {
-      if (runs.size() != 2) usage_error("name two runs: xp diff RUN RUN");
-    });
+    declare_two_runs(arguments, runs, "diff", *this);
     WorkspaceOptions::declare(arguments);
     declare_json(arguments, json);
   }

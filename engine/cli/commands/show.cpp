@@ -1,7 +1,6 @@
 // `xp show RUN`: every setting of a run and where its value came from.
 #include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/text_table.h"
@@ -20,11 +19,7 @@ struct Options : WorkspaceOptions {
   bool json = false;
 
   void declare(Arguments& arguments) {
-    arguments
-        .positional("RUN", &run,
-                    "an id, its first 4 digits or more, last, or another selector of one run")
-        .required()
-        .completes([this](const std::string&) { return run_candidates(*this); });
+    declare_run(arguments, run, *this);
     WorkspaceOptions::declare(arguments);
     declare_json(arguments, json);
   }

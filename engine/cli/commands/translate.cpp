@@ -6,7 +6,6 @@
 #include "engine/cli/commands/translation_lines.h"
 #include "engine/cli/commands/translation_ranks.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/points/programs.h"
@@ -66,11 +65,7 @@ struct Options : WorkspaceOptions {
   bool json = false, json_input = false;
 
   void declare(Arguments& arguments) {
-    arguments
-        .positional("RUN", &run,
-                    "an id, its first 4 digits or more, last, or another selector of one run")
-        .required()
-        .completes([this](const std::string&) { return run_candidates(*this); });
+    declare_run(arguments, run, *this);
     arguments.option("--direction", "FROM-TO", &direction,
                      "languages; needed if the model has several directions");
     arguments.option("--input", "FILE", &input, "sentences, one a line").otherwise("stdin");

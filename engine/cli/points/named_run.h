@@ -8,17 +8,12 @@
 
 namespace xp {
 
-struct NamedRun {
-  RunKind kind = RunKind::kTraining;
-  std::string id;
+struct NamedRun : RunName {
   std::string name;  ///< of the point, "" if no experiment has it any more
   std::string experiment;
   fs::path folder;
   const Point* point = nullptr;  ///< if an experiment file was given
   Standing standing;
-
-  /// "training 1f2e...".
-  std::string title() const { return fmt::format("{} {}", kind_name(kind), id); }
 };
 
 /// Nothing if the experiment file has mistakes. A run that left its experiment is found by its id.

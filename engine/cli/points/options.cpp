@@ -17,6 +17,27 @@ void declare_json(Arguments& arguments, bool& json) {
   arguments.flag("--json", json, "print JSON instead of text");
 }
 
+void declare_run(Arguments& arguments, std::string& run, const WorkspaceOptions& options) {
+  arguments
+      .positional("RUN", &run,
+                  "an id, its first 4 digits or more, last, or another selector of one run")
+      .required()
+      .completes([&options](const std::string&) { return run_candidates(options); });
+}
+
+void declare_two_runs(Arguments& arguments, Words& runs, const char* command,
+                      const WorkspaceOptions& options) {
+  arguments
+      .positional("RUN", &runs,
+                  "two runs, each an id, its first 4 digits or more, last, or another selector")
+      .required()
+      .at_most(2)
+      .completes([&options](const std::string&) { return run_candidates(options); });
+  arguments.after_parsing([&runs, command] {
+    if (runs.size() != 2) usage_error("name two runs: xp {} RUN RUN", command);
+  });
+}
+
 void declare_mirror(Arguments& arguments, std::filesystem::path& mirror) {
   arguments
       .option("--mirror", "FOLDER", &mirror,

@@ -22,6 +22,13 @@ struct WorkspaceOptions {
 /// current folder (3 levels), or in one of its folders.
 void mention_other_workspace(const WorkspaceOptions& options);
 
+/// RUN: one run by a selector, as named_folder takes it. `options` must outlive `arguments`.
+void declare_run(Arguments& arguments, std::string& run, const WorkspaceOptions& options);
+/// RUN RUN: two of those, for `command`, which a usage error names. `runs` must outlive
+/// `arguments`, too.
+void declare_two_runs(Arguments& arguments, Words& runs, const char* command,
+                      const WorkspaceOptions& options);
+
 /// Which experiment, and how it differs from its file.
 struct ExperimentOptions : WorkspaceOptions {
   ExperimentOptions();  ///< the mirror from the environment

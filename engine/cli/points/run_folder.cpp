@@ -20,7 +20,7 @@ RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(workspace.runs(kind), none)) {
       const std::string id = entry.path().filename().string();
-      if (id.starts_with(prefix)) found.push_back({kind, id, entry.path(), {}});
+      if (id.starts_with(prefix)) found.push_back({{kind, id}, entry.path(), {}});
     }
   }
   if (found.empty())

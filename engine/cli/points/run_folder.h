@@ -9,14 +9,18 @@
 
 namespace xp {
 
-struct RunFolder {
+/// Which run.
+struct RunName {
   RunKind kind = RunKind::kTraining;
   std::string id;
-  fs::path folder;
-  Value spec;  ///< its spec.toml: resolved settings and ids
 
   /// "training 1f2e...".
   std::string title() const { return fmt::format("{} {}", kind_name(kind), id); }
+};
+
+struct RunFolder : RunName {
+  fs::path folder;
+  Value spec;  ///< its spec.toml: resolved settings and ids
 };
 
 /// The run whose id begins with `prefix` (4 digits or more). Raises a usage error if there is none
