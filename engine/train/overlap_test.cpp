@@ -2,6 +2,7 @@
 // summed while the backward pass runs.
 #include "engine/testing/ranks.h"
 #include "engine/train/corpus_fixture.h"
+#include "engine/train/model_fixture.h"
 #include "engine/train/trainer.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -35,7 +36,9 @@ struct OverlapTest : CorpusFixture {
           TrainJob job;
           job.settings = settings;
           job.checkpoints = own.path();
-          const auto model = model_on(groups, exchange);
+          // Wide enough for the shared gradients to fill several chunks.
+          const auto model =
+              small_model(*corpus, groups, {{"width", 64}, {"moe", four_experts(exchange)}});
           Outcome out;
           out.summary = train(*model, *pairs, groups, job, nullptr).summary;
           std::vector<torch::Tensor> flat;
@@ -45,27 +48,6 @@ struct OverlapTest : CorpusFixture {
           return out;
         },
         overlap);
-  }
-
-  // Wide enough for the shared gradients to fill several chunks.
-  std::shared_ptr<TranslationModel> model_on(const Groups& groups,
-                                             const std::string& exchange) const {
-    ModelContext context;
-    context.source_vocabulary = corpus->num_ids(Side::kSource);
-    context.target_vocabulary = corpus->num_ids(Side::kTarget);
-    context.groups = groups;
-    const Value moe = {{"every", 1},
-                       {"experts", 4},
-                       {"router", {{"use", "top2"}}},
-                       {"exchange", {{"use", exchange}}}};
-    return make_part<Model>({{"use", "transformer"},
-                             {"encoder_layers", 1},
-                             {"decoder_layers", 1},
-                             {"width", 64},
-                             {"ffn_width", 16},
-                             {"heads", 2},
-                             {"moe", moe}})
-        ->build(context);
   }
 
   TrainSection settings;

@@ -2,6 +2,7 @@
 #include "engine/nn/loss.h"
 #include "engine/testing/ranks.h"
 #include "engine/train/corpus_fixture.h"
+#include "engine/train/model_fixture.h"
 #include "engine/train/trainer.h"
 #include "results/runs/checkpoints.h"
 #include "results/runs/tensor_file.h"
@@ -28,23 +29,7 @@ struct ReshardTest : CorpusFixture {
   }
 
   std::shared_ptr<TranslationModel> model(const Groups& groups) const {
-    ModelContext context;
-    context.source_vocabulary = corpus->num_ids(Side::kSource);
-    context.target_vocabulary = corpus->num_ids(Side::kTarget);
-    context.groups = groups;
-    const Value moe = {{"every", 1},
-                       {"experts", 4},
-                       {"router", {{"use", "top2"}}},
-                       {"exchange", {{"use", "gshard"}}}};
-    return make_part<Model>({{"use", "transformer"},
-                             {"encoder_layers", 1},
-                             {"decoder_layers", 1},
-                             {"width", 8},
-                             {"ffn_width", 16},
-                             {"heads", 2},
-                             {"dropout", 0},
-                             {"moe", moe}})
-        ->build(context);
+    return small_model(*corpus, groups, {{"dropout", 0}, {"moe", four_experts("gshard")}});
   }
 
   // Trains up to kUpdates on a layout, from the checkpoint in `folder` if there is one.

@@ -3,6 +3,7 @@
 
 #include "engine/testing/message.h"
 #include "engine/train/corpus_fixture.h"
+#include "engine/train/model_fixture.h"
 #include "registry/measure.h"
 #include "results/runs/attempts.h"
 #include "results/runs/checkpoints.h"
@@ -35,16 +36,8 @@ struct TrainerTest : CorpusFixture {
   }
 
   std::shared_ptr<TranslationModel> model() const {
-    ModelContext context;
-    const PreparedCorpus corpus = opened();
-    context.source_vocabulary = corpus.num_ids(Side::kSource);
-    context.target_vocabulary = corpus.num_ids(Side::kTarget);
-    context.groups = alone();
-    const Value of_model = {
-        {"use", "transformer"},   {"encoder_layers", 1}, {"decoder_layers", 1}, {"width", 8},
-        {"ffn_width", ffn_width}, {"heads", 2},          {"moe", moe}};
-    context.recomputes_activations = job.settings.recompute_activations;
-    return make_part<Model>(of_model)->build(context);
+    return small_model(opened(), alone(), {{"ffn_width", ffn_width}, {"moe", moe}},
+                       job.settings.recompute_activations);
   }
 
   // Validations answer with `bleu`, one after the other, from the one of update 4 on.
