@@ -64,6 +64,11 @@ def convert():
         table.weight, table.multiply_by_sqrt_depth = tensors["target_embedding.weight"], True
         part.position_encodings.encodings = positions
 
+    def wide(part, own):
+        norm(part.layer_norm, own + "norm")
+        linear(part.linear_0, own + "ffn.first")
+        linear(part.linear_1, own + "ffn.second")
+
     embedding(spec.encoder, spec.encoder.embeddings[0])
     embedding(spec.decoder, spec.decoder.embeddings)
     norm(spec.encoder.layer_norm, "encoder_norm")
@@ -73,9 +78,7 @@ def convert():
         norm(layer.self_attention.layer_norm, own + "norm")
         linear(layer.self_attention.linear[0], own + "attention.in")
         linear(layer.self_attention.linear[1], own + "attention.out")
-        norm(layer.ffn.layer_norm, own + "wide.norm")
-        linear(layer.ffn.linear_0, own + "wide.ffn.first")
-        linear(layer.ffn.linear_1, own + "wide.ffn.second")
+        wide(layer.ffn, own + "wide.")
     for i, layer in enumerate(spec.decoder.layer):
         own = f"decoder-{i}."
         norm(layer.self_attention.layer_norm, own + "self_norm")
@@ -85,9 +88,7 @@ def convert():
         linear(layer.attention.linear[0], own + "cross.query")
         linear(layer.attention.linear[1], own + "cross.memory")
         linear(layer.attention.linear[2], own + "cross.out")
-        norm(layer.ffn.layer_norm, own + "wide.norm")
-        linear(layer.ffn.linear_0, own + "wide.ffn.first")
-        linear(layer.ffn.linear_1, own + "wide.ffn.second")
+        wide(layer.ffn, own + "wide.")
     spec.decoder.projection.weight = tensors["target_embedding.weight"]
     spec.decoder.projection.bias = np.zeros(VOCABULARY, np.float32)
     pieces = ["<s>", "<pad>", "</s>", "<unk>"] + [f"p{i}" for i in range(4, VOCABULARY)]
