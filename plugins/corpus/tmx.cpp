@@ -38,7 +38,7 @@ struct Tmx final : Corpus {
       const auto file = files.file(place, stem, ".tmx");
       const auto content =
           read_tmx(file, direction.source, direction.target,
-                   [&](auto source, auto target) { sink(subset, source, target); });
+                   [&, &name = subset](auto source, auto target) { sink(name, source, target); });
       if (content.num_pairs == 0) {
         user_error("'{}' has no text of {} in both languages; {}", file.string(), direction.name(),
                    content.languages.empty() ? "it has text of no language"
