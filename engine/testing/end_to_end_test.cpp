@@ -177,6 +177,20 @@ TEST_CASE("mistakes end with their exit code before anything is written", "[slow
   CHECK_FALSE(fs::exists(user.workspace));
 }
 
+TEST_CASE("an xp without the list of components runs nothing") {
+  const User user;
+  const fs::path lone = user.folder.path() / "lone";
+  fs::create_directories(lone);
+  fs::copy_file(build_folder() / "xp", lone / "xp");
+  const Finished refused =
+      run_program({(lone / "xp").string(), "run", kSmoke, "--workspace", user.workspace.string()});
+  CHECK(refused.exit_code == 1);
+  CHECK(refused.errors == "error: '" + (user.folder.path() / "share/xp/components.json").string() +
+                              "' is missing, which lists all components; build it with `make "
+                              "build`\n");
+  CHECK_FALSE(fs::exists(user.workspace));
+}
+
 TEST_CASE("a subset that the corpus does not have is told before anything trains", "[slow]") {
   const User user;
   const std::vector<std::string> run = {"run", kSmoke, "--set", "eval.subsets=['tset']"};

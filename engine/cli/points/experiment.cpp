@@ -29,8 +29,13 @@ std::vector<PluginName> environment_plugins() {
   return out;
 }
 
+// Without the file, settings of models and exchanges would seem to belong to nothing.
 Catalog linked_catalog() {
-  return Catalog::of_build(components_file());
+  const fs::path file = components_file();
+  if (!fs::exists(file))
+    machine_error("'{}' is missing, which lists all components; build it with `make build`",
+                  file.string());
+  return Catalog::of_build(file);
 }
 
 // Plug-ins and what they declare. Nothing else can be checked before these are known.
