@@ -104,9 +104,9 @@ std::string series_name(const Measure& measure) {
 
 std::optional<double> value_at(const Budget& budget, const ReportInput& input,
                                const ReportPoint& point, const std::string& metric) {
-  if (!input.series || point.training.empty()) return std::nullopt;
-  const auto update = update_at(budget, input, point.training);
-  return update ? height_at(input.series(point.training, metric), *update) : std::nullopt;
+  if (!input.series || !point.ids) return std::nullopt;
+  const auto update = update_at(budget, input, point.ids->training);
+  return update ? height_at(input.series(point.ids->training, metric), *update) : std::nullopt;
 }
 
 }  // namespace xp

@@ -164,7 +164,7 @@ TEST_CASE("a run of a newer xp is a problem that names the way out") {
 TEST_CASE("names in any script and with any sign reach the table as they are") {
   FilledWorkspace place;
   const std::string name = "模型 \"a\\b\" $x_1%&#{}~^ 'é' \n<b>";
-  const std::vector<ReportPoint> points = {{{{"model.use", name}}, "aaaa", "bbbb", 1}};
+  const std::vector<ReportPoint> points = {{{{"model.use", name}}, RunIds{"aaaa", "bbbb"}, 1}};
   place.put("experiments/quick/plan.json",
             Value{{"schema", 1}, {"points", to_json(points)}}.dump());
   Store store = Store::in_memory();

@@ -64,7 +64,7 @@ std::vector<std::string> shown_metrics(const ReportSection& section, const Repor
     const std::string name = series_name(input.measures.of(metric));
     const bool known =
         std::any_of(input.points.begin(), input.points.end(), [&](const ReportPoint& point) {
-          return !point.training.empty() && !input.series(point.training, name).empty();
+          return point.ids && !input.series(point.ids->training, name).empty();
         });
     (known ? out : without_series).push_back(known ? name : metric);
   }

@@ -15,10 +15,14 @@ namespace {
 // eye anyway.
 constexpr size_t kMaxResampled = 200;
 
-const ReportRun& run_of(const ReportInput& input, const std::string& id) {
+const ReportRun& run_of(const ReportInput& input, const ReportPoint& point, RunKind kind) {
   static const ReportRun kNotRun;
-  const auto found = input.runs.find(id);
-  return found == input.runs.end() ? kNotRun : found->second;
+  const ReportRun* found = input.run(point, kind);
+  return found == nullptr ? kNotRun : *found;
+}
+
+RunKind measured_by(const Measure& measure) {
+  return measure.of_evaluation ? RunKind::kEvaluation : RunKind::kTraining;
 }
 
 // The worst of the states wins the cell.
@@ -87,8 +91,8 @@ std::optional<double> Comparison::value(const ReportPoint& point, const ReportRu
 // Why a point has no value: the state of the stage that should have measured it, or of the one
 // before; "done" if that measures no such thing.
 std::string Comparison::reason(const ReportPoint& point, const Measure& measure) const {
-  const ReportRun& training = run_of(input_, point.training);
-  const ReportRun& measured = measure.of_evaluation ? run_of(input_, point.evaluation) : training;
+  const ReportRun& training = run_of(input_, point, RunKind::kTraining);
+  const ReportRun& measured = run_of(input_, point, measured_by(measure));
   const std::string& state = training.state != "done" ? training.state : measured.state;
   if (input_.at && state == "done") return "not reached";
   return is_left_out(input_, point, measure.key) ? "done" : state;
@@ -96,19 +100,20 @@ std::string Comparison::reason(const ReportPoint& point, const Measure& measure)
 
 Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const Measure& measure) {
   // By seed and run: seeds that share a run count once.
-  std::map<std::pair<int64_t, std::string>, double> found, disturbed;
+  std::map<std::pair<int64_t, std::optional<std::string>>, double> found, disturbed;
   std::set<std::string> seen, machines, layouts;
   Sample out;
   for (const ReportPoint* point : points) {
-    const std::string& id = measure.of_evaluation ? point->evaluation : point->training;
-    const ReportRun& training = run_of(input_, point->training);
-    const ReportRun& measured = measure.of_evaluation ? run_of(input_, id) : training;
+    const ReportRun& training = run_of(input_, *point, RunKind::kTraining);
+    const ReportRun& measured = run_of(input_, *point, measured_by(measure));
     const auto number = value(*point, measured, measure);
     if (!number || !std::isfinite(*number)) {
       out.missing = worse(out.missing, reason(*point, measure));
       continue;
     }
-    if (!seen.insert(id).second) continue;
+    std::optional<std::string> id;
+    if (point->ids) id = point->ids->of(measured_by(measure));
+    if (id && !seen.insert(*id).second) continue;
     // A prediction may be of a training that has not run yet.
     const bool is_speed =
         measure.depends_on == DependsOn::kMachine && !measure.key.starts_with(kPredicted);
@@ -125,10 +130,10 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const M
   out.is_disturbed = found.empty() && !disturbed.empty();
   if (out.is_disturbed) found.swap(disturbed);
   for (const auto& [key, number] : disturbed)
-    left_out_runs_.insert(key.second);
+    left_out_runs_.insert(*key.second);
   for (const auto& [key, number] : found) {
     out.seeds.push_back(key.first);
-    out.runs.push_back(key.second);
+    if (key.second) out.runs.push_back(*key.second);
     out.values.push_back(number);
   }
   return out;

@@ -37,9 +37,9 @@ bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::
 struct Sample {
   std::vector<double> values;
   std::vector<int64_t> seeds;
-  std::vector<std::string> runs;
-  std::string machine;  ///< on which speed was measured; "" for other measures
-  std::string missing;  ///< why there is no value, or why they cannot be averaged
+  std::vector<std::string> runs;  ///< none for a prediction of runs whose ids are not known
+  std::string machine;            ///< on which speed was measured; "" for other measures
+  std::string missing;            ///< why there is no value, or why they cannot be averaged
 
   bool is_disturbed = false;  ///< speed of runs that were all disturbed by other programs
 

@@ -40,7 +40,7 @@ struct Draft {
     const std::string id = std::to_string(input.points.size());
     const auto seed = axes.find("train.seed");
     input.points.push_back(
-        {axes, "t" + id, "e" + id, seed == axes.end() ? 0 : seed->second.get<int64_t>()});
+        {axes, RunIds{"t" + id, "e" + id}, seed == axes.end() ? 0 : seed->second.get<int64_t>()});
     input.runs["t" + id] = {"done", "", {{"step_ms", step_ms}}, layout, machine, 4};
     input.runs["e" + id] = {"done", "", {{"bleu", bleu}}};
     return *this;
@@ -50,7 +50,7 @@ struct Draft {
   }
   /// Of the point added last: the share of its machine that other programs kept busy meanwhile.
   Draft& beside(double other_load) {
-    input.runs[input.points.back().training].summary["other_load"] = other_load;
+    input.runs[input.points.back().ids->training].summary["other_load"] = other_load;
     return *this;
   }
   Draft& baseline(const std::string& model) {

@@ -213,17 +213,17 @@ void add_facts(const ReportInput& input, const ReportRows& rows, const Store& st
   double ended_s = 0;
   std::string last;
   for (const ReportPoint* point : rows.points) {
-    const auto run = input.runs.find(point->training);
-    const auto evaluation = input.runs.find(point->evaluation);
-    if (run == input.runs.end() || run->second.state != "done") continue;
-    if (!run->second.machine.empty()) machines.insert(run->second.machine);
-    if (!run->second.layout.empty()) layouts.insert(run->second.layout);
-    const bool is_whole = evaluation != input.runs.end() && evaluation->second.state == "done";
+    const ReportRun* run = input.run(*point, RunKind::kTraining);
+    const ReportRun* evaluation = input.run(*point, RunKind::kEvaluation);
+    if (run == nullptr || run->state != "done") continue;
+    if (!run->machine.empty()) machines.insert(run->machine);
+    if (!run->layout.empty()) layouts.insert(run->layout);
+    const bool is_whole = evaluation != nullptr && evaluation->state == "done";
     done += is_whole ? 1 : 0;
-    const double end = std::max(run->second.ended_s, is_whole ? evaluation->second.ended_s : 0.0);
+    const double end = std::max(run->ended_s, is_whole ? evaluation->ended_s : 0.0);
     if (end > ended_s) {
       ended_s = end;
-      last = point->training;
+      last = point->ids->training;
     }
   }
   const auto one_of = [](const std::set<std::string>& all, const char* noun) {
@@ -251,9 +251,9 @@ void add_translations(const ReportInput& input, const ReportRows& rows, Details&
   std::vector<std::string> evaluations, names;
   for (size_t row = 0; row < rows.rows.size() && names.size() < kMaxTranslated; ++row) {
     for (const ReportPoint* point : points_of(rows.rows[row])) {
-      const auto run = input.runs.find(point->evaluation);
-      if (run == input.runs.end() || run->second.state != "done") continue;
-      evaluations.push_back(point->evaluation);
+      const ReportRun* run = input.run(*point, RunKind::kEvaluation);
+      if (run == nullptr || run->state != "done") continue;
+      evaluations.push_back(point->ids->evaluation);
       names.push_back(full_row_name(rows, row));
       break;
     }

@@ -120,7 +120,7 @@ TEST_CASE_METHOD(DetailsTest, "the head says what most ask first, and never when
 TEST_CASE_METHOD(DetailsTest, "curves are means over seeds within what they span") {
   input.points.push_back(input.points[0]);
   input.points[1].axes["train.seed"] = input.points[1].seed = 4;
-  input.points[1].training = "dddd";
+  input.points[1].ids->training = "dddd";
   input.series = [](const std::string& training, const std::string& metric) {
     if (metric != "loss") return Series{};
     return training == "aaaa" ? Series{{10, 5}, {20, 3}, {30, 2}} : Series{{10, 7}, {20, 4}};

@@ -39,22 +39,29 @@ ReportRun run_in(const fs::path& folder) {
 
 }  // namespace
 
+const ReportRun* ReportInput::run(const ReportPoint& point, RunKind kind) const {
+  if (!point.ids) return nullptr;
+  const auto found = runs.find(point.ids->of(kind));
+  return found == runs.end() ? nullptr : &found->second;
+}
+
 std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,
                                              const std::vector<ReportPoint>& points) {
   std::vector<std::string> ids;
   for (const auto& point : points) {
-    for (const auto& id : {point.training, point.evaluation}) {
-      if (!id.empty()) ids.push_back(id);
-    }
+    if (!point.ids) continue;
+    for (const RunKind kind : kRunKinds)
+      ids.push_back(point.ids->of(kind));
   }
   std::map<std::string, ReportRun> out;
   for (const auto& [id, run] : store.runs(ids))
     out.emplace(id, run_from(run));
   for (const auto& point : points) {
-    if (!point.training.empty() && !out.contains(point.training))
-      out.emplace(point.training, run_in(workspace.training(point.training)));
-    if (!point.evaluation.empty() && !out.contains(point.evaluation))
-      out.emplace(point.evaluation, run_in(workspace.evaluation(point.evaluation)));
+    if (!point.ids) continue;
+    for (const RunKind kind : kRunKinds) {
+      const std::string& id = point.ids->of(kind);
+      if (!out.contains(id)) out.emplace(id, run_in(workspace.run(kind, id)));
+    }
   }
   return out;
 }
@@ -62,7 +69,7 @@ std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const S
 Measures report_measures(const Store& store, const std::vector<ReportPoint>& points) {
   std::vector<std::string> evaluations;
   for (const auto& point : points) {
-    if (!point.evaluation.empty()) evaluations.push_back(point.evaluation);
+    if (point.ids) evaluations.push_back(point.ids->evaluation);
   }
   std::vector<Score> scores = store.score_kinds(evaluations);
   // What the evaluations say counts; this tree's metrics add labels, and scores still to come. To

@@ -78,6 +78,9 @@ struct ReportInput {
   std::function<std::vector<TranslatedSentence>(const std::vector<std::string>& evaluations)>
       translations;
   std::optional<Budget> at;  ///< compare at an equal budget instead of at the end
+
+  /// nullptr if that run of `point` was not run.
+  const ReportRun* run(const ReportPoint& point, RunKind kind) const;
 };
 
 /// The runs of `points`: finished ones from the store, the others from their folders ("running"

@@ -11,15 +11,10 @@ namespace {
 
 constexpr size_t kMaxCauses = 3, kMaxColumns = 8;
 
-const ReportRun* find_run(const ReportInput& input, const std::string& id) {
-  const auto found = input.runs.find(id);
-  return found == input.runs.end() ? nullptr : &found->second;
-}
-
 // "done", or the state of the first stage that is not.
 std::string state_of(const ReportInput& input, const ReportPoint& point) {
-  for (const std::string& id : {point.training, point.evaluation}) {
-    const ReportRun* run = find_run(input, id);
+  for (const RunKind kind : kRunKinds) {
+    const ReportRun* run = input.run(point, kind);
     if (run == nullptr) return "not run";
     if (run->state != "done") return run->state;
   }
@@ -42,9 +37,10 @@ void add_failures(const ReportInput& input, const std::vector<const ReportPoint*
   std::set<std::string> seen_ids;
   size_t more = 0;
   for (const ReportPoint* point : points) {
-    for (const std::string& id : {point->training, point->evaluation}) {
-      const ReportRun* run = find_run(input, id);
-      if (run == nullptr || run->state != "failed" || !seen_ids.insert(id).second) continue;
+    for (const RunKind kind : kRunKinds) {
+      const ReportRun* run = input.run(*point, kind);
+      if (run == nullptr || run->state != "failed") continue;
+      if (!seen_ids.insert(point->ids->of(kind)).second) continue;
       if (seen_ids.size() > kMaxCauses)
         ++more;
       else
@@ -60,9 +56,9 @@ void add_split(const ReportInput& input, const std::vector<const ReportPoint*>& 
                std::vector<std::string>& notes) {
   std::set<std::string> seen_ids;
   for (const ReportPoint* point : points) {
-    const ReportRun* run = find_run(input, point->training);
+    const ReportRun* run = input.run(*point, RunKind::kTraining);
     if (run == nullptr || !run->summary.contains("micro_batch_split")) continue;
-    if (!seen_ids.insert(point->training).second || seen_ids.size() > kMaxCauses) continue;
+    if (!seen_ids.insert(point->ids->training).second || seen_ids.size() > kMaxCauses) continue;
     notes.push_back(fmt::format(
         "not comparable: {} ran out of memory and continued with micro-batches split in {:.0f}, "
         "which changes the capacity of experts",
@@ -75,9 +71,9 @@ void add_left_out(const ReportInput& input, const std::vector<const ReportPoint*
                   std::vector<std::string>& notes) {
   std::set<std::string> told;
   for (const ReportPoint* point : points) {
-    const ReportRun* run = find_run(input, point->training);
+    const ReportRun* run = input.run(*point, RunKind::kTraining);
     if (run == nullptr || !run->summary.contains("left_out_pairs")) continue;
-    if (!told.insert(point->training).second || told.size() > kMaxCauses) continue;
+    if (!told.insert(point->ids->training).second || told.size() > kMaxCauses) continue;
     notes.push_back(
         fmt::format("left out: {} training pairs of {}, which are longer than its train.max_tokens",
                     run->summary["left_out_pairs"].get<double>(), point_name(*point)));
@@ -188,8 +184,8 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
                        std::vector<std::string>& notes) {
   std::set<std::string> found;
   for (const ReportPoint* point : points) {
-    for (const std::string& id : {point->training, point->evaluation}) {
-      const ReportRun* run = find_run(input, id);
+    for (const RunKind kind : kRunKinds) {
+      const ReportRun* run = input.run(*point, kind);
       if (run == nullptr) continue;
       for (const auto& [name, value] : run->summary.items()) {
         if (value.is_number()) found.insert(name);

@@ -158,8 +158,9 @@ std::vector<const ReportPoint*> points_of(const ReportRow& row) {
 std::vector<std::string> trainings_of(const ReportRow& row) {
   std::vector<std::string> out;
   for (const ReportPoint* point : points_of(row)) {
-    const bool is_new = std::find(out.begin(), out.end(), point->training) == out.end();
-    if (is_new && !point->training.empty()) out.push_back(point->training);
+    if (!point->ids) continue;
+    const std::string& id = point->ids->training;
+    if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
   }
   return out;
 }

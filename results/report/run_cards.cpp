@@ -14,11 +14,9 @@ std::string with_unit(double value, const std::string& unit) {
   return fmt::format("{:.6g}{}", value, unit.empty() ? "" : " " + unit);
 }
 
-void add_results(const ReportInput& input, const std::string& id, Facts& out) {
-  const auto run = input.runs.find(id);
-  if (run == input.runs.end()) return;
-  if (!run->second.cause.empty()) out.emplace_back("cause", run->second.cause);
-  for (const auto& [name, value] : run->second.summary.items()) {
+void add_results(const ReportInput& input, const ReportRun& run, Facts& out) {
+  if (!run.cause.empty()) out.emplace_back("cause", run.cause);
+  for (const auto& [name, value] : run.summary.items()) {
     if (value.is_number())
       out.emplace_back(name, with_unit(value.get<double>(), input.measures.of(name).unit));
   }
@@ -36,28 +34,30 @@ void add_settings(const ReportInput& input, const Store& store, const std::strin
 
 RunCard card_of(const ReportInput& input, const ReportPoint& point, const Store& store) {
   RunCard out;
-  const auto state_of = [&](const std::string& id) {
-    const auto run = input.runs.find(id);
-    return run == input.runs.end() ? "not run" : run->second.state;
-  };
-  out.state = state_of(point.training);
-  if (out.state == "done") out.state = state_of(point.evaluation);
+  for (const RunKind kind : kRunKinds) {
+    const ReportRun* run = input.run(point, kind);
+    out.state = run == nullptr ? "not run" : run->state;
+    if (out.state != "done") break;
+  }
   RunCard::Group results{"Results", {}}, settings{"Settings", {}}, origin{"Origin", {}};
-  add_results(input, point.training, results.facts);
-  add_results(input, point.evaluation, results.facts);
+  for (const RunKind kind : kRunKinds) {
+    if (const ReportRun* run = input.run(point, kind)) add_results(input, *run, results.facts);
+  }
   for (const auto& [name, value] : point.predicted) {
     results.facts.emplace_back("predicted " + name, with_unit(value, input.measures.of(name).unit));
   }
-  add_settings(input, store, point.training, "", settings.facts);
-  add_settings(input, store, point.evaluation, "eval.", settings.facts);
-  origin.facts.emplace_back("training", point.training);
-  origin.facts.emplace_back("evaluation", point.evaluation);
   std::string command = "xp run " + input.words;
   for (const auto& [path, value] : point.axes)
     command += " --set " + shell_quoted(path + "=" + text_of(value));
   origin.facts.emplace_back("made by", command);
-  for (const auto& [path, value] : store.provenance(point.training))
-    origin.facts.emplace_back(path == "command" ? "was started by" : path, value);
+  if (point.ids) {
+    add_settings(input, store, point.ids->training, "", settings.facts);
+    add_settings(input, store, point.ids->evaluation, "eval.", settings.facts);
+    for (const RunKind kind : kRunKinds)
+      origin.facts.emplace_back(kind_name(kind), point.ids->of(kind));
+    for (const auto& [path, value] : store.provenance(point.ids->training))
+      origin.facts.emplace_back(path == "command" ? "was started by" : path, value);
+  }
   for (auto* group : {&results, &settings, &origin}) {
     if (!group->facts.empty()) out.groups.push_back(std::move(*group));
   }

@@ -28,13 +28,13 @@ std::vector<fs::path> entries_of(const fs::path& parent) {
 }
 
 void add_wanted(const Workspace& workspace, const ReportPoint& point, Wanted& wanted) {
-  if (point.training.empty()) return;
-  auto& readings = wanted[point.training];
+  if (!point.ids) return;
+  auto& readings = wanted[point.ids->training];
   std::string which = point.checkpoint;
   int64_t average = 0;
-  const fs::path spec = workspace.evaluation(point.evaluation) / "spec.toml";
+  const fs::path spec = workspace.evaluation(point.ids->evaluation) / "spec.toml";
   std::error_code code;
-  if (!point.evaluation.empty() && fs::exists(spec, code)) {
+  if (fs::exists(spec, code)) {
     const Value settings = load_toml(spec.string());
     const Value* of_eval = find_path(settings, "eval.checkpoint");
     if (of_eval != nullptr && of_eval->is_string()) which = *of_eval;

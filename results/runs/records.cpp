@@ -35,11 +35,7 @@ ReportPoint point_from(const Value& value) {
   ReportPoint out;
   for (const auto& [path, axis] : value.at("axes").items())
     out.axes[path] = axis;
-  const auto id = [&value](const char* key) {  // null if it is not known
-    return value.at(key).is_null() ? "" : value.at(key).get<std::string>();
-  };
-  out.training = id("training");
-  out.evaluation = id("evaluation");
+  if (!value.at("training").is_null()) out.ids = {value.at("training"), value.at("evaluation")};
   out.seed = value.at("seed");
   out.name = value.value("name", "");
   out.checkpoint = value.value("checkpoint", "");
@@ -67,8 +63,8 @@ Value to_json(const std::vector<ReportPoint>& points) {
   Value out = Value::array();
   for (const auto& point : points) {
     out.push_back({{"axes", Value(point.axes)},
-                   {"training", point.training},
-                   {"evaluation", point.evaluation},
+                   {"training", point.ids ? Value(point.ids->training) : Value()},
+                   {"evaluation", point.ids ? Value(point.ids->evaluation) : Value()},
                    {"seed", point.seed}});
     if (!point.name.empty()) out.back()["name"] = point.name;
     if (!point.checkpoint.empty()) out.back()["checkpoint"] = point.checkpoint;

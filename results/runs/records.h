@@ -15,19 +15,20 @@
 #include "engine/base/file.h"
 #include "engine/base/value.h"
 #include "registry/metric.h"
+#include "results/runs/workspace.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace xp {
 
-/// One point of a sweep: what makes it differ, and the runs that measure it. Ids are empty if a
-/// missing input keeps them from being known (the point is blocked).
+/// One point of a sweep: what makes it differ, and the runs that measure it.
 struct ReportPoint {
   std::map<std::string, Value> axes;  ///< full path of each axis of [sweep] -> this point's value;
                                       ///< absent where the point's component lacks the setting
-  std::string training, evaluation;   ///< ids
+  std::optional<RunIds> ids{};        ///< nothing before the content of the corpus is known
   int64_t seed = 0;                   ///< train.seed
   std::map<std::string, double> predicted{};  ///< figures of the plan: "inter_node_bytes"
   std::string name{};                         ///< "exchange=gshard seed=1"; "" if not recorded

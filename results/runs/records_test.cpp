@@ -16,17 +16,20 @@ using Catch::Matchers::Message;
 TEST_CASE("points come back from a plan, whatever else it holds") {
   const TempFolder folder;
   const std::vector<ReportPoint> points = {
-      {{{"model.moe.exchange.use", "gshard"}, {"train.optimizer.lr", 0.5}}, "aaaa", "bbbb", 2},
-      {{}, "", "", 1}};
+      {{{"model.moe.exchange.use", "gshard"}, {"train.optimizer.lr", 0.5}},
+       RunIds{"aaaa", "bbbb"},
+       2},
+      {{}, {}, 1}};
   const Value plan = {{"schema", 1}, {"name", "x"}, {"points", to_json(points)}};
   write_atomic(folder.path() / "plan.json", plan.dump());
   const auto back = read_points(folder.path() / "plan.json");
   REQUIRE(back.size() == 2);
   CHECK(back[0].axes == points[0].axes);
-  CHECK(back[0].training == "aaaa");
-  CHECK(back[0].evaluation == "bbbb");
+  CHECK(back[0].ids->training == "aaaa");
+  CHECK(back[0].ids->evaluation == "bbbb");
   CHECK(back[0].seed == 2);
   CHECK(back[1].axes.empty());
+  CHECK_FALSE(back[1].ids);
 }
 
 TEST_CASE("scores come back as they were written, not-a-number too") {

@@ -27,7 +27,16 @@
 namespace xp {
 
 enum class RunKind { kTraining, kEvaluation };
+inline constexpr RunKind kRunKinds[] = {RunKind::kTraining, RunKind::kEvaluation};
 std::string_view kind_name(RunKind kind);  ///< "training", "evaluation"
+
+/// The runs of a point.
+struct RunIds {
+  std::string training, evaluation;
+  const std::string& of(RunKind kind) const {
+    return kind == RunKind::kTraining ? training : evaluation;
+  }
+};
 
 /// Names of places; makes nothing.
 struct Workspace {

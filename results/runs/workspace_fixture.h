@@ -123,7 +123,7 @@ struct FilledWorkspace {
   }
   void plan() {
     const std::vector<ReportPoint> points = {
-        {{{"model.moe.exchange.use", "gshard"}, {"train.seed", 3}}, "aaaa", "bbbb", 3}};
+        {{{"model.moe.exchange.use", "gshard"}, {"train.seed", 3}}, RunIds{"aaaa", "bbbb"}, 3}};
     put("experiments/quick/plan.json",
         json_text(Value{{"schema", 1}, {"points", to_json(points)}}));
   }

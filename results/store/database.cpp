@@ -20,8 +20,8 @@ CREATE TABLE experiments(
 CREATE TABLE points(
   experiment TEXT NOT NULL,
   position INTEGER NOT NULL,        -- in the plan, from 0
-  training TEXT NOT NULL,           -- run ids; '' where not known yet
-  evaluation TEXT NOT NULL,
+  training TEXT,                    -- ids of runs; NULL if not known yet
+  evaluation TEXT,
   seed INTEGER NOT NULL,
   axes TEXT NOT NULL,               -- JSON object: setting -> value
   name TEXT NOT NULL,               -- exchange=gshard seed=1
@@ -202,6 +202,21 @@ constexpr const char* kMigrations[] = {
     ") WITHOUT ROWID",
     // Scores have labels; those of older evaluations have none.
     "ALTER TABLE scores ADD COLUMN label TEXT NOT NULL DEFAULT ''",
+    // Ids of a point may be unknown: the plans are read again.
+    "DROP TABLE points; "
+    "CREATE TABLE points( "
+    "  experiment TEXT NOT NULL, "
+    "  position INTEGER NOT NULL, "
+    "  training TEXT, "
+    "  evaluation TEXT, "
+    "  seed INTEGER NOT NULL, "
+    "  axes TEXT NOT NULL, "
+    "  name TEXT NOT NULL, "
+    "  PRIMARY KEY(experiment, position) "
+    ") WITHOUT ROWID; "
+    "CREATE INDEX points_training ON points(training); "
+    "CREATE INDEX points_evaluation ON points(evaluation); "
+    "UPDATE experiments SET stamp = ''",
 };
 static_assert(std::size(kMigrations) == kDatabaseVersion - 1);
 

@@ -12,7 +12,7 @@ namespace xp {
 
 /// The version of the schema, kept in PRAGMA user_version. A database of an older one is upgraded,
 /// of a newer one refused: the index can be rebuilt from the folders.
-constexpr int kDatabaseVersion = 6;
+constexpr int kDatabaseVersion = 7;
 
 /// PRAGMA application_id, "xpdb": distinguishes our file from any other SQLite database.
 constexpr int kApplication = 0x78706462;

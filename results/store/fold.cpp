@@ -137,6 +137,8 @@ class Writer {
   static void bind_one(SQLite::Statement& ready, int index, const T& value) {
     if constexpr (std::is_same_v<T, Value>)
       bind_number(ready, index, value);
+    else if constexpr (std::is_same_v<T, std::optional<std::string>>)
+      value ? ready.bind(index, *value) : ready.bind(index);
     else
       ready.bind(index, value);
   }
@@ -144,9 +146,13 @@ class Writer {
   void take_plan(const Folder& folder) {
     const auto points = read_points(folder.path / "plan.json");
     for (size_t i = 0; i < points.size(); ++i) {
+      std::optional<std::string> training, evaluation;
+      if (points[i].ids) {
+        training = points[i].ids->training;
+        evaluation = points[i].ids->evaluation;
+      }
       run("INSERT INTO points VALUES (?, ?, ?, ?, ?, ?, ?)", folder.id, static_cast<int64_t>(i),
-          points[i].training, points[i].evaluation, points[i].seed, canonical_text(points[i].axes),
-          points[i].name);
+          training, evaluation, points[i].seed, canonical_text(points[i].axes), points[i].name);
     }
     run("INSERT INTO experiments VALUES (?, ?)", folder.id, folder.stamp);
     ++result_.taken;

@@ -37,8 +37,8 @@ std::vector<ExperimentPoint> points_where(const fs::path& path, SQLite::Database
       const Value axes = Value::parse(rows.getColumn(1).getString());
       for (const auto& [key, value] : axes.items())
         found.point.axes[key] = value;
-      found.point.training = rows.getColumn(2).getString();
-      found.point.evaluation = rows.getColumn(3).getString();
+      if (!rows.isColumnNull(2))
+        found.point.ids = {rows.getColumn(2).getString(), rows.getColumn(3).getString()};
       found.point.seed = rows.getColumn(4).getInt64();
       found.point.name = rows.getColumn(5).getString();
     }

@@ -33,8 +33,7 @@ std::vector<ReportPoint> report_points(const Plan& plan) {
   for (const auto& point : plan.points) {
     ReportPoint& one = out.emplace_back();
     one.axes = point.axes;
-    if (point.ids) one.training = point.ids->training;
-    if (point.ids) one.evaluation = point.ids->evaluation;
+    if (point.ids) one.ids = {point.ids->training, point.ids->evaluation};
     const Value* seed = find_path(point.settings(), "train.seed");
     if (seed != nullptr) one.seed = *seed;
     if (point.assessment) one.predicted = point.assessment->figures;

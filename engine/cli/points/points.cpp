@@ -89,11 +89,8 @@ std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
     view.name = point.name.empty() ? experiment : point.name;
     view.axes = {point.axes.begin(), point.axes.end()};
     view.checkpoint = point.checkpoint;
-    if (point.training.empty()) {
-      view.state = PointState::kBlocked;
-    } else {
-      view.ids = {point.training, point.evaluation};
-    }
+    view.ids = point.ids;
+    if (!view.ids) view.state = PointState::kBlocked;
   }
   look_at(out, workspace);
   return out;

@@ -12,13 +12,6 @@
 
 namespace xp {
 
-struct RunIds {
-  std::string training, evaluation;
-  const std::string& of(RunKind kind) const {
-    return kind == RunKind::kTraining ? training : evaluation;
-  }
-};
-
 /// A point as `status`, `watch` and the selectors see it.
 struct PointView {
   std::string experiment, name;

@@ -16,7 +16,7 @@ RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
     usage_error("'{}' is too short for a run; give at least {} digits of its id", prefix,
                 kMinDigits);
   std::vector<RunFolder> found;
-  for (const RunKind kind : {RunKind::kTraining, RunKind::kEvaluation}) {
+  for (const RunKind kind : kRunKinds) {
     std::error_code none;
     for (const auto& entry : fs::directory_iterator(workspace.runs(kind), none)) {
       const std::string id = entry.path().filename().string();

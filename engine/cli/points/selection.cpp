@@ -124,7 +124,7 @@ class Reader {
     double started_s = 0;
     for (const auto& point : points_) {
       if (!point.ids) continue;
-      for (const RunKind kind : {RunKind::kTraining, RunKind::kEvaluation}) {
+      for (const RunKind kind : kRunKinds) {
         const Status status = read_status(workspace_.run(kind, point.ids->of(kind)));
         if (status.state == State::kNew || status.started_s < started_s) continue;
         started_s = status.started_s;
