@@ -177,15 +177,16 @@ TEST_CASE("mistakes end with their exit code before anything is written", "[slow
   CHECK_FALSE(fs::exists(user.workspace));
 }
 
-TEST_CASE("an xp without the list of components runs nothing") {
+TEST_CASE("xp-engine without the list of components runs nothing") {
   const User user;
   const fs::path lone = user.folder.path() / "lone";
   fs::create_directories(lone);
-  fs::copy_file(build_folder() / "xp", lone / "xp");
+  for (const char* program : {"xp", "xp-engine"})
+    fs::copy_file(build_folder() / program, lone / program);
   const Finished refused =
       run_program({(lone / "xp").string(), "run", kSmoke, "--workspace", user.workspace.string()});
   CHECK(refused.exit_code == 1);
-  CHECK(refused.errors == "error: '" + (user.folder.path() / "share/xp/components.json").string() +
+  CHECK(refused.errors == "'" + (user.folder.path() / "share/xp/components.json").string() +
                               "' is missing, which lists all components; build it with `make "
                               "build`\n");
   CHECK_FALSE(fs::exists(user.workspace));

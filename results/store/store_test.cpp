@@ -185,7 +185,7 @@ TEST_CASE("a database that is not ours, or of another version, is refused with t
   const std::string path = (folder.path() / "xp.db").string();
   open_database(path)->exec("PRAGMA user_version = 9");
   CHECK(opening_error(path) == "database '" + path +
-                                   "' is of a newer xp (schema 9, this one knows 6); use that "
+                                   "' is of a newer xp (schema 9, this one knows 7); use that "
                                    "xp, or `xp db rebuild` to rebuild it from the run folders");
   open_database(folder.path() / "b.db")->exec("PRAGMA application_id = 1");
   CHECK(opening_error(folder.path() / "b.db") ==

@@ -29,12 +29,14 @@ std::vector<PluginName> environment_plugins() {
   return out;
 }
 
-// Without the file, settings of models and exchanges would seem to belong to nothing.
+// Without the file, settings of models and exchanges would seem to belong to nothing. A build
+// without xp-engine has neither.
 Catalog linked_catalog() {
   const fs::path file = components_file();
-  if (!fs::exists(file))
+  if (!fs::exists(file) && fs::exists(engine_file())) {
     machine_error("'{}' is missing, which lists all components; build it with `make build`",
                   file.string());
+  }
   return Catalog::of_build(file);
 }
 
