@@ -3,7 +3,7 @@
 #
 # usage: scripts/setup.sh [cpu|cuda]    default: cuda if an NVIDIA driver is found, else cpu
 #        scripts/setup.sh tests         what tests need in addition: Clang with libFuzzer and, if
-#                                       available, the programs without which some are skipped
+#                                       available, what some are skipped without
 #
 # Installs as root or through sudo. If neither works it prints what is missing and stops.
 # Tried on Debian 12; written for Debian 13 and Ubuntu 24.04 as well.
@@ -21,7 +21,9 @@ main() {
   if [ "${1:-}" = tests ]; then
     has_libfuzzer || install_libfuzzer
     has_test_programs || (install_packages chromium bindfs texlive-latex-recommended) || true
-    has_test_programs || echo "setup: tests that need what is missing will be skipped" >&2
+    has_tensorboard || install_tensorboard || true
+    has_test_programs && has_tensorboard ||
+      echo "setup: tests that need what is missing will be skipped" >&2
     return
   fi
   local kind=${1:-$(accelerator)}
@@ -71,6 +73,15 @@ install_libfuzzer() {
 has_test_programs() {
   command -v chromium >/dev/null && command -v bindfs >/dev/null &&
     kpsewhich booktabs.sty >/dev/null 2>&1
+}
+
+# The reader of the event files that `xp tensorboard` writes.
+has_tensorboard() { PYTHONPATH=.deps/python python3 -c 'import tensorboard' 2>/dev/null; }
+
+install_tensorboard() {
+  has_pip || install_packages python3-pip || return
+  "${PYTHON:-python3}" -m pip install --quiet --root-user-action=ignore --target .deps/python \
+    'tensorboard>=2,<3' >&2
 }
 
 install_packages() {
