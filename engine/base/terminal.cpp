@@ -9,6 +9,16 @@
 #include <unistd.h>
 
 namespace xp {
+namespace {
+
+// The length of the colour that `text` begins with, as in "\033[31m"; else 0.
+size_t colour_length(std::string_view text) {
+  if (!text.starts_with("\033[")) return 0;
+  const size_t end = text.find_first_not_of("0123456789;", 2);
+  return end != text.npos && text[end] == 'm' ? end + 1 : 0;
+}
+
+}  // namespace
 
 bool is_capable_terminal(int descriptor) {
   const char* kind = std::getenv("TERM");
@@ -16,13 +26,20 @@ bool is_capable_terminal(int descriptor) {
 }
 
 std::string clipped(std::string_view line, size_t columns) {
-  size_t width = 0, end = 0;
-  for (size_t next = 0; next < line.size(); end = next) {
+  std::string out;
+  size_t width = 0;
+  for (size_t at = 0, next = 0; at < line.size(); at = next) {
+    if (const size_t colour = colour_length(line.substr(at)); colour > 0) {
+      next = at + colour;
+      out += line.substr(at, colour);
+      continue;
+    }
     next_code_point(line, next);
-    width += display_width(line.substr(end, next - end));
-    if (width > columns) break;
+    const std::string_view character = line.substr(at, next - at);
+    width += display_width(character);
+    if (width <= columns) out += character;
   }
-  return std::string(line.substr(0, end));
+  return out;
 }
 
 size_t terminal_columns(int descriptor) {

@@ -10,7 +10,8 @@ namespace xp {
 /// "dumb".
 bool is_capable_terminal(int descriptor);
 
-/// The longest beginning of a line that fits into so many columns.
+/// The longest beginning of a line that fits into so many columns. Sequences that set a colour take
+/// no column, and none is lost.
 std::string clipped(std::string_view line, size_t columns);
 
 /// Columns of the terminal behind a descriptor; 0 if it is none or does not say.

@@ -117,7 +117,7 @@ void print_summary(const SentenceComparison& comparison, const RunFolder& a, con
 std::string gain_text(double gain) {
   const std::string text = fmt::format("{:+.1f}", gain);
   if (!wants_colour() || gain == 0) return text;
-  return fmt::format("\033[{}m{}\033[0m", gain > 0 ? 32 : 31, text);
+  return coloured(text, gain > 0 ? Colour::kGreen : Colour::kRed);
 }
 
 void print_sentence(const ComparedSentence& one, const ComparedTexts& texts, size_t columns) {

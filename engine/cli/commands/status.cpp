@@ -56,7 +56,11 @@ void print_rows(const Rows& all, PointReader& reader, const Workspace& workspace
     const auto more = point_cells(*rows[i], reader.figures(*rows[i]));
     cells.insert(cells.end(), more.begin(), more.end());
   }
-  fmt::print("{}", text_table(table));
+  const size_t state_column = experiments ? 3 : 2;
+  fmt::print("{}", text_table(table, [&](size_t row, size_t column) {
+               const bool is_state = row > 0 && column == state_column && wants_colour();
+               return is_state ? state_colour(*rows[row - 1]) : Colour::kNone;
+             }));
   if (rows.size() < all.size())
     fmt::print("... and {} more; select some, or use --json for all\n", all.size() - rows.size());
   keep_table(workspace, rows);

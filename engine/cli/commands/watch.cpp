@@ -221,7 +221,11 @@ class Watch {
     for (const auto* row : rows)
       table.push_back(watch_cells(*row, reader_.figures(*row)));
     std::vector<std::string> out = {experiments() + ": " + counts_of(points_)};
-    for (auto& line : split(trim(text_table(table)), '\n'))
+    const std::string text = text_table(table, [&](size_t row, size_t column) {
+      const bool is_state = row > 0 && column == 1 && wants_colour();
+      return is_state ? state_colour(*rows[row - 1]) : Colour::kNone;
+    });
+    for (auto& line : split(trim(text), '\n'))
       out.push_back(std::move(line));
     if (rows.size() < points_.size())
       out.push_back(fmt::format("... and {} more", points_.size() - rows.size()));

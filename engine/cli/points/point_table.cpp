@@ -160,6 +160,16 @@ std::vector<std::string> point_cells(const PointView& point, const PointFigures&
           note_of(point, figures)};
 }
 
+Colour state_colour(const PointView& point) {
+  if (point.state == PointState::kDone) return Colour::kGreen;
+  if (point.has_failed()) return Colour::kRed;
+  const bool is_held_up = point.is_cancelled() || point.state == PointState::kBlocked ||
+                          point.run.state == RunState::kSilent ||
+                          point.run.state == RunState::kStopped ||
+                          point.run.state == RunState::kNoCheckpoint;
+  return is_held_up ? Colour::kYellow : Colour::kNone;
+}
+
 Value point_json(const PointView& point, const PointFigures& figures) {
   Value out = {{"experiment", point.experiment},
                {"name", point.name},

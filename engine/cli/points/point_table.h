@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/cli/points/points.h"
+#include "engine/cli/terminal/colour.h"
 #include "engine/run/run_progress.h"
 
 #include <map>
@@ -53,6 +54,9 @@ std::string bleu_text(const PointFigures& figures);
 std::vector<std::string> point_cells(const PointView& point, const PointFigures& figures);
 inline const std::vector<std::string> kPointColumns = {"point",   "state", "attempts",
                                                        "updates", "bleu",  "training"};
+
+/// Green if it is done, red if it failed, yellow if something holds it up.
+Colour state_colour(const PointView& point);
 
 /// Everything that is known, for --json.
 Value point_json(const PointView& point, const PointFigures& figures);
