@@ -113,9 +113,4 @@ torch::Tensor receive_rows(RowsInFlight rows) {
   return Receive::apply(rows.rows_MD, rows.exchange);
 }
 
-torch::Tensor all_to_all(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
-                         std::vector<int64_t> taken, Group& group, Traffic* traffic) {
-  return receive_rows(send_rows(rows_ND, std::move(sent), std::move(taken), group, traffic));
-}
-
 }  // namespace xp

@@ -42,8 +42,4 @@ RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
 /// Waits for the rows: [M, D].
 torch::Tensor receive_rows(RowsInFlight rows);
 
-/// Both halves in one.
-torch::Tensor all_to_all(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
-                         std::vector<int64_t> taken, Group& group, Traffic* traffic = nullptr);
-
 }  // namespace xp

@@ -89,6 +89,9 @@ class SingleRankGroup final : public Group {
     bytes_->on_rank += static_cast<int64_t>(rows.nbytes());
     return std::make_unique<LocalRows>(rows);
   }
+  void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
+    check(sent.empty() && taken.empty(), "a group of one rank transfers nothing");
+  }
   torch::Tensor all_gather(const torch::Tensor& row) override { return row.unsqueeze(0); }
   int64_t add_to_counter(const std::string& name, int64_t value) override {
     return std::exchange(counters_[name], counters_[name] + value);
@@ -185,6 +188,27 @@ class GlooGroup final : public Group {
     return std::make_unique<GlooRows>(gloo_, std::move(in), std::move(out), sent, taken, *shared_);
   }
 
+  void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
+    guarded("transfer", shared_.get(), [&] {
+      std::vector<c10::intrusive_ptr<c10d::Work>> works;
+      const auto start = [&](const Transfer& one, auto operation) {
+        check(one.values.is_contiguous() && one.member != rank(), "transfers go to others");
+        if (one.values.numel() == 0) return;
+        std::vector<torch::Tensor> tensors{one.values};
+        works.push_back((gloo_.get()->*operation)(tensors, static_cast<int>(one.member), kTag));
+      };
+      for (const auto& one : taken)
+        start(one, &c10d::ProcessGroupGloo::recv);
+      for (const auto& one : sent) {
+        count(bytes_, topology(), shared_->rank(), world_rank(one.member),
+              static_cast<int64_t>(one.values.nbytes()));
+        start(one, &c10d::ProcessGroupGloo::send);
+      }
+      for (const auto& work : works)
+        work->wait();
+    });
+  }
+
   torch::Tensor all_gather(const torch::Tensor& row) override {
     torch::Tensor out = at::empty({size(), row.numel()}, row.options());
     std::vector<torch::Tensor> parts = out.unbind(0);
@@ -204,6 +228,8 @@ class GlooGroup final : public Group {
   bool overlaps() const override { return shared_->rendezvous.overlap; }
 
  private:
+  static constexpr int kTag = 0;
+
   void reduce(torch::Tensor& tensor, c10d::ReduceOp::RedOpType operation) {
     guarded("all-reduce", shared_.get(), [&] {
       c10d::AllreduceOptions options;

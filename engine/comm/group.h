@@ -62,6 +62,12 @@ class PendingRows {
   virtual double seconds() const = 0;
 };
 
+/// Values that a member gets or sends: contiguous.
+struct Transfer {
+  int64_t member = 0;
+  torch::Tensor values;
+};
+
 /// A set of ranks that act together. All members call the same operations in the same order.
 /// Every operation raises kMachine if a peer's process or connection is gone or the timeout passes,
 /// naming the ranks to blame. A slow rank is never blamed before the timeout.
@@ -91,6 +97,11 @@ class Group {
     return start_all_to_all(rows, sent, taken)->wait();
   }
 
+  /// Sends values to members and receives others in place, without copies; returns when all have
+  /// left and arrived. Both members of a transfer name it, with the same number of bytes, the
+  /// transfers of two members in one order. Empty ones cost nothing. Not for the group itself.
+  virtual void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) = 0;
+
   /// One row of integers from each member, stacked in rank order: [size, n].
   virtual torch::Tensor all_gather(const torch::Tensor& row) = 0;
 
@@ -98,12 +109,19 @@ class Group {
   /// collective. Cost: one message to rank 0.
   virtual int64_t add_to_counter(const std::string& name, int64_t value) = 0;
 
-  /// What `all_to_all` of all groups of this group's channel sent so far. Not for other threads
-  /// than the one that starts the exchanges.
+  /// What `all_to_all` and `transfer` of all groups of this group's channel sent so far. Not for
+  /// other threads than the one that starts the exchanges.
   virtual const LinkBytes& bytes() const = 0;
   /// Rendezvous::overlap.
   virtual bool overlaps() const = 0;
 };
+
+/// Whether members are in different nodes.
+inline bool spans_nodes(const Group& group) {
+  const Topology& topology = group.topology();
+  return topology.node_of(group.world_rank(0)) !=
+         topology.node_of(group.world_rank(group.size() - 1));
+}
 
 /// Every `stride`-th rank from `first` on, `count` of them.
 struct RankSet {

@@ -1,41 +1,54 @@
-// All steps are all-to-alls, so that the order of every sum is ours and not that of a ring.
+// All steps are transfers between pairs, from and to the tensor itself: the order of every sum is
+// ours and not that of a ring, and nothing is copied.
 #include "engine/comm/hierarchical_sum.h"
 
 #include "engine/base/error.h"
 
+#include <ATen/ops/add.h>
+#include <ATen/ops/empty.h>
+
 namespace xp {
 namespace {
 
-// How many of n values belong to each member.
-std::vector<int64_t> shares_of(int64_t n, int64_t members) {
-  std::vector<int64_t> out;
-  for (int64_t member = 0; member < members; ++member)
-    out.push_back(n * (member + 1) / members - n * member / members);
+// The values that belong to a member.
+torch::Tensor share_of(const torch::Tensor& values, int64_t member, const Group& group) {
+  const int64_t n = values.numel(), members = group.size();
+  return values.slice(0, n * member / members, n * (member + 1) / members);
+}
+
+std::vector<Transfer> with_others(const Group& group,
+                                  const std::function<torch::Tensor(int64_t member)>& values) {
+  std::vector<Transfer> out;
+  for (int64_t member = 0; member < group.size(); ++member)
+    if (member != group.rank()) out.push_back({member, values(member)});
   return out;
 }
 
-std::vector<int64_t> each(int64_t members, int64_t n) {
-  std::vector<int64_t> out(static_cast<size_t>(members), n);
-  return out;
+// Replaces this member's share of `values` by its sum over the members, in their order.
+void reduce_scatter(Group& group, const torch::Tensor& values, Wire wire) {
+  const auto sent = on_wire(values, wire), own = share_of(sent, group.rank(), group);
+  const auto others = at::empty({group.size(), own.numel()}, sent.options());
+  group.transfer(with_others(group, [&](int64_t member) { return share_of(sent, member, group); }),
+                 with_others(group, [&](int64_t member) { return others[member]; }));
+  const auto part = [&](int64_t member) { return member == group.rank() ? own : others[member]; };
+  const int64_t last = group.size() - 1;
+  auto sum = part(0).to(torch::kFloat);
+  for (int64_t member = 1; member < last; ++member)
+    sum.add_(part(member));
+  auto share = share_of(values, group.rank(), group);
+  at::add_out(share, sum, part(last));
 }
 
-// The sums of this member's share.
-torch::Tensor reduce_scatter(Group& group, const torch::Tensor& values, Wire wire) {
-  const auto shares = shares_of(values.numel(), group.size());
-  const int64_t own = shares[static_cast<size_t>(group.rank())];
-  const auto parts = group.all_to_all(on_wire(values, wire), shares, each(group.size(), own))
-                         .view({group.size(), own});
-  auto sum = parts[0].to(torch::kFloat);
-  for (int64_t member = 1; member < group.size(); ++member)
-    sum.add_(parts[member]);
-  return sum;
-}
-
-// Puts the members' shares together.
-void all_gather(Group& group, const torch::Tensor& share, Wire wire, torch::Tensor& values) {
-  const auto copies = on_wire(share, wire).repeat({group.size()});
-  values.copy_(group.all_to_all(copies, each(group.size(), share.numel()),
-                                shares_of(values.numel(), group.size())));
+// Puts the members' shares of `values` together.
+void all_gather(Group& group, torch::Tensor values, Wire wire) {
+  const bool in_place = wire == Wire::kExact;
+  const auto own = on_wire(share_of(values, group.rank(), group), wire);
+  auto all = in_place ? values : at::empty(values.sizes(), own.options());
+  group.transfer(with_others(group, [&](int64_t) { return own; }),
+                 with_others(group, [&](int64_t member) { return share_of(all, member, group); }));
+  if (in_place) return;
+  share_of(all, group.rank(), group).copy_(own);
+  values.copy_(all);
 }
 
 }  // namespace
@@ -49,10 +62,13 @@ HierarchicalSum::HierarchicalSum(const Groups& groups, int64_t channel) {
 
 void HierarchicalSum::add_up(torch::Tensor values, Wire wire) {
   check(values.dim() == 1 && values.is_contiguous(), "sums are made of a contiguous vector");
-  const bool has_mates = node_->size() > 1;
-  auto share = has_mates ? reduce_scatter(*node_, values, Wire::kExact) : values;
-  if (peers_->size() > 1) all_gather(*peers_, reduce_scatter(*peers_, share, wire), wire, share);
-  if (has_mates) all_gather(*node_, share, Wire::kExact, values);
+  if (node_->size() > 1) reduce_scatter(*node_, values, Wire::kExact);
+  if (peers_->size() > 1) {
+    const auto share = share_of(values, node_->rank(), *node_);
+    reduce_scatter(*peers_, share, wire);
+    all_gather(*peers_, share, wire);
+  }
+  if (node_->size() > 1) all_gather(*node_, values, Wire::kExact);
 }
 
 int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire) {

@@ -158,7 +158,7 @@ TEST_CASE("a rank that dies in the middle of a backward pass is named by the oth
   } catch (const Error& error) {
     const std::string what = error.what();
     INFO(what);
-    CHECK(what.starts_with("all-to-all: "));
+    CHECK(what.starts_with("transfer: "));
     CHECK(what.ends_with("; rank 3 is gone"));
   }
 }
