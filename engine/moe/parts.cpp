@@ -20,12 +20,6 @@ torch::Tensor members_of(const Group& group, const Group& all) {
   return torch::tensor(out, torch::kLong);
 }
 
-bool spans_nodes(const Group& group) {
-  const Topology& topology = group.topology();
-  return topology.node_of(group.world_rank(0)) !=
-         topology.node_of(group.world_rank(group.size() - 1));
-}
-
 }  // namespace
 
 Shares on_topology(const Shares& shares, const Topology& topology) {

@@ -62,7 +62,10 @@ torch::Tensor sorted_rows(const torch::Tensor& z_TD, const torch::Tensor& score_
 
 TokenCluster::TokenCluster(const MoeShape& shape, const ClusterShape& cluster, const Groups& groups,
                            const Init& init)
-    : shape_(shape), cluster_(cluster), groups_(groups) {
+    : shape_(shape),
+      cluster_(cluster),
+      groups_(groups),
+      wire_(spans_nodes(*groups.world) ? shape.wire : Wire::kExact) {
   const int64_t ranks = groups.world->size();
   if (shape.experts % ranks != 0) {
     user_error(
@@ -180,7 +183,7 @@ TokenCluster::ClusteredRows TokenCluster::dispatch(const Rows& home, int64_t len
   clustered.order_T = sorted.order_T;
   clustered.sent = to_vector(sorted.count_E.view({world.size(), -1}).sum(1));
   clustered.taken = to_vector(arriving_RX.sum(1));
-  auto flight = send_rows(sorted.rows_TD, clustered.sent, clustered.taken, world, &traffic_);
+  auto flight = send_rows(sorted.rows_TD, clustered.sent, clustered.taken, world, &traffic_, wire_);
   if (sorted.pad_T.defined()) {
     clustered.rows.pad_T =
         world
@@ -196,8 +199,8 @@ TokenCluster::ClusteredRows TokenCluster::dispatch(const Rows& home, int64_t len
 }
 
 torch::Tensor TokenCluster::combine(const torch::Tensor& rows_MD, const ClusteredRows& clustered) {
-  const auto rows_TD =
-      all_to_all(rows_MD, clustered.taken, clustered.sent, *groups_.world, &traffic_);
+  const auto rows_TD = receive_rows(
+      send_rows(rows_MD, clustered.taken, clustered.sent, *groups_.world, &traffic_, wire_));
   return rows_TD.index_select(0, clustered.order_T.argsort()).slice(0, 0, clustered.num_rows);
 }
 

@@ -74,6 +74,7 @@ class TokenCluster : public torch::nn::Module {
   MoeShape shape_;
   ClusterShape cluster_;
   Groups groups_;
+  Wire wire_;  ///< of rows; all of an exchange have the same
   torch::Tensor gate_ED_;
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<Experts> experts_;

@@ -59,3 +59,21 @@ TEST_CASE("fewer experts than ranks cannot cluster") {
           "use a multiple of 4");
   }
 }
+
+TEST_CASE("clustered rows cross nodes in the format of the wire, there and back") {
+  const auto sent = [](const Topology& topology, Wire wire) {
+    return on_ranks<std::map<std::string, double>>(topology, [&](const Groups& groups) {
+      MoeShape own = shape(2);
+      own.wire = wire;
+      TokenCluster layer(own, {}, groups, Init(1));
+      const auto x_TD = random({4, kWidth}, 3);
+      const auto clustered = layer.dispatch({x_TD, {}}, 4);
+      layer.combine(clustered.rows.x_TD, clustered);
+      return layer.take_metrics();
+    })[0];
+  };
+  // Half of the 4 rows of 6 values goes to the other rank, and as many come back.
+  CHECK(sent({2, 1}, Wire::kExact).at("cluster.inter_node_bytes") == 96);
+  CHECK(sent({2, 1}, Wire::kBf16).at("cluster.inter_node_bytes") == 48);
+  CHECK(sent({1, 2}, Wire::kBf16).at("cluster.in_node_bytes") == 96);
+}

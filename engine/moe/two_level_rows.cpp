@@ -33,6 +33,7 @@ TwoLevelRows::TwoLevelRows(torch::Tensor x_TD, const Routing& routing, const Gro
   const int64_t M = groups.peers->size(), Y = groups.node->size() * experts_per_rank;
   check(routing.count_E.numel() == M * Y, "a routing counts the rows of every expert");
   const auto count_MY = routing.count_E.view({M, Y});
+  count_RX_ = routing.count_E.view({groups.world->size(), experts_per_rank});
   sent_C_ = to_vector(count_MY.sum(1));
   auto& own_rows = sent_C_[static_cast<size_t>(groups.peers->rank())];
   const int64_t first = std::accumulate(sent_C_.begin(), sent_C_.begin() + groups.peers->rank(),
@@ -71,18 +72,15 @@ void TwoLevelRows::pack(const Routing& routing, int64_t first_own, int64_t past_
                    1);
 }
 
-// To a rank of this node: the rows for each of its experts. To a peer: how many rows and choices
-// cross.
+// To a rank: the rows for each of its experts, which those for another node reach through a peer.
+// To a peer, besides: how many rows and choices cross.
 torch::Tensor TwoLevelRows::counts() const {
-  const int64_t X = experts_per_rank_;
-  auto out_RC = torch::zeros({groups_.world->size(), X + 2}, torch::kLong);
-  const int64_t first = rank_at(groups_.peers->rank(), 0);
-  out_RC.slice(0, first, first + groups_.node->size()).slice(1, 0, X).copy_(own_->counts());
-  const int64_t place = groups_.node->rank(), G = groups_.node->size();
-  auto to_peers_M2 = out_RC.slice(0, place, out_RC.size(0), G).slice(1, X);
+  const int64_t R = groups_.world->size(), place = groups_.node->rank(), G = groups_.node->size();
+  auto to_peers_R2 = torch::zeros({R, 2}, torch::kLong);
+  const auto to_peers_M2 = to_peers_R2.slice(0, place, R, G);
   to_peers_M2.select(1, 0).copy_(tensor_of(sent_U_));
   to_peers_M2.select(1, 1).copy_(tensor_of(sent_C_));
-  return out_RC;
+  return torch::cat({count_RX_, to_peers_R2}, 1);
 }
 
 void TwoLevelRows::send(const torch::Tensor& arriving_RC) {
@@ -94,8 +92,10 @@ void TwoLevelRows::send(const torch::Tensor& arriving_RC) {
   rows_ = send_rows(x_TD_.index_select(0, token_U_), sent_U_, taken_V_, *groups_.peers, traffic_,
                     wire_);
   choices_ = send_rows(choices_C3_, sent_C_, taken_C_, *groups_.peers, traffic_);
-  const int64_t first = rank_at(groups_.peers->rank(), 0);
-  own_->send(arriving_RC.slice(0, first, first + G).slice(1, 0, X).contiguous());
+  const auto from_nodes_MGX = arriving_RC.slice(1, 0, X).reshape({-1, G, X});
+  const auto from_own_GX = from_nodes_MGX[groups_.peers->rank()];
+  own_->send(from_own_GX.contiguous());
+  forwarded_GX_ = from_nodes_MGX.sum(0) - from_own_GX;
 }
 
 // Of the rows that crossed, within this node: by expert.
@@ -117,7 +117,7 @@ void TwoLevelRows::run(const ExpertFunction& expert) {
   const auto rows_VD = receive_rows(std::move(rows_));
   const auto choices_C3 = receive_rows(std::move(choices_));
   forwarded_.emplace(rows_VD, routing_of(choices_C3), *groups_.node, experts_per_rank_, traffic_);
-  forwarded_->send(CountExchange(forwarded_->counts(), rows_VD, true, *groups_.node).wait());
+  forwarded_->send(forwarded_GX_);
   forwarded_->run(expert);
   rows_ = send_rows(forwarded_->finish(), taken_V_, sent_U_, *groups_.peers, traffic_, wire_);
 }

@@ -29,7 +29,6 @@ class TwoLevelRows final : public RoutedRows {
   torch::Tensor finish() override;
 
  private:
-  int64_t rank_at(int64_t node, int64_t place) const { return node * groups_.node->size() + place; }
   void pack(const Routing& routing, int64_t first_own, int64_t past_own);
   Routing routing_of(const torch::Tensor& choices_C3) const;
 
@@ -38,12 +37,14 @@ class TwoLevelRows final : public RoutedRows {
   int64_t experts_per_rank_;
   Traffic* traffic_;
   Wire wire_;
+  torch::Tensor count_RX_;         // kept rows for each expert
   std::optional<DirectRows> own_;  // of this rank for this node
   torch::Tensor token_U_;          // in the order of the nodes
   torch::Tensor choices_C3_;       // weight, row within its node's rows, expert of the node
   std::vector<int64_t> sent_U_, sent_C_, taken_V_, taken_C_;  // by node
   RowsInFlight rows_, choices_;
   std::optional<DirectRows> forwarded_;  // that crossed, within this node
+  torch::Tensor forwarded_GX_;           // how many of them come to this rank, by place and expert
 };
 
 }  // namespace xp
