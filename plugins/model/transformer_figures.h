@@ -110,17 +110,20 @@ inline std::vector<Figure> transformer_figures() {
        "(value_bytes * kept_values + 8 * corpus.target_pieces)"},
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
   // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a
-  // clustering layer sends every row once there, and the stack's last layer back.
+  // clustering layer sends every row once there, and the stack's last layer back, all of them in
+  // the format of the wire if some cross nodes.
+  out.push_back({"moe.wire_bytes", "if(moe.wire == 'bf16' and moe.nodes > 1, 2, value_bytes)"});
   const auto bytes = [&out](const std::string& link, const std::string& gshard_rows,
-                            const std::string& bytes_of_value) {
-    out.push_back(
-        {link + "_bytes", "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * " +
-                              bytes_of_value + " * ((moe.clustered + moe.spared * moe.rows) * " +
-                              gshard_rows + " + moe.others * moe.exchange." + link + "_rows))"});
+                            const std::string& clustered_rows, const std::string& value_bytes) {
+    out.push_back({link + "_bytes",
+                   "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * "
+                   "(moe.clustered * moe.wire_bytes * " +
+                       clustered_rows + " + " + value_bytes + " * (moe.spared * moe.rows * " +
+                       gshard_rows + " + moe.others * moe.exchange." + link + "_rows)))"});
   };
-  bytes("local", "1 / moe.mates", "value_bytes");
-  bytes("in_node", "(moe.mates - 1) / moe.mates", "value_bytes");
-  bytes("inter_node", "moe.crossing", "if(moe.wire == 'bf16', 2, value_bytes)");
+  bytes("local", "1 / moe.mates", "1 / moe.group", "value_bytes");
+  bytes("in_node", "(moe.mates - 1) / moe.mates", "(moe.mates - 1) / moe.group", "value_bytes");
+  bytes("inter_node", "moe.crossing", "(1 - 1 / moe.nodes)", "moe.wire_bytes");
   return out;
 }
 
