@@ -45,8 +45,12 @@ Measure count(const char* key, const char* label, const char* unit, const char* 
 
 Measure router(const char* name, const char* unit, Better better, const char* meaning) {
   const std::string key = std::string(kRouter) + name;
+  std::string label = label_of(key);
+  for (const char* ending : {" ms", " bytes"}) {  // tables put the unit behind it
+    if (label.ends_with(ending)) label.resize(label.size() - std::string_view(ending).size());
+  }
   return {.key = key,
-          .label = label_of(key),
+          .label = std::move(label),
           .unit = unit,
           .meaning = std::string(kPerRow) + meaning,
           .better = better};

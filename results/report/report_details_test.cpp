@@ -57,9 +57,25 @@ TEST_CASE_METHOD(DetailsTest, "what experts got is a map of layers and experts")
   CHECK(std::isnan(loads.values[1][2]));
   CHECK(loads.range == std::pair(0.0, 200.0 / 3));
   CHECK(found.maps[1].title == "Routers at the end of training, exchange gshard");
+  CHECK(found.maps[1].rows == std::vector<std::string>{"decoder 1, experts", "decoder 1, global",
+                                                       "encoder 1, experts", "encoder 1, global"});
   CHECK(found.maps[1].columns == std::vector<std::string>{"entropy nats", "rows least",
                                                           "rows median", "rows most", "rows p10",
                                                           "rows p90"});
+}
+
+TEST_CASE_METHOD(DetailsTest, "figures of routers have their unit once, and bytes are scaled") {
+  place.put("trainings/aaaa/attempts/3/events.jsonl",
+            R"({"event":"update","update":30,"seconds":3,"values":)"
+            R"({"encoder.1.global.inter_node_bytes":207250,"encoder.1.global.exchange_ms":7.5}})"
+            "\n");
+  write_status(place.workspace.training("aaaa"), read_status(place.workspace.training("aaaa")));
+  store.fold_in(place.workspace);
+  const HeatMap routers = details().maps[1];
+  CHECK(routers.columns[1] == "exchange ms");
+  CHECK(routers.columns[2] == "inter node kB");
+  CHECK(routers.values[3][1] == 7.5);
+  CHECK(routers.values[3][2] == 207.25);
 }
 
 TEST_CASE_METHOD(DetailsTest, "a metric that is only named like an expert's load is none") {

@@ -78,15 +78,23 @@ std::optional<HeatMap> figure_map(const std::vector<std::string>& trainings,
   out.row_name = "layer, part";
   out.column_name = "figure";
   out.is_by_column = true;
-  for (const auto& name : names) {
-    const std::string unit = measures.of(std::string(kRouter) + name).unit;
-    out.columns.push_back(label_of(name) + (unit.empty() ? "" : " " + unit));
-  }
   for (auto& [layer, figures] : found) {
     out.rows.push_back(in_words(layer));
-    auto& line = out.values.emplace_back();
-    for (const auto& name : names)
-      line.push_back(figures[name].value());
+    out.values.emplace_back();
+  }
+  for (const auto& name : names) {
+    std::vector<double> values, known;
+    for (auto& [layer, figures] : found) {
+      values.push_back(figures[name].value());
+      if (std::isfinite(values.back())) known.push_back(values.back());
+    }
+    Measure measure = measures.of(std::string(kRouter) + name);
+    measure.label.erase(0, kRouter.size());
+    const Column column = column_of(measure, known);
+    const double scale = measure.is_bytes() ? column.scale : 1;
+    out.columns.push_back(head_text(column));
+    for (size_t row = 0; row < values.size(); ++row)
+      out.values[row].push_back(values[row] / scale);
   }
   return out;
 }
