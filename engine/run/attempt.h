@@ -46,6 +46,8 @@ class Attempt {
   int handle() const { return running_ ? running_->handle() : -1; }
   const Places& places() const { return places_; }
   const fs::path& folder() const { return folder_; }
+  /// Whether the run has no earlier attempt, whose work it could continue.
+  bool is_first() const { return number_ == 1; }
 
  private:
   void start_check();

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/run/micro_batch.h"
+#include "engine/run/work_clock.h"
 
 #include <fmt/format.h>
 
@@ -81,7 +82,8 @@ class Executor {
         phases_(work.size(), Phase::kWaiting),
         cores_(settings.cores),
         gpus_(settings.gpus),
-        max_running_(max_at_a_time(work, settings)) {
+        max_running_(max_at_a_time(work, settings)),
+        clock_(work) {
     settings_.attempts.warm = settings.attempts.warm && work.size() > 1;
     settings_.attempts.shared_with = max_running_ - 1;
     if (max_running_ > 1 && settings_.attempts.style == Progress::Style::kAuto)
@@ -108,10 +110,12 @@ class Executor {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
   enum class Phase { kWaiting, kUnderWay, kDone, kFailed, kElsewhere };
   struct UnderWay {
     size_t index;
     std::unique_ptr<Attempt> attempt;
+    Clock::time_point began;
   };
 
   bool waits() const {
@@ -143,6 +147,7 @@ class Executor {
     if (max_running_ > 1 && (!cores_.has(need.cores) || !gpus_.has(need.gpus))) return false;
     if (read_status(work.folder).state == State::kDone) {
       phases_[index] = Phase::kDone;
+      clock_.done(index, std::nullopt);
       return true;
     }
     if (is_cancel_asked(work.folder)) {
@@ -159,14 +164,17 @@ class Executor {
     }
     if (read_status(work.folder).state == State::kDone) {  // between our look and the lease
       phases_[index] = Phase::kDone;
+      clock_.done(index, std::nullopt);
       return true;
     }
     Attempt::Places places;
     if (max_running_ > 1) places = {cores_.take(need.cores), gpus_.take(need.gpus)};
     phases_[index] = Phase::kUnderWay;
     ++out_.started;
-    under_way_.push_back({index, std::make_unique<Attempt>(work, std::move(*lease),
-                                                           std::move(places), settings_.attempts)});
+    under_way_.push_back(
+        {index,
+         std::make_unique<Attempt>(work, std::move(*lease), std::move(places), settings_.attempts),
+         Clock::now()});
     return true;
   }
 
@@ -178,6 +186,7 @@ class Executor {
         continue;
       }
       conclude(at->index, *end, at->attempt->folder());
+      if (phases_[at->index] == Phase::kDone) tell_time_left(*at);
       cores_.give_back(at->attempt->places().cores);
       gpus_.give_back(at->attempt->places().gpus);
       at = under_way_.erase(at);
@@ -202,6 +211,15 @@ class Executor {
       phases_[index] = Phase::kWaiting;
       fmt::print(stderr, "{}: {}; trying again\n", work_[index].title, end.cause);
     }
+  }
+
+  void tell_time_left(const UnderWay& ended) {
+    std::optional<double> seconds;
+    if (ended.attempt->is_first())
+      seconds = std::chrono::duration<double>(Clock::now() - ended.began).count();
+    clock_.done(ended.index, seconds);
+    const std::string sentence = clock_.sentence(static_cast<size_t>(max_running_));
+    if (!sentence.empty()) fmt::print(stderr, "{}\n", sentence);
   }
 
   static bool goes_on_smaller(const Work& work, const AttemptEnd& end) {
@@ -231,6 +249,7 @@ class Executor {
   std::vector<Phase> phases_;
   Stock cores_, gpus_;
   int64_t max_running_;  // runs at a time
+  WorkClock clock_;
   std::list<UnderWay> under_way_;
   std::set<size_t> reported_;
   bool is_held_elsewhere_ = false;

@@ -43,6 +43,14 @@ std::map<std::string, size_t> positions(const Plan& plan, std::string PointIds::
   return out;
 }
 
+// FLOPs of all updates; 1 if the plan does not know.
+double training_cost(const Point& point) {
+  if (!point.assessment) return 1;
+  const auto flops = point.assessment->figures.find("flops");
+  if (flops == point.assessment->figures.end() || flops->second <= 0) return 1;
+  return flops->second * point.settings().value("train.max_updates", 1.0);
+}
+
 /// Makes the work of one plan.
 class List {
  public:
@@ -57,7 +65,8 @@ class List {
   Work training(const Point& point) const {
     Work out;
     out.title = title("train", trainings_, point.ids->training, point);
-    out.unit = "updates";
+    out.unit = kTrainingUnit;
+    out.cost = training_cost(point);
     out.name = point.name;
     out.folder = workspace_.training(point.ids->training);
     out.command = command("train", out.folder, point);
@@ -69,6 +78,7 @@ class List {
     Work out = training(point);
     out.title = title("evaluate", evaluations_, point.ids->evaluation, point);
     out.unit = "sentences";
+    out.cost = 1;
     out.folder = workspace_.evaluation(point.ids->evaluation);
     out.command = command("evaluate", out.folder, point);
     out.command.insert(out.command.end(),
@@ -189,6 +199,7 @@ Value to_json(const std::vector<Work>& work) {
                     {"folder", one.folder.string()},
                     {"command", one.command},
                     {"spec", one.spec},
+                    {"cost", one.cost},
                     {"training", one.training ? Value(*one.training) : Value(nullptr)}});
   }
   return list;
@@ -205,6 +216,7 @@ std::vector<Work> work_from(const Value& value) {
       one.folder = item.at("folder").get<std::string>();
       one.command = item.at("command").get<std::vector<std::string>>();
       one.spec = item.at("spec");
+      one.cost = item.value("cost", 1.0);
       one.launch();
       if (one.command.empty()) machine_error("the list of work is damaged: a run has no command");
       if (!item.at("training").is_null()) one.training = item["training"].get<size_t>();

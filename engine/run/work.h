@@ -13,6 +13,9 @@
 
 namespace xp {
 
+/// What the progress of a training counts.
+inline constexpr const char* kTrainingUnit = "updates";
+
 /// One folder to fill: a training, or an evaluation of one. Knows nothing of the plan, so that it
 /// can be written down and done elsewhere.
 struct Work {
@@ -23,6 +26,8 @@ struct Work {
   std::vector<std::string> command;  ///< of each rank, without `--attempt K`
   Value spec;                        ///< the folder's spec.toml
   std::optional<size_t> training;    ///< an evaluation's training, where that is in the list too
+  double cost = 1;  ///< beside others of its kind: predicted FLOPs of a training, if they are known
+  bool is_training() const { return unit == kTrainingUnit; }
   const Value& launch() const { return spec.at("launch"); }
 };
 
