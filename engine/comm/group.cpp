@@ -2,6 +2,7 @@
 #include "engine/comm/group.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/gather.h"
 #include "engine/comm/run_store.h"
 
 #include <ATen/ops/empty.h>
@@ -9,10 +10,12 @@
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <map>
 #include <numeric>
+#include <set>
 
 namespace xp {
 namespace {
@@ -22,6 +25,7 @@ struct Shared {
   Rendezvous rendezvous;
   c10::intrusive_ptr<RunStore> store;
   std::map<int64_t, LinkBytes> bytes;  // by channel
+  std::vector<std::string> machines;   // by rank; empty until all have told
 
   int64_t rank() const { return rendezvous.rank; }
 
@@ -29,11 +33,29 @@ struct Shared {
   std::string blame() {
     const BlamedRanks blamed = store->ranks_to_blame();
     if (blamed.ranks.empty()) return "";
-    const bool is_one = blamed.ranks.size() == 1;
-    const auto names = fmt::format("rank{} {}", is_one ? "" : "s", fmt::join(blamed.ranks, ", "));
+    const auto names = named(blamed.ranks);
     return blamed.are_gone
-               ? fmt::format("; {} {} gone", names, is_one ? "is" : "are")
+               ? fmt::format("; {} {} gone", names, blamed.ranks.size() == 1 ? "is" : "are")
                : fmt::format("; no answer from {} within {} s", names, rendezvous.timeout_s);
+  }
+
+ private:
+  // "ranks 2, 3 on node1"; the machines only if there are several.
+  std::string named(const std::vector<int64_t>& ranks) const {
+    const bool has_several = std::set<std::string>(machines.begin(), machines.end()).size() > 1;
+    const auto machine = [&](int64_t rank) {
+      return has_several ? machines[static_cast<size_t>(rank)] : std::string();
+    };
+    std::vector<std::string> out;
+    for (auto at = ranks.begin(); at != ranks.end();) {
+      const auto end = std::find_if(at, ranks.end(),
+                                    [&](int64_t rank) { return machine(rank) != machine(*at); });
+      const auto on = machine(*at).empty() ? "" : " on " + machine(*at);
+      out.push_back(
+          fmt::format("rank{} {}{}", end - at == 1 ? "" : "s", fmt::join(at, end, ", "), on));
+      at = end;
+    }
+    return fmt::format("{}", fmt::join(out, ", "));
   }
 };
 
@@ -278,6 +300,7 @@ Groups connect(const Rendezvous& rendezvous) {
     const int64_t per_node = topology.ranks_per_node, rank = rendezvous.rank;
     out.node = out.subgroup({rank / per_node * per_node, per_node});
     out.peers = out.subgroup({rank % per_node, topology.nodes, per_node});
+    shared->machines = gather_texts(*out.world, rendezvous.machine);
     return out;
   });
 }

@@ -46,6 +46,7 @@ struct Rendezvous {
   int64_t port = 0;
   int64_t timeout_s = 600;  ///< of a collective; a missing peer is an error after it
   std::string interface;    ///< network interface; empty = that of `host`
+  std::string machine;      ///< this process's, for messages; empty: not told
   std::string key;          ///< a secret of the run: who does not know it cannot join
   bool overlap = true;      ///< false: exchanges and reductions are waited for where they start
 };

@@ -14,11 +14,11 @@ namespace xp {
 
 /// Runs `each` on every rank at once and returns what they return, by rank. Raises what the first
 /// failing rank raised. `each` must not use Catch2's macros: they are not made for threads.
-/// `overlap`: of Rendezvous.
+/// `overlap` and `timeout_s`: of Rendezvous. Each node has a machine of its own: "node0", ...
 template <class Result>
 std::vector<Result> on_ranks(const Topology& topology,
-                             const std::function<Result(const Groups&)>& each,
-                             bool overlap = true) {
+                             const std::function<Result(const Groups&)>& each, bool overlap = true,
+                             int64_t timeout_s = 20) {
   // c10d's flight recorder is one for the process and not made for several ranks in it.
   ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/0);
   const auto ranks = static_cast<size_t>(topology.ranks());
@@ -33,7 +33,8 @@ std::vector<Result> on_ranks(const Topology& topology,
         rendezvous.rank = static_cast<int64_t>(rank);
         rendezvous.topology = topology;
         rendezvous.port = port;
-        rendezvous.timeout_s = 20;
+        rendezvous.timeout_s = timeout_s;
+        rendezvous.machine = "node" + std::to_string(topology.node_of(rendezvous.rank));
         rendezvous.key = "the key of a test";
         rendezvous.overlap = overlap;
         const Groups groups = connect(rendezvous);

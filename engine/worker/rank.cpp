@@ -79,6 +79,7 @@ Rendezvous rendezvous_from_environment() {
 
 Groups join_groups(const WorkerArguments& arguments) {
   Rendezvous rendezvous = rendezvous_from_environment();
+  rendezvous.machine = host_name();
   start_log(rendezvous.rank);
   if (const auto file = settings_file(arguments); std::filesystem::exists(file)) {
     const Value settings = load_toml(file.string());

@@ -356,6 +356,6 @@ TEST_CASE("a rank that dies is named by the others") {
     const std::string what = error.what();
     INFO(what);
     CHECK(what.starts_with("all-to-all: "));
-    CHECK(what.ends_with("; rank 2 is gone"));
+    CHECK(what.ends_with("; rank 2 on node1 is gone"));
   }
 }
