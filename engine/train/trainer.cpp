@@ -5,12 +5,11 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/nn/dropout.h"
-#include "engine/nn/loss.h"
 #include "engine/train/gradient_reduction.h"
+#include "engine/train/objective.h"
 #include "engine/train/parameters.h"
 #include "registry/schedule.h"
 
-#include <ATen/autocast_mode.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -40,26 +39,6 @@ enum Figure : int64_t { kTokens, kNll, kBalance, kCpuSeconds, kSeconds, kStop, k
 
 constexpr int64_t kWarmSteps = 10;     // left out of timings: caches and allocators warm up
 constexpr int64_t kEventUpdates = 10;  // updates between "update" events
-
-// bfloat16 for matrix products while it lives, if asked for.
-class Autocast {
- public:
-  explicit Autocast(bool on) : on_(on) {
-    if (!on_) return;
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
-  }
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::set_autocast_enabled(at::kCPU, false);
-    at::autocast::clear_cache();
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  bool on_;
-};
 
 // One training under way.
 class Run {
@@ -102,7 +81,6 @@ class Run {
   }
   void count_too_long(const Pairs& pairs);
   void log_start() const;
-  int64_t num_micro_batches() const;
   void micro_batch(bool is_last);
   void add_gradients(const Batch& batch, bool is_last);
   void update();
@@ -198,12 +176,6 @@ void Run::log_start() const {
     spdlog::warn("there is no validation set: the last checkpoint counts as best");
 }
 
-int64_t Run::num_micro_batches() const {
-  if (!settings_.tokens_per_update) return settings_.accumulate;
-  const int64_t tokens = settings_.max_tokens * world_.size();
-  return (*settings_.tokens_per_update + tokens - 1) / tokens;
-}
-
 void Run::micro_batch(bool is_last) {
   const Batch batch = stream_->next();
   const int64_t parts = job_.micro_batch_split;
@@ -219,25 +191,14 @@ void Run::add_gradients(const Batch& batch, bool is_last) {
     if (zero.requires_grad()) zero.backward();
     return;
   }
-  torch::Tensor objective, nll;
-  {
-    const Autocast autocast(settings_.precision == "bf16");
-    const ModelOutput output = model_.forward(batch);
-    const CrossEntropy loss =
-        cross_entropy(output.h_TD, output.output_VD, output.target_T, settings_.label_smoothing);
-    nll = loss.nll;
-    objective = loss.objective;
-    if (output.balance.defined()) {
-      objective = objective + output.balance * static_cast<double>(batch.num_tokens);
-      parameters_.shared.tail()[kBalance] +=
-          output.balance.item<double>() * static_cast<double>(batch.num_tokens);
-    }
-  }
-  if (is_last) reduction_.begin();
-  objective.backward();
+  const Objective objective = objective_of(model_, batch, settings_);
   auto tail = parameters_.shared.tail();
+  if (objective.balance.defined())
+    tail[kBalance] += objective.balance.item<double>() * static_cast<double>(batch.num_tokens);
+  if (is_last) reduction_.begin();
+  objective.sum.backward();
   tail[kTokens] += static_cast<double>(batch.num_tokens);
-  tail[kNll] += nll.item<double>();
+  tail[kNll] += objective.nll.item<double>();
 }
 
 // Sums gradients and figures over the ranks.
@@ -279,7 +240,7 @@ void Run::update() {
   torch::manual_seed(seed_for(seed, "draws", stream));
   seed_dropout(seed_for(seed, "dropout", stream));
   parameters_.zero_gradients();
-  const int64_t num_batches = num_micro_batches();
+  const int64_t num_batches = num_micro_batches(settings_, world_.size());
   for (int64_t i = 0; i < num_batches; ++i)
     micro_batch(/*is_last=*/i + 1 == num_batches);
   reduce_gradients();
