@@ -46,7 +46,7 @@ std::vector<std::string> missing(const Declaration& declaration) {
 TEST_CASE("planning asks exchanges with experts for their rows") {
   using Names = std::vector<std::string>;
   CHECK(missing(exchange({{"expert_rows", "1"}, {"in_node_rows", "0"}})) ==
-        Names{"has_experts", "local_rows", "inter_node_rows"});
+        Names{"has_experts", "global_share", "local_rows", "inter_node_rows"});
   CHECK(missing(exchange({{"has_experts", "0"}})) == Names{});
 }
 

@@ -172,6 +172,24 @@ std::vector<Measure> make_list() {
        .depends_on = DependsOn::kMachine},
       count("parameters_on_rank", "parameters", "/rank", "parameters that one rank holds"),
       count("flops", "compute", "FLOP/step", "matrix products of one rank, forward and backward"),
+      count("dense_flops", "compute without experts", "FLOP/step",
+            "the same if every MoE layer were an ordinary feed-forward layer"),
+      count("full_flops", "compute with all rows", "FLOP/step",
+            "the same if every row of the MoE layers went to as many experts as the router picks"),
+      count("expert_flops", "compute of experts", "FLOP/step", "matrix products of experts"),
+      count("exchanges", "exchanges", "/step",
+            "all-to-alls of the MoE layers, there and back and their gradients"),
+      count("shared_parameters", "shared parameters", "", "parameters that all ranks hold"),
+      count("late_parameters", "late parameters", "",
+            "parameters whose gradients the backward pass ends with"),
+      count("global_share", "global share", "", "share of an MoE layer that may go to any node"),
+      traffic("fixed_inter_node_bytes", "fixed inter-node",
+              "of the bytes between nodes, those that the exchange's shares do not change"),
+      time("compute_ms", "compute", "ms", "time of an update without waiting for other ranks"),
+      time("in_node_ms", "in-node", "ms", "time of an update on the links inside a node"),
+      time("inter_node_ms", "inter-node", "ms", "time of an update on the links between nodes"),
+      time("exposed_ms", "exposed", "ms",
+           "time of an update in which ranks do nothing but wait for the links"),
       traffic("local_bytes", "on-rank", "rows of MoE layers that stay on their rank"),
       count("checkpoint_bytes", "checkpoint", "B", "size of a checkpoint on disk")};
   for (Measure& measure : out) {
@@ -185,7 +203,22 @@ std::vector<Measure> make_list() {
 }
 
 // What only a plan has: shown as predicted_X.
-constexpr std::array kPlanned = {"parameters_on_rank", "flops", "local_bytes", "checkpoint_bytes"};
+constexpr std::array kPlanned = {"parameters_on_rank",
+                                 "flops",
+                                 "dense_flops",
+                                 "full_flops",
+                                 "expert_flops",
+                                 "exchanges",
+                                 "shared_parameters",
+                                 "late_parameters",
+                                 "global_share",
+                                 "local_bytes",
+                                 "fixed_inter_node_bytes",
+                                 "compute_ms",
+                                 "in_node_ms",
+                                 "inter_node_ms",
+                                 "exposed_ms",
+                                 "checkpoint_bytes"};
 
 const char* direction_of(Better better) {
   return better == Better::kHigher ? "higher" : better == Better::kLower ? "lower" : "";

@@ -178,6 +178,33 @@ std::optional<double> median_without(const Paces& paces, const std::string& own)
   return paces[middle].first;
 }
 
+// Fills in the parts, and the step times of points without finished runs of their shape.
+void predict_others(const Plan& plan, const Workspace& workspace,
+                    const std::function<std::optional<Pace>(const std::string&)>& pace,
+                    std::vector<StepForecast>& out) {
+  Probes probes(workspace);
+  std::map<const Probe*, Paces> ratios;  // measured to predicted, with whose
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    const Point& point = plan.points[i];
+    const Probe* probe = probes.of(point.settings());
+    if (probe == nullptr || point.assessment == nullptr) continue;
+    auto& parts = out[i].parts;
+    parts = predict_step(point.assessment->figures, point.settings(), *probe);
+    if (!parts || !point.ids) continue;
+    if (const auto found = pace(point.ids->training))
+      ratios[probe].emplace_back(found->step_ms / parts->step_ms(), point.ids->training);
+  }
+  for (auto& [probe, list] : ratios)
+    std::sort(list.begin(), list.end());
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    const Point& point = plan.points[i];
+    if (out[i].step_ms || !out[i].parts) continue;
+    const auto own = point.ids ? point.ids->training : "";
+    const auto ratio = median_without(ratios[probes.of(point.settings())], own);
+    out[i].step_ms = out[i].parts->step_ms() * ratio.value_or(1);
+  }
+}
+
 std::string plural(size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
@@ -236,7 +263,13 @@ Outlook outlook(const Plan& plan, const Workspace& workspace) {
   return out;
 }
 
-std::vector<std::optional<double>> step_forecast(
+std::optional<Pace> recorded_pace(const Workspace& workspace, const std::string& training) {
+  const Status status = read_status(workspace.training(training));
+  if (status.state != State::kDone || !status.summary.contains("step_ms")) return std::nullopt;
+  return Pace{"", status.summary["step_ms"].get<double>()};
+}
+
+std::vector<StepForecast> step_forecast(
     const Plan& plan, const Workspace& workspace,
     const std::function<std::optional<Pace>(const std::string&)>& pace) {
   constexpr size_t kEnough = 20;  // of other experiments
@@ -266,14 +299,16 @@ std::vector<std::optional<double>> step_forecast(
   }
   for (auto& [key, list] : paces)
     std::sort(list.begin(), list.end());
-  std::vector<std::optional<double>> out;
+  std::vector<StepForecast> out;
   for (const Point& point : plan.points) {
     const std::string training = point.ids ? point.ids->training : "";
     const auto machine = machines.find(training);
     const auto list =
         paces.find({shapes.of(point), machine == machines.end() ? "" : machine->second});
-    out.push_back(list == paces.end() ? std::nullopt : median_without(list->second, training));
+    auto& forecast = out.emplace_back();
+    if (list != paces.end()) forecast.step_ms = median_without(list->second, training);
   }
+  predict_others(plan, workspace, pace, out);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/plan/plan.h"
+#include "engine/plan/step_model.h"
 
 #include <functional>
 #include <map>
@@ -44,12 +45,22 @@ struct Pace {
   double step_ms = 0;
 };
 
-/// The predicted step time of each point: the median of finished trainings of its shape, of this
-/// plan and of the workspace's other experiments, on its machine (on all machines if it has not
-/// run), without itself; nothing if there are none. `pace` returns the speed of a training, if
-/// known.
-std::vector<std::optional<double>> step_forecast(
+/// What is expected of a point's updates.
+struct StepForecast {
+  std::optional<double> step_ms;
+  std::optional<StepPrediction> parts;  ///< by the probe of its layout, before any run corrects it
+};
+
+/// The step time of each point: the median of finished trainings of its shape, of this plan and of
+/// the workspace's other experiments, on its machine (on all machines if it has not run), without
+/// itself. If there are none, what the probe of its layout predicts, times the median of what
+/// others of the plan took of their predictions; nothing if there is no probe. `pace` returns the
+/// speed of a training, if known.
+std::vector<StepForecast> step_forecast(
     const Plan& plan, const Workspace& workspace,
     const std::function<std::optional<Pace>(const std::string& training)>& pace);
+
+/// The speed of a finished training as its folder says, on an unnamed machine.
+std::optional<Pace> recorded_pace(const Workspace& workspace, const std::string& training);
 
 }  // namespace xp

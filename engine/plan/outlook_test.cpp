@@ -111,10 +111,14 @@ TEST_CASE("the step time of a run is predicted from the others of its shape on i
   planned.plan = planned.planned("[1, 2, 3, 4, 5]");
   std::map<std::string, Pace> known;
   const auto forecast = [&] {
-    return step_forecast(planned.plan, planned.workspace, [&](const std::string& id) {
+    std::vector<std::optional<double>> out;
+    const auto pace = [&](const std::string& id) {
       const auto found = known.find(id);
       return found == known.end() ? std::nullopt : std::optional(found->second);
-    });
+    };
+    for (const auto& one : step_forecast(planned.plan, planned.workspace, pace))
+      out.push_back(one.step_ms);
+    return out;
   };
   const auto learn = [&](size_t point, const char* machine, double step_ms) {
     known[planned.plan.points[point].ids->training] = {machine, step_ms};

@@ -337,17 +337,20 @@ TEST_CASE("figures follow from settings and from the figures of other components
 }
 
 TEST_CASE("figures that planning asks for and components do not declare are named") {
-  CHECK(Planned("").plan.unpredicted ==
-        std::vector<std::string>{
-            "the model 'transformer' declares no parameters_on_rank, flops, local_bytes, "
-            "in_node_bytes, inter_node_bytes, memory_bytes, checkpoint_bytes: what follows from "
-            "them is neither predicted nor checked",
-            "the router 'top2' declares no choices: what follows from it is neither predicted nor "
-            "checked",
-            "the exchange 'gshard' declares no expert_rows, local_rows, in_node_rows, "
-            "inter_node_rows: what follows from them is neither predicted nor checked",
-            "the optimizer 'adam' declares no state_values: what follows from it is neither "
-            "predicted nor checked"});
+  CHECK(
+      Planned("").plan.unpredicted ==
+      std::vector<std::string>{
+          "the model 'transformer' declares no parameters_on_rank, flops, dense_flops, "
+          "full_flops, expert_flops, exchanges, shared_parameters, late_parameters, local_bytes, "
+          "in_node_bytes, inter_node_bytes, fixed_inter_node_bytes, global_share, "
+          "gradient_inter_node_bytes, memory_bytes, checkpoint_bytes: what follows from them is "
+          "neither predicted nor checked",
+          "the router 'top2' declares no choices: what follows from it is neither predicted nor "
+          "checked",
+          "the exchange 'gshard' declares no global_share, expert_rows, local_rows, in_node_rows, "
+          "inter_node_rows: what follows from them is neither predicted nor checked",
+          "the optimizer 'adam' declares no state_values: what follows from it is neither "
+          "predicted nor checked"});
 }
 
 TEST_CASE("what a router would have to declare does not matter without experts") {

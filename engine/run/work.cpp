@@ -74,6 +74,13 @@ class List {
     return out;
   }
 
+  Work probe(const Point& point, const fs::path& folder) const {
+    Work out = training(point);
+    out.folder = folder;
+    out.command = command("probe", folder, point);
+    return out;
+  }
+
   Work evaluation(const Point& point) const {
     Work out = training(point);
     out.title = title("evaluate", evaluations_, point.ids->evaluation, point);
@@ -154,6 +161,13 @@ std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const Pr
     }
   }
   return out;
+}
+
+Work probe_of(const Plan& plan, const Point& point, const Workspace& workspace,
+              const fs::path& engine, const fs::path& folder) {
+  Programs programs;
+  programs.engine = engine;
+  return List(plan, workspace, programs).probe(point, folder);
 }
 
 std::vector<Work> without(const std::vector<Work>& work,

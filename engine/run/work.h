@@ -41,6 +41,11 @@ LaunchJob shape_of_job(const Value& launch);
 std::vector<Work> work_of(const Plan& plan, const Workspace& workspace, const Programs& programs,
                           const std::set<std::string>& only);
 
+/// The ranks of a point's training, which measure instead and leave their results in `folder`
+/// (engine/plan/step_model.h). The point's ids must be known.
+Work probe_of(const Plan& plan, const Point& point, const Workspace& workspace,
+              const fs::path& engine, const fs::path& folder);
+
 /// The list without some of its work, the links to trainings kept right.
 std::vector<Work> without(const std::vector<Work>& work,
                           const std::function<bool(const Work&)>& is_over);

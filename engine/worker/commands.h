@@ -53,4 +53,10 @@ int translate_command(const WorkerArguments& arguments);
 /// writes a file into `folder`. Raises kMachine naming what does not work.
 int check_command(const WorkerArguments& arguments);
 
+/// Measures what `xp probe` asks for (engine/plan/step_model.h): links between the ranks, then the
+/// time of the training's first batch on each rank alone, without and with experts. Rank 0 writes
+/// probe.json into the folder, which holds the settings of a training. Memory: that of a model with
+/// all experts. Raises kUser, kMachine.
+int probe_command(const WorkerArguments& arguments);
+
 }  // namespace xp

@@ -71,6 +71,11 @@ int run(int argc, char** argv) {
       ->required();
   translate->add_option("--device", arguments.device, "cpu, cuda or auto");
   translate->callback([&arguments] { xp::translate_command(arguments); });
+  auto* probe = app.add_subcommand("probe", "measure links and compute");
+  probe->add_option("folder", arguments.folder, "holds the settings")->required();
+  probe->add_option("--corpus", arguments.corpus, "the prepared corpus")->required();
+  probe->add_option("--device", arguments.device, "cpu, cuda or auto");
+  probe->callback([&arguments] { xp::probe_command(arguments); });
   auto* check = app.add_subcommand("check", "connect all ranks and exchange rows between them");
   check->add_option("folder", arguments.folder, "where each rank writes a file")->required();
   check->add_option("--device", arguments.device, "cpu, cuda or auto");

@@ -15,6 +15,7 @@ struct GShard final : Exchange {
     // cross nodes are spread within the other node.
     static std::vector<Figure> figures() {
       return {{"has_experts", "1"},
+              {"global_share", "1"},
               {"mates", "min(launch.ranks_per_node, launch.ranks, model.moe.experts)"},
               {"expert_rows", "model.moe.rows"},
               {"local_rows", "model.moe.rows / mates"},

@@ -93,6 +93,17 @@ inline std::vector<Figure> transformer_figures() {
        "moe.layers * width * moe.experts + 2 * width * ffn_width * (moe.clustered + "
        "moe.spared * moe.rows + moe.others * moe.exchange.expert_rows)"},
       {"flops", "6 * train.tokens * (dense_products + if(moe.layers == 0, 0, moe_products))"},
+      {"dense_flops",
+       "6 * train.tokens * (dense_products + 2 * width * ffn_width * (moe.layers - "
+       "moe.clustered))"},
+      {"full_flops",
+       "6 * train.tokens * (dense_products + if(moe.layers == 0, 0, moe.layers * (width * "
+       "moe.experts + 2 * width * ffn_width * moe.rows)))"},
+      {"expert_flops",
+       "if(moe.layers == 0, 0, 12 * train.tokens * width * ffn_width * (moe.clustered + "
+       "moe.spared * moe.rows + moe.others * moe.exchange.expert_rows))"},
+      {"exchanges", "4 * moe.layers * train.tokens / train.max_tokens"},
+      {"late_parameters", "table_rows * width"},
       {"value_bytes", "if(train.precision == 'fp32', 4, 2)"},
       // Weights and gradients in 32 bits, the optimizer's state, what the backward pass keeps: of
       // layers that are computed again their input, and one of them as a whole.
@@ -124,6 +135,15 @@ inline std::vector<Figure> transformer_figures() {
   bytes("local", "1 / moe.mates", "1 / moe.group", "value_bytes");
   bytes("in_node", "(moe.mates - 1) / moe.mates", "(moe.mates - 1) / moe.group", "value_bytes");
   bytes("inter_node", "moe.crossing", "(1 - 1 / moe.nodes)", "moe.wire_bytes");
+  out.push_back({"fixed_inter_node_bytes",
+                 "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * moe.wire_bytes "
+                 "* (moe.clustered * (1 - 1 / moe.nodes) + moe.spared * moe.rows * "
+                 "moe.crossing))"});
+  out.push_back({"global_share", "if(moe.layers == 0, 0, moe.exchange.global_share)"});
+  // In the node's share of the buffer there and back; see engine/comm/hierarchical_sum.h.
+  out.push_back({"gradient_inter_node_bytes",
+                 "2 * (launch.nodes - 1) * shared_parameters * if(train.gradient_wire == 'bf16', "
+                 "2, 4)"});
   return out;
 }
 

@@ -40,6 +40,28 @@ void print_change(const PlanChange& change) {
              removed.size(), change.kept);
 }
 
+// By point; null without a prediction.
+Value steps_json(const std::vector<StepForecast>& forecast) {
+  Value out = Value::array();
+  const auto number = [](const std::optional<double>& one) { return one ? Value(*one) : Value(); };
+  for (const auto& one : forecast) {
+    const auto& parts = one.parts;
+    if (!parts) {
+      out.push_back(one.step_ms ? Value{{"step_ms", *one.step_ms}} : Value());
+      continue;
+    }
+    out.push_back({{"step_ms", number(one.step_ms)},
+                   {"compute_ms", parts->compute_ms},
+                   {"in_node_ms", parts->in_node_ms},
+                   {"inter_node_ms", parts->inter_node_ms},
+                   {"exposed_ms", parts->exposed_ms},
+                   {"bound", resource_name(parts->bound)},
+                   {"global_share", number(parts->share)},
+                   {"least_share", number(parts->least_share)}});
+  }
+  return out;
+}
+
 struct Options : ExperimentOptions {
   bool exit_code = false, diff = false;
 
@@ -60,10 +82,15 @@ int show_plan(const Options& options) {
   PlanChange change;
   if (options.diff) change = plan_change(recorded_points(workspace.experiment(plan.name)), plan);
   auto notes = notes_of(plan, experiment->plugins, workspace);
+  const auto forecast = step_forecast(plan, workspace, [&](const std::string& training) {
+    return recorded_pace(workspace, training);
+  });
+  for (const auto& note : step_notes(plan, workspace, forecast))
+    notes.push_back(note);
   const auto others = other_builds(plan, workspace, engine_file()).sentence();
   if (!others.empty()) notes.push_back(others);
   if (options.json) {
-    Value more = {{"notes", notes}};
+    Value more = {{"notes", notes}, {"steps", steps_json(forecast)}};
     if (options.diff) more["change"] = change_json(change);
     write_plan_json(plan, ahead, more, [](std::string_view text) { fmt::print("{}", text); });
     return options.exit_code && work ? Exit::kWork : Exit::kDone;
@@ -73,6 +100,7 @@ int show_plan(const Options& options) {
     print_change(change);
   } else {
     fmt::print("{}", points_table(plan, &ahead));
+    fmt::print("{}", steps_table(plan, forecast));
   }
   fmt::print("{}\n", ahead.sentence());
   for (const auto& note : notes)

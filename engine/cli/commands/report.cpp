@@ -59,7 +59,8 @@ bool shows_forecast(const ReportSection& section) {
          std::any_of(files.begin(), files.end(),
                      [](const std::string& file) { return file.ends_with(".html"); }) ||
          std::any_of(columns.begin(), columns.end(), [](const std::string& column) {
-           return column == "predicted_step_ms" || column == "step_ms_vs_predicted";
+           return column == "step_ms_vs_predicted" ||
+                  (column.starts_with(kPredicted) && column.ends_with("_ms"));
          });
 }
 
@@ -71,8 +72,16 @@ void predict_steps(const Plan& plan, const Workspace& workspace, const Store& st
     if (!is_done || !run->status.summary.contains("step_ms")) return std::optional<Pace>();
     return std::optional<Pace>({run->machine, run->status.summary["step_ms"].get<double>()});
   });
-  for (size_t i = 0; i < forecast.size(); ++i)
-    if (forecast[i]) input.points[i].predicted["step_ms"] = *forecast[i];
+  for (size_t i = 0; i < forecast.size(); ++i) {
+    auto& predicted = input.points[i].predicted;
+    if (forecast[i].step_ms) predicted["step_ms"] = *forecast[i].step_ms;
+    const auto& parts = forecast[i].parts;
+    if (!parts) continue;
+    predicted["compute_ms"] = parts->compute_ms;
+    predicted["in_node_ms"] = parts->in_node_ms;
+    predicted["inter_node_ms"] = parts->inter_node_ms;
+    predicted["exposed_ms"] = parts->exposed_ms;
+  }
 }
 
 /// The settings behind the points of `input`, which are those of the plan in its order.

@@ -4,7 +4,11 @@
 #include "engine/base/text.h"
 #include "engine/cli/terminal/text_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace xp {
 namespace {
@@ -85,6 +89,57 @@ std::string points_table(const Plan& plan, const Outlook* outlook) {
   std::string out = text_table(rows);
   if (count < plan.points.size())
     out += fmt::format("... and {} more; --json has all\n", plan.points.size() - count);
+  return out;
+}
+
+std::string steps_table(const Plan& plan, const std::vector<StepForecast>& forecast) {
+  std::vector<std::vector<std::string>> rows(1);
+  std::vector<std::string> axes;
+  for (const auto& path : plan.axes)
+    if (path != "train.seed") axes.push_back(path);
+  for (const auto& path : axes)
+    rows[0].push_back(short_name(path, plan.axes));
+  rows[0].insert(rows[0].end(), {"step", "compute", "in-node", "inter-node", "exposed", "bound by",
+                                 "global share", "pays down to"});
+  const auto milliseconds = [](double ms) { return fmt::format("{:.0f} ms", ms); };
+  std::set<std::vector<std::string>> seen;
+  for (size_t i = 0; i < plan.points.size() && rows.size() <= kMaxRows; ++i) {
+    const auto& parts = forecast[i].parts;
+    if (!parts) continue;
+    std::vector<std::string> row;
+    for (const auto& path : axes)
+      row.push_back(shown(plan.points[i], path));
+    row.insert(row.end(), {milliseconds(forecast[i].step_ms.value_or(parts->step_ms())),
+                           milliseconds(parts->compute_ms), milliseconds(parts->in_node_ms),
+                           milliseconds(parts->inter_node_ms), milliseconds(parts->exposed_ms),
+                           std::string(resource_name(parts->bound)),
+                           parts->share ? fmt::format("{:.2f}", *parts->share) : "-",
+                           parts->least_share ? fmt::format("{:.2f}", *parts->least_share) : "-"});
+    if (seen.insert(row).second) rows.push_back(row);
+  }
+  return rows.size() == 1 ? "" : text_table(rows);
+}
+
+std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace,
+                                    const std::vector<StepForecast>& forecast) {
+  std::vector<std::string> out;
+  std::map<std::string, size_t> beyond;  // sentence -> points
+  std::set<std::string> disturbed;
+  Probes probes(workspace);
+  for (size_t i = 0; i < plan.points.size(); ++i) {
+    const auto& parts = forecast[i].parts;
+    if (!parts) continue;
+    const Probe* probe = probes.of(plan.points[i].settings());
+    if (const auto note = distrust(*probe); !note.empty() && disturbed.insert(note).second)
+      out.push_back(note);
+    if (!parts->is_beyond()) continue;
+    ++beyond[fmt::format(
+        "more of each MoE layer in the node than pays: a global share of {:.2f} takes as long as "
+        "one of {:.2f}, from which on the links between nodes are not the bound (gamma*)",
+        *parts->share, *parts->least_share)];
+  }
+  for (const auto& [sentence, count] : beyond)
+    out.push_back(fmt::format("{} point{} {}", count, count == 1 ? " keeps" : "s keep", sentence));
   return out;
 }
 

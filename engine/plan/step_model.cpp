@@ -1,0 +1,193 @@
+// A roofline with what overlaps.
+#include "engine/plan/step_model.h"
+
+#include "engine/base/error.h"
+#include "engine/base/hash.h"
+#include "engine/base/json_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace xp {
+namespace {
+
+constexpr double kForward = 1.0 / 3;  // of the compute of an update
+
+// A point's figures; remembers whether one was missing.
+class Reader {
+ public:
+  explicit Reader(const Figures& figures) : figures_(figures) {}
+  double operator()(const char* name) {
+    const auto found = figures_.find(name);
+    if (found != figures_.end()) return found->second;
+    is_complete_ = false;
+    return 0;
+  }
+  bool is_complete() const { return is_complete_; }
+
+ private:
+  const Figures& figures_;
+  bool is_complete_ = true;
+};
+
+struct Layout {
+  double nodes, per_node;
+  double ranks() const { return nodes * per_node; }
+};
+
+// Seconds of compute on one rank.
+struct Compute {
+  double all = 0, experts = 0;
+};
+
+std::optional<Compute> compute_of(Reader& figure, const Probe& probe) {
+  Reader probed(probe.figures);
+  const double dense = figure("dense_flops"), extra = figure("flops") - dense;
+  const double probed_dense = probed("dense_flops");
+  const double probed_extra = probed("full_flops") - probed_dense;
+  if (probed_dense <= 0 || !probed.is_complete()) return std::nullopt;
+  const double seconds_per_flop = probe.dense_s / probed_dense;
+  // Rows of experts cost more than their products: they are sorted, gathered and added up.
+  const double of_experts = probed_extra > 0
+                                ? std::max(0.0, probe.full_s - probe.dense_s) / probed_extra
+                                : seconds_per_flop;
+  Compute out;
+  out.all = dense * seconds_per_flop + extra * of_experts +
+            probe.optimizer_s * figure("parameters_on_rank") /
+                std::max(1.0, probed("parameters_on_rank"));
+  out.experts = figure("expert_flops") * of_experts;
+  return out;
+}
+
+double seconds_of(double bytes, const LinkSpeed& link) {
+  return bytes == 0 ? 0 : bytes / link.bytes_per_s;
+}
+
+}  // namespace
+
+std::string distrust(const Probe& probe) {
+  constexpr double kMaxOtherLoad = 0.1;
+  if (probe.other_load <= kMaxOtherLoad) return "";
+  return fmt::format(
+      "other programs kept {:.0f} % of the machine busy during the probe, so its predictions are "
+      "not to be trusted; run `xp probe` again when the machine is quiet",
+      100 * probe.other_load);
+}
+
+std::string_view resource_name(Resource resource) {
+  constexpr std::string_view kNames[] = {"compute", "in-node", "inter-node"};
+  return kNames[static_cast<size_t>(resource)];
+}
+
+std::optional<StepPrediction> predict_step(const Figures& figures, const Settings& settings,
+                                           const Probe& probe) {
+  const Layout layout{settings.value("launch.nodes", 1.0),
+                      settings.value("launch.ranks_per_node", 1.0)};
+  if (layout.nodes > 1 && probe.inter_node.bytes_per_s <= 0) return std::nullopt;
+  if (layout.per_node > 1 && probe.in_node.bytes_per_s <= 0) return std::nullopt;
+  Reader figure(figures);
+  const auto compute = compute_of(figure, probe);
+  const double local = figure("local_bytes"), near = figure("in_node_bytes"),
+               far = figure("inter_node_bytes"), gradients = figure("gradient_inter_node_bytes");
+  const double exchanges = figure("exchanges"), fixed = figure("fixed_inter_node_bytes");
+  const double late = figure("late_parameters"), shared = figure("shared_parameters");
+  if (!compute || !figure.is_complete()) return std::nullopt;
+
+  const auto port = [&](double bytes) {
+    return seconds_of(bytes / layout.nodes, probe.inter_node);
+  };
+  const double rows_near = layout.per_node > 1 ? seconds_of(near / layout.ranks(), probe.in_node) +
+                                                     exchanges * probe.in_node.latency_s
+                                               : 0;
+  const double rows_far =
+      layout.nodes > 1 && far > 0 ? port(far) + exchanges * probe.inter_node.latency_s : 0;
+  // Sums of gradients go around the node in 32 bits, whatever they cross it in.
+  const double sums_near =
+      layout.per_node > 1 ? seconds_of(8 * shared * (1 - 1 / layout.per_node), probe.in_node) : 0;
+  const double sums_far = port(gradients);
+
+  // While rows cross, the experts compute those that stay in the node.
+  const double staying = local + near + far > 0 ? (local + near) / (local + near + far) : 0;
+  const auto waiting = [&](double share) {
+    return std::max(0.0, rows_far / 2 - share * compute->experts * staying) + rows_near / 2;
+  };
+  const double forward = waiting(kForward), backward = waiting(1 - kForward);
+  const double sums = sums_near + sums_far;
+  const double idle = std::max(0.0, (1 - kForward) * compute->all + backward - rows_far / 2);
+  const double after = std::max(sums * std::min(1.0, late / std::max(1.0, shared)), sums - idle);
+
+  StepPrediction out;
+  out.compute_ms = 1e3 * compute->all;
+  out.in_node_ms = 1e3 * (rows_near + sums_near);
+  out.inter_node_ms = 1e3 * (rows_far + sums_far);
+  out.exposed_ms = 1e3 * (forward + backward + after);
+  out.bound = out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms) ? Resource::kInterNode
+              : out.in_node_ms > out.compute_ms                            ? Resource::kInNode
+                                                                           : Resource::kCompute;
+  const auto share = figures.find("global_share");
+  if (layout.nodes > 1 && share != figures.end() && share->second > 0) {
+    out.share = share->second;
+    const double per_share = port(far - fixed) / share->second;
+    const double rest = compute->all - sums_far - port(fixed);
+    if (per_share > 0) out.least_share = std::clamp(rest / per_share, 0.0, 1.0);
+  }
+  return out;
+}
+
+fs::path probe_file(const Workspace& workspace, const Value& launch) {
+  Value what = Value::object();
+  for (const char* key : {"use", "nodes", "ranks_per_node", "threads_per_rank", "device"})
+    what[key] = launch.value(key, Value());
+  const std::string use = launch.value("use", "");
+  // Of a scheduler its own table counts: it says which machines.
+  if (launch.contains(use)) what["scheduler"] = launch.at(use);
+  return workspace.root / "probes" / (content_id(what) + ".json");
+}
+
+std::optional<Probe> read_probe(const fs::path& file) {
+  const auto text = read_if_there(file);
+  if (!text) return std::nullopt;
+  try {
+    const Value all = Value::parse(*text);
+    const auto link = [&](const char* name) {
+      return LinkSpeed{all.at(name).at("latency_s"), all.at(name).at("bytes_per_s")};
+    };
+    Probe out;
+    out.in_node = link("in_node");
+    out.inter_node = link("inter_node");
+    out.dense_s = all.at("dense_s");
+    out.full_s = all.at("full_s");
+    out.optimizer_s = all.at("optimizer_s");
+    out.figures = all.at("figures").get<Figures>();
+    out.machine = all.at("machine");
+    out.other_load = all.at("other_load");
+    return out;
+  } catch (const Value::exception&) {
+    machine_error("'{}' is damaged; delete it and run `xp probe` again", file.string());
+  }
+}
+
+void write_probe(const fs::path& file, const Probe& probe) {
+  const auto link = [](const LinkSpeed& speed) -> Value {
+    return {{"latency_s", speed.latency_s}, {"bytes_per_s", speed.bytes_per_s}};
+  };
+  write_atomic(file, json_text({{"in_node", link(probe.in_node)},
+                                {"inter_node", link(probe.inter_node)},
+                                {"dense_s", probe.dense_s},
+                                {"full_s", probe.full_s},
+                                {"optimizer_s", probe.optimizer_s},
+                                {"figures", probe.figures},
+                                {"machine", probe.machine},
+                                {"other_load", probe.other_load}},
+                               1) +
+                         "\n");
+}
+
+const Probe* Probes::of(const Settings& settings) {
+  const auto [at, is_new] = known_.try_emplace(settings.section("launch"));
+  if (is_new) at->second = read_probe(probe_file(workspace_, settings.at("launch")));
+  return at->second ? &*at->second : nullptr;
+}
+
+}  // namespace xp

@@ -1,0 +1,82 @@
+// The time of an update before any run: predicted from the figures of a point and what a probe
+// measured of its machines.
+//
+// Source: a roofline of compute, the links of a rank inside its node and the port of a node. In the
+// forward pass rows cross while the experts compute what stays; in the backward pass the gradients
+// of shared parameters cross, too, whenever the rows leave the port free.
+#pragma once
+
+#include "engine/plan/assessment.h"
+#include "results/runs/workspace.h"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace xp {
+
+struct LinkSpeed {
+  double latency_s = 0;    ///< of an all-to-all without rows
+  double bytes_per_s = 0;  ///< in each direction
+};
+
+/// What `xp probe` measured while all ranks of a layout did the same at once.
+struct Probe {
+  LinkSpeed in_node;     ///< of each rank; no rate: one rank a node
+  LinkSpeed inter_node;  ///< of a node's port; no rate: one node
+  /// Of a full update's forward and backward pass on one rank: without experts, and with as many
+  /// experts for each row as the router picks, all of them on the rank.
+  double dense_s = 0, full_s = 0;
+  double optimizer_s = 0;  ///< of the optimizer on the parameters without experts
+  Figures figures;         ///< of the point that the probe computed
+  std::string machine;     ///< its processor
+  double other_load = -1;  ///< share of the processors that other programs kept busy; < 0: unknown
+};
+
+/// Why a probe is not to be trusted, "" if it is: one sentence.
+std::string distrust(const Probe& probe);
+
+enum class Resource { kCompute, kInNode, kInterNode };
+std::string_view resource_name(Resource resource);  ///< "compute", "in-node", "inter-node"
+
+/// Milliseconds of an update.
+struct StepPrediction {
+  double compute_ms = 0;     ///< of a rank
+  double in_node_ms = 0;     ///< on the links inside a node, rows and gradients
+  double inter_node_ms = 0;  ///< on the port of a node, rows and gradients
+  double exposed_ms = 0;     ///< of these two, what nothing hides
+  double step_ms() const { return compute_ms + exposed_ms; }
+  /// What the step would still take if all else were hidden behind it.
+  Resource bound = Resource::kCompute;
+  /// The exchange's global share, and the one below which the port is no longer the bound
+  /// (gamma*); nothing without experts or with one node.
+  std::optional<double> share, least_share;
+  /// A smaller share would buy nothing.
+  bool is_beyond() const { return share && least_share && *share < *least_share; }
+};
+
+/// Nothing if the point lacks a figure, or the probe a link, that it depends on.
+std::optional<StepPrediction> predict_step(const Figures& figures, const Settings& settings,
+                                           const Probe& probe);
+
+/// Where a probe of this machine lies for points with these [launch] settings: points that differ
+/// in what no speed of links or processors depends on share it.
+fs::path probe_file(const Workspace& workspace, const Value& launch);
+
+/// Raises kMachine if the file is damaged.
+std::optional<Probe> read_probe(const fs::path& file);
+void write_probe(const fs::path& file, const Probe& probe);
+
+/// The probes of a workspace, each read once.
+class Probes {
+ public:
+  explicit Probes(const Workspace& workspace) : workspace_(workspace) {}
+  /// Null if there is none for these settings.
+  const Probe* of(const Settings& settings);
+
+ private:
+  const Workspace& workspace_;
+  std::map<const SharedSection*, std::optional<Probe>> known_;  // by [launch]
+};
+
+}  // namespace xp

@@ -1,0 +1,152 @@
+// Predictions against sums done by hand, and the files of probes.
+#include "engine/plan/step_model.h"
+
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
+
+using namespace xp;  // NOLINT: tests read better without the prefix
+using Catch::Approx;
+
+namespace {
+
+Settings layout(int64_t nodes, int64_t ranks_per_node) {
+  Section launch;
+  launch.table = {{"nodes", nodes}, {"ranks_per_node", ranks_per_node}};
+  return Settings(std::map<std::string, Section>{{"launch", launch}});
+}
+
+// 0.3 s without experts, 0.3 s for 100 FLOP of experts, 0.1 s for the optimizer; ports of 1 kB/s.
+Probe probe() {
+  Probe out;
+  out.in_node = {0, 1000};
+  out.inter_node = {0, 1000};
+  out.dense_s = 0.3;
+  out.full_s = 0.6;
+  out.optimizer_s = 0.1;
+  out.figures = {{"dense_flops", 100}, {"full_flops", 200}, {"parameters_on_rank", 10}};
+  out.machine = "a processor";
+  return out;
+}
+
+// Half of the rows stay on their rank.
+Figures figures(double inter_node_bytes) {
+  return {{"flops", 200},
+          {"dense_flops", 100},
+          {"expert_flops", 100},
+          {"parameters_on_rank", 10},
+          {"shared_parameters", 10},
+          {"late_parameters", 0},
+          {"local_bytes", inter_node_bytes},
+          {"in_node_bytes", 0},
+          {"inter_node_bytes", inter_node_bytes},
+          {"fixed_inter_node_bytes", 0},
+          {"gradient_inter_node_bytes", 0},
+          {"exchanges", 8},
+          {"global_share", 1}};
+}
+
+}  // namespace
+
+TEST_CASE("rows that cross hide behind the experts' work on those that stay") {
+  const auto step = predict_step(figures(2000), layout(2, 1), probe()).value();
+  CHECK(step.compute_ms == Approx(700));
+  CHECK(step.in_node_ms == 0);
+  CHECK(step.inter_node_ms == Approx(1000));  // 1 kB through each port
+  // 500 ms each way, of which half of the experts' 100 and 200 ms is hidden.
+  CHECK(step.exposed_ms == Approx(450 + 400));
+  CHECK(step.step_ms() == Approx(1550));
+  CHECK(step.bound == Resource::kInterNode);
+}
+
+TEST_CASE("gradients cross while the backward pass leaves the port free") {
+  auto more = figures(2000);
+  more["gradient_inter_node_bytes"] = 2000;
+  const auto step = predict_step(more, layout(2, 1), probe()).value();
+  CHECK(step.inter_node_ms == Approx(2000));
+  // The backward pass takes 467 + 400 ms, rows take 500 of these; 633 of 1000 ms are left.
+  CHECK(step.exposed_ms == Approx(850 + 633.3).epsilon(0.001));
+  more["gradient_inter_node_bytes"] = 200;
+  more["late_parameters"] = 5;
+  // All would fit, but half of the gradients come last.
+  CHECK(predict_step(more, layout(2, 1), probe())->exposed_ms == Approx(850 + 50));
+}
+
+TEST_CASE("a share pays down to where the port is as busy as the processor") {
+  const auto full = predict_step(figures(2000), layout(2, 1), probe()).value();
+  CHECK(full.least_share == Approx(0.7));  // 700 ms of compute, 1000 ms for a share of 1
+  CHECK_FALSE(full.is_beyond());
+  auto less = figures(600);
+  less["global_share"] = 0.3;
+  const auto small = predict_step(less, layout(2, 1), probe()).value();
+  CHECK(small.share == Approx(0.3));
+  CHECK(small.least_share == Approx(0.7));
+  CHECK(small.is_beyond());
+  CHECK(small.bound == Resource::kCompute);
+  // What no share changes leaves less for it: 300 ms of a port's time.
+  less["fixed_inter_node_bytes"] = 600;
+  less["inter_node_bytes"] = 1200;
+  CHECK(predict_step(less, layout(2, 1), probe())->least_share == Approx(0.4));
+}
+
+TEST_CASE("links inside a node carry rows and sums of gradients, none between nodes of one") {
+  auto near = figures(0);
+  near["in_node_bytes"] = 400;
+  const auto step = predict_step(near, layout(1, 2), probe()).value();
+  CHECK(step.in_node_ms == Approx(200 + 40));  // 400 / 2 ranks, and 8 x 10 / 2 bytes of gradients
+  CHECK(step.inter_node_ms == 0);
+  CHECK_FALSE(step.share.has_value());
+  CHECK(predict_step(near, layout(1, 1), probe())->exposed_ms == 0);
+}
+
+TEST_CASE("without a figure or a link that it depends on no step is predicted") {
+  auto few = figures(2000);
+  few.erase("gradient_inter_node_bytes");
+  CHECK_FALSE(predict_step(few, layout(2, 1), probe()).has_value());
+  CHECK_FALSE(predict_step({}, layout(1, 1), probe()).has_value());
+  auto no_port = probe();
+  no_port.inter_node = {};
+  CHECK_FALSE(predict_step(figures(2000), layout(2, 1), no_port).has_value());
+  CHECK(predict_step(figures(2000), layout(1, 1), no_port).has_value());
+  auto nothing_computed = probe();
+  nothing_computed.figures.clear();
+  CHECK_FALSE(predict_step(figures(2000), layout(2, 1), nothing_computed).has_value());
+}
+
+TEST_CASE("a probe is kept for each layout, and a damaged one is named") {
+  const TempFolder folder;
+  const Workspace workspace{folder.path()};
+  const Value launch = {{"use", "local"}, {"nodes", 2}, {"timeout_s", 60}, {"slurm", {{"a", 1}}}};
+  Value other = launch;
+  other["timeout_s"] = 5;
+  const fs::path file = probe_file(workspace, launch);
+  CHECK(probe_file(workspace, other) == file);
+  other["nodes"] = 3;
+  CHECK(probe_file(workspace, other) != file);
+  CHECK_FALSE(read_probe(file).has_value());
+  auto own = probe();
+  own.other_load = 0.35;
+  write_probe(file, own);
+  const Probe read = read_probe(file).value();
+  CHECK(read.inter_node.bytes_per_s == 1000);
+  CHECK(read.full_s == 0.6);
+  CHECK(read.figures == own.figures);
+  CHECK(read.machine == "a processor");
+  CHECK(read.other_load == 0.35);
+  for (const char* text : {"", "{", "{\"in_node\": 3}", "[]"}) {
+    write_atomic(file, text);
+    CHECK_THROWS_WITH(read_probe(file),
+                      "'" + file.string() + "' is damaged; delete it and run `xp probe` again");
+  }
+}
+
+TEST_CASE("a probe on a busy machine says that it is not to be trusted") {
+  auto own = probe();
+  CHECK(distrust(own).empty());
+  own.other_load = 0.1;
+  CHECK(distrust(own).empty());
+  own.other_load = 0.35;
+  CHECK(distrust(own) ==
+        "other programs kept 35 % of the machine busy during the probe, so its predictions are not "
+        "to be trusted; run `xp probe` again when the machine is quiet");
+}
