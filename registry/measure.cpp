@@ -255,13 +255,24 @@ std::string label_of(std::string key) {
   return key;
 }
 
+GroupedScore grouped_score(const std::string& key) {
+  const size_t at = key.find('@');
+  if (at == std::string::npos) return {key, ""};
+  return {key.substr(0, at), key.substr(at + 1)};
+}
+
 std::optional<Measure> find_measure(
     const std::string& key,
     const std::function<std::optional<Measure>(const std::string& name)>& score) {
   for (const Measure& measure : declared_measures()) {
     if (measure.key == key) return measure;
   }
-  if (auto found = score(key)) return found;
+  const auto [name, group] = grouped_score(key);
+  if (auto found = score(name)) {
+    found->key = key;
+    if (!group.empty()) found->label += " " + group;
+    return found;
+  }
   if (key.starts_with(kPredicted)) {
     const auto of = find_measure(key.substr(kPredicted.size()), score);
     if (!of) return std::nullopt;
@@ -301,12 +312,17 @@ std::string columns_document() {
       "test fails if it is out of date.\n\n"
       "## Scores\n\n"
       "Of the first subset in `[eval] subsets`, the mean over its directions. `valid_NAME` is the "
-      "same of the last validation, for\nthe scores that trainings validate with. A plug-in's "
-      "scores come with their own unit and direction.\n\n" +
+      "same of the last validation, for\nthe scores that trainings validate with. `NAME@en-x` is "
+      "the mean "
+      "over the directions from English, `NAME@x-en` over those into it,\n`NAME@en-de` that of one "
+      "direction, `NAME@low` over those that `groups` in `[report]` calls so. A plug-in's\nscores "
+      "come with their own unit and direction; those of `command` are called by the name in "
+      "`[eval] "
+      "metrics`.\n\n" +
       table_head();
   for (const AnyEntry* entry : entries()) {
     if (std::string_view(entry->kind) != Metric::kKind || entry->is_of_plugin) continue;
-    for (const Score& score : sample_scores(*make_part<Metric>({{"use", entry->name}}))) {
+    for (const Score& score : make_metric(entry->name, {})->sample()) {
       Measure measure = measure_of(score);
       measure.meaning = entry->summary;
       out += line_of(measure, measure.key);

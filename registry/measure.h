@@ -48,6 +48,13 @@ constexpr std::string_view kValidation = "valid_";
 /// Before the name of a figure that MoE layers log: the mean over layers and parts.
 constexpr std::string_view kRouter = "router_";
 
+/// A score, and the group of directions that it is the mean of: "bleu@en-x" is of those from
+/// English. An empty group is all directions.
+struct GroupedScore {
+  std::string score, group;
+};
+GroupedScore grouped_score(const std::string& key);
+
 /// The measure that a column `key` shows; `score` answers for the names of scores. Nothing if
 /// neither is `key` declared or a score, nor follows from one by the words above.
 std::optional<Measure> find_measure(

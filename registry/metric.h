@@ -4,6 +4,8 @@
 #include "registry/registry.h"
 
 #include <cstdint>
+#include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -53,6 +55,8 @@ struct Translations {
   std::span<const std::string> sources, hypotheses, references;
   std::string source_language = "en", target_language = "fr";   ///< codes
   std::vector<std::span<const std::string>> more_references{};  ///< further ones of each sentence
+  /// Where a metric may keep what was costly to compute; empty: nowhere.
+  std::filesystem::path cache{};
 };
 
 /// Counts of every sentence: `count(hypothesis, references, out)` writes those of one to a zeroed
@@ -85,10 +89,17 @@ struct Metric {
   virtual SentenceCounts sentence_counts(const Translations& texts) const;
   /// The scores that counts summed over sentences give.
   virtual std::vector<Score> score_of(const CountSums& sums) const;
+  /// The scores that it gives, with values of no meaning: their names, units, directions and
+  /// labels. Scores one short sentence unless it is overridden.
+  virtual std::vector<Score> sample() const;
+  /// Raises kUser or kMachine if this machine cannot compute it, such as for want of a program:
+  /// `xp check` asks before anything is trained.
+  virtual void require_usable() const {}
 };
 
-/// The scores that `metric` gives, with values of no meaning: their names, units, directions and
-/// labels. Scores one short sentence.
-std::vector<Score> sample_scores(const Metric& metric);
+/// The metric that [eval] metrics calls `name`, with the settings that `tables`, those of
+/// [eval.metric], have for it. A name that is not the component's own takes its place in the names
+/// of its scores, and is their label. Raises kUser.
+std::unique_ptr<Metric> make_metric(const std::string& name, const Value& tables);
 
 }  // namespace xp

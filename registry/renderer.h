@@ -115,12 +115,28 @@ struct CorpusCard {
   std::vector<HeatMap> tables;  ///< sentences kept of each subset; training pairs left out, and why
 };
 
-/// A sentence of the test set and what each row made of it.
+/// A sentence of the test set and what rows made of it.
 struct TranslatedSentence {
+  struct Version {
+    std::string text;             ///< "" = the row has none
+    std::optional<double> score;  ///< of this sentence by itself
+  };
   std::string direction;  ///< "en-fr"
   int64_t number = 0;     ///< of the subset, from 1
   std::string source, reference;
-  std::vector<std::pair<std::string, std::string>> hypotheses;  ///< row, text
+  size_t num_words = 0;           ///< of the source
+  double pieces_a_word = 0;       ///< of the source: more for rare words; 0 = not known
+  std::vector<Version> versions;  ///< by the rows of the set
+};
+
+/// Some sentences of a text, and how rows compare on all of them.
+struct SentenceSet {
+  std::string metric;  ///< that scores single sentences: "chrF"; "" = none does
+  bool higher_is_better = true;
+  std::vector<std::string> rows;  ///< names
+  std::vector<TranslatedSentence> sentences;
+  size_t num_sentences = 0;               ///< of the whole text
+  std::vector<std::vector<size_t>> wins;  ///< [a][b]: sentences that a translates better than b
 };
 
 /// One run, in groups of facts: results, settings, origin.
@@ -142,7 +158,7 @@ struct Details {
   std::vector<Tradeoff> tradeoffs;
   std::vector<BarChart> bars;
   std::vector<HeatMap> maps;
-  std::vector<TranslatedSentence> sentences;
+  SentenceSet sentences;
   std::vector<CorpusCard> corpora;
   std::vector<RunCard> runs;
 };

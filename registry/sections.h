@@ -225,7 +225,12 @@ struct TrainSection {
              "precision != 'fp16' or launch.device != 'cpu'",
              "'precision' in [train] is \"fp16\", which needs a GPU, but 'device' in [launch] is "
              "\"cpu\"; use \"bf16\" or \"fp32\"",
-             {"precision", "launch.device"}}};
+             {"precision", "launch.device"}},
+            {"E050",
+             "best_metric != 'command'",
+             "'best_metric' in [train] is \"command\", whose program only evaluations run; name "
+             "another metric",
+             {"best_metric"}}};
   }
 
   static std::vector<Figure> figures() {
@@ -245,6 +250,7 @@ struct EvalSection {
   Value exchange;
   std::optional<int64_t> average;
   std::vector<std::string> metrics = {"bleu"};
+  Value metric;
 
   void describe(auto& field) {
     field("subsets", subsets, "subsets of the corpus to translate and score");
@@ -267,7 +273,10 @@ struct EvalSection {
     field.overrides("exchange", "exchange", exchange,
                     "what the evaluation changes about the exchange: a table that is merged over "
                     "[model.moe.exchange]");
-    field("metrics", metrics, "components of kind `metric`");
+    field("metrics", metrics, "components of kind `metric`, or names of tables in [eval.metric]");
+    field.named("metric", "metric", metric,
+                "settings of the metrics: a table for each name; `use` picks the component if the "
+                "name is not its own");
   }
 
   static std::vector<Rule> rules() {
@@ -324,12 +333,19 @@ struct LaunchSection {
 struct ReportSection {
   static constexpr Scope kScope = Scope::kNone;
   std::vector<std::string> rows,
-      columns = {"bleu", "tokens_per_second", "step_ms", "inter_node_bytes"}, pool, files;
+      columns = {"bleu", "tokens_per_second", "step_ms", "inter_node_bytes"}, groups, pool, files;
   std::string baseline, where, pivot, sort, format = "table";
 
   void describe(auto& field) {
     field("rows", rows, "settings that make the rows; empty = the axes of [sweep]");
-    field("columns", columns, "metrics to show");
+    field("columns", columns,
+          "metrics to show; SCORE@GROUP is the mean over the directions of a group");
+    field(
+        "groups", groups,
+        "groups of directions for columns: \"low = be-en gl-en\"; en-x, x-en and single directions "
+        "need none",
+        matching("\\s*[A-Za-z0-9_-]+\\s*=\\s*[A-Za-z0-9_@-]+(\\s+[A-Za-z0-9_@-]+)*\\s*",
+                 "a name, = and directions, such as \"low = be-en gl-en\""));
     field("baseline", baseline, "condition that picks the row which others are compared with");
     field("where", where, "condition for the rows to show");
     field("pivot", pivot, "an axis whose values become columns");

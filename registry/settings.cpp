@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::array<std::string_view, 7> kScopes = {"inherit", "corpus", "train", "eval",
                                                      "content", "speed",  "none"};
-constexpr std::array<std::string_view, 8> kTypes = {"bool",  "integer", "number",    "text",
-                                                    "texts", "numbers", "component", "overrides"};
-constexpr std::array<std::string_view, 8> kTypeWords = {
-    "true or false",     "an integer",        "a number", "a string",
-    "a list of strings", "a list of numbers", "a table",  "a table"};
+constexpr std::array<std::string_view, 9> kTypes = {
+    "bool", "integer", "number", "text", "texts", "numbers", "component", "overrides", "named"};
+constexpr std::array<std::string_view, 9> kTypeWords = {
+    "true or false",     "an integer", "a number", "a string",      "a list of strings",
+    "a list of numbers", "a table",    "a table",  "tables by name"};
 
 template <class Enum, size_t N>
 Enum from_name(const std::array<std::string_view, N>& names, const std::string& name) {
@@ -47,6 +47,7 @@ bool has_type(Type type, const Value& value) {
       return all_of(value, &Value::is_number);
     case Type::kComponent:
     case Type::kOverrides:
+    case Type::kNamed:
       return value.is_object();
   }
   return false;

@@ -29,7 +29,17 @@ enum class Scope {
   kNone,     ///< nothing that is measured; no id depends on it
 };
 
-enum class Type { kBool, kInteger, kNumber, kText, kTexts, kNumbers, kComponent, kOverrides };
+enum class Type {
+  kBool,
+  kInteger,
+  kNumber,
+  kText,
+  kTexts,
+  kNumbers,
+  kComponent,
+  kOverrides,
+  kNamed
+};
 
 std::string_view scope_name(Scope scope);
 Scope scope_from_name(const std::string& name);  ///< Raises kBug if no scope has this name.
@@ -76,6 +86,8 @@ struct Setting {
   /// kComponent: the kind of component that the table `name` configures; its key `use` picks which.
   /// kOverrides: the kind of the component, picked elsewhere, over whose settings the table `name`
   /// is merged for the evaluation.
+  /// kNamed: the kind of the components that another setting lists by name; the table `name` has a
+  /// table for each of them whose settings differ from the defaults.
   std::string component;
 };
 
@@ -141,6 +153,14 @@ class Describer {
     settings_.push_back(
         {prefix_ + name, Type::kOverrides, Value(), {}, sentence, Scope::kInherit, kind});
   }
+  /// Tables of the components of `kind` that another setting lists, by the names it has there: a
+  /// component's own, or any other whose table picks a component by its key `use`. The list is
+  /// declared before (NamesOf in engine/experiment/catalog.h).
+  void named(const char* name, const char* kind, Value& tables, const char* sentence) {
+    tables = Value::object();
+    settings_.push_back(
+        {prefix_ + name, Type::kNamed, Value(), {}, sentence, Scope::kInherit, kind});
+  }
   std::vector<Setting> take() { return std::move(settings_); }
 
  private:
@@ -178,6 +198,9 @@ class Binder {
   void overrides(const char* name, const char*, Value& table, const char*) {
     const Value* found = look(name);
     table = found != nullptr ? *found : Value::object();
+  }
+  void named(const char* name, const char* kind, Value& tables, const char* sentence) {
+    overrides(name, kind, tables, sentence);
   }
 
  private:

@@ -3,6 +3,8 @@
 
 #include "engine/base/file.h"
 
+#include <algorithm>
+
 namespace xp {
 namespace {
 
@@ -15,6 +17,13 @@ std::vector<Declaration> registered() {
 }
 
 }  // namespace
+
+const NamesOf& names_with_tables(std::string_view tables) {
+  const auto* found = std::find_if(std::begin(kNamesOf), std::end(kNamesOf),
+                                   [&](const NamesOf& list) { return tables == list.tables; });
+  check(found != std::end(kNamesOf), "tables by name belong to a list of names");
+  return *found;
+}
 
 Catalog::Catalog(std::vector<Declaration> declarations) {
   for (auto& declaration : declarations) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,15 +31,19 @@ inline constexpr SectionRule kSections[] = {
     {"report", "", "", Scope::kNone},
 };
 
-/// Settings whose texts name components that have no table of their own.
+/// Settings whose texts name components.
 struct NamesOf {
   const char* path;
   const char* kind;
-  const char* other = "";  ///< a value that is no component
+  const char* other = "";   ///< a value that is no component
+  const char* tables = "";  ///< of the components' settings, by name (Type::kNamed); "" = none
 };
-inline constexpr NamesOf kNamesOf[] = {{"eval.metrics", "metric"},
+inline constexpr NamesOf kNamesOf[] = {{"eval.metrics", "metric", "", "eval.metric"},
                                        {"report.format", "renderer"},
                                        {"train.best_metric", "metric", "perplexity"}};
+
+/// The list whose names have their tables at this path. Raises kBug if there is none.
+const NamesOf& names_with_tables(std::string_view tables);
 
 class Catalog {
  public:

@@ -93,7 +93,10 @@ inline Catalog fixture_catalog() {
   add("corpus", "moses", {fixture_setting("path", Type::kText, "", {}, Scope::kContent)});
   add("tokenizer", "sentencepiece", {fixture_setting("size", Type::kInteger, 32000, at_least(8))});
   add("metric", "bleu", {});
-  add("metric", "chrf", {});
+  add("metric", "chrf", {fixture_setting("lowercase", Type::kBool, false)});
+  add("metric", "command",
+      {fixture_setting("command", Type::kTexts, Value::array()),
+       fixture_setting("timeout_s", Type::kNumber, 3600.0, above(0), Scope::kNone)});
   add("renderer", "table", {});
   add("launcher", "local", {});
   return Catalog(std::move(all));

@@ -8,6 +8,7 @@
 #include "engine/experiment/keys.h"
 #include "engine/experiment/settings_check.h"
 #include "engine/experiment/sweep_load.h"
+#include "registry/direction_groups.h"
 #include "registry/measure.h"
 
 #include <algorithm>
@@ -43,7 +44,7 @@ class Loader {
       : catalog_(catalog), spec_(spec), problems_(problems) {}
 
   void load(const std::vector<std::string>& sets) {
-    const Schema everything = Schema::of_everything(catalog_);
+    const Schema everything = Schema::of_everything(catalog_, spec_.source.value);
     Keys keys(everything, problems_);
     for (const auto& set : sets)
       apply(set, keys);
@@ -201,8 +202,12 @@ class Loader {
     for (size_t i = 0; i < report["rows"].size(); ++i)
       resolve_report_key(report["rows"][i], fmt::format("report.rows[{}]", i), keys);
     const Value* columns = find_path(spec_.settings, "report.columns");
-    for (size_t i = 0; columns != nullptr && i < columns->size(); ++i)
-      check_column((*columns)[i], fmt::format("report.columns[{}]", i));
+    for (size_t i = 0; columns != nullptr && i < columns->size(); ++i) {
+      const std::string at = fmt::format("report.columns[{}]", i);
+      const auto [score, group] = grouped_score((*columns)[i]);
+      check_column(score, at);
+      if (group != "") check_group(group, at);
+    }
     if (report["pivot"] != "") resolve_report_key(report["pivot"], "report.pivot", keys);
     spec_.report_where = report_condition("where", keys);
     spec_.report_baseline = report_condition("baseline", keys);
@@ -219,8 +224,14 @@ class Loader {
     const bool has_foreign = std::any_of(known.begin(), known.end(), [&](const auto& name) {
       return !catalog_.find("metric", name)->file.starts_with("plugins/");
     });
+    // Those of the experiment, and what else they score: "length_error" of "length".
+    const auto listed = spec_.schema->names_below(names_with_tables("eval.metric").tables);
+    known.insert(known.end(), listed.begin(), listed.end());
     const auto score = [&](const std::string& name) -> std::optional<Measure> {
-      if (catalog_.find("metric", name) == nullptr) return std::nullopt;
+      const bool is_listed = std::any_of(listed.begin(), listed.end(), [&](const auto& metric) {
+        return name == metric || name.starts_with(metric + "_");
+      });
+      if (!is_listed && catalog_.find("metric", name) == nullptr) return std::nullopt;
       return Measure{.key = name, .label = name, .unit = "", .meaning = ""};
     };
     if (has_foreign || find_measure(column, score)) return;
@@ -231,6 +242,16 @@ class Loader {
                               "docs/columns.md lists them",
                               column),
                   nearest(column, known));
+  }
+
+  void check_group(const std::string& group, const std::string& at) {
+    const auto groups = spec_.report["groups"].get<std::vector<std::string>>();
+    if (directions_of_group(group, groups)) return;
+    problems_.add(spec_.source.value_place(at), code::kUnknownColumn,
+                  fmt::format("no group of directions named '{}' in 'groups' of [report]; en-x, "
+                              "x-en and en-de need none",
+                              group),
+                  nearest(group, group_names(groups)));
   }
 
   std::optional<Condition> report_condition(const std::string& name, const Keys& keys) {

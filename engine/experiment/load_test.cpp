@@ -138,13 +138,13 @@ TEST_CASE("unknown components are named with those that there are") {
         "                        ^^^^^^\n"
         "  did you mean 'dense'?");
   CHECK(problems("[eval]\nmetrics = [\"bleu\", \"blue\"]\n") ==
-        "x.toml:5:20: no metric named 'blue'; known: bleu, chrf (code E014)\n"
+        "x.toml:5:20: no metric named 'blue'; known: bleu, chrf, command (code E014)\n"
         "  metrics = [\"bleu\", \"blue\"]\n"
         "                     ^^^^^^\n"
         "  did you mean 'bleu'?");
   CHECK(problems("[train]\nbest_metric = \"perplexity\"\n") == "");
   CHECK(problems("[train]\nbest_metric = \"loss\"\n") ==
-        "x.toml:5:15: no metric named 'loss'; known: bleu, chrf (code E014)\n"
+        "x.toml:5:15: no metric named 'loss'; known: bleu, chrf, command (code E014)\n"
         "  best_metric = \"loss\"\n"
         "                ^^^^^^");
   CHECK(problems("[launch]\nuse = \"slrum\"\n") ==
@@ -366,6 +366,33 @@ TEST_CASE("axes keep the order of the file") {
                             "[sweep]\nseed = [1]\n\"eval.beam\" = [1]\nexchange = [\"dense\"]\n");
   CHECK(files.spec().sweep.keys() ==
         std::vector<std::string>{"train.seed", "eval.beam", "model.moe.exchange.use"});
+}
+
+TEST_CASE("settings of metrics are checked by the metrics that any point has") {
+  const std::string mine =
+      "[eval.metric.mine]\nuse = \"command\"\ncommand = [\"score\"]\n[eval.metric.chrf]\n"
+      "lowercase = true\n";
+  CHECK(problems("[eval]\nmetrics = [\"chrf\", \"mine\"]\n" + mine) == "");
+  CHECK(problems(mine + "[sweep]\n\"eval.metrics\" = [[\"chrf\"], [\"mine\"]]\n") == "");
+  CHECK(problems("[eval]\nmetrics = [\"chrf\", \"mine\"]\n" + mine +
+                 "[sweep]\n\"mine.timeout_s\" = [1, 2]\n\"chrf.lowercase\" = [true, false]\n") ==
+        "");
+  CHECK(problems("[eval]\nmetrics = [\"chrf\", \"mine\"]\n" + mine +
+                 "[report]\ncolumns = [\"mine\", \"mine@en-x\", \"chrf@en-de\"]\n") == "");
+}
+
+TEST_CASE("a table of metrics stays legal if a later file or --set takes its metric away") {
+  Files files;
+  files.write("base.toml", std::string(kHead) +
+                               "[eval]\nmetrics = [\"chrf\"]\n"
+                               "[eval.metric.chrf]\nlowercase = true\n");
+  files.write("x.toml", "extends = [\"base.toml\"]\n[eval]\nmetrics = [\"bleu\"]\n");
+  CHECK(files.problems() == "");
+  files.write("x.toml", "extends = [\"base.toml\"]\n");
+  CHECK(files.problems({"eval.metrics=[\"bleu\"]"}) == "");
+  CHECK(files.problems({"chrf.lowercase=false"}) == "");
+  CHECK(files.spec({"eval.metric.chrf.lowercase=false"}).settings["eval"]["metric"]["chrf"] ==
+        Value{{"lowercase", false}});
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ std::string versioned(const Catalog& catalog, std::string_view kind, const std::
 }
 
 Value with_versions(const Catalog& catalog, const std::string& path, const Value& value) {
-  for (const auto& [names, kind, other] : kNamesOf) {
+  for (const auto& [names, kind, other, tables] : kNamesOf) {
     if (path != names) continue;
     if (value.is_string()) return versioned(catalog, kind, value);
     if (!value.is_array()) continue;
@@ -70,6 +70,10 @@ class Resolver {
         take_overrides(setting, path);
         continue;
       }
+      if (setting.type == Type::kNamed) {
+        take_named(path);
+        continue;
+      }
       const bool is_taken = find_path(out_.table, key) != nullptr;  // `use`, `preset`
       if (is_taken || setting.type == Type::kComponent) continue;
       const Value& given = child(written_, key);
@@ -99,6 +103,31 @@ class Resolver {
       if (value.is_null()) continue;
       set_path(out_.table, below(at), value);
       note(own.former.empty() ? at : own.former, value, rule_.scope);
+    }
+  }
+
+  // Of the components that the point's list names, what is written. Only what is not the default is
+  // in ids, so that experiments without the table have theirs.
+  void take_named(const std::string& path) {
+    const NamesOf& list = names_with_tables(path);
+    for (const auto& name : child(out_.table, below(list.path))) {
+      const std::string table = path + "." + name.get<std::string>();
+      const Value& use = child(written_, below(table + ".use"));
+      const std::string picked = use.is_string() ? use : name;
+      const Declaration* part = catalog_.find(list.kind, picked);
+      if (part == nullptr) continue;
+      if (picked != name) {
+        set_path(out_.table, below(table + ".use"), picked);
+        note(table + ".use", versioned(catalog_, list.kind, picked), rule_.scope);
+      }
+      for (const auto& setting : part->settings) {
+        const std::string at = table + "." + setting.name;
+        const Value value = normal_value(setting, child(written_, below(at)));
+        if (value.is_null()) continue;
+        set_path(out_.table, below(at), value);
+        if (value != setting.fallback)
+          note(at, value, setting.scope == Scope::kInherit ? rule_.scope : setting.scope);
+      }
     }
   }
 
@@ -154,6 +183,22 @@ void drop_unused_moe(Section& model) {
     const bool decides = !path.starts_with("model.moe.") || path == "model.moe.compatibility";
     if (!decides && path != reason) model.unused.insert(path);
     at = decides ? std::next(at) : model.training.erase(at);
+  }
+}
+
+// Settings of the components that a resolved table's list names.
+void add_named(const Catalog& catalog, const std::string& path, const Value& table,
+               DeclaredSettings& out) {
+  const NamesOf& list = names_with_tables(path);
+  const auto below = [](const std::string& full) { return full.substr(full.find('.') + 1); };
+  for (const auto& name : child(table, below(list.path))) {
+    const std::string at = path + "." + name.get<std::string>();
+    out.try_emplace(at + ".use", nullptr);
+    const Value& use = child(table, below(at + ".use"));
+    const Declaration* part = catalog.find(list.kind, use.is_string() ? use : name);
+    if (part == nullptr) continue;
+    for (const auto& setting : part->settings)
+      out.try_emplace(at + "." + setting.name, &setting);
   }
 }
 
@@ -217,6 +262,8 @@ DeclaredSettings declared_settings(const Catalog& catalog, const std::string& na
       const std::string at = part.path + "." + setting.name;
       if (setting.type == Type::kOverrides)
         add_overrides(catalog, setting, at, out);
+      else if (setting.type == Type::kNamed)
+        add_named(catalog, at, table, out);
       else if (setting.type != Type::kComponent)
         out.try_emplace(at, &setting);
     }

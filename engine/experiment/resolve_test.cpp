@@ -157,5 +157,34 @@ TEST_CASE("ids know components of a plug-in by name and version") {
   CHECK(eval.table["metrics"] == Value::array({"bleu", "m"}));
 }
 
+constexpr const char* kMine =
+    "[eval]\nmetrics = [\"bleu\", \"mine\"]\n[eval.metric.mine]\nuse = \"command\"\n"
+    "command = [\"score\", \"{input}\"]\ntimeout_s = 5\n";
+
+TEST_CASE("settings of metrics are part of the evaluation's id if they are not the defaults") {
+  const std::string chrf = "[eval]\nmetrics = [\"chrf\"]\n";
+  const Resolved plain = resolved(chrf);
+  CHECK_FALSE(plain.settings["eval"].contains("metric"));
+  const Resolved same = resolved(chrf + "[eval.metric.chrf]\nlowercase = false\n");
+  check_same(same, plain);
+  CHECK(same.settings["eval"]["metric"]["chrf"]["lowercase"] == false);  // rows may name it
+  const Resolved set = resolved(chrf + "[eval.metric.chrf]\nlowercase = true\n");
+  CHECK(set.settings["eval"]["metric"]["chrf"]["lowercase"] == true);
+  CHECK(set.evaluation["eval.metric.chrf.lowercase"] == true);
+  CHECK(set.training == plain.training);
+  // Of a metric that is not listed nothing counts.
+  check_same(resolved("[eval.metric.chrf]\nlowercase = true\n"), resolved(""));
+}
+
+TEST_CASE("a metric of one's own is its component and its settings") {
+  const Resolved mine = resolved(kMine);
+  CHECK(mine.settings["eval"]["metric"]["mine"] ==
+        Value{{"use", "command"}, {"command", {"score", "{input}"}}, {"timeout_s", 5.0}});
+  CHECK(mine.evaluation["eval.metric.mine.use"] == "command");
+  CHECK(mine.evaluation["eval.metric.mine.command"] == Value{"score", "{input}"});
+  CHECK_FALSE(mine.evaluation.contains("eval.metric.mine.timeout_s"));  // changes no score
+  check_same(resolve(mine.settings), mine);
+}
+
 }  // namespace
 }  // namespace xp

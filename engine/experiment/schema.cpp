@@ -8,6 +8,15 @@
 #include <algorithm>
 
 namespace xp {
+
+void add_listed(const std::string& path, const Value& list, Uses& uses) {
+  for (const auto& names : kNamesOf) {
+    if (*names.tables == '\0' || path != names.path || !list.is_array()) continue;
+    for (const auto& name : list)
+      if (name.is_string()) uses[names.tables].insert(name.get<std::string>());
+  }
+}
+
 Schema::Schema(const Catalog& catalog, Uses uses, bool everything)
     : catalog_(catalog), uses_(std::move(uses)), everything_(everything) {
   const auto pick = [this](const std::string& path, const std::string& kind,
@@ -47,7 +56,8 @@ std::vector<std::string> Schema::add_use(const std::string& path, const std::str
   const auto chosen = uses_.find(path);
   // A launcher changes no result, so its keys may stay in the file while another one is picked.
   const bool must_choose = fallback == "" && chosen == uses_.end();
-  if (everything_ || must_choose || kind == "launcher") {
+  const bool is_named = named_.contains(path.substr(0, path.rfind('.')));
+  if ((everything_ && !is_named) || must_choose || kind == "launcher") {
     names = catalog_.names(kind);
   } else if (chosen != uses_.end()) {
     names.assign(chosen->second.begin(), chosen->second.end());
@@ -62,7 +72,10 @@ void Schema::add_settings(const Declaration& part, const std::string& path) {
     const std::string at = path + "." + setting.name;
     const bool is_use = setting.name == "use" && settings_.contains(at);
     if (setting.type == Type::kOverrides) add_overrides(setting, at);
-    if (is_use || setting.type == Type::kComponent || setting.type == Type::kOverrides) continue;
+    if (setting.type == Type::kNamed) add_named(setting, at);
+    const bool is_table = setting.type == Type::kComponent || setting.type == Type::kOverrides ||
+                          setting.type == Type::kNamed;
+    if (is_use || is_table) continue;
     settings_[at].push_back(&setting);
     add_table(at.substr(0, at.rfind('.')));
   }
@@ -99,6 +112,43 @@ void Schema::add_overrides(const Setting& table, const std::string& path) {
       Setting& copy = own_.emplace_back(*setting);
       copy.fallback = own.fallback;
       settings_[at].push_back(&copy);
+    }
+  }
+}
+
+Uses Schema::uses_of_named_tables(const Value& root) {
+  Uses out;
+  for (const auto& list : kNamesOf) {
+    const Value* tables = find_path(root, list.tables);
+    if (*list.tables == '\0' || tables == nullptr || !tables->is_object()) continue;
+    for (const auto& [name, table] : tables->items()) {
+      if (table.is_object() && table.contains("use") && table["use"].is_string())
+        out[fmt::format("{}.{}", list.tables, name)].insert(table["use"].get<std::string>());
+    }
+  }
+  return out;
+}
+
+// A name is that of a component unless its table picks one.
+void Schema::add_named(const Setting& tables, const std::string& path) {
+  add_table(path);
+  named_.insert(path);
+  std::set<std::string> names;
+  if (const auto listed = uses_.find(path); listed != uses_.end()) names = listed->second;
+  if (everything_) {
+    for (auto& name : catalog_.names(tables.component))
+      names.insert(std::move(name));
+    for (const auto& [table, uses] : uses_)
+      if (table.starts_with(path + ".")) names.insert(table.substr(path.size() + 1));
+  }
+  for (const auto& name : names) {
+    const std::string at = path + "." + name;
+    uses_.try_emplace(at, std::set{name});
+    for (const auto& picked : add_use(at, tables.component, Value(name))) {
+      if (const Declaration* part = catalog_.find(tables.component, picked))
+        add_settings(*part, at);
+      else
+        open_.insert(at);
     }
   }
 }

@@ -13,8 +13,12 @@
 
 namespace xp {
 
-/// Table path -> the names that its key `use` takes somewhere in the sweep.
+/// Table path -> the names that its key `use` takes somewhere in the sweep; path of tables by name
+/// (NamesOf) -> the names that their list takes.
 using Uses = std::map<std::string, std::set<std::string>>;
+
+/// Adds the names that a list with tables by name has; nothing if `path` is no such list.
+void add_listed(const std::string& path, const Value& list, Uses& uses);
 
 /// The paths that the tail of a key may mean. One: found; several: ambiguous; none: unknown.
 using Matches = std::vector<std::string>;
@@ -24,8 +28,11 @@ class Schema {
   /// The keys of the components in `uses`; a table that is not in it has its default component.
   Schema(const Catalog& catalog, const Uses& uses) : Schema(catalog, uses, false) {}
 
-  /// The keys of every component in every place.
-  static Schema of_everything(const Catalog& catalog) { return {catalog, {}, true}; }
+  /// The keys of every component in every place; of tables by name, those of `root` beside those
+  /// that components give their names.
+  static Schema of_everything(const Catalog& catalog, const Value& root = Value::object()) {
+    return {catalog, uses_of_named_tables(root), true};
+  }
 
   Schema(Schema&&) = default;  // not copied: it points into itself
 
@@ -35,6 +42,9 @@ class Schema {
 
   /// Whether settings lie below `path`.
   bool is_table(const std::string& path) const { return tables_.contains(path); }
+
+  /// Whether the tables at `path` belong to the names of a list.
+  bool is_named(const std::string& path) const { return named_.contains(path); }
 
   /// Whether the table `path` picks an unknown component, so that its keys cannot be known.
   bool is_open(const std::string& path) const { return open_.contains(path); }
@@ -65,10 +75,12 @@ class Schema {
 
  private:
   Schema(const Catalog& catalog, Uses uses, bool everything);
+  static Uses uses_of_named_tables(const Value& root);
   std::vector<std::string> add_use(const std::string& path, const std::string& kind,
                                    const Value& fallback);
   void add_settings(const Declaration& part, const std::string& path);
   void add_overrides(const Setting& table, const std::string& path);
+  void add_named(const Setting& tables, const std::string& path);
   void add_table(const std::string& path);
 
   const Catalog& catalog_;
@@ -79,7 +91,7 @@ class Schema {
   std::map<std::string, std::string> overridden_;  // table of overrides -> kind
   std::map<std::string, std::string> renamed_;     // former path -> path
   std::map<std::string, std::string> replacing_;   // declared option of the predecessor -> path
-  std::set<std::string> tables_, open_;
+  std::set<std::string> tables_, open_, named_;
   std::deque<Setting> own_;  // what no declaration holds as it is: `use`, `preset`, overrides
 };
 

@@ -4,6 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/experiment/codes.h"
 #include "engine/experiment/keys.h"
+#include "registry/measure.h"
 
 #include <algorithm>
 
@@ -69,19 +70,45 @@ class Walk {
   }
 
   void check_items(const std::string& at, const Value& value) {
-    for (const auto& [path, kind, other] : kNamesOf) {
-      if (at != path || value == other) continue;
-      const Value list = value.is_array() ? value : Value::array({value});
-      for (size_t i = 0; i < list.size(); ++i) {
-        if (!list[i].is_string() || in_.catalog.find(kind, list[i]) != nullptr) continue;
+    for (const auto& list : kNamesOf) {
+      if (at != list.path || value == list.other) continue;
+      const Value items = value.is_array() ? value : Value::array({value});
+      for (size_t i = 0; i < items.size(); ++i) {
+        if (!items[i].is_string()) continue;
         const std::string item = value.is_array() ? fmt::format("{}[{}]", at, i) : at;
-        unknown_component(in_.catalog, kind, list[i], in_.source.value_place(item), problems_);
+        check_name(list, items[i], in_.source.value_place(item));
       }
     }
   }
 
+  // Files and columns are called by names of the user's own.
+  void check_name(const NamesOf& list, const std::string& name, const Place& place) {
+    if (in_.catalog.find(list.kind, name) != nullptr) return;
+    const std::string table = fmt::format("{}.{}", list.tables, name);
+    const Value* use = find_path(in_.source.value, table + ".use");
+    if (*list.tables == '\0' || use == nullptr)
+      return unknown_component(in_.catalog, list.kind, name, place, problems_);
+    const bool is_usable =
+        name.size() <= 40 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+          return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '+';
+        });
+    if (is_usable && !find_measure(name, [](const auto&) { return std::nullopt; })) return;
+    problems_.add(
+        place, code::kName,
+        is_usable ? fmt::format("'{}' is a column of reports already; choose another name", name)
+                  : fmt::format("'{}' names a column and files, so it may have letters, "
+                                "digits, '_', '-' and '+', up to 40",
+                                name));
+  }
+
   void unknown(const std::string& path, const std::string& key, const std::string& at) {
     const Place place = in_.source.place_of(at);
+    if (in_.picked.is_named(path) && in_.everything.is_table(at)) {
+      problems_.add(place, code::kUndeclared,
+                    fmt::format("[{}] has settings of '{}', which '{}' in [{}] does not name", at,
+                                key, last_part(names_with_tables(path).path), table_of(path)));
+      return;
+    }
     if (in_.everything.find(at) != nullptr || in_.everything.is_table(at)) {
       problems_.add(place, code::kUndeclared,
                     Undeclared{in_.catalog, in_.everything, in_.picked}.message(at));

@@ -98,6 +98,7 @@ class Reader {
       const std::string at = path.empty() ? key : path + "." + key;
       if (key == "use" && into.contains(key) && into[key].is_string() && into[key] != value)
         out_.replaced[path].insert(into[key].get<std::string>());
+      if (into.contains(key)) add_listed(at, into[key], out_.replaced);
       // An axis is replaced as a whole: { repeat = 3 } is not merged into { range = [...] }.
       const bool whole = path.starts_with(kSweep) && (is_axis_form(value) || is_form_in(into, key));
       if (value.is_object() && into.contains(key) && into[key].is_object() && !whole) {
@@ -144,6 +145,7 @@ void Source::assign(const std::string& path, Value new_value, const Place& place
   const Value* old = find_path(value, path);
   if (path.ends_with(".use") && old != nullptr && old->is_string())
     replaced[path.substr(0, path.size() - 4)].insert(old->get<std::string>());
+  if (old != nullptr) add_listed(path, *old, replaced);
   Value* at = &value;
   for (const auto& part : path_parts(path)) {
     if (!at->is_object()) *at = Value::object();

@@ -39,6 +39,14 @@ std::vector<std::string> axis_keys(const std::string& name) {
   return out;
 }
 
+Value default_of(const Catalog& catalog, const std::string& path) {
+  const size_t dot = path.find('.');
+  const Declaration* section = catalog.find("section", path.substr(0, dot));
+  const Setting* setting =
+      section == nullptr ? nullptr : find_setting(*section, path.substr(dot + 1));
+  return setting == nullptr ? Value() : setting->fallback;
+}
+
 // { log = [16, 256, 5] } and { random = [1000, 8000], ... } give integers if their ends and the
 // setting are.
 bool has_whole_ends(const Value& written) {
@@ -146,7 +154,12 @@ Uses SweepLoader::uses() const {
   const auto add = [&out](const std::string& path, const Value& value) {
     if (path.ends_with(".use") && value.is_string())
       out[path.substr(0, path.size() - 4)].insert(value.get<std::string>());
+    add_listed(path, value, out);
   };
+  for (const auto& list : kNamesOf) {
+    if (*list.tables != '\0' && find_path(source_.value, list.path) == nullptr)
+      add_listed(list.path, default_of(catalog_, list.path), out);
+  }
   for (const auto& [path, value] : leaves(source_.value)) {
     if (!path.starts_with("sweep.")) add(path, value);
   }

@@ -22,6 +22,14 @@ size_t index_of(std::string_view section) {
   return static_cast<size_t>(found - kPointSections.begin());
 }
 
+// Whether the value decides which settings there are.
+bool picks_settings(const std::string& path) {
+  const bool is_list =
+      std::any_of(std::begin(kNamesOf), std::end(kNamesOf),
+                  [&](const NamesOf& list) { return *list.tables != '\0' && path == list.path; });
+  return is_list || path.ends_with(".use") || path.ends_with(".preset");
+}
+
 size_t sum(const std::vector<size_t>& rows, const std::vector<size_t>& strides) {
   return std::inner_product(rows.begin(), rows.end(), strides.begin(), size_t{0});
 }
@@ -177,7 +185,7 @@ SectionPool::SectionPool(const Catalog& catalog, const Value& written, const Swe
       for (const auto& key : axis.keys) {
         const bool is_here = section_of(key) == kPointSections[i];
         reaches = reaches || is_here;
-        picks = picks || (is_here && (key.ends_with(".use") || key.ends_with(".preset")));
+        picks = picks || (is_here && picks_settings(key));
       }
       strides_[i].push_back(reaches ? num_keys_[i] : 0);
       picking_[i].push_back(picks ? num_keys_[i] : 0);

@@ -19,7 +19,7 @@ TEST_CASE("docs/columns.md is written anew", "[.][docs]") {
 }
 
 TEST_CASE("a metric's scores are known before it has scored a text") {
-  const auto scores = sample_scores(*make_part<Metric>({{"use", "chrf"}}));
+  const auto scores = make_metric("chrf", {})->sample();
   REQUIRE(scores.size() == 1);
   CHECK(scores[0].name == "chrf");
   CHECK(scores[0].label == "chrF");

@@ -43,12 +43,17 @@ std::string limits_of(const Setting& setting) {
 
 // What the settings of components of this kind change: as the section that they are used in.
 Scope scope_of_kind(const Catalog& catalog, const std::string& kind) {
+  const auto is_named_in = [&](const NamesOf& names, const char* path, const SectionRule& section) {
+    return kind == names.kind && std::string_view(path).starts_with(section.name);
+  };
   for (const auto& section : kSections) {
     if (kind == section.kind) return section.scope;
-    for (const auto& names : kNamesOf) {
-      if (kind == names.kind && std::string_view(names.path).starts_with(section.name))
-        return section.scope;
-    }
+    for (const auto& names : kNamesOf)
+      if (is_named_in(names, names.tables, section)) return section.scope;
+  }
+  for (const auto& section : kSections) {
+    for (const auto& names : kNamesOf)
+      if (is_named_in(names, names.path, section)) return section.scope;
   }
   for (const auto& [key, part] : catalog.all()) {
     for (const auto& setting : part.settings) {

@@ -30,6 +30,7 @@ Value type_schema(const Setting& setting) {
       break;
     case Type::kComponent:
     case Type::kOverrides:
+    case Type::kNamed:
       return {{"type", "object"}};
   }
   if (!limit.choices.empty()) item["enum"] = limit.choices;
@@ -130,9 +131,12 @@ Value schema_of(const Catalog& catalog) {
   for (const auto& path : everything.paths()) {
     Value* at = &root;
     const auto parts = path_parts(path);
+    std::string name;  // of the table
     for (size_t i = 0; i + 1 < parts.size(); ++i) {
       Value& table = (*at)["properties"][parts[i]];
-      if (table.is_null()) table = {{"type", "object"}, {"additionalProperties", false}};
+      name += (i == 0 ? "" : ".") + parts[i];
+      const bool is_named = everything.is_named(name);
+      if (table.is_null()) table = {{"type", "object"}, {"additionalProperties", is_named}};
       at = &table;
     }
     (*at)["properties"][parts.back()] = setting_schema(catalog, *everything.find(path));
