@@ -2,6 +2,7 @@
 #include "engine/run/work.h"
 
 #include "engine/base/error.h"
+#include "engine/plan/metric_tables.h"
 
 #include <fmt/format.h>
 
@@ -19,6 +20,8 @@ Value run_spec(const Plan& plan, const Point& point, const Value& plugins, bool 
     spec["train"]["init_from"] = file.string();
   if (plugins.is_object()) spec["plugins"] = plugins;
   if (!evaluates) spec.erase("eval");
+  if (spec.contains("eval") && spec["eval"].contains("metric"))
+    spec["eval"]["metric"] = metric_tables(plan, point.settings());
   spec["corpus_id"] = point.ids->corpus;
   spec["training_id"] = point.ids->training;
   if (evaluates) spec["evaluation_id"] = point.ids->evaluation;

@@ -23,8 +23,8 @@ FuzzTarget translations() {
         const size_t end = std::min(text.find('\n'), text.size());
         const std::vector<std::string> hypotheses = {text.substr(0, end)};
         const std::vector<std::string> references = {text.substr(std::min(end + 1, text.size()))};
-        for (const char* name :
-             {"bleu", "bleu-intl", "bleu-char", "bleu-zh", "chrf", "chrf++", "ter", "length"}) {
+        for (const char* name : {"bleu", "bleu-intl", "bleu-char", "bleu-zh", "chrf", "chrf++",
+                                 "ter", "length", "off-target"}) {
           const auto metric = make_part<Metric>({{"use", name}});
           for (const auto& score : metric->score({hypotheses, hypotheses, references})) {
             if (!std::isfinite(score.value)) throw std::logic_error("a score that is no number");

@@ -164,12 +164,12 @@ TEST_CASE("counts of sentences survive the file; damage is named") {
   const fs::path file = sentence_file(folder.path(), "test", "en-fr", "bleu");
   CHECK(file == folder.path() / "sentences" / "test.en-fr.bleu.txt");
   CHECK(read_sentence_counts(file).width == 0);
-  write_sentence_counts(file, {3, {1, 2, 3, 40, 50, 60}});
-  CHECK(read_file(file) == "1 2 3\n40 50 60\n");
+  write_sentence_counts(file, {3, {1, 2, 3, 40, 50, -60}});
+  CHECK(read_file(file) == "1 2 3\n40 50 -60\n");
   const SentenceCounts back = read_sentence_counts(file);
   CHECK(back.width == 3);
-  CHECK(back.numbers == std::vector<int64_t>{1, 2, 3, 40, 50, 60});
-  for (const char* text : {"1 2 3\n4 5\n", "1 -2\n", "1 2000000000\n", "1 2 3\n4 5 6", "1 x 3\n",
+  CHECK(back.numbers == std::vector<int64_t>{1, 2, 3, 40, 50, -60});
+  for (const char* text : {"1 2 3\n4 5\n", "1 -\n", "1 2000000000000\n", "1 2 3\n4 5 6", "1 x 3\n",
                            "", "\n", "1 2\n3 4 5\n"}) {
     write_atomic(file, text);
     INFO(text);

@@ -1,4 +1,4 @@
-// Numbers as lines of text.
+// Numbers as lines of text; sums of ten million sentences fit 64 bits.
 #include "results/runs/sentences.h"
 
 #include "engine/base/error.h"
@@ -8,7 +8,7 @@
 namespace xp {
 namespace {
 
-constexpr int64_t kMost = 1'000'000'000;  // no sentence has more of anything
+constexpr int64_t kMost = 1'000'000'000'000;  // no sentence has more of anything, nor less
 
 [[noreturn]] void damaged(const fs::path& file) {
   machine_error("'{}' is damaged; delete it: the report then does without its bootstrap",
@@ -44,7 +44,7 @@ SentenceCounts read_sentence_counts(const fs::path& file) {
   while (at != end) {
     int64_t number = 0;
     const auto [next, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || next == end || number < 0 || number > kMost) damaged(file);
+    if (error != std::errc() || next == end || number < -kMost || number > kMost) damaged(file);
     if (*next != ' ' && *next != '\n') damaged(file);
     out.numbers.push_back(number);
     const size_t count = out.numbers.size();

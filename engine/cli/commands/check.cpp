@@ -14,7 +14,7 @@ namespace {
 struct Options : ExperimentOptions {};
 
 int check_experiment(const Options& options) {
-  const auto experiment = identify_experiment(options);
+  const auto experiment = open_to_check(options);
   if (!experiment) return Exit::kSpec;
   for (const auto& note :
        notes_of(experiment->plan, experiment->plugins, Workspace{options.workspace}))

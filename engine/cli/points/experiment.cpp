@@ -8,6 +8,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/parser/verbose.h"
 #include "engine/cli/points/corpus_check.h"
+#include "engine/cli/points/metric_check.h"
 #include "engine/cli/points/programs.h"
 #include "engine/experiment/codes.h"
 #include "engine/plan/recorded_plan.h"
@@ -137,6 +138,14 @@ bool fits_corpora(Experiment& experiment, const ExperimentOptions& options) {
   return problems.empty();
 }
 
+// False if a metric cannot be computed here, which is printed then.
+bool can_score(const Experiment& experiment, const ExperimentOptions& options) {
+  Problems problems;
+  check_metrics(experiment, problems);
+  if (!problems.empty()) print_problems(problems, options);
+  return problems.empty();
+}
+
 // A problem if another file has an experiment of this name in the workspace.
 void check_name(const Experiment& experiment, const ExperimentOptions& options,
                 Problems& problems) {
@@ -202,6 +211,15 @@ std::optional<Experiment> open_to_run(const ExperimentOptions& options, bool wri
   const bool is_done = out.plan.count(PointState::kDone) == out.plan.points.size() &&
                        is_recorded(out.plan, out.spec, options.sets, workspace);
   if (may_be_done && !is_done && !is_sound(out, options, problems)) return std::nullopt;
+  if (!can_score(out, options)) return std::nullopt;
+  return out;
+}
+
+std::optional<Experiment> open_to_check(const ExperimentOptions& options) {
+  auto out = identify_experiment(options);
+  if (!out) return std::nullopt;
+  read_states(out->plan, {options.workspace});
+  if (!can_score(*out, options)) return std::nullopt;
   return out;
 }
 
