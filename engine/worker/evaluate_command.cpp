@@ -2,6 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/worker/evaluated_model.h"
 #include "registry/metric.h"
+#include "results/runs/decodings.h"
 #include "results/runs/records.h"
 #include "results/runs/sentences.h"
 #include "results/runs/workspace.h"
@@ -13,12 +14,17 @@
 namespace xp {
 namespace {
 
-double cpu_seconds_of_all(Group& world) {
+using Texts = std::vector<std::string>;
+
+double own_cpu_seconds() {
   timespec now{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  auto sum =
-      torch::full({1}, static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec),
-                  torch::kDouble);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Collective.
+double sum_of_all(Group& world, double own) {
+  auto sum = torch::full({1}, own, torch::kDouble);
   world.all_reduce_sum(sum);
   return sum.item<double>();
 }
@@ -44,22 +50,126 @@ Value summary_of(const std::vector<SubsetScore>& scores, const std::string& firs
   return out;
 }
 
-/// What is scored.
+/// What is translated and scored.
 struct Part {
   std::string subset;
   Direction direction;
 };
 
-// Adds the scores of one metric, and writes its counts by sentence if it has such.
-void score(const fs::path& folder, const Part& part, const std::string& name,
-           const Translations& texts, std::vector<SubsetScore>& scores) {
-  const auto metric = make_part<Metric>({{"use", name}});
-  const SentenceCounts counts = metric->sentence_counts(texts);
+std::vector<Part> parts_of(const EvalSection& eval, const PreparedCorpus& corpus, bool warns) {
+  std::vector<Part> out;
+  for (const auto& subset : eval.subsets) {
+    for (const auto& direction : corpus.directions()) {
+      if (has_sentences(corpus, subset, direction)) {
+        out.push_back({subset, direction});
+      } else if (warns) {
+        spdlog::warn("{} has no subset '{}' and is not scored in it", direction.name(), subset);
+      }
+    }
+  }
+  return out;
+}
+
+/// The translations of the parts: of earlier evaluations that decoded alike, else of the model,
+/// which is loaded for the first part that needs it.
+class Translator {
+ public:
+  Translator(const WorkerArguments& arguments, const Value& settings, const PreparedCorpus& corpus,
+             const Groups& groups, EventLog* events)
+      : arguments_(arguments),
+        settings_(settings),
+        corpus_(corpus),
+        groups_(groups),
+        events_(events) {
+    if (events_ != nullptr) earlier_ = noted_decodings(arguments.training, decoding_key(settings));
+  }
+
+  /// Collective. Only the first rank's result counts, and its is written to the evaluation's
+  /// folder.
+  Texts translate(const Part& part) {
+    Group& world = *groups_.world;
+    std::optional<Texts> known = is_first() ? earlier_translations(part) : std::nullopt;
+    const bool is_known = sum_of_all(world, known ? 1 : 0) > 0;
+    ++(is_known ? num_known_ : num_decoded_);
+    Texts out = is_known ? std::move(known).value_or(Texts{}) : decoded(part);
+    if (is_first())
+      write_atomic(hypotheses_file(arguments_.folder, part.subset, part.direction.name()),
+                   lines(out));
+    return out;
+  }
+
+  bool has_decoded_all() const { return num_known_ == 0; }
+  bool has_decoded_none() const { return num_decoded_ == 0; }
+  /// The evaluation whose translations were taken last; empty: none.
+  const fs::path& taken_from() const { return taken_from_; }
+
+ private:
+  bool is_first() const { return groups_.world->rank() == 0; }
+
+  std::optional<Texts> earlier_translations(const Part& part) {
+    const size_t count = corpus_.tokens(part.subset, part.direction, Side::kSource).size();
+    for (const auto& folder : earlier_) {
+      auto found =
+          read_translations(hypotheses_file(folder, part.subset, part.direction.name()), count);
+      if (!found) continue;
+      if (taken_from_ != folder)
+        spdlog::info("scoring the translations of evaluation {}, which decoded alike",
+                     folder.filename().string());
+      taken_from_ = folder;
+      return found;
+    }
+    return std::nullopt;
+  }
+
+  Texts decoded(const Part& part) {
+    if (!model_) model_ = load_evaluated(arguments_, settings_, corpus_, groups_);
+    const auto tell = [&](int64_t done, int64_t total) {
+      if (events_ != nullptr)
+        events_->write("update", done, {{"sentences", done}, {"total", total}});
+    };
+    return translate_subset(*model_->model, corpus_, part.subset, part.direction, {model_->rule},
+                            *groups_.world, tell);
+  }
+
+  const WorkerArguments& arguments_;
+  const Value& settings_;
+  const PreparedCorpus& corpus_;
+  const Groups& groups_;
+  EventLog* events_;  // of the first rank, else nullptr
+  std::vector<fs::path> earlier_;
+  fs::path taken_from_;
+  std::optional<EvaluatedModel> model_;
+  int num_known_ = 0, num_decoded_ = 0;
+};
+
+// Adds the scores of all metrics of one part, and writes their counts by sentence.
+void score(const fs::path& folder, const EvalSection& eval, const PreparedCorpus& corpus,
+           const Part& part, const Texts& hypotheses, std::vector<SubsetScore>& scores) {
+  const auto sources = corpus.text(part.subset, part.direction, Side::kSource);
+  const auto references = corpus.references(part.subset, part.direction);
+  Translations texts{sources, hypotheses, references, part.direction.source, part.direction.target};
+  texts.cache = workspace_of(folder).scores();
   const std::string direction = part.direction.name();
-  if (counts.width > 0)
-    write_sentence_counts(sentence_file(folder, part.subset, direction, name), counts);
-  for (auto& one : counts.width > 0 ? metric->score_of(sums_of(counts)) : metric->score(texts))
-    scores.push_back({part.subset, direction, std::move(one)});
+  for (const auto& name : eval.metrics) {
+    const auto metric = make_metric(name, eval.metric);
+    const SentenceCounts counts = metric->sentence_counts(texts);
+    if (counts.width > 0)
+      write_sentence_counts(sentence_file(folder, part.subset, direction, name), counts);
+    for (auto& one : counts.width > 0 ? metric->score_of(sums_of(counts)) : metric->score(texts))
+      scores.push_back({part.subset, direction, std::move(one)});
+  }
+}
+
+// Times are those of the decoding, whichever evaluation did it; none if several did.
+void add_times(const Translator& translator, double seconds, double cpu_seconds, Value& summary) {
+  if (translator.has_decoded_all()) {
+    summary["eval_seconds"] = seconds;
+    summary["eval_cpu_seconds"] = cpu_seconds;
+  } else if (translator.has_decoded_none()) {
+    const Value earlier = read_status(translator.taken_from()).summary;
+    for (const char* key : {"eval_seconds", "eval_cpu_seconds"})
+      if (earlier.contains(key)) summary[key] = earlier[key];
+  }
 }
 
 }  // namespace
@@ -71,39 +181,28 @@ int evaluate_command(const WorkerArguments& arguments) {
   Group& world = *groups.world;
   const Value settings = load_run_settings(arguments);
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
-  const auto [eval, model, rule] = load_evaluated(arguments, settings, corpus, groups);
-
+  const auto eval = bind_settings<EvalSection>(settings.at("eval"));
   const bool is_first = world.rank() == 0;
   std::optional<EventLog> events;
   if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
-  std::vector<SubsetScore> scores;
-  for (const auto& subset : eval.subsets) {
-    for (const auto& direction : corpus.directions()) {
-      if (!has_sentences(corpus, subset, direction)) {
-        if (is_first)
-          spdlog::warn("{} has no subset '{}' and is not scored in it", direction.name(), subset);
-        continue;
-      }
-      const auto tell = [&](int64_t done, int64_t total) {
-        if (events) events->write("update", done, {{"sentences", done}, {"total", total}});
-      };
-      const auto hypotheses =
-          translate_subset(*model, corpus, subset, direction, {rule}, world, tell);
-      if (!is_first) continue;
-      write_atomic(hypotheses_file(arguments.folder, subset, direction.name()), lines(hypotheses));
-      const auto sources = corpus.text(subset, direction, Side::kSource);
-      const auto references = corpus.references(subset, direction);
-      const Translations texts{sources, hypotheses, references, direction.source, direction.target};
-      for (const auto& name : eval.metrics)
-        score(arguments.folder, {subset, direction}, name, texts, scores);
-    }
-  }
-  const double cpu_seconds = cpu_seconds_of_all(world);
+  const auto parts = parts_of(eval, corpus, is_first);
+  Translator translator(arguments, settings, corpus, groups, events ? &*events : nullptr);
+  std::vector<Texts> hypotheses;
+  for (const auto& part : parts)
+    hypotheses.push_back(translator.translate(part));
+  const double own_before = own_cpu_seconds();
+  const double all_before = sum_of_all(world, own_before);
+  // What follows may take an hour if a program scores, longer than other ranks would wait.
   if (!is_first) return 0;
+  // Whatever becomes of the scores, nobody has to decode again.
+  note_decoding(arguments.training, decoding_key(settings), arguments.folder.filename().string(),
+                now_s());
+  std::vector<SubsetScore> scores;
+  for (size_t i = 0; i < parts.size(); ++i)
+    score(arguments.folder, eval, corpus, parts[i], hypotheses[i], scores);
   write_scores(arguments.folder, scores);
   Value summary = summary_of(scores, eval.subsets.front());
-  summary["eval_seconds"] = now_s() - started_s;
-  summary["eval_cpu_seconds"] = cpu_seconds;
+  add_times(translator, now_s() - started_s, all_before + own_cpu_seconds() - own_before, summary);
   write_status(arguments.folder,
                {State::kDone, arguments.attempt, started_s, now_s(), "", summary});
   return 0;

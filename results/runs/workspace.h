@@ -6,8 +6,10 @@
 //   downloads/           fetched and unpacked upstream files
 //   experiments/NAME/    spec.toml (as given), plan.json (the points and their ids)
 //   trainings/ID/        spec.toml (resolved), provenance.json, status.json, lease, attempts/K/,
-//                        checkpoints/
+//                        checkpoints/, decodings/ (decodings.h)
 //   evaluations/ID/      the same without checkpoints; hypotheses/SUBSET.DIRECTION.txt, scores.json
+//   scores/HASH.txt      what programs said of sentences, by the content of all they were given;
+//                        may be deleted
 //   sources/SHA256.diff  code changes that runs were made with, by their hash
 //   programs/ID/         xp, xp-engine and plug-ins that runs use, by hash (programs.h)
 //   xp.db                an index of the folders, which can be made anew from them
@@ -47,6 +49,7 @@ struct Workspace {
   fs::path run(RunKind kind, const std::string& id) const { return runs(kind) / id; }
 
   fs::path database() const { return root / "xp.db"; }
+  fs::path scores() const { return root / "scores"; }
   fs::path downloads() const { return root / "downloads"; }
   fs::path corpus_lock() const { return root / "corpora" / "LOCK.toml"; }
   fs::path corpus(const std::string& id) const { return root / "corpora" / id; }
@@ -55,6 +58,11 @@ struct Workspace {
   fs::path experiment(const std::string& name) const { return root / "experiments" / name; }
   fs::path source(const std::string& sha256) const { return root / "sources" / (sha256 + ".diff"); }
 };
+
+/// The workspace that the folder of a training or evaluation lies in.
+inline Workspace workspace_of(const fs::path& run_folder) {
+  return {run_folder.parent_path().parent_path()};
+}
 
 enum class State { kNew, kRunning, kDone, kFailed };
 std::string_view state_name(State state);  ///< "new", "running", "done", "failed"
