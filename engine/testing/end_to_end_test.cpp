@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <set>
 #include <thread>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
@@ -78,6 +79,82 @@ TEST_CASE("changing [eval] evaluates again and never retrains", "[slow]") {
   REQUIRE(user.xp({"run", kSmoke, "--set", "exchange=dense", "--set", "eval.beam=1"}).exit_code ==
           0);
   CHECK(user.num_files("attempts") == 3);
+}
+
+TEST_CASE("a metric more scores again and decodes nothing", "[slow]") {
+  const User user;
+  const auto run = [&](std::vector<std::string> sets) {
+    std::vector<std::string> words = {"run", kSmoke, "--set", "exchange=dense"};
+    for (const auto& set : sets)
+      words.insert(words.end(), {"--set", set});
+    const Finished ended = user.xp(words);
+    INFO(ended.errors);
+    REQUIRE(ended.exit_code == 0);
+    std::set<std::string> evaluations;
+    for (const auto& entry : fs::directory_iterator(user.workspace / "evaluations"))
+      evaluations.insert(entry.path().filename());
+    return evaluations;
+  };
+  const auto first = run({});
+  REQUIRE(first.size() == 1);
+  const fs::path before = user.workspace / "evaluations" / *first.begin();
+  // What the model decodes would be this no more.
+  const fs::path text = *fs::directory_iterator(before / "hypotheses");
+  std::string lines = read_file(text);
+  lines.replace(0, lines.find('\n'), "not of this model");
+  write_atomic(text, lines);
+  auto second = run({"eval.metrics=[\"bleu\",\"chrf\"]"});
+  REQUIRE(second.size() == 2);
+  second.erase(*first.begin());
+  const fs::path after = user.workspace / "evaluations" / *second.begin();
+  CHECK(read_file(after / "hypotheses" / text.filename()) == lines);
+  const Value summary = read_status(after).summary;
+  CHECK(summary.contains("chrf"));
+  CHECK(summary["eval_seconds"] == read_status(before).summary["eval_seconds"]);
+  CHECK(read_file(after / "attempts" / "1" / "rank-0.log")
+            .find("scoring the translations of evaluation " + *first.begin()) != std::string::npos);
+  // Another search decodes.
+  const auto third = run({"eval.beam=1", "eval.metrics=[\"bleu\",\"chrf\"]"});
+  CHECK(third.size() == 3);
+  for (const auto& id : third) {
+    if (id == *first.begin() || id == *second.begin()) continue;
+    CHECK(read_file(user.workspace / "evaluations" / id / "hypotheses" / text.filename())
+              .find("not of this model") == std::string::npos);
+  }
+}
+
+TEST_CASE("a program that scores is checked before anything trains, and its scores are reported",
+          "[slow]") {
+  const User user;
+  const fs::path spec = user.folder.path() / "scored.toml";
+  const auto write = [&](const std::string& program) {
+    write_atomic(spec, "extends = [\"" + fs::absolute(kSmoke).string() +
+                           "\"]\nname = \"scored\"\n[eval]\nmetrics = [\"bleu\", "
+                           "\"letters\"]\n[eval.metric.letters]\nuse = \"command\"\ncommand = "
+                           "[\"./" +
+                           program +
+                           "\", \"{hypothesis}\"]\n[report]\ncolumns = [\"bleu\", "
+                           "\"letters\", \"letters@en-x\"]\n");
+  };
+  write("nowhere.sh");
+  const Finished refused = user.xp({"run", spec.string()});
+  CHECK(refused.exit_code == 3);
+  INFO(refused.errors);
+  CHECK(refused.errors.find(":7:11: metric 'letters': there is no program '" +
+                            (user.folder.path() / "nowhere.sh").string() + "' here; install it, " +
+                            "or name its file (code E061)") != std::string::npos);
+  CHECK(user.xp({"check", spec.string()}).exit_code == 3);
+  CHECK(user.runs().empty());
+  const fs::path script = user.folder.path() / "letters.sh";
+  write_atomic(script, "#!/bin/sh\nawk '{print length($0)}' \"$1\"\n");
+  fs::permissions(script, fs::perms::owner_all);
+  write("letters.sh");
+  const Finished ran = user.xp({"run", spec.string(), "--set", "exchange=dense"});
+  INFO(ran.errors);
+  REQUIRE(ran.exit_code == 0);
+  const Finished report =
+      user.xp({"report", spec.string(), "--set", "exchange=dense", "--format", "csv"});
+  CHECK(report.output.find("letters,letters en-x") != std::string::npos);
 }
 
 TEST_CASE("a new [eval] trains again after gc freed the checkpoint", "[slow]") {

@@ -128,17 +128,69 @@ std::string facts_of(const Details& details) {
   return out + "</dl>";
 }
 
-std::string html_of(const TranslatedSentence& sentence) {
+std::string html_of(const TranslatedSentence& sentence, const std::vector<std::string>& rows) {
   std::string out = fmt::format(
       "<article class=\"sentence\"><h3>Sentence {}, {}</h3><dl><dt>source</dt><dd>{}"
       "</dd><dt>reference</dt><dd>{}</dd>",
       sentence.number, html_escaped(sentence.direction), html_escaped(sentence.source),
       html_escaped(sentence.reference));
-  for (const auto& [row, text] : sentence.hypotheses) {
-    out += fmt::format("<dt>{}</dt><dd>{}</dd>", html_escaped(row),
+  for (size_t i = 0; i < sentence.versions.size(); ++i) {
+    const std::string& text = sentence.versions[i].text;
+    out += fmt::format("<dt>{}</dt><dd>{}</dd>", html_escaped(rows[i]),
                        text.empty() ? "–" : html_escaped(text));
   }
   return out + "</dl></article>\n";
+}
+
+std::string sentences_data(const SentenceSet& set) {
+  Value list = Value::array();
+  for (const auto& one : set.sentences) {
+    Value versions = Value::array();
+    for (const auto& [text, score] : one.versions)
+      versions.push_back({text, score ? Value(*score) : Value()});
+    list.push_back({{"n", one.number},
+                    {"d", one.direction},
+                    {"s", one.source},
+                    {"r", one.reference},
+                    {"w", one.num_words},
+                    {"p", one.pieces_a_word},
+                    {"v", std::move(versions)}});
+  }
+  return script_json({{"metric", set.metric},
+                      {"higher", set.higher_is_better},
+                      {"rows", set.rows},
+                      {"total", set.num_sentences},
+                      {"wins", set.wins},
+                      {"sentences", std::move(list)}});
+}
+
+// Without a script some sentences with all rows; the script shows all, two rows beside each other.
+std::string html_of(const SentenceSet& set) {
+  constexpr size_t kShown = 8;
+  std::string options;
+  for (size_t row = 0; row < set.rows.size(); ++row)
+    options += fmt::format("<option value=\"{}\">{}</option>", row, html_escaped(set.rows[row]));
+  std::string out;
+  if (set.rows.size() > 1 && !set.metric.empty()) {
+    out = fmt::format(
+        "<p class=\"tools\" hidden><label>A <select id=\"side-a\">{0}</select></label> "
+        "<label>B <select id=\"side-b\">{0}</select></label> <label>First <select "
+        "id=\"sentence-order\"><option value=\"difference\">the largest differences</option>"
+        "<option value=\"gain\">what B gains most</option><option value=\"loss\">what B loses "
+        "most</option><option value=\"length\">the longest sources</option><option "
+        "value=\"rare\">the rarest words</option><option value=\"text\">the order of the "
+        "text</option></select></label> <button class=\"page\" id=\"sentences-back\" "
+        "type=\"button\">Previous sentences</button> <button class=\"page\" id=\"sentences-on\" "
+        "type=\"button\">Next sentences</button> <span id=\"sentence-count\" "
+        "role=\"status\"></span></p>\n<p class=\"caption\" id=\"wins\" role=\"status\"></p>",
+        options);
+  }
+  out += "<div id=\"sentence-list\">";
+  const size_t shown = std::min(kShown, set.sentences.size());
+  for (size_t i = 0; i < shown; ++i)
+    out += html_of(set.sentences[i * set.sentences.size() / shown], set.rows);
+  return out + "</div>\n<script type=\"application/json\" id=\"sentences-data\">" +
+         sentences_data(set) + "</script>\n";
 }
 
 std::string html_of(const CorpusCard& corpus) {
@@ -220,7 +272,8 @@ struct Html final : Renderer {
     if (!more.charts.empty() || !more.tradeoffs.empty() || !more.bars.empty())
       section("figures", "Figures", figures_of(more));
     if (!more.maps.empty()) section("maps", "Maps", all_of(more.maps));
-    if (!more.sentences.empty()) section("sentences", "Translations", all_of(more.sentences));
+    if (!more.sentences.sentences.empty())
+      section("sentences", "Translations", html_of(more.sentences));
     if (!more.corpora.empty()) section("corpora", "Corpora", all_of(more.corpora));
     if (!more.runs.empty()) {
       section("all-runs", "Runs",

@@ -48,7 +48,16 @@ Table page_table(int rows) {
   out.details.rows = {"m1", "m2"};
   out.details.facts = {{"corpus", "words & more"}};
   out.details.bars = {{"Time of an update", "ms", {{"m1", 10, 0.5, 0}, {"m2", 40, 0, 1}}}};
-  out.details.sentences = {{"en-fr", 7, "a <b>", "un", {{"m1", "une"}, {"m2", ""}}}};
+  out.details.sentences = {
+      "chrF",
+      true,
+      {"m1", "m2"},
+      {{"en-fr", 7, "a <b>", "un", 2, 1.5, {{"une", 60.0}, {"", std::nullopt}}},
+       {"en-fr", 8, "c", "deux", 1, 3.0, {{"de", 40.0}, {"deux", 100.0}}},
+       {"en-fr", 9, "d e f", "trois", 3, 1.0, {{"trois", 100.0}, {"troi", 90.0}}},
+       {"en-fr", 10, "g", "dix", 1, 1.0, {{"dix", 100.0}, {"dix", 100.0}}}},
+      40,
+      {{0, 11}, {9, 0}}};
   for (int i = 0; i < rows; ++i)
     out.row_names.push_back("model " + std::to_string(i));
   out.details.maps = {{"map", "alpha", "beta", {"0.2"}, {"0", "1"}, {{20, NAN}}, 1}};
@@ -88,7 +97,7 @@ TEST_CASE("the page is self-contained and nothing in it breaks out of its place"
   CHECK(page.find("<h1>a &lt;b&gt; &amp; &quot;c&quot;</h1>") != std::string::npos);
   CHECK(page.find("<th scope=\"row\"><a href=\"#all-runs\" data-runs=\"model "
                   "2\">&lt;/script&gt;2</a></th>") != std::string::npos);
-  CHECK(count_of(page, "</script>") == 3);
+  CHECK(count_of(page, "</script>") == 4);
   for (const char* outside : {"http:", "https:", "src=", "@import", "url("})
     CHECK(page.find(outside) == std::string::npos);
   CHECK(count_of(page, "<svg viewBox=\"0 0 480 300\" role=\"img\" aria-label=") == 3);
@@ -250,6 +259,39 @@ TEST_CASE("in a browser a row leads to its runs and all that is known of them", 
   )js";
   CHECK(Browser().answer(html(page_table(3)), kScript) ==
         "1 | true | Results, step_ms, 30 ms, Origin, host, box | 1 runs");
+}
+
+TEST_CASE("in a browser two rows stand beside each other, sentence by sentence", "[slow]") {
+  constexpr const char* kScript = R"js(
+    const said = [], text = e => e.textContent;
+    const order = document.querySelector("#sentence-order");
+    const say = () => said.push([...document.querySelectorAll("#sentence-list h3")].map(text)
+      .join(", "));
+    const change = (control, value) => { control.value = value;
+      control.dispatchEvent(new Event("change")); };
+    said.push(text(document.querySelector("#wins")));
+    say();
+    for (const by of ["gain", "loss", "length", "rare", "text"]) { change(order, by); say(); }
+    change(order, "difference");
+    said.push([...document.querySelectorAll("#sentence-list article:first-child dd")].map(text)
+      .join(", "));
+    change(document.querySelector("#side-a"), "1"); change(document.querySelector("#side-b"), "0");
+    said.push(text(document.querySelector("#sentence-list h3")));
+    said.push(text(document.querySelector("#sentence-count")));
+    document.title = said.join(" | ");
+  )js";
+  CHECK(Browser().answer(html(page_table(1)), kScript) ==
+        "By chrF of single sentences, B is better in 9 of 40, worse in 11, equal in 20: it wins "
+        "47.5 %, ties counted half. | "
+        "Sentence 8, en-fr: +60.0, Sentence 9, en-fr: -10.0, Sentence 7, en-fr: 0.0 | "
+        "Sentence 8, en-fr: +60.0, Sentence 7, en-fr: 0.0, Sentence 9, en-fr: -10.0 | "
+        "Sentence 9, en-fr: -10.0, Sentence 7, en-fr: 0.0, Sentence 8, en-fr: +60.0 | "
+        "Sentence 9, en-fr: -10.0, Sentence 7, en-fr: 0.0, Sentence 8, en-fr: +60.0 | "
+        "Sentence 8, en-fr: +60.0, Sentence 7, en-fr: 0.0, Sentence 9, en-fr: -10.0 | "
+        "Sentence 7, en-fr: 0.0, Sentence 8, en-fr: +60.0, Sentence 9, en-fr: -10.0, "
+        "Sentence 10, en-fr: 0.0 | "
+        "c, deux, 40.0 de, 100.0 (better) deux | "
+        "Sentence 8, en-fr: -60.0 | 1 to 3 of 3, chosen from 40");
 }
 
 TEST_CASE("in a browser nothing is wider than a phone", "[slow]") {

@@ -89,6 +89,8 @@ polyline.frontline{stroke:var(--soft);stroke-dasharray:4 3;stroke-width:1.5}
 .heat{margin-bottom:1rem}.heat thead th+th{text-align:right}
 .heat thead th{white-space:normal;max-width:9rem}.heat th,.heat td{padding:.25em .5em}
 .sentence{break-inside:avoid}.sentence dd{margin-bottom:.2em}
+.sentence b{font-weight:600;font-variant-numeric:tabular-nums}
+.sentence .better{color:var(--best)}
 #runs h4{font-size:.95rem;margin:.6em 0 .2em}
 details{border-bottom:1px solid var(--line)}summary{cursor:pointer;padding:.4em 0}
 dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.15em 1em;margin:.2em 0 1em}
@@ -284,6 +286,71 @@ if (find) {
     runs(true);
   }));
   runs();
+}
+// Two rows beside each other, ten sentences at a time.
+const box = document.querySelector("#sentence-list");
+const sides = ["#side-a", "#side-b"].map(name => document.querySelector(name));
+if (sides[0]) {
+  const set = JSON.parse(document.querySelector("#sentences-data").textContent);
+  const orderBy = document.querySelector("#sentence-order");
+  const turns = ["#sentences-back", "#sentences-on"].map(name => document.querySelector(name));
+  const most = 10;
+  let first = 0;
+  sides[1].value = "1";
+  const gain = (sentence, [a, b]) => {
+    const x = sentence.v[a][1], y = sentence.v[b][1];
+    return x === null || y === null ? 0 : set.higher ? y - x : x - y;
+  };
+  const keys = {gain, difference: (s, two) => Math.abs(gain(s, two)),
+    loss: (s, two) => -gain(s, two), length: s => s.w, rare: s => s.p, text: s => -s.n};
+  function version(sentence, name, row, isBetter, table) {
+    const [text, score] = sentence.v[row];
+    element("dt", name, table);
+    const cell = element("dd", null, table);
+    if (score !== null) {
+      const value = element("b", score.toFixed(1), cell);
+      if (isBetter) value.className = "better";
+      if (isBetter) element("span", " (better)", value).className = "spoken";
+    }
+    element("span", (score === null ? "" : " ") + (text || "–"), cell);
+  }
+  function sentences() {
+    const two = sides.map(side => Number(side.value)), [a, b] = two;
+    const key = keys[orderBy.value];
+    // Sentences that both translated alike say nothing of their difference.
+    const kept = set.sentences.filter(s => orderBy.value === "text" || s.v[a][0] !== s.v[b][0])
+      .map(s => [key(s, two), s]).sort((x, y) => y[0] - x[0] || x[1].n - y[1].n);
+    first = Math.max(0, Math.min(first, Math.floor((kept.length - 1) / most) * most));
+    box.replaceChildren();
+    for (const [, s] of kept.slice(first, first + most)) {
+      const article = element("article", null, box), by = gain(s, two);
+      article.className = "sentence";
+      element("h3", `Sentence ${s.n}, ${s.d}: ${by > 0 ? "+" : ""}${by.toFixed(1)}`, article);
+      const table = element("dl", null, article);
+      element("dt", "source", table);
+      element("dd", s.s, table);
+      element("dt", "reference", table);
+      element("dd", s.r, table);
+      version(s, "A", a, by < 0, table);
+      version(s, "B", b, by > 0, table);
+    }
+    const end = Math.min(first + most, kept.length);
+    document.querySelector("#sentence-count").textContent = kept.length === 0 ? "none differ" :
+      `${first + 1} to ${end} of ${kept.length}` + (set.total > set.sentences.length ?
+        `, chosen from ${set.total}` : "");
+    turns[0].disabled = first === 0;
+    turns[1].disabled = end >= kept.length;
+    const better = set.wins[b][a], worse = set.wins[a][b], equal = set.total - better - worse;
+    const rate = 100 * (better + equal / 2) / set.total;
+    document.querySelector("#wins").textContent = `By ${set.metric} of single sentences, B is ` +
+      `better in ${better} of ${set.total}, worse in ${worse}, equal in ${equal}: ` +
+      `it wins ${rate.toFixed(1)} %, ties counted half.`;
+  }
+  for (const control of [...sides, orderBy])
+    control.addEventListener("change", () => { first = 0; sentences(); });
+  turns[0].addEventListener("click", () => { first -= most; sentences(); });
+  turns[1].addEventListener("click", () => { first += most; sentences(); });
+  sentences();
 }
 )js";
 

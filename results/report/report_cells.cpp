@@ -58,13 +58,14 @@ bool beats(double a, double b, Better better) {
 
 }  // namespace
 
-bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& key) {
+bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& column) {
   if (!input.metrics) return false;
+  const std::string key = grouped_score(column).score;
   const auto entries = registered_entries();
   const bool is_metric = std::any_of(entries.begin(), entries.end(), [&](const AnyEntry* entry) {
     return std::string_view(entry->kind) == Metric::kKind && key == entry->name;
   });
-  if (!is_metric) return false;
+  if (!is_metric && !input.own_metrics.contains(key)) return false;
   const auto metrics = input.metrics(point);
   return std::find(metrics.begin(), metrics.end(), key) == metrics.end();
 }
@@ -148,8 +149,9 @@ const std::vector<double>& Comparison::scores_of(const std::string& run, const M
   if (!directions.empty()) mean.resize(kResamples);
   for (const SentenceCounts& counts : directions) {
     const auto draws = draws_.try_emplace(counts.size(), counts.size()).first;
-    const auto scores = draws->second.scores(
-        counts, [&](std::span<const int64_t> sums) { return input_.score(measure.key, sums); });
+    const auto scores = draws->second.scores(counts, [&](std::span<const int64_t> sums) {
+      return input_.score(run, grouped_score(measure.key).score, sums);
+    });
     for (size_t i = 0; i < mean.size(); ++i)
       mean[i] += scores[i] / static_cast<double>(directions.size());
   }

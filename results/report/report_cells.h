@@ -29,9 +29,9 @@ struct Unsteady {
   double share = 0;     ///< (largest - smallest) / mean
 };
 
-/// Whether the evaluation of `point` does not compute the score `key`: a metric of that name is
-/// registered and not in the point's [eval] metrics.
-bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& key);
+/// Whether the evaluation of `point` does not compute a column's score: a metric of that name is
+/// known and not in the point's [eval] metrics.
+bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& column);
 
 /// The values of the points of one row in one metric, one per run, in the order of the seeds.
 struct Sample {

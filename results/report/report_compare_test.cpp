@@ -94,7 +94,7 @@ void add_sentences(Draft& draft, const std::map<std::string, std::vector<int64_t
     }
     return std::vector<SentenceCounts>{out};
   };
-  draft.input.score = [](const std::string&, std::span<const int64_t> sums) {
+  draft.input.score = [](const std::string&, const std::string&, std::span<const int64_t> sums) {
     return 100.0 * static_cast<double>(sums[0]) / static_cast<double>(sums[1]);
   };
 }

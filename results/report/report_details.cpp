@@ -7,6 +7,7 @@
 #include "results/report/report_cells.h"
 #include "results/report/router_maps.h"
 #include "results/report/run_cards.h"
+#include "results/report/sentence_set.h"
 #include "results/store/store.h"
 
 #include <fmt/chrono.h>
@@ -259,11 +260,9 @@ void add_translations(const ReportInput& input, const ReportRows& rows, Details&
     }
   }
   if (evaluations.empty()) return;
-  out.sentences = input.translations(evaluations);
-  for (TranslatedSentence& one : out.sentences) {
-    for (size_t i = 0; i < one.hypotheses.size(); ++i)
-      one.hypotheses[i].first = names[i];
-  }
+  const TranslatedTexts texts = input.translations(evaluations);
+  if (!texts.sources.empty())
+    out.sentences = sentence_set(input.sentence_metric.get(), texts, names);
 }
 
 }  // namespace

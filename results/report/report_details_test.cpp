@@ -163,16 +163,14 @@ TEST_CASE("sentences of the test set stand beside what each evaluation made of t
   place.put("evaluations/eeee/hypotheses/test.en-fr.txt", "cut off\n");
   Store store = Store::in_memory();
   store.fold_in(place.workspace);
-  const auto found = report_translations(place.workspace, store, "c0ffee", {"bbbb", "eeee"}, 2);
-  REQUIRE(found.size() == 2);
-  CHECK(found[0].number == 1);
-  CHECK(found[0].source == "one");
-  CHECK(found[1].number == 3);
-  CHECK(found[1].direction == "en-fr");
-  CHECK(found[1].reference == "trois");
-  CHECK(found[1].hypotheses ==
-        std::vector<std::pair<std::string, std::string>>{{"bbbb", "troi"}, {"eeee", ""}});
-  CHECK(report_translations(place.workspace, store, "none", {"bbbb"}, 2).empty());
+  const auto found = report_translations(place.workspace, store, "c0ffee", {"bbbb", "eeee"});
+  CHECK(found.direction == "en-fr");
+  CHECK(found.sources == std::vector<std::string>{"one", "two", "three", "four"});
+  CHECK(found.references[2] == "trois");
+  REQUIRE(found.hypotheses.size() == 2);
+  CHECK(found.hypotheses[0][2] == "troi");
+  CHECK(found.hypotheses[1].empty());
+  CHECK(report_translations(place.workspace, store, "none", {"bbbb"}).sources.empty());
 }
 
 TEST_CASE_METHOD(DetailsTest, "corpora come with the page") {

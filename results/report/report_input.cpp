@@ -3,6 +3,8 @@
 
 #include "engine/base/error.h"
 #include "engine/base/text.h"
+#include "registry/direction_groups.h"
+#include "results/runs/decodings.h"
 #include "results/runs/sentences.h"
 #include "results/store/store.h"
 
@@ -66,25 +68,29 @@ std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const S
   return out;
 }
 
-Measures report_measures(const Store& store, const std::vector<ReportPoint>& points) {
+Measures report_measures(const Store& store, const std::vector<ReportPoint>& points,
+                         const std::vector<Score>& expected) {
   std::vector<std::string> evaluations;
   for (const auto& point : points) {
     if (point.ids) evaluations.push_back(point.ids->evaluation);
   }
   std::vector<Score> scores = store.score_kinds(evaluations);
-  // What the evaluations say counts; this tree's metrics add labels, and scores still to come. To
-  // make a plug-in's metric may cost minutes.
+  // What the evaluations say counts; the others add labels, and scores still to come. To make a
+  // plug-in's metric may cost minutes.
+  std::vector<Score> samples = expected;
   for (const AnyEntry* entry : registered_entries()) {
     if (std::string_view(entry->kind) != Metric::kKind || entry->is_of_plugin) continue;
-    for (const Score& sample : sample_scores(*make_part<Metric>({{"use", entry->name}}))) {
-      bool is_stored = false;
-      for (Score& score : scores) {
-        if (score.name != sample.name) continue;
-        is_stored = true;
-        if (score.label.empty()) score.label = sample.label;
-      }
-      if (!is_stored) scores.push_back(sample);
+    for (const Score& sample : make_metric(entry->name, {})->sample())
+      samples.push_back(sample);
+  }
+  for (const Score& sample : samples) {
+    bool is_known = false;
+    for (Score& score : scores) {
+      if (score.name != sample.name) continue;
+      is_known = true;
+      if (score.label.empty()) score.label = sample.label;
     }
+    if (!is_known) scores.push_back(sample);
   }
   return Measures(scores);
 }
@@ -104,10 +110,9 @@ std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
   return out;
 }
 
-std::vector<TranslatedSentence> report_translations(const Workspace& workspace, const Store& store,
-                                                    const std::string& corpus,
-                                                    const std::vector<std::string>& evaluations,
-                                                    size_t count) {
+TranslatedTexts report_translations(const Workspace& workspace, const Store& store,
+                                    const std::string& corpus,
+                                    const std::vector<std::string>& evaluations) {
   std::string subset, direction;
   for (const auto& evaluation : evaluations) {
     const auto subsets = store.setting(evaluation, "eval.subsets");
@@ -121,48 +126,75 @@ std::vector<TranslatedSentence> report_translations(const Workspace& workspace, 
     break;
   }
   if (direction.empty()) return {};
+  // Behind the last line end there is nothing.
   const auto lines = [](const fs::path& file) {
     const auto bytes = read_if_there(file);
-    return bytes ? split(*bytes, '\n') : std::vector<std::string>{};
+    auto out = bytes ? split(*bytes, '\n') : std::vector<std::string>{};
+    if (!out.empty()) out.pop_back();
+    return out;
   };
   const std::string stem = subset + "." + direction;
-  const auto sources = lines(workspace.corpus(corpus) / (stem + ".source.txt"));
-  const auto references = lines(workspace.corpus(corpus) / (stem + ".target.txt"));
-  // Behind the last line end there is nothing.
-  const size_t size = std::min(sources.size(), references.size());
-  if (size < 2) return {};
-  std::vector<std::vector<std::string>> texts;
+  TranslatedTexts out{direction,
+                      lines(workspace.corpus(corpus) / (stem + ".source.txt")),
+                      lines(workspace.corpus(corpus) / (stem + ".target.txt")),
+                      {}};
+  if (out.sources.empty() || out.sources.size() != out.references.size()) return {};
   for (const auto& evaluation : evaluations) {
-    texts.push_back(lines(hypotheses_file(workspace.evaluation(evaluation), subset, direction)));
-    if (texts.back().size() != size) texts.back().clear();  // of another text, or cut off
+    const fs::path file = hypotheses_file(workspace.evaluation(evaluation), subset, direction);
+    out.hypotheses.push_back(
+        read_translations(file, out.sources.size()).value_or(std::vector<std::string>{}));
   }
-  if (std::all_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); }))
-    return {};
-  std::vector<TranslatedSentence> out;
-  const size_t shown = std::min(count, size - 1);
-  for (size_t i = 0; i < shown; ++i) {
-    const size_t at = i * (size - 1) / shown;
-    TranslatedSentence& one = out.emplace_back();
-    one = {direction, static_cast<int64_t>(at) + 1, sources[at], references[at], {}};
-    for (size_t k = 0; k < evaluations.size(); ++k)
-      one.hypotheses.emplace_back(evaluations[k], texts[k].empty() ? "" : texts[k][at]);
+  const bool is_empty = std::all_of(out.hypotheses.begin(), out.hypotheses.end(),
+                                    [](const auto& text) { return text.empty(); });
+  return is_empty ? TranslatedTexts{} : out;
+}
+
+std::vector<SubsetScore> DirectionScores::scores(const std::string& evaluation,
+                                                 const std::string& column) const {
+  const auto subsets = store_.setting(evaluation, "eval.subsets");
+  if (!subsets || !subsets->is_array() || subsets->empty()) return {};
+  const auto [name, group] = grouped_score(column);
+  const auto directions = directions_of_group(group, groups_);
+  std::vector<SubsetScore> out;
+  for (auto& one : store_.scores(evaluation)) {
+    const bool is_meant = group.empty() || (directions && is_in_group(*directions, one.direction));
+    if (subsets->front() == one.subset && one.score.name == name && is_meant)
+      out.push_back(std::move(one));
   }
   return out;
 }
 
-std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const Store& store,
-                                             const std::string& evaluation,
-                                             const std::string& metric) {
+std::optional<double> DirectionScores::mean(const std::string& evaluation,
+                                            const std::string& column) const {
+  const auto all = scores(evaluation, column);
+  if (all.empty()) return std::nullopt;
+  double sum = 0;
+  for (const auto& one : all)
+    sum += one.score.value;
+  return sum / static_cast<double>(all.size());
+}
+
+std::vector<SentenceCounts> DirectionScores::sentences(const std::string& evaluation,
+                                                       const std::string& column) const {
   std::vector<SentenceCounts> out;
-  const auto subsets = store.setting(evaluation, "eval.subsets");
-  if (!subsets || !subsets->is_array() || subsets->empty()) return out;
-  for (const auto& [subset, direction, score] : store.scores(evaluation)) {
-    if (subsets->front() != subset || score.name != metric) continue;
+  for (const auto& [subset, direction, score] : scores(evaluation, column)) {
     out.push_back(read_sentence_counts(
-        sentence_file(workspace.evaluation(evaluation), subset, direction, metric)));
+        sentence_file(workspace_.evaluation(evaluation), subset, direction, score.name)));
     if (out.back().width == 0) return {};
   }
   return out;
+}
+
+void add_groups(const DirectionScores& scores, const std::vector<std::string>& columns,
+                ReportInput& input) {
+  for (const auto& column : columns) {
+    if (grouped_score(column).group.empty()) continue;
+    for (const auto& point : input.points) {
+      const auto run = point.ids ? input.runs.find(point.ids->evaluation) : input.runs.end();
+      if (run == input.runs.end() || run->second.summary.contains(column)) continue;
+      if (const auto mean = scores.mean(run->first, column)) run->second.summary[column] = *mean;
+    }
+  }
 }
 
 }  // namespace xp

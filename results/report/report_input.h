@@ -9,7 +9,9 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -47,6 +49,15 @@ struct ReportCorpus {
   Value stats;
 };
 
+/// One direction of a subset as several evaluations translated it; line i of each list belongs
+/// together.
+struct TranslatedTexts {
+  std::string direction;
+  std::vector<std::string> sources, references;
+  std::vector<std::vector<std::string>> hypotheses;  ///< of each evaluation; empty: it has none
+  std::vector<uint32_t> num_pieces{};                ///< of each source; empty: not known
+};
+
 /// All a report is made of.
 struct ReportInput {
   std::string name, description;  ///< of the experiment
@@ -62,21 +73,26 @@ struct ReportInput {
   std::function<std::string(const std::string& path)> unit_of;
   /// The names in [eval] metrics of a point. May be empty: nothing is known then.
   std::function<std::vector<std::string>(const ReportPoint&)> metrics;
+  /// Names of metrics that are no component's but the experiment's own.
+  std::set<std::string> own_metrics{};
   /// The counts of each sentence of the subset that the summary is of, one text per direction;
   /// none where they were not kept. May be empty: comparisons then know seeds only.
   std::function<std::vector<SentenceCounts>(const std::string& evaluation,
                                             const std::string& metric)>
       sentences;
-  /// The score that summed counts give.
-  std::function<double(const std::string& metric, std::span<const int64_t> sums)> score;
+  /// The score that summed counts of an evaluation give.
+  std::function<double(const std::string& evaluation, const std::string& metric,
+                       std::span<const int64_t> sums)>
+      score;
   /// A metric of a training over its updates; for `at` and the details of a page.
   std::function<Series(const std::string& training, const std::string& metric)> series;
   std::vector<ReportCorpus> corpora;  ///< for the details of a page
   std::string corpus;                 ///< what the experiment calls it: "gettext, en-fr"
-  /// Some sentences of the first subset with what each of `evaluations` made of them, for the
-  /// details of a page; "" for one that has not. May be empty.
-  std::function<std::vector<TranslatedSentence>(const std::vector<std::string>& evaluations)>
-      translations;
+  /// The first subset as `evaluations` translated it, for the details of a page; no sources if none
+  /// did. May be empty.
+  std::function<TranslatedTexts(const std::vector<std::string>& evaluations)> translations;
+  /// Scores the sentences of a page. May be null.
+  std::shared_ptr<const Metric> sentence_metric{};
   std::optional<Budget> at;  ///< compare at an equal budget instead of at the end
 
   /// nullptr if that run of `point` was not run.
@@ -89,24 +105,46 @@ std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const S
                                              const std::vector<ReportPoint>& points);
 
 /// What columns of a report about `points` can name: the declared measures, the scores that their
-/// evaluations gave, and those of this tree's metrics.
-Measures report_measures(const Store& store, const std::vector<ReportPoint>& points);
+/// evaluations gave, `expected` ones that they will give, and those of this tree's metrics.
+Measures report_measures(const Store& store, const std::vector<ReportPoint>& points,
+                         const std::vector<Score>& expected = {});
 
 /// Those of `ids` that are prepared and whose statistics can be read, each once.
 std::vector<ReportCorpus> report_corpora(const Workspace& workspace,
                                          const std::vector<std::string>& ids);
 
-/// What `translations` of a report's input gives: at most `count` sentences, spread evenly over the
-/// first direction of the first subset; none if its text or every hypothesis is missing.
-std::vector<TranslatedSentence> report_translations(const Workspace& workspace, const Store& store,
-                                                    const std::string& corpus,
-                                                    const std::vector<std::string>& evaluations,
-                                                    size_t count);
+/// What `translations` of a report's input gives, without pieces: the first direction of the first
+/// subset.
+TranslatedTexts report_translations(const Workspace& workspace, const Store& store,
+                                    const std::string& corpus,
+                                    const std::vector<std::string>& evaluations);
 
-/// What `sentences` of a report's input gives: none unless every direction of the first subset kept
-/// its counts of `metric`.
-std::vector<SentenceCounts> report_sentences(const Workspace& workspace, const Store& store,
-                                             const std::string& evaluation,
-                                             const std::string& metric);
+/// Columns of scores of evaluations, such as "bleu" and "bleu@low", which the first subset of each
+/// evaluation decides.
+class DirectionScores {
+ public:
+  /// `groups` are those of [report].
+  DirectionScores(const Workspace& workspace, const Store& store, std::vector<std::string> groups)
+      : workspace_(workspace), store_(store), groups_(std::move(groups)) {}
+
+  /// The mean over the directions of the column's group; nothing if it has none.
+  std::optional<double> mean(const std::string& evaluation, const std::string& column) const;
+  /// What `sentences` of a report's input gives: none unless every direction of the group kept its
+  /// counts.
+  std::vector<SentenceCounts> sentences(const std::string& evaluation,
+                                        const std::string& column) const;
+
+ private:
+  std::vector<SubsetScore> scores(const std::string& evaluation, const std::string& column) const;
+
+  const Workspace& workspace_;
+  const Store& store_;
+  std::vector<std::string> groups_;
+};
+
+/// Adds the means of columns with groups to the summaries of evaluations, where the other scores
+/// are.
+void add_groups(const DirectionScores& scores, const std::vector<std::string>& columns,
+                ReportInput& input);
 
 }  // namespace xp

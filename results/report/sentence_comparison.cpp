@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/ngrams.h"
+#include "registry/corpus.h"
 #include "results/report/significance.h"
 
 #include <algorithm>
@@ -11,33 +12,37 @@
 namespace xp {
 namespace {
 
-double sentence_score(const Metric& metric, const SentenceCounts& counts, size_t sentence) {
-  const CountSums one{counts.of(sentence), counts.num_references, /*sentence=*/true};
-  return metric.score_of(one).front().value;
-}
-
 // Adds the sentences of one direction.
-void add(const Metric& metric, const ComparedTexts& texts, SentenceComparison& out) {
+void add(const Metric& metric, const std::string& metric_name, const ComparedTexts& texts,
+         SentenceComparison& out) {
+  const Direction direction = parse_direction(texts.direction);
   const auto counts_of = [&](const std::vector<std::string>& hypotheses) {
-    return metric.sentence_counts({texts.sources, hypotheses, texts.references});
+    Translations given{texts.sources, hypotheses, texts.references, direction.source,
+                       direction.target};
+    given.cache = texts.cache;
+    return metric.sentence_counts(given);
   };
   const std::vector<SentenceCounts> counts = {counts_of(texts.a), counts_of(texts.b)};
+  if (counts[0].width == 0)
+    user_error("'{}' does not score single sentences; name another metric", metric_name);
   const auto score = [&](std::span<const int64_t> sums) {
     return metric.score_of({sums, counts[0].num_references}).front().value;
   };
   const auto results = paired_results({}, counts, score);
   out.totals.push_back({texts.direction, results[0].score, results[1].score, results[1].p});
+  const auto scores_a = sentence_scores(metric, counts[0]);
+  const auto scores_b = sentence_scores(metric, counts[1]);
   for (size_t i = 0; i < texts.sources.size(); ++i) {
     ComparedSentence& one = out.sentences.emplace_back();
     one.direction = texts.direction;
     one.line = i;
-    one.score_a = sentence_score(metric, counts[0], i);
-    one.score_b = sentence_score(metric, counts[1], i);
+    one.score_a = scores_a[i];
+    one.score_b = scores_b[i];
     one.gain = out.higher_is_better ? one.score_b - one.score_a : one.score_a - one.score_b;
     one.is_same = texts.a[i] == texts.b[i];
-    one.num_words = words(texts.sources[i]).size();
-    if (!texts.num_pieces.empty() && one.num_words > 0)
-      one.pieces_a_word = texts.num_pieces[i] / static_cast<double>(one.num_words);
+    one.num_words = num_words(texts.sources[i]);
+    if (!texts.num_pieces.empty())
+      one.pieces_a_word = pieces_a_word(texts.num_pieces[i], one.num_words);
     out.wins += one.gain > 0;
     out.losses += one.gain < 0;
     out.ties += one.gain == 0;
@@ -63,17 +68,36 @@ double key_of(const ComparedSentence& one, SentenceOrder order) {
 
 }  // namespace
 
+std::vector<double> sentence_scores(const Metric& metric, const SentenceCounts& counts) {
+  std::vector<double> out;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const CountSums one{counts.of(i), counts.num_references, /*sentence=*/true};
+    out.push_back(metric.score_of(one).front().value);
+  }
+  return out;
+}
+
+size_t num_words(const std::string& line) {
+  return words(line).size();
+}
+
+double pieces_a_word(uint32_t pieces, size_t words) {
+  return words == 0 ? 0 : pieces / static_cast<double>(words);
+}
+
+double SentenceComparison::win_rate() const {
+  const auto count = static_cast<double>(wins + ties + losses);
+  return count == 0 ? 0.5 : (static_cast<double>(wins) + 0.5 * static_cast<double>(ties)) / count;
+}
+
 SentenceComparison compare_sentences(const Metric& metric, const std::string& metric_name,
                                      const std::vector<ComparedTexts>& texts) {
-  const Score sample = sample_scores(metric).front();
+  const Score sample = metric.sample().front();
   SentenceComparison out;
   out.label = sample.label.empty() ? sample.name : sample.label;
   out.higher_is_better = sample.higher_is_better;
-  const std::vector<std::string> word = {"word"};
-  if (metric.sentence_counts({word, word, word}).width == 0)
-    user_error("'{}' does not score single sentences; name another metric", metric_name);
   for (const auto& direction : texts)
-    add(metric, direction, out);
+    add(metric, metric_name, direction, out);
   return out;
 }
 

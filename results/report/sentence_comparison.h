@@ -4,6 +4,7 @@
 #include "registry/metric.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ struct ComparedTexts {
   std::string direction;
   std::vector<std::string> sources, references, a, b;
   std::vector<uint32_t> num_pieces{};  ///< of each source; empty: not known
+  std::filesystem::path cache{};       ///< as in Translations
 };
 
 /// A sentence with its scores by itself.
@@ -36,6 +38,9 @@ struct SentenceComparison {
   size_t wins = 0, ties = 0, losses = 0;    ///< of b
   size_t num_same = 0;                      ///< ties that have the same text
 
+  /// Share of the sentences that b translates better, ties counted half; 0.5 of none.
+  double win_rate() const;
+
   /// One direction's scores as texts, and how likely such a difference is without a cause (paired
   /// bootstrap; see significance.h).
   struct Total {
@@ -45,6 +50,13 @@ struct SentenceComparison {
   };
   std::vector<Total> totals;
 };
+
+/// The first score of `metric` of every sentence by itself; none if it does not score sentences.
+std::vector<double> sentence_scores(const Metric& metric, const SentenceCounts& counts);
+
+/// How many words a line has, between white space, and its pieces a word; 0 of no words.
+size_t num_words(const std::string& line);
+double pieces_a_word(uint32_t pieces, size_t words);
 
 /// By the first score of `metric`. Raises kUser if it does not score sentences. Cost: that of the
 /// metric, and a thousand resamples of each direction.

@@ -3,6 +3,7 @@
 #include "engine/base/terminal.h"
 #include "engine/base/text.h"
 #include "engine/cli/commands/translated_text.h"
+#include "engine/cli/commands/typed_metrics.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/colour.h"
@@ -64,7 +65,7 @@ std::vector<ComparedTexts> compared_texts(const Options& options, const RunFolde
     if (text.subset != subset) continue;
     out.push_back({text.direction, std::move(text.sources), std::move(text.references),
                    std::move(text.hypotheses[0]), std::move(text.hypotheses[1]),
-                   std::move(text.num_pieces)});
+                   std::move(text.num_pieces), Workspace{options.workspace}.scores()});
   }
   return out;
 }
@@ -100,6 +101,7 @@ Value to_json(const SentenceComparison& comparison) {
           {"ties", comparison.ties},
           {"losses", comparison.losses},
           {"same_text", comparison.num_same},
+          {"win_rate", comparison.win_rate()},
           {"totals", std::move(totals)}};
 }
 
@@ -111,6 +113,7 @@ void print_summary(const SentenceComparison& comparison, const RunFolder& a, con
   }
   fmt::print("B is better in {} sentences, worse in {}, equal in {} (the same text in {})\n",
              comparison.wins, comparison.losses, comparison.ties, comparison.num_same);
+  fmt::print("win rate of B, ties counted half: {:.1f} %\n", 100 * comparison.win_rate());
 }
 
 // A word of the gain's sign in colour.
@@ -133,7 +136,7 @@ int compare_runs(const Options& options) {
   const RunFolder a = named_evaluation(options, options.runs.at(0));
   const RunFolder b = named_evaluation(options, options.runs.at(1));
   const auto texts = compared_texts(options, a, b);
-  const auto metric = make_part<Metric>({{"use", options.metric}});
+  const auto metric = typed_metric(options.metric, metric_tables_of({a, b}));
   const SentenceComparison comparison = compare_sentences(*metric, options.metric, texts);
   auto shown = differing(comparison, order_of(options.sort));
   const size_t num_differing = shown.size();

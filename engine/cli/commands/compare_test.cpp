@@ -1,8 +1,10 @@
 // Two evaluations of the same text, compared and scored again as a person types it.
 #include "engine/base/toml.h"
+#include "engine/cli/commands/typed_metrics.h"
 #include "engine/cli/commands/typing_fixture.h"
 #include "engine/cli/parser/exit_code.h"
 #include "engine/data/prepare.h"
+#include "engine/testing/message.h"
 #include "results/runs/sentences.h"
 #include "results/runs/workspace.h"
 
@@ -59,7 +61,7 @@ TEST_CASE("sentences that differ are printed side by side, the largest differenc
       shown.output.starts_with("A = evaluation aaaa000000000000, B = evaluation "
                                "bbbb000000000000\nen-fr: chrF "));
   CHECK(shown.output.find("B is better in 1 sentences, worse in 1, equal in 1 (the same text in "
-                          "1)\n") != std::string::npos);
+                          "1)\nwin rate of B, ties counted half: 50.0 %\n") != std::string::npos);
   CHECK(shown.output.find("\n\nen-fr 1: 100.0 -> 0.0 (-100.0)\n"
                           "  source     one\n"
                           "  reference  un\n"
@@ -98,6 +100,7 @@ TEST_CASE("a comparison as JSON has texts, scores and counts") {
   CHECK(found["losses"] == 1);
   CHECK(found["ties"] == 1);
   CHECK(found["same_text"] == 1);
+  CHECK(found["win_rate"] == 0.5);
   CHECK(found["totals"][0]["direction"] == "en-fr");
   const Value& one = found["sentences"][0];
   CHECK(one["line"] == 1);
@@ -142,6 +145,66 @@ TEST_CASE("runs are scored again by other metrics") {
   CHECK(runs.typed({"score", "aaaa", "--metrics", "ter"})
             .output.starts_with("text        system            metric  score\n"
                                 "test en-fr  aaaa000000000000  TER     16.67\n"));
+}
+
+constexpr const char* kMetrics =
+    "bleu, bleu-char, bleu-intl, bleu-zh, chrf, chrf++, command, length, off-target, ter";
+
+// A program that counts the letters of each translation, and notes each time that it runs.
+struct WithProgram : TwoRuns {
+  fs::path ran = folder.path() / "ran";
+  Value mine = {{"use", "command"},
+                {"command",
+                 {"sh", "-c", "echo x >> " + ran.string() + "; awk '{print length($0)}' \"$1\"",
+                  "letters", "{hypothesis}"}}};
+
+  WithProgram() {
+    for (const auto& id : {kA, kB}) {
+      const fs::path file = workspace.evaluation(id) / "spec.toml";
+      Value spec = load_toml(file.string());
+      spec["eval"]["metric"]["mine"] = mine;
+      write_atomic(file, to_toml(spec));
+    }
+  }
+  size_t runs() const { return read_if_there(ran).value_or("").size() / 2; }
+};
+
+TEST_CASE_METHOD(WithProgram, "runs are scored by programs of their experiment, once") {
+  const Typed first = typed({"score", "aaaa", "bbbb", "--metrics", "mine", "--test", "--json"});
+  CHECK(first.exit_code == Exit::kDone);
+  const Value scores = Value::parse(first.output)["scores"];
+  REQUIRE(scores.size() == 2);
+  CHECK(scores[0]["metric"] == "mine");
+  CHECK_THAT(scores[0]["score"].get<double>(), WithinAbs(20.0 / 3, 1e-9));  // 2, 7, 11
+  CHECK_THAT(scores[1]["score"].get<double>(), WithinAbs(26.0 / 3, 1e-9));  // 2, 13, 11
+  CHECK(scores[1].contains("p"));
+  const Typed compared = typed({"compare", "aaaa", "bbbb", "--metric", "mine", "--json"});
+  CHECK(Value::parse(compared.output)["wins"] == 1);
+  CHECK(runs() == 2);
+}
+
+TEST_CASE_METHOD(WithProgram, "settings of metrics that are typed win, and are checked") {
+  const auto code = [&](const std::string& set) {
+    return typed({"score", "aaaa", "--metrics", "mine", "--set", set}).exit_code;
+  };
+  CHECK(code("mine.pattern=(\\d)$") == Exit::kDone);
+  CHECK(code("mine") == Exit::kUsage);
+  CHECK(code("mine.timeout=5") == Exit::kSpec);
+  const auto message = [&](const std::string& set) {
+    Value tables = {{"mine", mine}};
+    set_metric_settings({set}, tables);
+    return message_of([&] { typed_metric("mine", tables); });
+  };
+  CHECK(message("mine.timeout=5") ==
+        "the metric 'mine' has no setting 'timeout', did you mean 'timeout_s'?; `xp components "
+        "command` lists them");
+  CHECK(message("mine.timeout_s=0") == "'timeout_s' of the metric 'mine' is 0; must be above 0 s");
+  CHECK(message("mine.use=comand") ==
+        "no metric named 'comand', did you mean 'command'? known: " + std::string(kMetrics));
+  CHECK(message("mine.command=[\"nowhere\", \"{input}\"]") ==
+        "there is no program 'nowhere' here; install it, or name its file");
+  CHECK(message_of([&] { set_metric_settings({"mine.=1"}, mine); }) ==
+        "--set takes NAME.KEY=VALUE, such as bleu.tokenizer=zh, not 'mine.=1'");
 }
 
 TEST_CASE("runs and files are not scored together") {

@@ -8,6 +8,7 @@
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/terminal/colour.h"
+#include "engine/data/prepared_corpus.h"
 #include "engine/plan/outlook.h"
 #include "results/report/budget.h"
 #include "results/report/effects.h"
@@ -26,7 +27,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kTranslations = 8;  // of the test set, on a page
+constexpr const char* kSentenceMetric = "chrf";  // as in `xp compare`
 
 std::vector<ReportPoint> report_points(const Plan& plan) {
   std::vector<ReportPoint> out;
@@ -126,6 +127,22 @@ std::string corpus_name(const PointSettings& settings, const std::vector<ReportP
   return out;
 }
 
+// Without pieces if the corpus cannot be read: sentences are then not sorted by rare words.
+TranslatedTexts page_texts(const Workspace& workspace, const Store& store,
+                           const std::string& corpus, const std::vector<std::string>& evaluations) {
+  TranslatedTexts out = report_translations(workspace, store, corpus, evaluations);
+  if (out.sources.empty()) return out;
+  try {
+    const auto subsets = store.setting(evaluations.front(), "eval.subsets");
+    const PreparedCorpus prepared = open_corpus(workspace.corpus(corpus));
+    out.num_pieces =
+        prepared.tokens(subsets->front(), parse_direction(out.direction), Side::kSource).lengths();
+  } catch (const Error&) {
+  }
+  if (out.num_pieces.size() != out.sources.size()) out.num_pieces.clear();
+  return out;
+}
+
 ReportSection report_section(const Experiment& experiment, const ReportOptions& options) {
   auto section = bind_settings<ReportSection>(experiment.spec.report);
   if (options.json) section.format = "json";
@@ -133,18 +150,56 @@ ReportSection report_section(const Experiment& experiment, const ReportOptions& 
   return section;
 }
 
-// What a metric that sums over sentences makes of sums; metrics are made once.
-std::function<double(const std::string&, std::span<const int64_t>)> scorer() {
-  auto made = std::make_shared<std::map<std::string, std::unique_ptr<Metric>>>();
-  return [made](const std::string& name, std::span<const int64_t> sums) {
-    auto& metric = (*made)[name];
-    if (!metric) metric = make_part<Metric>({{"use", name}});
+/// The metrics of an experiment's points, each made once.
+class PointMetrics {
+ public:
+  PointMetrics(const PointSettings& settings, const ReportInput& input) {
+    for (const auto& point : input.points) {
+      const Value tables = settings.at(point, "eval.metric");
+      if (!tables.is_object() || tables.empty()) continue;
+      const Value& kept = distinct_.try_emplace(canonical_text(tables), tables).first->second;
+      if (point.ids) tables_[point.ids->evaluation] = &kept;
+      for (const auto& [name, table] : tables.items())
+        if (table.contains("use")) own_.try_emplace(name, &kept);
+    }
+  }
+
+  /// Those with names of their own.
+  std::set<std::string> own_names() const {
+    std::set<std::string> out;
+    for (const auto& [name, tables] : own_)
+      out.insert(name);
+    return out;
+  }
+  std::vector<Score> own_samples() const {
+    std::vector<Score> out;
+    for (const auto& [name, tables] : own_) {
+      if (find_entry(Metric::kKind, tables->at(name)["use"]).is_of_plugin) continue;
+      for (auto& score : make_metric(name, *tables)->sample())
+        out.push_back(std::move(score));
+    }
+    return out;
+  }
+
+  /// What a metric that sums over sentences makes of an evaluation's sums.
+  double score(const std::string& evaluation, const std::string& name,
+               std::span<const int64_t> sums) {
+    const auto found = tables_.find(evaluation);
+    const Value* tables = found == tables_.end() ? nullptr : found->second;
+    auto& metric = made_[{name, tables}];
+    if (!metric) metric = make_metric(name, tables == nullptr ? Value() : *tables);
     for (const Score& score : metric->score_of(sums)) {
       if (score.name == name) return score.value;
     }
     machine_error("no metric named '{}' here to resample its sentences", name);
-  };
-}
+  }
+
+ private:
+  std::map<std::string, Value> distinct_;       // [eval.metric] by its text
+  std::map<std::string, const Value*> tables_;  // by evaluation
+  std::map<std::string, const Value*> own_;     // by name: tables that have it
+  std::map<std::pair<std::string, const Value*>, std::unique_ptr<Metric>> made_;
+};
 
 // Options that say what the file could say become settings of it, so that they are checked and
 // found like them.
@@ -291,9 +346,13 @@ int print_report(const ReportOptions& typed) {
   input.points = report_points(experiment->plan);
   if (shows_forecast(section)) predict_steps(experiment->plan, workspace, store, input);
   input.runs = report_runs(workspace, store, input.points);
-  input.measures = report_measures(store, input.points);
   input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));
   const PointSettings settings(*experiment, input);
+  PointMetrics metrics(settings, input);
+  input.own_metrics = metrics.own_names();
+  input.measures = report_measures(store, input.points, metrics.own_samples());
+  const DirectionScores direction_scores(workspace, store, section.groups);
+  add_groups(direction_scores, section.columns, input);
   input.where = settings.test(experiment->spec.report_where);
   input.is_baseline = settings.test(experiment->spec.report_baseline);
   input.corpus = corpus_name(settings, input.points);
@@ -303,9 +362,9 @@ int print_report(const ReportOptions& typed) {
   };
   if (!input.corpora.empty()) {
     input.translations = [&](const std::vector<std::string>& evaluations) {
-      return report_translations(workspace, store, input.corpora.front().id, evaluations,
-                                 kTranslations);
+      return page_texts(workspace, store, input.corpora.front().id, evaluations);
     };
+    input.sentence_metric = make_metric(kSentenceMetric, {});
   }
   input.setting = [&](const ReportPoint& point, const std::string& path) {
     return settings.at(point, path);
@@ -313,10 +372,13 @@ int print_report(const ReportOptions& typed) {
   input.metrics = [&](const ReportPoint& point) {
     return settings.at(point, "eval.metrics").get<std::vector<std::string>>();
   };
-  input.sentences = [&](const std::string& evaluation, const std::string& metric) {
-    return report_sentences(workspace, store, evaluation, metric);
+  input.sentences = [&](const std::string& evaluation, const std::string& column) {
+    return direction_scores.sentences(evaluation, column);
   };
-  input.score = scorer();
+  input.score = [&](const std::string& evaluation, const std::string& name,
+                    std::span<const int64_t> sums) {
+    return metrics.score(evaluation, name, sums);
+  };
   input.series = [&](const std::string& training, const std::string& metric) {
     return store.series(training, metric);
   };

@@ -3,18 +3,22 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/commands/translated_text.h"
+#include "engine/cli/commands/typed_metrics.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/text_table.h"
 #include "engine/data/text_lines.h"
 #include "registry/corpus.h"
+#include "registry/direction_groups.h"
 #include "registry/metric.h"
 #include "results/report/significance.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 #include <set>
 
 namespace xp {
@@ -31,11 +35,15 @@ struct Options : WorkspaceOptions {
       "xp score --hypotheses out.zh --references a.zh b.zh --metrics bleu --tokenizer zh --json\n"
       "\n"
       "Of a RUN, an evaluation or the newest one of a training, the translations that it left are\n"
-      "scored; nothing is decoded. Files hold one sentence per line. With --test systems are\n"
-      "compared with the first one, by sacreBLEU's paired bootstrap or approximate randomization:\n"
-      "the same p for the same seed.";
+      "scored, by metrics with the settings of its [eval.metric]; nothing is decoded. Of several\n"
+      "directions there are means, too: of all, and of those from and into a language that most\n"
+      "share. Files hold one sentence per line. With --test systems are compared with the first\n"
+      "one, by sacreBLEU's paired bootstrap or approximate randomization: the same p for the same\n"
+      "seed. NAME in --set may be any name if NAME.use picks the component:\n"
+      "  xp score last --metrics mine --set mine.use=command \\\n"
+      "    --set 'mine.command=[\"./score.py\", \"{hypothesis}\", \"{reference}\"]'";
 
-  Words runs, hypotheses, references;
+  Words runs, hypotheses, references, sets;
   std::string subset, direction, sources, tokenizer, model;
   std::string metrics = "bleu,chrf", method = "bootstrap";
   int64_t rounds = 0, seed = 12345;
@@ -57,8 +65,11 @@ struct Options : WorkspaceOptions {
     arguments.after_parsing([this] { check_systems(); });
     arguments.option("--sources", "FILE", &sources, "for metrics that read the source");
     arguments.option("--metrics", "NAME,...", &metrics, "see `xp components metric`");
+    arguments.option("--set", "NAME.KEY=VALUE", &sets,
+                     "a setting of a metric, see `xp components NAME`; repeatable");
     arguments.option("--tokenizer", "NAME", &tokenizer, "of bleu: 13a, intl, char, zh, none, ...");
-    arguments.option("--model", "FILE", &model, "SentencePiece model of --tokenizer flores200");
+    arguments.option("--model", "FILE", &model,
+                     "of --tokenizer: flores200's SentencePiece model, ko-mecab's folder");
     arguments.flag("--lowercase", lowercase, "compare without case");
     arguments.flag("--sentences", sentences, "print the score of each sentence, too");
     arguments.flag("--test", tests, "compare the other systems with the first one");
@@ -119,13 +130,10 @@ Texts read_texts(const Options& options) {
   return out;
 }
 
-std::vector<Texts> texts_of_runs(const Options& options) {
-  std::vector<RunFolder> runs;
+std::vector<Texts> texts_of_runs(const Options& options, const std::vector<RunFolder>& runs) {
   std::vector<std::string> ids;
-  for (const auto& name : options.runs) {
-    runs.push_back(named_evaluation(options, name));
-    ids.push_back(runs.back().id);
-  }
+  for (const auto& run : runs)
+    ids.push_back(run.id);
   std::vector<Texts> out;
   for (auto& text :
        translated_texts({options.workspace}, runs, options.subset, options.direction)) {
@@ -139,12 +147,17 @@ std::vector<Texts> texts_of_runs(const Options& options) {
   return out;
 }
 
-std::unique_ptr<Metric> metric_of(const std::string& name, const Options& options) {
-  Value table = {{"use", name}};
-  if (options.lowercase) table["lowercase"] = true;
-  if (name == "bleu" && !options.tokenizer.empty()) table["tokenizer"] = options.tokenizer;
-  if (name == "bleu" && !options.model.empty()) table["model"] = options.model;
-  return make_part<Metric>(table);
+// The settings of the metrics: those of the runs, then what is typed.
+Value metric_tables(const Options& options, const std::vector<std::string>& names,
+                    const std::vector<RunFolder>& runs) {
+  Value tables = metric_tables_of(runs);
+  for (const auto& name : names) {
+    if (options.lowercase) tables[name]["lowercase"] = true;
+    if (name == "bleu" && !options.tokenizer.empty()) tables[name]["tokenizer"] = options.tokenizer;
+    if (name == "bleu" && !options.model.empty()) tables[name]["model"] = options.model;
+  }
+  set_metric_settings(options.sets, tables);
+  return tables;
 }
 
 // The tests keep a number for each sentence and round.
@@ -160,7 +173,7 @@ void require_memory(const PairedRule& rule, size_t sentences) {
 
 // One score of one system.
 struct Result {
-  std::string subset, direction, system;
+  std::string subset, direction, system;  ///< the direction may be a group: "x-en"
   Score score;
   std::optional<PairedResult> test;
   std::vector<double> sentences;
@@ -184,6 +197,9 @@ std::vector<Result> results_of(const Metric& metric, const Texts& texts, const O
       given.target_language = direction.target;
     }
     given.more_references.assign(texts.references.begin() + 1, texts.references.end());
+    // Programs that score are costly; who scores files beside no workspace keeps nothing.
+    const Workspace workspace{options.workspace};
+    if (fs::exists(workspace.root)) given.cache = workspace.scores();
     counts.push_back(metric.sentence_counts(given));
     if (counts.back().width == 0) {
       scores.push_back(metric.score(given));
@@ -215,6 +231,64 @@ std::vector<Result> results_of(const Metric& metric, const Texts& texts, const O
     }
   }
   return out;
+}
+
+// Of a subset with several directions: means over all of them, and over those that share a side, if
+// that is not all.
+std::vector<std::string> groups_of(const std::set<std::string>& directions) {
+  std::vector<std::string> out;
+  if (directions.size() < 2) return out;
+  out.emplace_back("x-x");
+  std::map<std::string, size_t> counts;
+  for (const auto& name : directions) {
+    const Direction direction = parse_direction(name);
+    ++counts[direction.source + "-x"];
+    ++counts["x-" + direction.target];
+  }
+  for (const auto& [group, count] : counts)
+    if (count > 1 && count < directions.size()) out.push_back(group);
+  return out;
+}
+
+// The means over a group of directions, by system and score in their order.
+std::vector<Result> means_of(const std::vector<Result>& results, const std::string& subset,
+                             const std::string& group) {
+  std::vector<Result> out;
+  std::vector<double> counts;
+  for (const auto& result : results) {
+    if (result.subset != subset || !is_in_group({group}, result.direction)) continue;
+    const auto same = std::find_if(out.begin(), out.end(), [&](const Result& one) {
+      return one.system == result.system && one.score.name == result.score.name;
+    });
+    const auto at = static_cast<size_t>(same - out.begin());
+    if (same == out.end()) {
+      Result& mean = out.emplace_back();
+      mean.subset = subset;
+      mean.direction = group;
+      mean.system = result.system;
+      mean.score = result.score;
+      mean.score.value = 0;
+      counts.push_back(0);
+    }
+    out[at].score.value += result.score.value;
+    ++counts[at];
+  }
+  for (size_t i = 0; i < out.size(); ++i)
+    out[i].score.value /= counts[i];
+  return out;
+}
+
+void add_means(std::vector<Result>& results) {
+  std::map<std::string, std::set<std::string>> directions;
+  for (const auto& result : results)
+    if (!result.direction.empty()) directions[result.subset].insert(result.direction);
+  std::vector<Result> means;
+  for (const auto& [subset, names] : directions) {
+    for (const auto& group : groups_of(names))
+      for (auto& mean : means_of(results, subset, group))
+        means.push_back(std::move(mean));
+  }
+  std::move(means.begin(), means.end(), std::back_inserter(results));
 }
 
 Value to_json(const Result& result) {
@@ -277,17 +351,24 @@ int score(const Options& options) {
     usage_error("--tokenizer and --model are of bleu, which --metrics does not name");
   if (options.tests && std::max(options.runs.size(), options.hypotheses.size()) < 2)
     usage_error("--test compares systems; name two runs, or two files with --hypotheses, or more");
+  std::vector<RunFolder> runs;
+  for (const auto& name : options.runs)
+    runs.push_back(named_evaluation(options, name));
+  std::vector<std::unique_ptr<Metric>> metrics;
+  const Value tables = metric_tables(options, names, runs);
+  for (const auto& name : names)
+    metrics.push_back(typed_metric(name, tables));
   const auto all_texts =
-      options.runs.empty() ? std::vector<Texts>{read_texts(options)} : texts_of_runs(options);
+      runs.empty() ? std::vector<Texts>{read_texts(options)} : texts_of_runs(options, runs);
   std::vector<Result> results;
   for (const auto& texts : all_texts) {
     if (options.tests) require_memory(rule_of(options), texts.references[0].size());
-    for (const auto& name : names) {
-      const auto metric = metric_of(name, options);
+    for (const auto& metric : metrics) {
       for (auto& result : results_of(*metric, texts, options))
         results.push_back(std::move(result));
     }
   }
+  add_means(results);
   if (options.json) {
     Value list = Value::array();
     for (const auto& result : results)
