@@ -32,7 +32,7 @@ struct Command final : Metric {
     std::vector<std::string> command;
     std::string pattern, unit, version;
     bool higher_is_better = true;
-    double timeout_s = 3600;
+    double scale = 1, timeout_s = 3600;
 
     void describe(auto& field) {
       field("command", command,
@@ -41,6 +41,8 @@ struct Command final : Metric {
       field("pattern", pattern,
             "a regular expression whose group is the score of the next sentence; other lines are "
             "skipped; empty = every line is a score");
+      field("scale", scale,
+            "scores are multiplied by this; reports show two digits after the point", above(0));
       field("unit", unit, "of the scores");
       field("higher_is_better", higher_is_better, "which way is better");
       field("version", version, "of what the program computes; change it to score anew");
@@ -63,11 +65,13 @@ struct Command final : Metric {
 
   std::vector<Score> score_of(const CountSums& sums) const override {
     const auto sentences = static_cast<double>(std::max<int64_t>(1, sums.numbers[kSentences]));
-    const double mean = static_cast<double>(sums.numbers[kScore]) / sentences /
+    const double mean = config.scale * static_cast<double>(sums.numbers[kScore]) / sentences /
                         static_cast<double>(ScoringProgram::kUnits);
     const std::string version = config.version.empty() ? "" : "|version:" + config.version;
+    const std::string scale = config.scale == 1 ? "" : fmt::format("|scale:{}", config.scale);
     return {{"command", mean, config.unit,
-             fmt::format("nrefs:{}|command:{}{}", sums.num_references, program.words(), version),
+             fmt::format("nrefs:{}|command:{}{}{}", sums.num_references, program.words(), scale,
+                         version),
              config.higher_is_better}};
   }
 

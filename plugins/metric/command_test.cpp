@@ -51,6 +51,13 @@ TEST_CASE_METHOD(CommandTest,
         "nrefs:1|command:sh -c printf '0.5\\n-1\\n2.25\\n' score {hypothesis}");
 }
 
+TEST_CASE_METHOD(CommandTest, "small scores are scaled so that reports can tell them apart") {
+  const auto made = script("printf '0.851\\n0.852\\n0.853\\n'", {{"scale", 100}, {"version", "2"}});
+  const auto scores = made->score(texts());
+  CHECK(std::abs(scores[0].value - 85.2) < 1e-9);
+  CHECK(scores[0].signature.ends_with("score {hypothesis}|scale:100|version:2"));
+}
+
 TEST_CASE_METHOD(CommandTest, "a metric has the name of its table") {
   const Value tables = {{"mine",
                          {{"use", "command"},
