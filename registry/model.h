@@ -6,6 +6,7 @@
 
 #include "engine/comm/group.h"
 #include "registry/draws.h"
+#include "registry/precision.h"
 #include "registry/registry.h"
 
 #include <torch/nn/module.h>
@@ -52,6 +53,11 @@ struct Parameter {
 /// decoding steps; owned by the caller.
 struct DecodeState {
   virtual ~DecodeState() = default;
+  /// Whether `step` fills `aligned`; a model without attention leaves it empty.
+  bool is_aligning = false;
+  /// For each row of the last step: which piece of its source, from 0, the last decoder layer's
+  /// heads attend to most on average.
+  std::vector<int32_t> aligned;
 };
 
 /// A hypothesis in a decoding step: one that the step before had, with one more piece.
@@ -111,6 +117,8 @@ struct ModelContext {
   std::shared_ptr<Draws> draws = std::make_shared<Draws>();  ///< of the MoE layers
   /// [train] recompute_activations: a model that cannot may ignore it.
   bool recomputes_activations = false;
+  /// [eval] precision: of weight products while decoding; a model that cannot may use fp32.
+  Precision precision = Precision::kFp32;
 };
 
 struct Model {

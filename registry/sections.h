@@ -240,6 +240,22 @@ struct TrainSection {
   }
 };
 
+/// [eval.sampling]: draws translations instead of searching if it has a key beside `seed`.
+struct EvalSamplingSection {
+  std::optional<double> temperature, top_p;
+  std::optional<int64_t> top_k, seed;
+
+  void describe(auto& field) {
+    field("temperature", temperature,
+          "draw pieces by probability ^ (1 / temperature), default 1, instead of searching",
+          between(0.01, 100));
+    field("top_k", top_k, "draw among this many likeliest pieces", at_least(1));
+    field("top_p", top_p, "draw among the likeliest pieces that together have this probability",
+          between(0.001, 1));
+    field("seed", seed, "of the draws, default 1; each sentence has its own", at_least(0));
+  }
+};
+
 /// [eval]
 struct EvalSection {
   static constexpr Scope kScope = Scope::kEval;
@@ -247,8 +263,12 @@ struct EvalSection {
   std::string checkpoint = "best";
   int64_t beam = 5, max_tokens = 6000;
   double length_penalty = 1.0, max_length_a = 1.2, max_length_b = 10, capacity_fraction = 0.5;
+  EvalSamplingSection sampling;
   Value exchange;
-  std::optional<int64_t> average;
+  // No defaults, so that evaluations from before these keys keep their ids.
+  std::optional<int64_t> average, no_repeat_ngram;
+  std::optional<double> min_length_a, min_length_b;
+  std::optional<std::string> precision;
   std::vector<std::string> metrics = {"bleu"};
   Value metric;
 
@@ -268,6 +288,20 @@ struct EvalSection {
     field("max_length_a", max_length_a,
           "longest hypothesis = max_length_a x source length + max_length_b", between(0, 1000));
     field("max_length_b", max_length_b, "see max_length_a", between(1, 100000, "pieces"));
+    field(
+        "min_length_a", min_length_a,
+        "shortest hypothesis = min_length_a x source length + min_length_b, default 0, at most the "
+        "longest",
+        between(0, 1000));
+    field("min_length_b", min_length_b, "see min_length_a", between(0, 100000, "pieces"));
+    field("no_repeat_ngram", no_repeat_ngram,
+          "no so many pieces in a row come twice in a hypothesis; 0, the default: any may",
+          at_least(0));
+    field("precision", precision,
+          "number format of weight products, default fp32: int8, with a scale for each output and "
+          "each row, is fastest; attention, routing and what is between them stay fp32",
+          one_of({"fp32", "bf16", "int8"}));
+    field.table("sampling", sampling);
     field("capacity_fraction", capacity_fraction,
           "slots per expert as a share of the tokens; < 0: the training rule; 0: dropless", any());
     field.overrides("exchange", "exchange", exchange,

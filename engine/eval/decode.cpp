@@ -205,15 +205,16 @@ std::vector<std::vector<Hypothesis>> collect(const std::vector<SearchResult>& ow
   for (const auto& result : own) {
     Value best = Value::array();
     for (const auto& hypothesis : result.best)
-      best.push_back({hypothesis.pieces, hypothesis.log_p, hypothesis.score});
+      best.push_back({hypothesis.pieces, hypothesis.log_p, hypothesis.score, hypothesis.aligned});
     texts.push_back({result.sentence, std::move(best)});
   }
   std::vector<std::vector<Hypothesis>> out(total);
   for (const auto& part : gather_texts(world, json_text(texts))) {
     for (const auto& item : Value::parse(part)) {
       for (const auto& best : item.at(1)) {
-        out[item.at(0).get<size_t>()].push_back(
-            {best.at(0).get<Pieces>(), best.at(1).get<double>(), best.at(2).get<double>()});
+        out[item.at(0).get<size_t>()].push_back({best.at(0).get<Pieces>(), best.at(1).get<double>(),
+                                                 best.at(2).get<double>(),
+                                                 best.at(3).get<std::vector<int32_t>>()});
       }
     }
   }

@@ -1,5 +1,6 @@
-// Real models: the same hypotheses, to the last bit of their scores, for any number of sentences at
-// once and any number of ranks; and those of a search that recomputes every prefix.
+// Real models in every precision: the same hypotheses, to the last bit of their scores, for any
+// number of sentences at once and any number of ranks; and those of a search that recomputes every
+// prefix.
 #include "engine/eval/decode.h"
 
 #include "engine/nn/padding.h"
@@ -20,8 +21,10 @@ namespace {
 constexpr int64_t kVocabulary = 40;
 
 std::shared_ptr<TranslationModel> build(const std::string& exchange, const Groups& groups,
-                                        double capacity_fraction = 0) {
+                                        double capacity_fraction = 0,
+                                        Precision precision = Precision::kFp32) {
   ModelContext context;
+  context.precision = precision;
   context.source_vocabulary = context.target_vocabulary = kVocabulary;
   context.groups = groups;
   context.capacity_fraction = capacity_fraction;
@@ -63,7 +66,8 @@ std::string difference(const Found& a, const Found& b) {
       return fmt::format("sentence {}: other numbers of hypotheses", i);
     for (size_t k = 0; k < a[i].size(); ++k) {
       const Hypothesis &x = a[i][k], &y = b[i][k];
-      if (x.pieces != y.pieces || x.log_p != y.log_p || x.score != y.score) {
+      if (x.pieces != y.pieces || x.log_p != y.log_p || x.score != y.score ||
+          x.aligned != y.aligned) {
         return fmt::format("sentence {}: [{}] {} and [{}] {}", i, fmt::join(x.pieces, " "), x.log_p,
                            fmt::join(y.pieces, " "), y.log_p);
       }
@@ -72,9 +76,12 @@ std::string difference(const Found& a, const Found& b) {
   return "";
 }
 
-Found on_one_rank(const std::string& exchange, size_t count, int64_t max_tokens = 6000) {
+constexpr Precision kPrecisions[] = {Precision::kFp32, Precision::kBf16, Precision::kInt8};
+
+Found on_one_rank(const std::string& exchange, size_t count, int64_t max_tokens = 6000,
+                  Precision precision = Precision::kFp32) {
   const Groups one = alone();
-  const auto model = build(exchange, one);
+  const auto model = build(exchange, one, /*capacity_fraction=*/0, precision);
   return translate(*model, sources_of(count), {kRule, max_tokens}, *one.world);
 }
 
@@ -144,29 +151,71 @@ TEST_CASE("beam search finds what a search without caches finds, dense and with 
 
 TEST_CASE("hypotheses and scores are the same for 1 to 64 sentences at once") {
   for (const char* exchange : {"dense", "gshard"}) {
-    const auto together = on_one_rank(exchange, 66);
-    for (const int64_t sentences : {1, 3, 17, 64}) {
-      INFO(exchange << " " << sentences);
-      CHECK(difference(on_one_rank(exchange, 66, 14 * sentences), together) == "");
+    for (const Precision precision : kPrecisions) {
+      const auto together = on_one_rank(exchange, 66, 6000, precision);
+      for (const int64_t sentences : {1, 3, 17, 64}) {
+        INFO(exchange << " " << sentences << " precision " << static_cast<int>(precision));
+        CHECK(difference(on_one_rank(exchange, 66, 14 * sentences, precision), together) == "");
+      }
     }
   }
 }
 
 TEST_CASE("hypotheses and scores are the same on 1, 2 and 4 ranks") {
-  for (const char* exchange : {"dense", "gshard"}) {
-    for (const size_t count : {size_t{0}, size_t{3}, size_t{30}}) {
-      const auto expected = on_one_rank(exchange, count);
-      for (const Topology& topology : {Topology{1, 2}, Topology{2, 2}}) {
-        const auto found = on_ranks<Found>(topology, [&](const Groups& groups) {
-          const auto model = build(exchange, groups);
-          return translate(*model, sources_of(count), {kRule, 60}, *groups.world);
-        });
-        INFO(exchange << " " << count << " on " << topology.ranks());
-        for (const auto& of_rank : found)
-          CHECK(difference(of_rank, expected) == "");
-      }
+  struct Case {
+    const char* exchange;
+    size_t count;
+    Precision precision;
+  };
+  for (const Case& one :
+       {Case{"dense", 0, Precision::kFp32}, Case{"dense", 3, Precision::kFp32},
+        Case{"dense", 30, Precision::kInt8}, Case{"gshard", 0, Precision::kInt8},
+        Case{"gshard", 3, Precision::kFp32}, Case{"gshard", 30, Precision::kFp32},
+        Case{"gshard", 30, Precision::kBf16}, Case{"gshard", 30, Precision::kInt8}}) {
+    const auto expected = on_one_rank(one.exchange, one.count, 6000, one.precision);
+    for (const Topology& topology : {Topology{1, 2}, Topology{2, 2}}) {
+      const auto found = on_ranks<Found>(topology, [&](const Groups& groups) {
+        const auto model = build(one.exchange, groups, /*capacity_fraction=*/0, one.precision);
+        return translate(*model, sources_of(one.count), {kRule, 60}, *groups.world);
+      });
+      INFO(one.exchange << " " << one.count << " on " << topology.ranks());
+      for (const auto& of_rank : found)
+        CHECK(difference(of_rank, expected) == "");
     }
   }
+}
+
+// Of first values no piece is much likelier than others: the hypotheses that are equal are few, so
+// that scores say more.
+TEST_CASE("scores in bf16 and int8 are close to those in fp32") {
+  for (const char* exchange : {"dense", "gshard"}) {
+    const auto exact = on_one_rank(exchange, 66);
+    for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+      const auto found = on_one_rank(exchange, 66, 6000, precision);
+      INFO(exchange << " precision " << static_cast<int>(precision));
+      CHECK(difference(found, exact) != "");
+      for (size_t i = 0; i < exact.size(); ++i)
+        CHECK(found[i].front().score == Catch::Approx(exact[i].front().score).epsilon(0.02));
+    }
+  }
+}
+
+TEST_CASE("each piece is aligned with a piece of its source, on any number of ranks") {
+  SearchRule rule = kRule;
+  rule.is_aligning = true;
+  const auto sources = sources_of(30);
+  const auto decode = [&](const Groups& groups) {
+    return translate(*build("gshard", groups), sources, {rule, 60}, *groups.world);
+  };
+  const auto found = decode(alone());
+  for (size_t i = 0; i < sources.size(); ++i) {
+    for (const auto& hypothesis : found[i]) {
+      CHECK(hypothesis.aligned.size() == hypothesis.pieces.size());
+      for (const int32_t place : hypothesis.aligned)
+        CHECK((place >= 0 && place < static_cast<int32_t>(sources[i].pieces.size())));
+    }
+  }
+  CHECK(difference(on_ranks<Found>({1, 2}, decode)[1], found) == "");
 }
 
 TEST_CASE("rows that depend on each other are decoded in batches that do not depend on time") {

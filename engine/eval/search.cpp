@@ -53,9 +53,9 @@ Choice draw(std::span<const float> logits, double log_sum, const Sampling& rule,
 }
 
 // Uniform in [0, 1): the same for a piece of a sentence wherever and beside whatever it is decoded.
-double chance_of(uint64_t seed, size_t sentence, size_t row, size_t length) {
+double chance_of(uint64_t seed, uint64_t sentence, size_t row, size_t length) {
   uint64_t state = scattered(seed + 0x9E3779B97F4A7C15U);
-  for (const uint64_t part : {uint64_t{sentence}, uint64_t{row}, uint64_t{length}})
+  for (const uint64_t part : {sentence, uint64_t{row}, uint64_t{length}})
     state = scattered(state + 0x9E3779B97F4A7C15U * (part + 1));
   return SplitMix(state).uniform();
 }
@@ -64,11 +64,19 @@ double chance_of(uint64_t seed, size_t sentence, size_t row, size_t length) {
 
 struct Search::Sentence {
   struct Row {
-    Pieces pieces;       // with the prefix
-    double log_p = 0;    // -inf: only keeps the number of rows
-    size_t ordinal = 0;  // seeds its draws
+    Pieces pieces;                      // with the prefix
+    double log_p = 0;                   // -inf: only keeps the number of rows
+    size_t ordinal = 0;                 // seeds its draws
+    std::vector<int32_t> aligned = {};  // of its pieces, if asked
     std::vector<Choice> next = {};
+    int32_t attended = 0;  // when `next` was chosen
     bool is_live() const { return !std::isinf(log_p); }
+    Row followed_by(int32_t piece, double log_p_of_both, bool is_aligning) const {
+      Row out{pieces, log_p_of_both, ordinal, aligned};
+      out.pieces.push_back(piece);
+      if (is_aligning) out.aligned.push_back(attended);
+      return out;
+    }
   };
 
   size_t number;
@@ -123,7 +131,8 @@ void Search::Sentence::choose(Row& row, std::span<float> logits, const SearchRul
   if (rule.no_repeat_ngram > 0)
     forbid_repeats(row.pieces, source.num_hidden, rule.no_repeat_ngram, logits);
   if (rule.sampling) {
-    const double chance = chance_of(rule.sampling->seed, number, row.ordinal, length());
+    const double chance =
+        chance_of(rule.sampling->seed, source.draw_number.value_or(number), row.ordinal, length());
     row.next.push_back(draw(logits, log_sum, *rule.sampling, chance));
     if (row.next.front().piece == Special::kPad) row.next.clear();
   } else {
@@ -135,7 +144,8 @@ void Search::Sentence::choose(Row& row, std::span<float> logits, const SearchRul
 
 void Search::Sentence::finish(const Row& row, double log_p, const SearchRule& rule) {
   const auto length = static_cast<double>(row.pieces.size() + 1);
-  finished.push_back({row.pieces, log_p, log_p / std::pow(length, rule.length_penalty)});
+  finished.push_back(
+      {row.pieces, log_p, log_p / std::pow(length, rule.length_penalty), row.aligned});
 }
 
 // Finishes hypotheses among the best `beam`, extends the best `beam` others; returns the former row
@@ -164,8 +174,7 @@ std::vector<int64_t> Search::Sentence::advance(const SearchRule& rule) {
       if (i < beam && finished.size() < beam) finish(parent, candidate.log_p, rule);
       continue;
     }
-    next.push_back({parent.pieces, candidate.log_p});
-    next.back().pieces.push_back(candidate.piece);
+    next.push_back(parent.followed_by(candidate.piece, candidate.log_p, rule.is_aligning));
     parents.push_back(static_cast<int64_t>(candidate.row));
   }
   rows = std::move(next);
@@ -184,8 +193,7 @@ std::vector<int64_t> Search::Sentence::advance_drawn(const SearchRule& rule) {
       finish(row, row.log_p + choice.log_p, rule);
       continue;
     }
-    next.push_back({row.pieces, row.log_p + choice.log_p, row.ordinal});
-    next.back().pieces.push_back(choice.piece);
+    next.push_back(row.followed_by(choice.piece, row.log_p + choice.log_p, rule.is_aligning));
     parents.push_back(static_cast<int64_t>(k));
   }
   rows = std::move(next);
@@ -203,9 +211,10 @@ SearchResult Search::Sentence::result(const SearchRule& rule) {
   if (finished.size() > static_cast<size_t>(rule.num_best))
     finished.resize(static_cast<size_t>(rule.num_best));
   for (auto& hypothesis : finished) {
-    auto& pieces = hypothesis.pieces;
-    const auto hidden = std::min(source.num_hidden, pieces.size());
-    pieces.erase(pieces.begin(), pieces.begin() + static_cast<std::ptrdiff_t>(hidden));
+    for (auto* list : {&hypothesis.pieces, &hypothesis.aligned}) {
+      const auto hidden = std::min(source.num_hidden, list->size());
+      list->erase(list->begin(), list->begin() + static_cast<std::ptrdiff_t>(hidden));
+    }
   }
   return {number, std::move(finished)};
 }
@@ -234,6 +243,7 @@ Search::Search(TranslationModel& model, const SearchRule& rule)
       fixed_rows_(!model.decodes_rows_independently()),
       state_(model.start_decoding()) {
   check_rule(rule);
+  state_->is_aligning = rule.is_aligning;
 }
 
 Search::~Search() = default;
@@ -266,6 +276,16 @@ void Search::add(const std::vector<size_t>& numbers,
   }
 }
 
+void Search::note_attended(const std::vector<int64_t>& first_row) {
+  const auto& aligned = state_->aligned;
+  if (aligned.size() != rows_.size())
+    user_error("this model has no attention that would align its translations");
+  for (size_t i = 0; i < open_.size(); ++i) {
+    for (size_t k = 0; k < open_[i]->rows.size(); ++k)
+      open_[i]->rows[k].attended = aligned[static_cast<size_t>(first_row[i]) + k];
+  }
+}
+
 std::vector<SearchResult> Search::step() {
   const torch::NoGradGuard no_grad;
   const auto logits_RV = model_.step(*state_, rows_).contiguous();
@@ -276,6 +296,7 @@ std::vector<SearchResult> Search::step() {
     first_row.push_back(num_rows);
     num_rows += static_cast<int64_t>(sentence->rows.size());
   }
+  if (rule_.is_aligning) note_attended(first_row);
   auto* logits = logits_RV.data_ptr<float>();
   constexpr int64_t kWorth = 4;  // sentences that are worth the start of a thread
   at::parallel_for(0, static_cast<int64_t>(open_.size()), kWorth, [&](int64_t begin, int64_t end) {

@@ -35,6 +35,7 @@ struct SearchRule {
       0;                 ///< no n-gram of this length comes twice in a hypothesis; 0: any may
   int64_t num_best = 1;  ///< hypotheses returned for each sentence, at most `beam`
   std::optional<Sampling> sampling = {};
+  bool is_aligning = false;                  ///< whether hypotheses say what their pieces attend to
   static constexpr double kMaxLength = 1e6;  ///< whatever a and b say
 };
 
@@ -48,12 +49,17 @@ struct SearchSource {
   Pieces prefix;                  ///< what the translation begins with
   size_t num_hidden = 0;          ///< so many of the prefix are not part of the translation: tags
   int32_t num_pieces = std::numeric_limits<int32_t>::max();  ///< ids from here on never follow
+  std::optional<uint64_t> draw_number =
+      {};  ///< seeds its draws; if unset, the number it is added under
 };
 
 struct Hypothesis {
   Pieces pieces;     ///< without </s> and the hidden prefix
   double log_p = 0;  ///< of all its pieces, those of the prefix and </s> included
   double score = 0;  ///< log_p / length ^ length_penalty, all of them counted
+  /// If asked: for each piece, the place in the source's pieces that the last decoder layer attends
+  /// to most when it chooses the piece.
+  std::vector<int32_t> aligned = {};
 };
 
 /// The best hypotheses of a sentence, best first; fewer than asked if the model has no more.
@@ -69,7 +75,7 @@ class Search {
   Search(TranslationModel& model, const SearchRule& rule);
   ~Search();
 
-  /// Encodes sentences and opens them. `numbers` names them in results and seeds their draws.
+  /// Encodes sentences and opens them. `numbers` names them in results.
   void add(const std::vector<size_t>& numbers, const std::vector<const SearchSource*>& sources);
   /// One more piece for every hypothesis; returns the sentences that are finished by it. Cost: one
   /// decoder step.
@@ -80,6 +86,8 @@ class Search {
 
  private:
   struct Sentence;
+
+  void note_attended(const std::vector<int64_t>& first_row);  // of each open sentence
 
   TranslationModel& model_;
   SearchRule rule_;

@@ -22,6 +22,7 @@ constexpr int32_t kA = 4, kB = 5, kC = 6, kVocabulary = 7;
 struct Chain final : TranslationModel {
   // p[last][next]; an empty row ends at once.
   std::map<int64_t, std::map<int64_t, double>> p;
+  std::map<int64_t, int32_t> attended;  // by the last piece
   bool independent = true;
   int64_t num_encoded = 0, num_forgotten = 0;
   std::vector<size_t> rows_of_steps;
@@ -36,8 +37,11 @@ struct Chain final : TranslationModel {
       out.push_back(num_encoded++);
     return out;
   }
-  torch::Tensor step(DecodeState&, const std::vector<DecodeRow>& rows) override {
+  torch::Tensor step(DecodeState& state, const std::vector<DecodeRow>& rows) override {
     rows_of_steps.push_back(rows.size());
+    state.aligned.clear();
+    for (const auto& row : rows)
+      if (state.is_aligning && !attended.empty()) state.aligned.push_back(attended[row.piece]);
     auto logits = torch::full({static_cast<int64_t>(rows.size()), kVocabulary}, -1e4F);
     for (size_t row = 0; row < rows.size(); ++row) {
       auto next = p[rows[row].piece];
@@ -175,6 +179,36 @@ TEST_CASE("sampling draws by probability, the same for a sentence wherever it st
     for (size_t k = 0; k < 3; ++k)
       CHECK(wide[i].at(k).pieces == narrow[i].at(k).pieces);
   }
+}
+
+TEST_CASE("draws are those of a sentence's draw number, wherever it is added") {
+  const SearchRule rule{.beam = 1, .sampling = Sampling{.seed = 7}};
+  std::vector<SearchSource> sources(3, source_of(9));
+  sources[0].draw_number = 2;
+  const auto found = search(endless(), sources, rule);
+  CHECK(found[0].front().pieces == found[2].front().pieces);
+  CHECK(found[0].front().pieces != found[1].front().pieces);
+}
+
+TEST_CASE("a hypothesis says what each of its pieces attends to when it is chosen") {
+  Chain chain = garden_path();
+  chain.attended = {{Special::kEnd, 1}, {kA, 0}, {kC, 5}};
+  SearchRule rule{.beam = 1, .is_aligning = true};
+  const auto found = search(chain, {source_of(1)}, rule).front().front();
+  CHECK(found.pieces == Pieces{kA, kB});
+  CHECK(found.aligned == std::vector<int32_t>{1, 0});
+
+  SearchSource tagged = source_of(1);
+  tagged.prefix = {kA};
+  tagged.num_hidden = 1;
+  CHECK(search(chain, {tagged}, rule).front().front().aligned == std::vector<int32_t>{0});
+
+  rule.is_aligning = false;
+  CHECK(search(chain, {source_of(1)}, rule).front().front().aligned.empty());
+  chain.attended.clear();
+  rule.is_aligning = true;
+  CHECK(message_of([&] { search(chain, {source_of(1)}, rule); }) ==
+        "this model has no attention that would align its translations");
 }
 
 TEST_CASE("a sentence is translated the same alone and among others that end earlier or later") {

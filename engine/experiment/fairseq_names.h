@@ -81,6 +81,12 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"lenpen", "eval.length_penalty"},
     {"max_len_a", "eval.max_length_a"},
     {"max_len_b", "eval.max_length_b"},
+    {"min_len", "eval.min_length_b"},
+    {"no_repeat_ngram_size", "eval.no_repeat_ngram"},
+    {"sampling", "eval.sampling.temperature"},
+    {"temperature", "eval.sampling.temperature"},
+    {"sampling_topk", "eval.sampling.top_k"},
+    {"sampling_topp", "eval.sampling.top_p"},
     {"moe_eval_capacity_token_fraction", "eval.capacity_fraction"},
     // Processes.
     {"distributed_world_size", "launch.ranks_per_node"},

@@ -38,6 +38,7 @@ torch::Tensor attend_cached(const torch::Tensor& query_RD, const CachedRows& row
   const auto* query = query_RD.data_ptr<float>();
   auto* out = out_RD.data_ptr<float>();
   const float* cache = rows.cache.at(layer, 0);
+  if (rows.aligned != nullptr) rows.aligned->resize(static_cast<size_t>(R));
   constexpr int64_t kWorth = 16;  // rows that are worth the start of a thread
   at::parallel_for(0, R, kWorth, [&](int64_t begin, int64_t end) {
     std::vector<float> scores;
@@ -45,6 +46,8 @@ torch::Tensor attend_cached(const torch::Tensor& query_RD, const CachedRows& row
       const auto& cells = rows.cells[static_cast<size_t>(r)];
       scores.resize(score_room(heads, cells.size()));
       attend_row({query + r * stride, cells, out + r * D}, cache, D, heads, scores);
+      if (rows.aligned != nullptr)
+        (*rows.aligned)[static_cast<size_t>(r)] = most_attended(scores, heads, cells.size());
     }
   });
   return out_RD;

@@ -38,6 +38,9 @@ struct CachedRows {
   DecodeCache& cache;
   Cells own;                                    ///< where each row's key and value go
   std::vector<std::span<const int32_t>> cells;  ///< of each row, in the order of their positions
+  /// If not null: filled with the place among its cells that each row attends to most, on average
+  /// over the heads; the first of equals.
+  std::vector<int32_t>* aligned = nullptr;
 };
 
 }  // namespace xp

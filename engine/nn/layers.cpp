@@ -28,33 +28,42 @@ torch::Tensor sinusoids(int64_t positions, int64_t width) {
 
 }  // namespace
 
+void PackedCopy::use(Precision precision) {
+  if (precision != precision_) clear();
+  precision_ = precision;
+}
+
 torch::Tensor PackedCopy::multiply(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
                                    const torch::Tensor& bias_N, const torch::Tensor& added_TN,
                                    bool relu) {
   check(weight_NK.scalar_type() == torch::kFloat && x_TK.scalar_type() == torch::kFloat,
         "products without gradient are of 32-bit floats");
-  const int64_t N = weight_NK.size(0), K = weight_NK.size(1);
+  const int64_t T = x_TK.size(0), N = weight_NK.size(0), K = weight_NK.size(1);
   if (!weights_ || from_ != weight_NK.data_ptr() || version_ != weight_NK._version()) {
-    weights_ = std::make_unique<PackedWeights>(weight_NK.contiguous().data_ptr<float>(), N, K);
+    weights_ = std::make_unique<PackedWeights>(weight_NK.contiguous().data_ptr<float>(), N, K,
+                                               product_kernels(precision_).front());
     from_ = weight_NK.data_ptr();
     version_ = static_cast<uint32_t>(weight_NK._version());
   }
   const auto x = x_TK.contiguous();
   const auto added = added_TN.defined() ? added_TN.contiguous() : added_TN;
-  auto y_TN = torch::empty({x.size(0), N}, x.options());
-  if (x.size(0) == 0) return y_TN;
-  const PackedProduct product{x.data_ptr<float>(),
-                              x.size(0),
-                              bias_N.defined() ? bias_N.data_ptr<float>() : nullptr,
-                              added.defined() ? added.data_ptr<float>() : nullptr,
-                              relu,
-                              y_TN.data_ptr<float>()};
+  auto y_TN = torch::empty({T, N}, x.options());
+  if (T == 0) return y_TN;
+  PackedProduct product(*weights_, {.x = x.data_ptr<float>(),
+                                    .rows = T,
+                                    .bias = bias_N.defined() ? bias_N.data_ptr<float>() : nullptr,
+                                    .added = added.defined() ? added.data_ptr<float>() : nullptr,
+                                    .relu = relu,
+                                    .y = y_TN.data_ptr<float>()});
   // Threads are worth their start from about 10^5 multiplications on.
   constexpr int64_t kWorth = 100'000;
+  if (product.is_converting()) {
+    at::parallel_for(0, T, 1 + kWorth / K,
+                     [&](int64_t begin, int64_t end) { product.convert(begin, end); });
+  }
   const int64_t panels = weights_->num_panels();
-  const int64_t grain = 1 + kWorth * panels / (x.size(0) * N * K);
-  at::parallel_for(0, panels, grain,
-                   [&](int64_t begin, int64_t end) { product.multiply(*weights_, begin, end); });
+  at::parallel_for(0, panels, 1 + kWorth * panels / (T * N * K),
+                   [&](int64_t begin, int64_t end) { product.multiply(begin, end); });
   return y_TN;
 }
 
@@ -77,6 +86,12 @@ torch::Tensor Linear::infer(const torch::Tensor& x_TK, const torch::Tensor& adde
 void Linear::train(bool on) {
   if (on) packed_.clear();
   Module::train(on);
+}
+
+void use_precision(torch::nn::Module& module, Precision precision) {
+  for (const auto& part : module.modules(/*include_self=*/false)) {
+    if (auto* linear = dynamic_cast<Linear*>(part.get())) linear->use(precision);
+  }
 }
 
 Norm::Norm(int64_t width) {

@@ -18,14 +18,18 @@ namespace xp {
 /// begins.
 class PackedCopy {
  public:
-  /// x_TK W' + bias + added, or relu of it; `bias` and `added` may be undefined. fp32 on the CPU. A
-  /// row has the same bits whatever rows come with it. Works on all threads.
+  /// Of the copies to come.
+  void use(Precision precision);
+  /// x_TK W' + bias + added, or relu of it; `bias` and `added` may be undefined. All are fp32 on
+  /// the CPU, whatever the copy is. A row has the same bits whatever rows come with it. Works on
+  /// all threads.
   torch::Tensor multiply(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
                          const torch::Tensor& bias_N, const torch::Tensor& added_TN,
                          bool relu = false);
   void clear() { weights_.reset(); }
 
  private:
+  Precision precision_ = Precision::kFp32;
   std::unique_ptr<PackedWeights> weights_;
   const void* from_ = nullptr;  // what was copied: its address and version
   uint32_t version_ = 0;
@@ -43,11 +47,16 @@ class Linear : public torch::nn::Module {
   torch::Tensor infer(const torch::Tensor& x_TK, const torch::Tensor& added_TN = {},
                       bool relu = false) const;
   void train(bool on = true) override;
+  /// Of `infer`.
+  void use(Precision precision) { packed_.use(precision); }
   torch::Tensor weight, bias;
 
  private:
   mutable PackedCopy packed_;
 };
+
+/// Sets the precision of `infer` of all linear maps in a module.
+void use_precision(torch::nn::Module& module, Precision precision);
 
 /// Layer normalisation over the last dimension, eps 1e-5.
 class Norm : public torch::nn::Module {

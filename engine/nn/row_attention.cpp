@@ -3,6 +3,7 @@
 
 #include "engine/nn/lanes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -85,6 +86,20 @@ XP_FOR_EACH_PROCESSOR void attend_row(const RowAttention& row, const float* cach
         out[i] += weights[t] * values[row.cells[static_cast<size_t>(t)] * 2 * width + i];
     }
   }
+}
+
+int32_t most_attended(std::span<const float> weights, int64_t heads, size_t num_cells) {
+  const size_t stride = weights.size() / static_cast<size_t>(heads);
+  size_t best = 0;
+  float most = -1;
+  for (size_t t = 0; t < num_cells; ++t) {
+    float sum = 0;
+    for (size_t at = t; at < weights.size(); at += stride)
+      sum += weights[at];
+    if (sum > most) best = t;
+    most = std::max(most, sum);
+  }
+  return static_cast<int32_t>(best);
 }
 
 }  // namespace xp

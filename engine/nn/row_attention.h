@@ -21,9 +21,13 @@ constexpr size_t score_room(int64_t heads, size_t num_cells) {
   return static_cast<size_t>(heads) * ((num_cells + 15) / 16 * 16);
 }
 
-/// `scores` has room for score_room. A row's result depends on
-/// nothing but its query, keys and values. Thread-safe. Cost: one pass over the cells.
+/// `scores` has room for score_room and keeps the weights. A row's result depends on nothing but
+/// its query, keys and values. Thread-safe. Cost: one pass over the cells.
 void attend_row(const RowAttention& row, const float* cache, int64_t width, int64_t heads,
                 std::span<float> scores);
+
+/// Which cell of those that `attend_row` left weights for has most, summed over the heads; the
+/// first of equals.
+int32_t most_attended(std::span<const float> weights, int64_t heads, size_t num_cells);
 
 }  // namespace xp

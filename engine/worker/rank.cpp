@@ -109,6 +109,7 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
   if (eval != nullptr) {
     context.capacity_fraction = eval->capacity_fraction;
     context.exchange_overrides = eval->exchange;
+    context.precision = precision_of(eval->precision.value_or("fp32"));
     check_paths(settings);
   }
   return make_part<Model>(settings.at("model"))->build(context);

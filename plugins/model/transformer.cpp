@@ -131,6 +131,8 @@ class Transformer final : public TranslationModel {
       encoder_norm_ = register_module("encoder_norm", std::make_shared<Norm>(D));
       decoder_norm_ = register_module("decoder_norm", std::make_shared<Norm>(D));
     }
+    use_precision(*this, context.precision);
+    packed_output_.use(context.precision);
   }
 
   ModelOutput forward(const Batch& batch) override {
@@ -206,8 +208,10 @@ class Transformer final : public TranslationModel {
       positions.push_back(static_cast<int64_t>(state.rows[r].size()) - 1);
     }
     auto h_RD = target_->at(torch::tensor(pieces), torch::tensor(positions));
-    for (size_t i = 0; i < decoder_.layers.size(); ++i)
+    for (size_t i = 0; i < decoder_.layers.size(); ++i) {
+      if (state.is_aligning && i + 1 == decoder_.layers.size()) memory.aligned = &state.aligned;
       h_RD = decoder_.layers[i]->step(h_RD, own, memory, static_cast<int64_t>(i));
+    }
     h_RD = finished(decoder_.inferred_ending(h_RD), decoder_norm_);
     return packed_output_.multiply(output(), h_RD, {}, {});
   }
