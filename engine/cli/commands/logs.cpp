@@ -157,7 +157,7 @@ class Follower {
     fmt::print(stderr, "{} {}{}{}\n", run_.title(),
                now.state == RunState::kDone ? "is done" : state_name(now.state),
                name.empty() ? "" : ", " + name, cause.empty() ? "" : ": " + cause);
-    return now.state == RunState::kFailed ? Exit::kFailedRuns : Exit::kDone;
+    return now.state == RunState::kFailed ? Exit::kPartlyFailed : Exit::kDone;
   }
 
   const Options& options_;

@@ -247,7 +247,7 @@ int conclude(const RunOptions& options, const Plan& plan, const DispatchResult& 
   if (!result.failures.empty()) {
     fmt::print(stderr, "{}\nnext: {} retries what failed; {}\n", counts_line(plan),
                next_command(options, "run"), next_command(options, "report"));
-    return Exit::kFailedRuns;
+    return Exit::kPartlyFailed;
   }
   return print_report(report_options(options));
 }

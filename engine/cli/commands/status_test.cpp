@@ -223,7 +223,7 @@ TEST_CASE("watch writes a line per change and ends when all is over") {
                 "echo \"$XP_EVENT $XP_EXPERIMENT $XP_DONE $XP_FAILED $XP_MESSAGE\" >> '" +
                     note.string() + "'"});
   others.join();
-  CHECK(typed.exit_code == Exit::kFailedRuns);
+  CHECK(typed.exit_code == Exit::kPartlyFailed);
   const auto lines = split(typed.output, '\n');
   REQUIRE(lines.size() == 4);
   CHECK(lines[0] == "1 point: 1 running");

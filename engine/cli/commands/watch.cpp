@@ -266,7 +266,7 @@ class Watch {
                                        : next_command(options_, "run"));
       return Exit::kUnfinished;
     }
-    if (failed() > 0) return Exit::kFailedRuns;
+    if (failed() > 0) return Exit::kPartlyFailed;
     return count(PointState::kDone) == points_.size() ? Exit::kDone : Exit::kUnfinished;
   }
 

@@ -34,7 +34,7 @@ int work(const Options& options) {
   for (const auto& failure : result.failures)
     fmt::print(stderr, "failed: {}: {}\n", failure.name, failure.cause);
   if (SignalWatch::received() == SIGUSR1) requeue(job);
-  return result.failures.empty() ? Exit::kDone : Exit::kFailedRuns;
+  return result.failures.empty() ? Exit::kDone : Exit::kPartlyFailed;
 }
 
 XP_COMMAND(Options, work, "work", Group::kHidden, "do the runs of a scheduler's job");

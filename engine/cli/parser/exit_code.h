@@ -9,7 +9,7 @@ namespace xp {
 
 /// The documented exit codes. An error's own code is exit_code() of engine/base/error.h.
 struct Exit {
-  static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kFailedRuns = 4,
+  static constexpr int kDone = 0, kMachine = 1, kUsage = 2, kSpec = 3, kPartlyFailed = 4,
                        kUnfinished = 5, kPreflight = 6, kWork = 7;
 };
 
@@ -19,7 +19,8 @@ inline constexpr std::pair<const char*, const char*> kExitCodes[] = {
     {"1", "the machine failed (disk, network, another process), or xp has a bug"},
     {"2", "mistake in the command line"},
     {"3", "mistake in the experiment or in its data; nothing was run"},
-    {"4", "some runs failed"},
+    {"4",
+     "part of it failed: some runs, or sentences that could not be translated; the rest is done"},
     {"5", "not finished: runs are queued or continue in the background"},
     {"6", "a check before the start failed: disk space, the scheduler, a missing prerequisite"},
     {"7", "there is work to do (only with plan --exit-code)"},
