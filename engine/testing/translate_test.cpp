@@ -169,6 +169,50 @@ TEST_CASE("a dense model gives the evaluation's translations, line by line or al
       "1\t-"));
 }
 
+TEST_CASE("options change how a model translates, and it says what its pieces attend to",
+          "[slow]") {
+  const Translator one("dense");
+  const std::string source = split(read_file(one.test_text("en-fr")), '\n')[0];
+  const std::string twice = source + "\n" + source + "\n";
+  const auto best = [&](const std::string& input, std::vector<std::string> words) {
+    words.insert(words.begin(), "last");
+    const Finished ended = one.given(input, words);
+    INFO(ended.errors);
+    CHECK(ended.exit_code == 0);
+    return ended.output;
+  };
+  const auto with_pieces = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--alignment", "--json"});
+    return Value::parse(best(source + "\n", words));
+  };
+
+  // The same draws for a line of the same number only.
+  const auto drawn = [&](const std::string& seed) {
+    return best(twice, {"--temperature", "2", "--beam", "1", "--seed", seed});
+  };
+  CHECK(drawn("7") == drawn("7"));
+  CHECK(drawn("7") != drawn("8"));
+  CHECK(split(drawn("7"), '\n')[0] != split(drawn("7"), '\n')[1]);
+  CHECK(best(source + "\n", {"--top-k", "1"}) == best(source + "\n", {"--beam", "1"}));
+
+  CHECK(with_pieces({"--max-length", "3"})["hypotheses"][0]["pieces"].size() <= 3);
+  CHECK(with_pieces({"--min-length", "9", "--max-length", "9"})["hypotheses"][0]["pieces"].size() ==
+        9);
+  CHECK(with_pieces({"--precision", "int8"})["hypotheses"][0]["text"].is_string());
+
+  const Value aligned = with_pieces({});
+  const size_t num_source = aligned["source_pieces"].size();
+  CHECK(num_source > 0);
+  for (const auto& pair : aligned["hypotheses"][0]["alignment"]) {
+    CHECK(pair[0].get<size_t>() < num_source);
+    CHECK(pair[1].get<size_t>() < aligned["hypotheses"][0]["pieces"].size());
+  }
+  CHECK(split(best(source + "\n", {"--alignment"}), '\t').size() == 4);
+
+  const std::string prefix = split(one.hypotheses("en-fr"), ' ')[0];
+  CHECK(best(source + "\n", {"--prefix", prefix, "--max-length", "30"}).starts_with(prefix));
+}
+
 TEST_CASE("input that is no sentence loses no line and ends nothing", "[slow]") {
   const Translator one("dense");
   const std::string source = split(read_file(one.test_text("en-fr")), '\n')[0];
@@ -229,6 +273,12 @@ TEST_CASE("what cannot be translated with is said before ranks start", "[slow]")
   CHECK(one.refusal({"last", "--set", "max_token=1"}, 2)
             .starts_with(
                 "no setting of [eval] named 'max_token', did you mean 'max_tokens'? known: "));
+  CHECK(one.refusal({"last", "--precision", "fp8"}, 2) ==
+        "--precision takes fp32, bf16 or int8, not 'fp8'\n");
+  CHECK(one.refusal({"last", "--top-p", "1.5"}, 2) == "--top-p is 1.5; must be at most 1\n");
+  CHECK(one.refusal({"last", "--temperature", "hot"}, 2) ==
+        "--temperature must be a number, not \"hot\"\n");
+  CHECK(one.refusal({"last", "--beam", "0"}, 2) == "--beam is 0; must be at least 1\n");
   CHECK(one.refusal({"last", "--set", "max_tokens=0"}, 3) ==
         "'max_tokens' is 0; must be at least 1 token\n");
   CHECK(one.refusal({"last", "--input", "no/such"}, 3) ==

@@ -68,17 +68,16 @@ class TextTranslator {
 
   /// Collective. The message that answers a request.
   Value answer(const Value& request, const DecodeProgress& progress) {
-    const Value& sentences = request.at("sentences");
     Value out = Value::array();
     std::vector<SearchSource> sources;
     std::vector<size_t> places;
-    for (const auto& sentence : sentences) {
+    std::vector<Pieces> pieces;  // of the sources, without what the model adds to them
+    for (const auto& sentence : request.at("sentences")) {
       Value& answer = out.emplace_back(Value{{"hypotheses", Value::array()}});
-      Pieces pieces;
-      encoder_->encode(sentence.at("text").get_ref<const std::string&>(), pieces);
-      if (pieces.empty()) continue;  // blank, or of characters that the vocabulary drops
-      SearchSource source =
-          search_source(corpus_, parse_direction(sentence.at("direction")), pieces);
+      Pieces own;
+      encoder_->encode(sentence.at("text").get_ref<const std::string&>(), own);
+      if (own.empty()) continue;  // blank, or of characters that the vocabulary drops
+      SearchSource source = source_of(sentence, own);
       const auto length = static_cast<int64_t>(source.pieces.size());
       if (length > model_.rule.max_tokens) {
         answer = {{"problem", fmt::format("{} pieces, more than the {} of 'max_tokens' in [eval]",
@@ -87,22 +86,56 @@ class TextTranslator {
       }
       places.push_back(out.size() - 1);
       sources.push_back(std::move(source));
+      pieces.push_back(std::move(own));
     }
     DecodeRule rule = model_.rule;
-    rule.search.num_best = request.value("best", int64_t{1});
+    rule.search.num_best = request.at("best");
+    rule.search.is_aligning = request.at("alignment");
     const auto best = translate(*model_.model, sources, rule, world_, progress);
-    for (size_t i = 0; i < places.size(); ++i)
-      out[places[i]]["hypotheses"] = texts_of(best[i]);
+    for (size_t i = 0; i < places.size(); ++i) {
+      Value& answer = out[places[i]];
+      if (rule.search.is_aligning)
+        answer["source_pieces"] = texts_of(corpus_.vocabulary(Side::kSource), pieces[i]);
+      for (const auto& hypothesis : best[i]) {
+        Value& item = answer["hypotheses"].emplace_back(text_of(hypothesis));
+        if (rule.search.is_aligning) item.update(alignment_of(hypothesis, sources[i], pieces[i]));
+      }
+    }
     return {{"translations", std::move(out)}};
   }
 
  private:
-  Value texts_of(const std::vector<Hypothesis>& best) const {
-    Value out = Value::array();
-    for (const auto& one : best) {
-      out.push_back(
-          {{"text", corpus_.vocabulary(Side::kTarget).decode(one.pieces)}, {"score", one.score}});
+  SearchSource source_of(const Value& sentence, const Pieces& pieces) const {
+    SearchSource out = search_source(corpus_, parse_direction(sentence.at("direction")), pieces);
+    const auto prefix = corpus_.vocabulary(Side::kTarget)
+                            .encode(sentence.at("prefix").get_ref<const std::string&>());
+    out.prefix.insert(out.prefix.end(), prefix.begin(), prefix.end());
+    out.draw_number = sentence.at("number").get<uint64_t>();
+    return out;
+  }
+
+  Value text_of(const Hypothesis& hypothesis) const {
+    return {{"text", corpus_.vocabulary(Side::kTarget).decode(hypothesis.pieces)},
+            {"score", hypothesis.score}};
+  }
+
+  // Pairs of places among the pieces of the text, without tags and the end.
+  Value alignment_of(const Hypothesis& hypothesis, const SearchSource& source,
+                     const Pieces& pieces) const {
+    const auto num_tags = static_cast<int64_t>(source.pieces.size() - pieces.size()) - 1;
+    Value pairs = Value::array();
+    for (size_t i = 0; i < hypothesis.aligned.size(); ++i) {
+      const int64_t place = hypothesis.aligned[i] - num_tags;
+      if (place >= 0 && place < static_cast<int64_t>(pieces.size())) pairs.push_back({place, i});
     }
+    return {{"pieces", texts_of(corpus_.vocabulary(Side::kTarget), hypothesis.pieces)},
+            {"alignment", std::move(pairs)}};
+  }
+
+  static std::vector<std::string> texts_of(const Vocabulary& vocabulary, const Pieces& pieces) {
+    std::vector<std::string> out;
+    for (const int32_t piece : pieces)
+      out.push_back(vocabulary.piece(piece));
     return out;
   }
 

@@ -2,9 +2,9 @@
 #include "engine/base/descriptor.h"
 #include "engine/base/progress.h"
 #include "engine/base/text.h"
-#include "engine/base/toml.h"
 #include "engine/cli/commands/translation_lines.h"
 #include "engine/cli/commands/translation_ranks.h"
+#include "engine/cli/commands/translation_settings.h"
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/named_run.h"
@@ -41,6 +41,7 @@ struct Options : WorkspaceOptions {
       "echo 'The file is missing.' | xp translate last\n"
       "xp translate 3fa9 --direction en-de --input news.en --output news.de\n"
       "xp translate gshard --n-best 5 --beam 10 --json < news.en\n"
+      "xp translate gshard --beam 3 --n-best 3 --temperature 0.8 --top-p 0.9 --seed 7 < news.en\n"
       "xp translate last --json-input --json < mixed.jsonl\n"
       "\n"
       "RUN is an evaluation, or a training, of which the newest evaluation counts: its [eval] "
@@ -53,16 +54,23 @@ struct Options : WorkspaceOptions {
       "model with experts; for others one, or for files as many as there are processors.\n"
       "\n"
       "With --json-input every line is an object with a text \"source\" and, if the model has\n"
-      "several directions, \"direction\"; --json copies other keys to the output.\n"
+      "several directions, \"direction\"; a text \"prefix\" is what its translation begins with.\n"
+      "--json copies other keys to the output.\n"
       "With --n-best N and without --json: number of the line, score and translation, separated\n"
-      "by tabs, on N lines. A score is log p / length ^ length_penalty.";
+      "by tabs, on N lines. A score is log p / length ^ length_penalty. With --temperature, "
+      "--top-k\n"
+      "or --top-p, --beam says how many translations are drawn.\n"
+      "With --alignment three columns follow: the pieces of the source, those of the translation,\n"
+      "and for each of these which source piece the last decoder layer attends to most, as pairs\n"
+      "0-0 1-2 of their numbers from 0, source first; pieces that attend to the end or a tag have\n"
+      "no pair. With --json: \"source_pieces\", and \"pieces\" and \"alignment\" of each "
+      "hypothesis.";
 
-  std::string run, direction;
+  std::string run, direction, prefix;
   fs::path input, output;
-  std::optional<int64_t> beam;
   int64_t num_best = 1;
-  Words sets;
-  bool json = false, json_input = false;
+  EvalChanges changes;
+  bool json = false, json_input = false, alignment = false;
 
   void declare(Arguments& arguments) {
     declare_run(arguments, run, *this);
@@ -70,14 +78,12 @@ struct Options : WorkspaceOptions {
                      "languages; needed if the model has several directions");
     arguments.option("--input", "FILE", &input, "sentences, one a line").otherwise("stdin");
     arguments.option("--output", "FILE", &output, "translations; replaced").otherwise("stdout");
-    arguments.option("--beam", "N", &beam, "hypotheses kept per sentence; more is slower")
-        .from(1)
-        .otherwise("that of [eval]");
     arguments.option("--n-best", "N", &num_best, "translations of each sentence, with scores")
         .from(1);
-    arguments.option("--set", "KEY=VALUE", &sets,
-                     "another value of a setting of [eval]: checkpoint=last, max_tokens=20000; "
-                     "repeatable");
+    arguments.option("--prefix", "TEXT", &prefix,
+                     "what every translation begins with, up to the end of a word");
+    arguments.flag("--alignment", alignment, "which source piece each piece attends to");
+    changes.declare(arguments);
     arguments.flag("--json-input", json_input, "read objects with \"source\" and \"direction\"");
     declare_json(arguments, json);
     WorkspaceOptions::declare(arguments);
@@ -182,26 +188,10 @@ class NoPipeSignal {
   void (*before_)(int);
 };
 
-// The settings of an evaluation with what the command line changes.
-Value changed_spec(const Options& options, Value spec) {
-  Value& eval = spec["eval"];
-  std::vector<std::string> names;
-  for (const auto& setting : settings_of<EvalSection>())
-    names.push_back(setting.name);
-  for (const auto& set : options.sets) {
-    const size_t equals = std::min(set.find('='), set.size());
-    const std::string key(trim(set.substr(0, equals)));
-    if (equals == set.size()) usage_error("--set takes KEY=VALUE, such as max_tokens=20000");
-    if (std::find(names.begin(), names.end(), key) == names.end())
-      usage_error("{}", unknown_name("setting of [eval]", key, names));
-    eval[key] = typed_value(std::string(trim(set.substr(equals + 1))));
-  }
-  if (options.beam) eval["beam"] = *options.beam;
-  const auto bound = bind_settings<EvalSection>(eval);
-  if (options.num_best > bound.beam)
-    usage_error("--n-best {} needs --beam {} or more; it is {}", options.num_best, options.num_best,
-                bound.beam);
-  return spec;
+void check_num_best(const Options& options, int64_t beam) {
+  if (options.num_best <= beam) return;
+  usage_error("--n-best {} needs --beam {} or more; it is {}", options.num_best, options.num_best,
+              beam);
 }
 
 // The ranks of the training if its experts are on them; else what makes files quick.
@@ -278,7 +268,7 @@ class Translation {
     if (window_.empty()) return;
     if (asked.empty()) return write({});
     is_asking_ = true;
-    ranks.request(asked, options_.num_best);
+    ranks.request(asked, {options_.num_best, options_.alignment});
   }
 
   void take(const TranslationNews& said) {
@@ -292,19 +282,19 @@ class Translation {
     write(*said.answers);
   }
 
-  void write(const std::vector<TranslationNews::Answer>& answers) {
+  void write(const std::vector<TranslatedLine>& answers) {
     auto answer = answers.begin();
     for (auto& line : window_) {
-      std::vector<ScoredText> hypotheses;
+      TranslatedLine translated;
       if (line.is_translated()) {
         check(answer != answers.end(), "every sentence is answered");
-        line.problem = answer->problem;
-        hypotheses = answer->hypotheses;
+        translated = *answer;
         ++answer;
       }
+      if (!translated.problem.empty()) line.problem = translated.problem;
       if (!line.problem.empty()) ++num_problems_;
       tell(line);
-      output_.add(output_text(line, hypotheses, format_));
+      output_.add(output_text(line, translated, format_));
     }
     num_done_ += static_cast<int64_t>(window_.size());
     window_.clear();
@@ -324,7 +314,7 @@ class Translation {
     if (num_notes_ > kMaxNotes)
       fmt::print(stderr, "{} lines had bytes that are not UTF-8\n", num_notes_);
     if (num_problems_ > kMaxNotes) fmt::print(stderr, "{} lines were left empty\n", num_problems_);
-    return num_problems_ > 0 ? Exit::kFailedRuns : Exit::kDone;
+    return num_problems_ > 0 ? Exit::kPartlyFailed : Exit::kDone;
   }
 
   const Options& options_;
@@ -356,6 +346,8 @@ LineFormat format_of(const Options& options, const fs::path& corpus) {
   out.reads_json = options.json_input;
   out.writes_json = options.json;
   out.has_scores = options.num_best > 1;
+  out.has_alignment = options.alignment;
+  out.prefix = options.prefix;
   return out;
 }
 
@@ -363,11 +355,12 @@ int translate(const Options& options) {
   const Workspace workspace{options.workspace};
   const RunFolder run = named_evaluation(options, options.run);
   TranslationSetup setup;
-  setup.spec = changed_spec(options, run.spec);
+  setup.spec = options.changes.applied_to(run.spec);
   setup.engine = existing_engine();
   setup.corpus = workspace.corpus(run.spec.at("corpus_id"));
   setup.training = workspace.training(run.spec.at("training_id"));
   const auto eval = bind_settings<EvalSection>(setup.spec.at("eval"));
+  check_num_best(options, eval.beam);
   required_checkpoints(setup.training, eval.checkpoint, eval.average.value_or(0));
   const LineFormat format = format_of(options, setup.corpus);
   Input input = open_input(options.input);

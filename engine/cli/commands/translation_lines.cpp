@@ -35,8 +35,11 @@ void read_object(SourceLine& line) {
   }
   line.text = source->get<std::string>();
   std::replace(line.text.begin(), line.text.end(), '\n', ' ');
-  const auto direction = object.find("direction");
-  if (direction != object.end() && direction->is_string()) line.direction = *direction;
+  for (const auto& [key, text] :
+       {std::pair{"direction", &line.direction}, std::pair{"prefix", &line.prefix}}) {
+    const auto found = object.find(key);
+    if (found != object.end() && found->is_string()) *text = *found;
+  }
   line.object = std::move(object);
 }
 
@@ -49,6 +52,32 @@ void check_direction(SourceLine& line, const LineFormat& format) {
   } else if (std::find(known.begin(), known.end(), line.direction) == known.end()) {
     line.problem = unknown_name("direction", line.direction, known);
   }
+}
+
+Value object_of(const SourceLine& line, const TranslatedLine& translated,
+                const LineFormat& format) {
+  Value out = line.object;
+  out["source"] = line.text;
+  if (!line.direction.empty()) out["direction"] = line.direction;
+  Value list = Value::array();
+  for (const auto& one : translated.hypotheses) {
+    Value& item = list.emplace_back(Value{{"text", one.text}, {"score", one.score}});
+    if (!format.has_alignment) continue;
+    item["pieces"] = one.pieces;
+    item["alignment"] = one.alignment;
+  }
+  out["hypotheses"] = std::move(list);
+  if (format.has_alignment) out["source_pieces"] = translated.source_pieces;
+  if (!line.problem.empty()) out["problem"] = line.problem;
+  return out;
+}
+
+std::string columns_of(const TranslatedLine& translated, const ScoredText& one) {
+  std::vector<std::string> pairs;
+  for (const auto& [source, target] : one.alignment)
+    pairs.push_back(fmt::format("{}-{}", source, target));
+  return fmt::format("\t{}\t{}\t{}", join(translated.source_pieces, " "), join(one.pieces, " "),
+                     join(pairs, " "));
 }
 
 }  // namespace
@@ -88,6 +117,7 @@ void SourceLines::finish_line() {
     line.note = "bytes that are not UTF-8 became U+FFFD";
   }
   if (line.is_translated() && format_.reads_json) read_object(line);
+  if (line.prefix.empty()) line.prefix = format_.prefix;
   if (line.is_translated()) check_direction(line, format_);
   ready_.push_back(std::move(line));
   open_.clear();
@@ -101,24 +131,21 @@ std::optional<SourceLine> SourceLines::next() {
   return line;
 }
 
-std::string output_text(const SourceLine& line, const std::vector<ScoredText>& hypotheses,
+std::string output_text(const SourceLine& line, const TranslatedLine& translated,
                         const LineFormat& format) {
-  if (format.writes_json) {
-    Value out = line.object;
-    out["source"] = line.text;
-    if (!line.direction.empty()) out["direction"] = line.direction;
-    Value list = Value::array();
-    for (const auto& [text, score] : hypotheses)
-      list.push_back({{"text", text}, {"score", score}});
-    out["hypotheses"] = std::move(list);
-    if (!line.problem.empty()) out["problem"] = line.problem;
-    return json_text(out) + "\n";
+  if (format.writes_json) return json_text(object_of(line, translated, format)) + "\n";
+  if (translated.hypotheses.empty()) {
+    const std::string none = format.has_scores ? fmt::format("{}\t\t", line.number) : "";
+    return none + (format.has_alignment ? "\t\t\t\n" : "\n");
   }
-  if (!format.has_scores) return (hypotheses.empty() ? "" : hypotheses.front().text) + "\n";
-  if (hypotheses.empty()) return fmt::format("{}\t\t\n", line.number);
   std::string out;
-  for (const auto& [text, score] : hypotheses)
-    out += fmt::format("{}\t{:.4f}\t{}\n", line.number, score, text);
+  for (const auto& one : translated.hypotheses) {
+    if (format.has_scores) out += fmt::format("{}\t{:.4f}\t", line.number, one.score);
+    out += one.text;
+    if (format.has_alignment) out += columns_of(translated, one);
+    out += "\n";
+    if (!format.has_scores) break;
+  }
   return out;
 }
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace xp {
@@ -18,6 +19,7 @@ struct SourceLine {
   int64_t number = 0;  ///< from 1
   std::string text;    ///< UTF-8 without line end
   std::string direction;
+  std::string prefix;              ///< what its translation begins with; usually ""
   Value object = Value::object();  ///< the line itself if it is JSON
   std::string problem;             ///< why it cannot be translated: one sentence; "" if it can
   std::string note;                ///< what was changed in it; "" if nothing
@@ -29,15 +31,27 @@ struct SourceLine {
 struct ScoredText {
   std::string text;
   double score = 0;  ///< log p / length ^ length_penalty; higher is better
+  // If asked:
+  std::vector<std::string> pieces = {};
+  std::vector<std::pair<int64_t, int64_t>> alignment = {};  ///< source piece, piece; from 0
+};
+
+/// What became of a line.
+struct TranslatedLine {
+  std::vector<ScoredText> hypotheses = {};      ///< best first
+  std::vector<std::string> source_pieces = {};  ///< if asked
+  std::string problem = {};  ///< why there are no hypotheses; "" if there are, or if it is blank
 };
 
 struct LineFormat {
   bool reads_json = false;              ///< {"source": "...", "direction": "en-fr"}
   std::vector<std::string> directions;  ///< of the model
   std::string direction;                ///< of lines that name none; "" = they must
+  std::string prefix;                   ///< of lines that give none
   bool writes_json = false;
   bool has_scores = false;  ///< of text: LINE, SCORE and HYPOTHESIS with tabs between, one of each
                             ///< hypothesis
+  bool has_alignment = false;  ///< of text: then also SOURCE_PIECES, PIECES and PAIRS
 };
 
 /// Cuts bytes into lines, however they come. A byte order mark is skipped, LF and CR LF end a line,
@@ -68,7 +82,7 @@ class SourceLines {
 };
 
 /// The translation of a line as it is written, with its line end.
-std::string output_text(const SourceLine& line, const std::vector<ScoredText>& hypotheses,
+std::string output_text(const SourceLine& line, const TranslatedLine& translated,
                         const LineFormat& format);
 
 }  // namespace xp

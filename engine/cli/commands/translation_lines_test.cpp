@@ -99,7 +99,7 @@ TEST_CASE("objects name their direction, and keep what else they hold") {
                               json_of_two());
   CHECK(lines[0].text == "a cat");
   CHECK(lines[0].direction == "en-de");
-  CHECK(output_text(lines[0], {{"eine Katze", -0.5}}, json_of_two()) ==
+  CHECK(output_text(lines[0], {{{"eine Katze", -0.5}}}, json_of_two()) ==
         R"({"direction":"en-de","hypotheses":[{"score":-0.5,"text":"eine Katze"}],"id":7,)"
         R"("source":"a cat"})"
         "\n");
@@ -123,13 +123,48 @@ TEST_CASE("an object that says too little is a problem of its line") {
 TEST_CASE("text has the best translation of each line, or all with their scores") {
   SourceLine line;
   line.number = 3;
-  const std::vector<ScoredText> best = {{"un", -0.25}, {"deux", -1.5}};
+  const TranslatedLine best = {{{"un", -0.25}, {"deux", -1.5}}};
   LineFormat format = one_direction();
   CHECK(output_text(line, best, format) == "un\n");
   CHECK(output_text(line, {}, format) == "\n");
   format.has_scores = true;
   CHECK(output_text(line, best, format) == "3\t-0.2500\tun\n3\t-1.5000\tdeux\n");
   CHECK(output_text(line, {}, format) == "3\t\t\n");
+}
+
+TEST_CASE("an alignment is three more columns, or keys of the objects") {
+  SourceLine line;
+  line.number = 3;
+  line.text = "two cats";
+  const TranslatedLine translated = {
+      {{"deux chats", -0.5, {"_deux", "_chat", "s"}, {{0, 0}, {1, 2}}}}, {"_two", "_cats"}};
+  LineFormat format = one_direction();
+  format.has_alignment = true;
+  CHECK(output_text(line, translated, format) ==
+        "deux chats\t_two _cats\t_deux _chat s\t0-0 1-2\n");
+  CHECK(output_text(line, {}, format) == "\t\t\t\n");
+  format.has_scores = true;
+  CHECK(output_text(line, translated, format) ==
+        "3\t-0.5000\tdeux chats\t_two _cats\t_deux _chat s\t0-0 1-2\n");
+  CHECK(output_text(line, {}, format) == "3\t\t\t\t\t\n");
+  format.writes_json = true;
+  CHECK(output_text(line, translated, format) ==
+        R"({"hypotheses":[{"alignment":[[0,0],[1,2]],"pieces":["_deux","_chat","s"],)"
+        R"("score":-0.5,"text":"deux chats"}],"source":"two cats",)"
+        R"("source_pieces":["_two","_cats"]})"
+        "\n");
+}
+
+TEST_CASE("a prefix is that of the object, or the one of all lines") {
+  LineFormat format = json_of_two();
+  format.prefix = "Le";
+  const auto lines = lines_of({R"({"source": "a", "direction": "en-fr", "prefix": "Un"})"
+                               "\n"
+                               R"({"source": "a", "direction": "en-fr", "prefix": 7})"
+                               "\n"},
+                              format);
+  CHECK(lines[0].prefix == "Un");
+  CHECK(lines[1].prefix == "Le");
 }
 
 }  // namespace

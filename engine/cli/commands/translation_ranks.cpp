@@ -17,13 +17,19 @@ using std::chrono::milliseconds;
   machine_error("{}", end.cause.empty() ? "the ranks ended before all was translated" : end.cause);
 }
 
-std::vector<TranslationNews::Answer> answers_in(const Value& translations) {
-  std::vector<TranslationNews::Answer> out;
+std::vector<TranslatedLine> answers_in(const Value& translations) {
+  std::vector<TranslatedLine> out;
   for (const auto& item : translations) {
     auto& answer = out.emplace_back();
     answer.problem = item.value("problem", "");
-    for (const auto& one : item.value("hypotheses", Value::array()))
-      answer.hypotheses.push_back({one.at("text"), one.at("score")});
+    item.value("source_pieces", Value::array()).get_to(answer.source_pieces);
+    for (const auto& one : item.value("hypotheses", Value::array())) {
+      auto& hypothesis = answer.hypotheses.emplace_back();
+      one.at("text").get_to(hypothesis.text);
+      one.at("score").get_to(hypothesis.score);
+      one.value("pieces", Value::array()).get_to(hypothesis.pieces);
+      one.value("alignment", Value::array()).get_to(hypothesis.alignment);
+    }
   }
   return out;
 }
@@ -48,12 +54,19 @@ TranslationRanks::TranslationRanks(const TranslationSetup& setup,
   job_ = start_here(job, other.get());
 }
 
-void TranslationRanks::request(const std::vector<SourceLine>& lines, int64_t num_best) {
+void TranslationRanks::request(const std::vector<SourceLine>& lines,
+                               const TranslationRequest& asked) {
   Value sentences = Value::array();
-  for (const auto& line : lines)
-    sentences.push_back({{"text", line.text}, {"direction", line.direction}});
+  for (const auto& line : lines) {
+    sentences.push_back({{"text", line.text},
+                         {"direction", line.direction},
+                         {"prefix", line.prefix},
+                         {"number", line.number}});
+  }
   try {
-    channel_.send({{"sentences", std::move(sentences)}, {"best", num_best}});
+    channel_.send({{"sentences", std::move(sentences)},
+                   {"best", asked.num_best},
+                   {"alignment", asked.alignment}});
   } catch (const Error&) {
     // Their end says why.
   }

@@ -22,13 +22,15 @@ struct TranslationSetup {
 
 /// An answer to a request, or how far it is.
 struct TranslationNews {
-  bool is_ready = false;  ///< the model is loaded
-  int64_t finished = 0;   ///< sentences of the request so far
-  struct Answer {
-    std::vector<ScoredText> hypotheses;
-    std::string problem;
-  };
-  std::optional<std::vector<Answer>> answers;  ///< of the whole request
+  bool is_ready = false;                               ///< the model is loaded
+  int64_t finished = 0;                                ///< sentences of the request so far
+  std::optional<std::vector<TranslatedLine>> answers;  ///< of the whole request
+};
+
+/// What is asked about each line.
+struct TranslationRequest {
+  int64_t num_best = 1;
+  bool alignment = false;
 };
 
 class TranslationRanks {
@@ -38,7 +40,7 @@ class TranslationRanks {
       : TranslationRanks(setup, Channel::open()) {}
 
   /// One request at a time: the next one after the answers to the last.
-  void request(const std::vector<SourceLine>& lines, int64_t num_best);
+  void request(const std::vector<SourceLine>& lines, const TranslationRequest& asked);
   /// What they said since; never waits. Raises if they ended: kUser if the settings are to blame,
   /// else kMachine.
   std::optional<TranslationNews> poll();
