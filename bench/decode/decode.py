@@ -1,17 +1,19 @@
 """Beam search of `xp` beside CTranslate2: the same weights, sentences and lengths.
 
 usage: python3 bench/decode/decode.py [--program build/decode] [--venv FOLDER] [--rounds 3]
-       [--sentences 200] [--length 25] [--only dense,moe,small]
+       [--sentences 200] [--length 25] [--threads 1,2] [--precisions fp32,int8]
+       [--only dense,moe,small,peer]
 
 `ninja -C build decode` makes the program. Models have their first values, so that no translation
-would end by itself: the length is pinned. Both programs take turns in every round, with one thread
-and with two; loading is not timed. CTranslate2 gets the best of several batch sizes. Printed are
-medians of CPU seconds and wall, pieces per CPU second, and ratios. Before that, greedy translations
-of both must agree. FOLDER keeps the venv with CTranslate2; without --venv it is made beside the
-work and removed in the end.
+would end by itself: the length is pinned. Programs take turns in every round; loading is not timed.
+CTranslate2 gets the best of several batch sizes. Printed are medians of CPU seconds and wall,
+pieces per CPU second, and ratios. Before that, greedy fp32 translations of both must agree. FOLDER
+keeps the venv with CTranslate2; without --venv it is made beside the work and removed in the end.
+Options choose a part of all that: --threads 1 --precisions int8 --only dense,peer takes a minute.
 """
 
 import argparse
+import itertools
 import json
 import pathlib
 import random
@@ -22,6 +24,7 @@ import tempfile
 import venv
 
 VOCABULARY = 8000
+PEER_TYPES = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 BASE = {"use": "transformer", "preset": "base", "dropout": 0.0}
 MODELS = {
     "dense": BASE | {"moe": {"exchange": {"use": "dense"}}},
@@ -104,7 +107,8 @@ names = {piece: i for i, piece in enumerate(convert())}
 pieces = list(names)
 sources = [[pieces[int(word)] for word in line.split()] + ["</s>"]
            for line in open(folder + "/sources.txt")]
-model = ctranslate2.Translator(folder + "/peer", device="cpu", compute_type="float32",
+model = ctranslate2.Translator(folder + "/peer", device="cpu",
+                               compute_type=settings["compute_type"],
                                intra_threads=settings["threads"], inter_threads=1)
 
 def run(tokens):
@@ -178,6 +182,12 @@ def best_batch(rows):
     return min(by_batch.values(), key=lambda group: median(group, "cpu_s"))
 
 
+def print_ratio(rows, slow, fast):
+    if {slow, fast} <= rows.keys():
+        ratios = (median(rows[slow], key) / median(rows[fast], key) for key in ("cpu_s", "wall_s"))
+        print("  {} over {}: {:.2f} by CPU, {:.2f} by wall".format(slow, fast, *ratios))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default="build/decode")
@@ -187,50 +197,50 @@ def main():
     parser.add_argument("--length", type=int, default=25)
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--only", default=",".join(MODELS))
+    parser.add_argument("--precisions", default="fp32,int8")
+    parser.add_argument("--only", default=",".join([*MODELS, "peer"]))
     options = parser.parse_args()
     print(f"{' '.join(sys.argv)}\n{processor()}")
     with tempfile.TemporaryDirectory() as name:
         work = pathlib.Path(name)
-        place = options.venv or work / "venv"
-        if not (place / "bin/python").exists():
-            venv.create(place, with_pip=True)
-            subprocess.run([place / "bin/pip", "-q", "install", "ctranslate2==4.8.*", "numpy"],
-                           check=True)
-        python = str((place / "bin/python").absolute())
         write_sources(work, options.sentences, options.length)
         common = {"vocabulary": VOCABULARY, "length": options.length, "export": False}
         asked = options.only.split(",")
-        if "dense" in asked:
-            greedy = common | {"beam": 1, "repeats": 1, "threads": 1}
+        if "peer" in asked:
+            place = options.venv or work / "venv"
+            if not (place / "bin/python").exists():
+                venv.create(place, with_pip=True)
+                subprocess.run([place / "bin/pip", "-q", "install", "ctranslate2==4.8.*", "numpy"],
+                               check=True)
+            python = str((place / "bin/python").absolute())
+            greedy = common | {"beam": 1, "repeats": 1, "threads": 1, "precision": "fp32"}
             ours(options, work, model=MODELS["dense"], **(greedy | {"export": True}))
-            theirs(python, work, layers=6, heads=8, batches=[4096], **greedy)
+            theirs(python, work, layers=6, heads=8, batches=[4096], compute_type="float32",
+                   **greedy)
             check_equal(work, options.length - 1)
-        for threads in map(int, options.threads.split(",")):
-            rule = common | {"beam": options.beam, "threads": threads, "repeats": 1}
-            rows = {model: [] for model in asked}
+        for threads, precision in itertools.product(map(int, options.threads.split(",")),
+                                                    options.precisions.split(",")):
+            rule = common | {"beam": options.beam, "threads": threads, "repeats": 1,
+                             "precision": precision}
+            rows = {model: [] for model in asked if model != "peer"}
             peer = []
             for _ in range(options.rounds):
-                for model in asked:
+                for model in rows:
                     rows[model] += ours(options, work, model=MODELS[model], **rule)
-                if "dense" in asked:
-                    peer += theirs(python, work, layers=6, heads=8,
-                                   batches=[512, 1024, 2048, 4096], **rule)
+                if "peer" in asked:
+                    peer += theirs(python, work, layers=6, heads=8, batches=[512, 1024, 2048, 4096],
+                                   compute_type=PEER_TYPES[precision], **rule)
             pieces = options.sentences * options.length
-            print(f"\nbeam {options.beam}, {threads} threads, {options.sentences} sentences, "
-                  f"{options.length} pieces each")
+            print(f"\n{precision}, beam {options.beam}, {threads} threads, {options.sentences} "
+                  f"sentences, {options.length} pieces each", flush=True)
             if peer:
                 rows["CTranslate2"] = best_batch(peer)
             for model, found in rows.items():
                 cpu, wall = median(found, "cpu_s"), median(found, "wall_s")
                 print(f"  {model:12} {cpu:7.2f} CPU-s {wall:7.2f} s wall "
                       f"{pieces / cpu:8.1f} pieces per CPU-s")
-            for model, base in (("CTranslate2", "dense"), ("dense", "moe")):
-                if {model, base} <= rows.keys():
-                    ratios = (median(rows[model], key) / median(rows[base], key)
-                              for key in ("cpu_s", "wall_s"))
-                    print("  {} over {}: {:.2f} by CPU, {:.2f} by wall".format(
-                        model, base, *ratios))
+            print_ratio(rows, "CTranslate2", "dense")
+            print_ratio(rows, "dense", "moe")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 // Decodes sentences with a model of first values, the target length pinned.
 //
 // usage: decode SETTINGS FOLDER     SETTINGS: JSON with `model` (the table [model]), `vocabulary`,
-// `threads`, `beam`, `length` (pieces of each translation, </s> included), `repeats` and
-// `export` (write the weights). Reads FOLDER/sources.txt, a line of ids for each sentence; prints a
-// line of JSON for each repeat: CPU and wall seconds without the making of the model; writes
-// FOLDER/found.txt, a line of ids for each translation, and FOLDER/weights.json and weights.bin.
+// `threads`, `precision`, `beam`, `length` (pieces of each translation, </s> included), `repeats`
+// and `export` (write the weights). Reads FOLDER/sources.txt, a line of ids for each sentence;
+// prints a line of JSON for each repeat: CPU and wall seconds without the making of the model;
+// writes FOLDER/found.txt, a line of ids for each translation, and FOLDER/weights.json and
+// weights.bin.
 #include "engine/base/file.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
@@ -58,6 +59,7 @@ int run(const Value& settings, const fs::path& folder) {
   ModelContext context;
   context.source_vocabulary = context.target_vocabulary = settings.at("vocabulary").get<int64_t>();
   context.groups = one;
+  context.precision = precision_of(settings.at("precision").get<std::string>());
   const auto model = make_part<Model>(settings.at("model"))->build(context);
   model->eval();
   if (settings.at("export").get<bool>()) write_weights(*model, folder);
