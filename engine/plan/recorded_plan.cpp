@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
+#include "engine/base/text.h"
 
 #include <algorithm>
 #include <fstream>
@@ -74,6 +75,18 @@ std::string points_id(const Plan& plan) {
   for (const auto& point : plan.points)
     keys.insert(point_key(point));
   return content_id(Value(keys));
+}
+
+// A path as JSON: a text, or the numbers of its bytes if they are not UTF-8.
+Value path_json(const std::string& path) {
+  if (is_valid_utf8(path)) return path;
+  return std::vector<uint8_t>(path.begin(), path.end());
+}
+
+std::string path_from(const Value& json) {
+  if (json.is_string()) return json;
+  const auto bytes = json.get<std::vector<uint8_t>>();
+  return {bytes.begin(), bytes.end()};
 }
 
 std::string place_text(const Place& place) {
@@ -152,7 +165,7 @@ std::vector<RecordedPoint> recorded_points(const fs::path& experiment_folder) {
 std::optional<RecordedSource> recorded_source(const fs::path& experiment_folder) {
   return read_plan(experiment_folder, head_text, [](const Value& head) {
     return std::optional<RecordedSource>(
-        {head.value("file", ""), head.value("sets", std::vector<std::string>()),
+        {path_from(head.value("file", Value(""))), head.value("sets", std::vector<std::string>()),
          head.value("points_id", ""), head.value("origins", Places()),
          head.value("axis_origins", Places()),
          head.value("further_origins", std::vector<Places>())});
@@ -169,7 +182,7 @@ void record_plan(const Plan& plan, const Spec& spec, const std::vector<std::stri
                   {{"origins", source.origins},
                    {"axis_origins", source.axis_origins},
                    {"further_origins", source.further_origins},
-                   {"file", source.file},
+                   {"file", path_json(source.file)},
                    {"sets", source.sets},
                    {"points_id", points_id(plan)}},
                   [&text](std::string_view piece) { text += piece; });

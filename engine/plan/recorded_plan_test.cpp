@@ -113,6 +113,15 @@ TEST_CASE("a name belongs to the file that was recorded with it, as long as that
   CHECK(other_file_of(second.spec, scene.workspace) == std::nullopt);
 }
 
+TEST_CASE("a name belongs to its file, whatever bytes are in the file's name") {
+  const Scene scene;
+  const auto [spec, plan] = scene.planned("caf\xe9.toml", kSeeds);
+  record_plan(plan, spec, {}, scene.workspace);
+  CHECK(recorded_source(scene.workspace.experiment("t"))->file == spec.file);
+  CHECK(is_recorded(plan, spec, {}, scene.workspace));
+  CHECK(other_file_of(scene.planned("y.toml", kSeeds).spec, scene.workspace) == spec.file);
+}
+
 TEST_CASE("the runs of other experiments are those of their recorded plans") {
   const Scene scene;
   const auto [spec, plan] = scene.planned("x.toml", "");
