@@ -2,6 +2,7 @@
 #include "engine/run/work.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_numbers.h"
 #include "engine/plan/metric_tables.h"
 
 #include <fmt/format.h>
@@ -236,8 +237,9 @@ std::vector<Work> work_from(const Value& value) {
       one.cost = item.value("cost", 1.0);
       one.launch();
       if (one.command.empty()) machine_error("the list of work is damaged: a run has no command");
-      if (!item.at("training").is_null()) one.training = item["training"].get<size_t>();
-      if (one.training && *one.training + 1 >= out.size())
+      if (item.at("training").is_null()) continue;
+      one.training = static_cast<size_t>(integer_from(item["training"]));
+      if (*one.training >= out.size() - 1)
         machine_error("the list of work is damaged: an evaluation comes before its training");
     }
     return out;

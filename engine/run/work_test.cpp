@@ -37,8 +37,10 @@ TEST_CASE("work that is written down comes back the same") {
 TEST_CASE("a damaged list of work is an error") {
   CHECK_THROWS_AS(work_from(Value::parse(R"([{"title": "x"}])")), Error);
   Value list = to_json(two_trainings());
-  list[1]["training"] = 3;
-  CHECK_THROWS_AS(work_from(list), Error);
+  for (const Value& training : {Value(3), Value(1), Value(-1), Value(1e300), Value("0")}) {
+    list[1]["training"] = training;
+    CHECK_THROWS_AS(work_from(list), Error);
+  }
 }
 
 TEST_CASE("what is left of a list keeps its links to trainings, and loses those to what is gone") {

@@ -3,8 +3,8 @@
 #include "results/runs/attempts.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_numbers.h"
 #include "engine/base/json_text.h"
-#include "engine/base/to_integer.h"
 #include "registry/outcome_json.h"
 
 #include <algorithm>
@@ -44,6 +44,19 @@ std::string record_text(Value value) {
   return json_text(value, 2) + "\n";
 }
 
+// Whether integers of a record are integers and its times are some.
+template <class T>
+bool is_sound(const Value& record) {
+  const Value expected = T{};
+  for (const auto& [name, value] : record.items()) {
+    const auto known = expected.find(name);
+    if (known == expected.end()) continue;
+    if (known->is_number_integer() && !value.is_number_integer()) return false;
+    if (name.ends_with("_s") && !is_time(value)) return false;
+  }
+  return true;
+}
+
 // Nothing if the file is missing, damaged, lacks one of `required`, or is from a newer xp.
 template <class T>
 std::optional<T> read_record(const fs::path& path, std::initializer_list<const char*> required) {
@@ -53,7 +66,7 @@ std::optional<T> read_record(const fs::path& path, std::initializer_list<const c
     const Value value = Value::parse(*bytes, nullptr, /*allow_exceptions=*/false);
     const auto has = [&value](const char* name) { return value.contains(name); };
     if (!value.is_object() || !std::all_of(required.begin(), required.end(), has) ||
-        value.at("schema").get<int64_t>() > kSchema)
+        integer_from(value.at("schema")) > kSchema || !is_sound<T>(value))
       return std::nullopt;
     return value.get<T>();
   } catch (const Value::exception&) {

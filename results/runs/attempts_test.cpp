@@ -37,7 +37,11 @@ TEST_CASE("an attempt's end comes back as it was written") {
 TEST_CASE("a damaged or newer record of an attempt is as good as none") {
   const TempFolder folder;
   for (const char* text : {"", "{", "[]", "{}", R"({"schema": 2, "outcome": "done"})",
-                           R"({"schema": 1, "outcome": 7, "ended_s": 1})"}) {
+                           R"({"schema": 1, "outcome": 7, "ended_s": 1})",
+                           R"({"schema": 1e300, "outcome": "done", "ended_s": 1})",
+                           R"({"schema": 1, "outcome": "done", "ended_s": 1e300})",
+                           R"({"schema": 1, "outcome": "done", "ended_s": 1, "exit_code": 1e300})",
+                           R"({"schema": 1, "outcome": "done", "ended_s": 1, "rank": 0.5})"}) {
     write_atomic(folder.path() / "end.json", text);
     CHECK_FALSE(read_end(folder.path()));
     write_atomic(folder.path() / "launcher.json", text);

@@ -26,7 +26,8 @@ int64_t update_in(const std::string& name) {
 int64_t update_of(const fs::path& file) {
   try {
     const TensorFile opened(file);
-    return opened.metadata().is_object() ? opened.metadata().value("update", int64_t{-1}) : -1;
+    const Value* update = find_path(opened.metadata(), "update");
+    return update != nullptr && update->is_number_integer() ? update->get<int64_t>() : -1;
   } catch (const Error&) {
     return -1;
   }

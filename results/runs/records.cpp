@@ -2,6 +2,7 @@
 #include "results/runs/records.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_numbers.h"
 #include "engine/base/json_text.h"
 
 #include <limits>
@@ -16,7 +17,7 @@ template <class Item>
 std::vector<Item> read_list(const fs::path& path, const char* key, Item (*item)(const Value&)) {
   try {
     const Value value = Value::parse(read_file(path));
-    if (const int64_t schema = value.at("schema"); schema > kRecordSchema) {
+    if (const int64_t schema = integer_from(value.at("schema")); schema > kRecordSchema) {
       machine_error("'{}' was written by a newer xp (schema {}, this one knows {}); use that xp",
                     path.string(), schema, kRecordSchema);
     }
@@ -36,7 +37,7 @@ ReportPoint point_from(const Value& value) {
   for (const auto& [path, axis] : value.at("axes").items())
     out.axes[path] = axis;
   if (!value.at("training").is_null()) out.ids = {value.at("training"), value.at("evaluation")};
-  out.seed = value.at("seed");
+  out.seed = integer_from(value.at("seed"));
   out.name = value.value("name", "");
   out.checkpoint = value.value("checkpoint", "");
   const auto predicted = value.find("predicted");

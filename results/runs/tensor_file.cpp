@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_numbers.h"
 #include "engine/base/json_text.h"
 
 #include <cstring>
@@ -86,20 +87,24 @@ void TensorFile::parse_header(std::string_view text, std::string_view data) {
     machine_error("checkpoint '{}' is damaged: its metadata has other keys", path_.string());
   const auto ours = others.value("xp", std::string("null"));
   metadata_ = Value::parse(ours);
-  checksums_ = Value::parse(others.value("crc32", std::string("{}"))).get<decltype(checksums_)>();
+  const Value sums = Value::parse(others.value("crc32", std::string("{}")));
+  for (const auto& [name, sum] : sums.items())
+    checksums_[name] = static_cast<uint32_t>(integer_from(sum));
   if (const auto of_ours = checksums_.extract(""); of_ours && of_ours.mapped() != crc32_of(ours))
     machine_error("checkpoint '{}' is damaged: its metadata has another checksum", path_.string());
   size_t end = 0;
   for (const auto& [name, about] : header.items()) {
     if (name == "__metadata__") continue;
-    const auto from = about.at("data_offsets").at(0).get<size_t>();
-    const auto to = about.at("data_offsets").at(1).get<size_t>();
+    const auto from = static_cast<size_t>(integer_from(about.at("data_offsets").at(0)));
+    const auto to = static_cast<size_t>(integer_from(about.at("data_offsets").at(1)));
     if (from > to || to > data.size())
       machine_error("checkpoint '{}' is truncated", path_.string());
     end = std::max(end, to);
+    std::vector<int64_t> shape;
+    for (const Value& size : about.at("shape"))
+      shape.push_back(integer_from(size));
     auto& tensor =
-        tensors_[name] = {about.at("dtype"), about.at("shape").get<std::vector<int64_t>>(),
-                          data.substr(from, to - from)};
+        tensors_[name] = {about.at("dtype"), std::move(shape), data.substr(from, to - from)};
     if (!fits(tensor)) {
       machine_error("checkpoint '{}' is damaged: tensor '{}' has {} bytes, not those of {} {}",
                     path_.string(), name, to - from, tensor.type, json_text(Value(tensor.shape)));
@@ -114,7 +119,8 @@ std::string TensorFile::content_id() const {
   if (!has_checksums()) return sha256(text_of(file_.bytes()));
   Sha256 hash;
   for (const auto& [name, tensor] : tensors_)
-    hash.add(json_text({name, tensor.type, tensor.shape, checksums_.at(name)}));
+    hash.add(json_text(
+        {name, tensor.type, tensor.shape, checksums_.contains(name) ? checksums_.at(name) : 0}));
   return hash.hex();
 }
 

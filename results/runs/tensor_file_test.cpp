@@ -103,3 +103,29 @@ TEST_CASE("a shape that its bytes cannot fill is refused") {
   write_tensor_file(path, {{"w", {"F32", {-1}, "1234"}}}, {});
   CHECK_THROWS_AS(TensorFile(path), Error);
 }
+
+TEST_CASE("a header whose sizes or offsets are no integers is refused") {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "file.safetensors";
+  for (const char* tensor : {R"({"dtype":"U8","shape":[1e300],"data_offsets":[0,2]})",
+                             R"({"dtype":"U8","shape":[2],"data_offsets":[0,1e300]})",
+                             R"({"dtype":"U8","shape":[2],"data_offsets":[-1,2]})",
+                             R"({"dtype":"U8","shape":[2.0],"data_offsets":[0,2]})"}) {
+    const std::string header = fmt::format(R"({{"w":{}}})", tensor);
+    const uint64_t length = header.size();
+    replace_file(path, std::string(reinterpret_cast<const char*>(&length), 8) + header + "hi");
+    CHECK_THROWS_AS(TensorFile(path), Error);
+  }
+}
+
+TEST_CASE("a tensor without a checksum beside tensors that have one is no error of its id") {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "file.safetensors";
+  const std::string header = R"({"__metadata__":{"crc32":"{\"a\":1}","xp":"null"},)"
+                             R"("w":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})";
+  const uint64_t length = header.size();
+  replace_file(path, std::string(reinterpret_cast<const char*>(&length), 8) + header + "hi");
+  const TensorFile file(path);
+  CHECK(file.content_id().size() == 64);
+  CHECK_THROWS_AS(file.verify(), Error);
+}

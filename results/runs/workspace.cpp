@@ -2,6 +2,7 @@
 #include "results/runs/workspace.h"
 
 #include "engine/base/error.h"
+#include "engine/base/json_numbers.h"
 #include "engine/base/json_text.h"
 
 #include <algorithm>
@@ -24,15 +25,18 @@ State state_from(const std::string& name, const fs::path& path) {
 }
 
 Status status_from(const Value& value, const fs::path& path) {
-  if (const int64_t schema = value.at("schema"); schema > kStatusSchema) {
+  if (const int64_t schema = integer_from(value.at("schema")); schema > kStatusSchema) {
     machine_error("'{}' was written by a newer xp (schema {}, this one knows {}); use that xp",
                   path.string(), schema, kStatusSchema);
   }
   Status out;
   out.state = state_from(value.at("state"), path);
-  out.attempt = value.at("attempt");
+  out.attempt = integer_from(value.at("attempt"));
   out.started_s = value.at("started_s");
   out.ended_s = value.at("ended_s");
+  if (!is_time(value["started_s"]) || !is_time(value["ended_s"]))
+    machine_error("'{}' is damaged: its times are none; delete the file to run this again",
+                  path.string());
   out.cause = value.at("cause");
   out.summary = value.at("summary");
   return out;
@@ -55,7 +59,8 @@ std::optional<Event> event_from(std::string_view line) {
   const Value value = Value::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!value.is_object()) return std::nullopt;
   try {
-    return Event{value.at("event"), value.at("update"), value.at("seconds"), value.at("values")};
+    return Event{value.at("event"), integer_from(value.at("update")), value.at("seconds"),
+                 value.at("values")};
   } catch (const Value::exception&) {
     return std::nullopt;  // JSON, but not one of our lines
   }

@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <limits>
@@ -87,6 +88,25 @@ TEST_CASE("a damaged status is a machine's fault and names the file") {
     read_status(folder.path());
   } catch (const Error& error) {
     CHECK(error.blame() == Blame::kMachine);
+  }
+}
+
+TEST_CASE("a status with numbers that no run has is damaged") {
+  const TempFolder folder;
+  const fs::path path = folder.path() / "status.json";
+  const auto with = [&](const std::string& schema, const std::string& attempt,
+                        const std::string& started_s) {
+    put(path, fmt::format(R"({{"schema": {}, "state": "done", "attempt": {}, "started_s": {}, )"
+                          R"("ended_s": 0, "cause": "", "summary": {{}}}})",
+                          schema, attempt, started_s));
+  };
+  with("1", "2", "1.7e9");
+  CHECK(read_status(folder.path()).attempt == 2);
+  for (const auto& [schema, attempt, started_s] :
+       {std::array{"1e300", "2", "1.7e9"}, std::array{"1", "1e300", "1.7e9"},
+        std::array{"1", "2", "1e300"}, std::array{"1", "2", "-1"}}) {
+    with(schema, attempt, started_s);
+    CHECK_THROWS_AS(read_status(folder.path()), Error);
   }
 }
 
@@ -193,7 +213,9 @@ TEST_CASE("a half written line waits, a damaged one is left out") {
   const fs::path path = folder.path() / "events.jsonl";
   const std::string whole = R"({"event":"update","update":1,"seconds":0.5,"values":{}})"
                             "\n";
-  put(path, whole + "garbage\n\n[1]\n{\"event\":3}\n" + whole + whole.substr(0, 20));
+  const std::string huge = R"({"event":"update","update":1e300,"seconds":0.5,"values":{}})"
+                           "\n";
+  put(path, whole + "garbage\n\n[1]\n{\"event\":3}\n" + huge + whole + whole.substr(0, 20));
   size_t offset = 0;
   CHECK(read_events(folder.path(), offset).size() == 2);
   append_file(path, whole.substr(20));
