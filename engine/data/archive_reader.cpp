@@ -10,6 +10,7 @@
 #include <archive_entry.h>
 #include <cerrno>
 #include <clocale>
+#include <cstring>
 #include <fstream>
 
 namespace xp {
@@ -72,7 +73,7 @@ struct ArchiveReader::Source {
   bool starts_as_zip() const {
     std::ifstream file(path, std::ios::binary);
     char start[4] = {};
-    if (!file) user_error("archive '{}' cannot be read", path.string());
+    if (!file) user_error("archive '{}' cannot be read: {}", path.string(), std::strerror(errno));
     file.read(start, sizeof start);
     const std::string_view found(start, sizeof start);
     return found == std::string_view("PK\3\4", 4) || found == std::string_view("PK\5\6", 4);

@@ -121,6 +121,7 @@ TEST_CASE("a dictionary is read as it is written, and what is wrong has its line
   };
   CHECK(load("a b 3\n\xe2\x96\x81x 2\n").text() == "a b 3\n\xe2\x96\x81x 2\n");
   CHECK(load("a 3\nb 2 #fairseq:overwrite\n").id("b") == 5);
+  CHECK(load("a 3\r\nb 2 #fairseq:overwrite\r\n").text() == "a 3\nb 2\n");
   CHECK(message_of([&] { load("a 3\nb\n"); }) ==
         path.string() + ":2: 'b' is not a symbol, a space and a count");
   CHECK(message_of([&] { load("a 3\na 2\n"); }) ==

@@ -8,6 +8,8 @@
 #include "engine/base/text.h"
 #include "engine/data/growth.h"
 
+#include <cerrno>
+#include <cstring>
 #include <sys/stat.h>
 
 namespace xp {
@@ -26,7 +28,8 @@ Value known_hashes(const CorpusPlace& place) {
 
 std::string fingerprint(const fs::path& file) {
   struct stat about {};
-  if (::stat(file.c_str(), &about) != 0) user_error("'{}' cannot be read", file.string());
+  if (::stat(file.c_str(), &about) != 0)
+    user_error("'{}' cannot be read: {}", file.string(), std::strerror(errno));
   // The time of the last change of the inode tells of text put in place with an older one's time.
   return fmt::format("{}:{}.{}:{}.{}:{}", about.st_size, about.st_mtim.tv_sec,
                      about.st_mtim.tv_nsec, about.st_ctim.tv_sec, about.st_ctim.tv_nsec,

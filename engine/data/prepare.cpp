@@ -58,7 +58,13 @@ CorpusInputs corpus_inputs(const Value& corpus_settings, const CorpusPlace& plac
   const auto directions = corpus->directions(place, section.pairs);
   require_distinct(section.pairs, directions);
   CorpusInputs out = corpus->inputs(place, directions);
-  const Value model = make_part<Tokenizer>(section.vocabulary)->inputs(place.spec_folder);
+  Value model;
+  try {
+    model = make_part<Tokenizer>(section.vocabulary)->inputs(place.spec_folder);
+  } catch (const Error& error) {
+    if (error.blame() != Blame::kUser) throw;
+    if (out.missing.empty()) out.missing = fmt::format("corpus.vocabulary: {}", error.what());
+  }
   out.identity = {{"corpus", out.identity}, {"tokenizer", model}};
   return out;
 }

@@ -43,7 +43,7 @@ CorpusIdentity Corpora::identity(const Value& corpus) const {
   std::optional<Error> refusal;
   try {
     out = identity_of_inputs(corpus);
-  } catch (const Error& error) {  // a model that [corpus.vocabulary] names, say
+  } catch (const Error& error) {  // a folder that may not be read, say
     if (error.blame() != Blame::kUser) throw;
     refusal = error;
     out.missing = error.what();
