@@ -90,11 +90,16 @@ std::optional<std::string> corpus_id(const Value& corpus_settings, const CorpusI
 
 void prepare_corpus(const Value& corpus_settings, const CorpusPlace& place,
                     const fs::path& folder) {
+  const auto id = [&] { return corpus_id(corpus_settings, corpus_inputs(corpus_settings, place)); };
+  const auto expected = fs::exists(folder / "corpus.json") ? std::nullopt : id();
   const fs::path lock = folder.parent_path() / ("." + folder.filename().string() + ".lock");
   make_once(
       folder, folder / "corpus.json", lock,
       [&](const fs::path& fresh) {
         fill_corpus(corpus_settings, place, fresh);
+        // An id must not stand for other text than it is a hash of.
+        if (expected && id() != expected)
+          user_error("the text of the corpus changed while it was read; run this again");
         note_checksums(fresh);
       },
       [&] {

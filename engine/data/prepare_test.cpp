@@ -29,7 +29,8 @@ struct Line {
 };
 std::vector<Line> lines;       // what the corpus `table` consists of
 bool dies_while_read = false;  // or how it ends
-fs::path read_marks;           // a file that gets a byte each time it is read
+bool grows_while_read = false;
+fs::path read_marks;  // a file that gets a byte each time it is read
 
 struct TableCorpus final : Corpus {
   struct Config {
@@ -58,6 +59,7 @@ struct TableCorpus final : Corpus {
       sink(line.subset, line.source, line.target);
     dropped("train", "too odd", 3);
     if (dies_while_read) ::raise(SIGKILL);
+    if (grows_while_read) lines.push_back({"train", "c", "z"});
   }
 };
 
@@ -80,10 +82,18 @@ struct Words final : Vocabulary {
 struct WordTokenizer final : Tokenizer {
   struct Config {
     bool joint = true;
-    void describe(auto& field) { field("joint", joint, "one vocabulary"); }
+    std::string model;
+    void describe(auto& field) {
+      field("joint", joint, "one vocabulary");
+      field("model", model, "that is not there", any(), Scope::kContent);
+    }
   };
   explicit WordTokenizer(const Config& c) : config(c) {}
   bool is_joint() const override { return config.joint; }
+  Value inputs(const fs::path&) const override {
+    if (!config.model.empty()) user_error("'{}' cannot be read", config.model);
+    return {};
+  }
   void train(const Sentences& sentences, const fs::path&, const fs::path& folder) const override {
     std::vector<std::string> words;
     sentences([&](std::string_view text) {
@@ -112,7 +122,7 @@ struct PrepareTest {
   Value settings = {{"use", "table"}, {"pairs", {"en-fr"}}, {"vocabulary", {{"use", "words"}}}};
 
   explicit PrepareTest() {
-    dies_while_read = false;
+    dies_while_read = grows_while_read = false;
     read_marks.clear();
     lines = {{"train", "a b", "x y"}, {"train", "b", "y"}, {"valid", "b c", "y z"}};
   }
@@ -207,6 +217,22 @@ TEST_CASE_METHOD(PrepareTest, "a corpus without training pairs is refused") {
                        Message("corpus 'table' has no training pair for en-fr: all 3 were left out "
                                "(3 too odd); see [corpus.cleaning]"));
   CHECK_FALSE(fs::exists(corpus));
+}
+
+TEST_CASE_METHOD(PrepareTest, "text that changes while it is read is refused") {
+  grows_while_read = true;
+  CHECK(message_of([&] { prepared(); }) ==
+        "the text of the corpus changed while it was read; run this again");
+  CHECK_FALSE(fs::exists(corpus));
+  grows_while_read = false;
+  CHECK(prepared().tokens("train", kEnFr, Side::kSource).size() == 4);
+}
+
+TEST_CASE_METHOD(PrepareTest, "a model of the vocabulary that cannot be read is a missing input") {
+  settings["vocabulary"]["model"] = "bpe.model";
+  const CorpusInputs inputs = corpus_inputs(settings, {});
+  CHECK(inputs.missing == "corpus.vocabulary: 'bpe.model' cannot be read");
+  CHECK(corpus_id(settings, inputs) == std::nullopt);
 }
 
 TEST_CASE_METHOD(PrepareTest, "a killed preparation leaves nothing that is taken for a corpus") {
