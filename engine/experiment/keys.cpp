@@ -97,6 +97,12 @@ std::string Keys::resolve(const std::string& key, const Place& place) const {
       return "";
     }
   }
+  if (schema_.find(key) != nullptr) {
+    problems_.add(
+        place, code::kUnknownKey,
+        fmt::format("'{}' is not a setting of runs: it can neither vary nor be tested", key));
+    return "";
+  }
   const Schema& all = undeclared_ != nullptr ? undeclared_->everything : schema_;
   const std::string replaced_by = all.replacing(key.substr(key.rfind('.') + 1));
   if (!replaced_by.empty()) {
