@@ -69,7 +69,20 @@ class Walk {
                               picks ? " with the key 'use'" : "", show(value)));
   }
 
+  // Of these lists each item is computed: twice would cost twice.
+  void check_distinct(const std::string& at, const Value& list) {
+    if ((at != "eval.subsets" && at != "eval.metrics") || !list.is_array()) return;
+    for (auto item = list.begin(); item != list.end(); ++item) {
+      if (std::find(list.begin(), item, *item) == item) continue;
+      problems_.add(in_.source.value_place(fmt::format("{}[{}]", at, item - list.begin())),
+                    code::kValueTwice,
+                    fmt::format("'{}' in [{}] has {} twice; name it once", last_part(at),
+                                table_of(at), show(*item)));
+    }
+  }
+
   void check_items(const std::string& at, const Value& value) {
+    check_distinct(at, value);
     for (const auto& list : kNamesOf) {
       if (at != list.path || value == list.other) continue;
       const Value items = value.is_array() ? value : Value::array({value});
