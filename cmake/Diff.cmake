@@ -1,5 +1,5 @@
 # Writes FILE with what the tree at SOURCE has beyond its last commit, as a patch: changes of
-# tracked files and new files of code. Removes FILE where there is nothing, or no git to ask.
+# tracked files and new files of code. Removes FILE if there is nothing, or no git to ask.
 #
 # Run when a program is linked (cmake -P), so that the file beside a program tells its code.
 set(git git -C ${SOURCE} -c core.quotePath=false)
@@ -11,7 +11,7 @@ execute_process(
   OUTPUT_VARIABLE added OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 string(REPLACE "\n" ";" added "${added}")
 foreach(path IN LISTS added)
-  # Ends with 1 where there is a difference, which there always is.
+  # Ends with 1 if there is a difference, which there always is.
   execute_process(COMMAND ${git} diff --no-index ${patch} -- /dev/null ${path}
     OUTPUT_VARIABLE text ERROR_QUIET)
   file(APPEND ${FILE}.new "${text}")

@@ -6,7 +6,7 @@
 #                       or                 {lib,include}         (zip layout)
 # Targets
 #   LibTorch::cpu       torch_cpu + c10; enough for everything except CUDA
-#   LibTorch::cuda      torch_cuda + c10_cuda (only where LibTorch_CUDA_FOUND)
+#   LibTorch::cuda      torch_cuda + c10_cuda (only if LibTorch_CUDA_FOUND)
 # Variables: LibTorch_VERSION, LibTorch_CUDA_FOUND, LibTorch_LIBRARY_DIR
 
 set(_hints)

@@ -29,4 +29,16 @@ Direction parse_direction(const std::string& text) {
   return {parts[0], parts[1]};
 }
 
+std::vector<Direction> named_directions(std::string_view corpus,
+                                        const std::vector<std::string>& pairs) {
+  std::vector<Direction> out;
+  for (const auto& pair : pairs) {
+    if (pair == "all")
+      user_error("corpus '{}' does not know its directions; name them: pairs = [\"en-fr\"]",
+                 corpus);
+    out.push_back(parse_direction(pair));
+  }
+  return out;
+}
+
 }  // namespace xp

@@ -22,6 +22,13 @@ struct Direction {
 /// "en-fr" -> {"en", "fr"}. Raises kUser if it is not two codes joined by one hyphen.
 Direction parse_direction(const std::string& text);
 
+/// What `pairs` names, for a corpus that does not know which directions it has: "all" raises kUser.
+std::vector<Direction> named_directions(std::string_view corpus,
+                                        const std::vector<std::string>& pairs);
+
+/// Pieces by which the classes of sentence lengths in a prepared corpus's stats.json differ.
+constexpr size_t kLengthClass = 10;
+
 /// Where a corpus may look and write, the same for every corpus.
 struct CorpusPlace {
   std::filesystem::path mirror;     ///< XP_MIRROR or --mirror; empty = none

@@ -14,6 +14,13 @@ TEST_CASE("a direction is two codes joined by a hyphen") {
   CHECK(parse_direction("en-pt_BR").name() == "en-pt_BR");
 }
 
+TEST_CASE("a corpus that does not know its directions wants their names") {
+  CHECK(named_directions("tmx", {"en-fr"}) == std::vector{Direction{"en", "fr"}});
+  CHECK_THROWS_MATCHES(named_directions("tmx", {"en-fr", "all"}), Error,
+                       Message("corpus 'tmx' does not know its directions; name them: "
+                               "pairs = [\"en-fr\"]"));
+}
+
 TEST_CASE("the error for a text that is not a direction shows an example") {
   CHECK_THROWS_MATCHES(
       parse_direction("en"), Error,

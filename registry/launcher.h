@@ -1,8 +1,8 @@
-// Kind `launcher`: starts the ranks of a run, here or inside an allocation, and, where runs go
-// through a scheduler's queue, speaks with that.
+// Kind `launcher`: starts the ranks of a run, here or inside an allocation, and submits jobs if
+// runs go through a scheduler's queue.
 //
 // A launcher never decides what to run or what a failure means for the plan: engine/run does.
-// Nothing here waits: whoever calls has several runs under way.
+// No call waits: the caller has several runs under way.
 #pragma once
 
 #include "registry/outcome.h"
@@ -53,7 +53,7 @@ struct JobPlace {
   std::string interface, rendezvous;
 };
 
-/// The ranks of one job under way. Its end (destruction) ends them at once.
+/// The ranks of one running job. Destroying it kills them.
 struct RunningJob {
   virtual ~RunningJob() = default;
   virtual const JobPlace& place() const = 0;
@@ -62,7 +62,7 @@ struct RunningJob {
   virtual std::optional<LaunchEnd> poll() = 0;
   /// Asks all ranks to save and end; after a minute they are killed. Harmless when repeated.
   virtual void stop() = 0;
-  /// Becomes readable when there may be news; -1 if only asking helps.
+  /// Becomes readable when `poll` may have news; -1 if the caller must poll.
   virtual int handle() const { return -1; }
 };
 
@@ -78,7 +78,7 @@ struct BatchJob {
   int64_t count = 0;
 };
 
-/// What a scheduler says of a job. What it does not say is empty.
+/// What a scheduler says about a job; fields that it does not report are empty.
 struct BatchState {
   /// kUnknown: the scheduler did not answer or does not know the job now; says nothing about it.
   enum class Phase { kUnknown, kPending, kRunning, kEnded };

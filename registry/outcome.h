@@ -40,7 +40,7 @@ constexpr std::optional<Outcome> outcome_from(std::string_view name) {
 }
 
 /// Whether a run that ended this way resumes by itself, however often.
-constexpr bool goes_on(Outcome outcome) {
+constexpr bool resumes(Outcome outcome) {
   return outcome == Outcome::kStopped || outcome == Outcome::kPreempted ||
          outcome == Outcome::kTimeLimit;
 }

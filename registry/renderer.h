@@ -11,9 +11,13 @@
 
 namespace xp {
 
+/// How a text in the place of a number is coloured.
+enum class Tone { kQuiet, kActive, kBad };
+
 /// One cell: a text, or a number with its spread over seeds and its difference to the baseline.
 struct Cell {
-  std::string text;  ///< shown if there is no number; empty = nothing is known
+  std::string text;          ///< shown if there is no number; empty = nothing is known
+  Tone tone = Tone::kQuiet;  ///< of `text`
   bool is_number = false;
   double value = 0;   ///< mean
   double spread = 0;  ///< standard deviation over seeds; 0 if n < 2
@@ -68,10 +72,14 @@ struct Chart {
   std::vector<Curve> curves;
 };
 
-/// Quality against cost, with 95 % margins; `standing` is "front", "near" or who beats it.
+/// Quality against cost, with 95 % margins.
 struct Tradeoff {
+  /// kNear: beaten, but by less than the margins.
+  enum class Position { kFront, kNear, kBeaten };
   struct Place {
-    std::string name, standing;
+    std::string name;
+    Position position = Position::kFront;
+    std::string standing;  ///< that in words: "front", "near", "beaten by gshard"
     double cost = 0, quality = 0, cost_margin = 0, quality_margin = 0;
     size_t row = 0;
   };
@@ -163,15 +171,16 @@ struct Details {
   std::vector<RunCard> runs;
 };
 
-/// A report as data: what was compared, rows of cells, and sentences below ("next: ...").
+/// A report as data: what was compared, rows of cells, and sentences below.
 struct Table {
   std::string title;
   std::string baseline;  ///< the row or rows that differences refer to; empty = no differences
   std::vector<Column> columns;
   std::vector<std::vector<Cell>> rows;
   std::vector<std::string> row_names{};  ///< of `rows`, as RunCard::row has them; may be empty
-  std::vector<std::string> notes{};
-  Details details{};  ///< empty unless the renderer wants them
+  std::vector<std::string> notes{};      ///< what the figures are and what is missing
+  std::vector<std::string> hints{};      ///< what to type next ("next: ..."); not for a page
+  Details details{};                     ///< empty unless the renderer wants them
 };
 
 struct Renderer {

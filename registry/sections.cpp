@@ -4,6 +4,7 @@
 namespace xp {
 namespace {
 
+XP_SECTION(ModelSection, "model", "what translates");
 XP_SECTION(CorpusSection, "corpus", "what is translated");
 XP_SECTION(TrainSection, "train", "how the model learns");
 XP_SECTION(EvalSection, "eval", "how a trained model is measured; changing it never retrains");

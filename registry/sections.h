@@ -65,6 +65,14 @@ struct SamplingSection {
   }
 };
 
+/// [model]: settings that all models share.
+struct ModelSection {
+  static constexpr Scope kScope = Scope::kTrain;
+  std::string use = "transformer";
+
+  void describe(auto& field) { field("use", use, "the model: a component of kind `model`"); }
+};
+
 /// [corpus]: settings that all corpora share.
 struct CorpusSection {
   static constexpr Scope kScope = Scope::kCorpus;

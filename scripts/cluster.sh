@@ -23,7 +23,7 @@
 #
 # DIR, or $CLUSTER_DIR, is the one folder that holds configuration, logs, spool, key and pid files;
 # clusters in different folders do not see each other, and nothing outside of it is changed. Needs
-# root. `up` ends with 77, the reason on standard error, where this machine cannot do it.
+# root. `up` ends with 77, the reason on standard error, if this machine cannot do it.
 #
 # A node is a process (a tiny init) in its own network, UTS, PID, IPC and mount namespaces: killing
 # that one process kills the whole node. Its eth0 is a veth whose other end is on a bridge in the

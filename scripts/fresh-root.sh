@@ -5,7 +5,7 @@
 #
 # Needs root, debootstrap and 6 GB below FOLDER. The new system gets git and make, and from this one
 # what it takes to reach the same servers: name service, proxies, certificates, pip's settings and,
-# where the suite is this system's own, the sources of apt. FOLDER is kept, for a second try.
+# if the suite is this system's own, the sources of apt. FOLDER is kept, for a second try.
 set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2 && exit 2; }

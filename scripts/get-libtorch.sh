@@ -7,7 +7,7 @@
 #
 # Any Python >= 3.8 with pip will do, since nothing of the wheels is run. pip's own settings apply
 # (index, certificates, cache); WHEELS names one more folder to look for wheels in, PYTHON another
-# interpreter. An installation elsewhere is used as it is where LibTorch_ROOT names it.
+# interpreter. An installation elsewhere is used as it is if LibTorch_ROOT names it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

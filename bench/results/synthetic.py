@@ -60,7 +60,7 @@ def numbers(count, low, high):
 
 
 def write_spec(folder, runs):
-    """An experiment of about `runs` points, three seeds each where there are enough."""
+    """An experiment of about `runs` points, three seeds each if there are enough."""
     seeds = 3 if runs >= 12 else 1
     per_seed = max(1, runs // seeds)
     capacities = max(1, round(math.sqrt(per_seed / 4)))

@@ -22,7 +22,7 @@ constexpr unsigned char kEndian =
 constexpr uint16_t kMaxSegments = 256;
 constexpr size_t kMaxNoteBytes = 1 << 20;
 
-// `size` bytes from `at` on, or nothing where they are not all there.
+// `size` bytes from `at` on, or nothing if they are not all there.
 std::optional<std::string_view> piece(std::string_view bytes, uint64_t at, uint64_t size) {
   if (at > bytes.size() || size > bytes.size() - at) return std::nullopt;
   return bytes.substr(static_cast<size_t>(at), static_cast<size_t>(size));

@@ -17,7 +17,7 @@ namespace {
 
 struct Function {
   std::string_view name;
-  size_t fewest, most;
+  size_t min_values, max_values;
   const char* takes;
 };
 constexpr Function kFunctions[] = {{"min", 1, 1000, "1 or more"},
@@ -228,7 +228,7 @@ class ExpressionParser {
       node.children.push_back(alternatives());
     } while (take(","));
     if (!take(")")) fail("expected ',' or ')'");
-    if (node.children.size() < known->fewest || node.children.size() > known->most) {
+    if (node.children.size() < known->min_values || node.children.size() > known->max_values) {
       at_ = node.offset;
       fail(fmt::format("'{}' takes {}, not {} values", name, known->takes, node.children.size()));
     }

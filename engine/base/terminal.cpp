@@ -1,10 +1,10 @@
 // Whole characters only.
 #include "engine/base/terminal.h"
 
+#include "engine/base/environment.h"
 #include "engine/base/text.h"
 #include "engine/base/utf8.h"
 
-#include <cstdlib>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -21,8 +21,8 @@ size_t colour_length(std::string_view text) {
 }  // namespace
 
 bool is_capable_terminal(int descriptor) {
-  const char* kind = std::getenv("TERM");
-  return ::isatty(descriptor) == 1 && kind != nullptr && std::string_view(kind) != "dumb";
+  const std::string kind = environment_value("TERM");
+  return ::isatty(descriptor) == 1 && !kind.empty() && kind != "dumb";
 }
 
 std::string clipped(std::string_view line, size_t columns) {

@@ -83,7 +83,7 @@ TomlDocument parse_toml(const std::string& text, const std::string& file, Proble
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
     const Place place{file, column(at.line), column(at.column), column(at.column) + 1};
-    problems.add(place, "E001", fmt::format("this is not TOML: {}", error.description()));
+    problems.add(place, kTomlSyntax, fmt::format("this is not TOML: {}", error.description()));
   }
   return out;
 }

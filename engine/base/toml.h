@@ -21,7 +21,10 @@ struct TomlDocument {
 /// Joins the parts of a path into the key of the place maps: dots inside a part become \x1f.
 std::string place_key(const std::vector<std::string>& parts);
 
-/// Parses `text`; syntax errors are added to `problems` (code E001) and an empty document comes
+/// The code of problems with text that is no TOML.
+inline constexpr const char* kTomlSyntax = "E001";
+
+/// Parses `text`; syntax errors are added to `problems` (kTomlSyntax) and an empty document comes
 /// back. Integers, floats, booleans and strings keep their kind; dates become strings.
 TomlDocument parse_toml(const std::string& text, const std::string& file, Problems& problems);
 

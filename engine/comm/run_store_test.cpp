@@ -183,7 +183,8 @@ TEST_CASE("intruders that connect, send garbage and flood do not keep a run from
                   .connection.has_value());
 }
 
-TEST_CASE("a rank that has proved itself and then sends nonsense is shut out, the others go on") {
+TEST_CASE(
+    "a rank that has proved itself and then sends nonsense is shut out, the others continue") {
   const int64_t port = free_port();
   RunStoreServer server(rendezvous(0, 2, port));
   const Descriptor raw = stranger(port);

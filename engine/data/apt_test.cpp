@@ -44,7 +44,8 @@ TEST_CASE_METHOD(AptTest, "a package is found by lists of the workspace's own, f
   CHECK(again.bytes == file.bytes);
 }
 
-TEST_CASE_METHOD(AptTest, "the first alternative that is offered counts, none where it may") {
+TEST_CASE_METHOD(AptTest,
+                 "the first alternative that is offered counts, and an empty one allows none") {
   archive.offer("old-locales", "3", {});
   const auto files = Apt(place).find({"new-locales|old-locales|tiny-locales", "new-locales|"});
   CHECK(files.at(0).value().package == "old-locales");

@@ -93,18 +93,4 @@ Epoch plan_epoch(std::span<const PairLength> lengths, const BatchRule& rule, int
   return plan;
 }
 
-double padding_share(std::span<const PairLength> lengths, const Epoch& plan) {
-  uint64_t used = 0, room = 0;
-  for (const auto& batch : plan.batches) {
-    uint64_t source = 0, target = 0;
-    for (const uint32_t i : batch) {
-      used += lengths[i].source + lengths[i].target;
-      source = std::max<uint64_t>(source, lengths[i].source);
-      target = std::max<uint64_t>(target, lengths[i].target);
-    }
-    room += batch.size() * (source + target);
-  }
-  return room == 0 ? 0 : 1 - static_cast<double>(used) / static_cast<double>(room);
-}
-
 }  // namespace xp

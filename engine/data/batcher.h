@@ -40,7 +40,4 @@ struct Epoch {
 /// left: at most the last group formed, wherever the shuffle puts it.
 Epoch plan_epoch(std::span<const PairLength> lengths, const BatchRule& rule, int64_t epoch);
 
-/// The share of padding in all batches, sources and targets together: 0.03 = 3 % of the positions.
-double padding_share(std::span<const PairLength> lengths, const Epoch& plan);
-
 }  // namespace xp

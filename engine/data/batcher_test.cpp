@@ -26,6 +26,21 @@ std::vector<uint32_t> all_sorted(const Epoch& plan) {
   return out;
 }
 
+// The share of padding in all batches, sources and targets together.
+double padding_share(std::span<const PairLength> lengths, const Epoch& plan) {
+  uint64_t used = 0, room = 0;
+  for (const auto& batch : plan.batches) {
+    uint64_t source = 0, target = 0;
+    for (const uint32_t i : batch) {
+      used += lengths[i].source + lengths[i].target;
+      source = std::max<uint64_t>(source, lengths[i].source);
+      target = std::max<uint64_t>(target, lengths[i].target);
+    }
+    room += batch.size() * (source + target);
+  }
+  return 1 - static_cast<double>(used) / static_cast<double>(room);
+}
+
 TEST_CASE("every pair is in exactly one batch, on any number of ranks") {
   const auto lengths = text_lengths(1003);
   std::vector<uint32_t> every(1003);

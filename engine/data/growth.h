@@ -20,7 +20,7 @@ class Growth {
   /// The size of a file, or of all files of a folder, towards `bytes` (0 = unknown).
   Growth(const std::string& title, std::filesystem::path watched, uint64_t bytes);
 
-  /// What `amount` says, in `unit`, and for how long it has gone on. Thread: `amount` is called by
+  /// What `amount` says, in `unit`, and for how long already. Thread: `amount` is called by
   /// another one.
   Growth(const std::string& title, const std::string& unit, std::function<int64_t()> amount);
 

@@ -23,7 +23,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kLengthBuckets = 32;    // of ten pieces each; the last takes the rest
+constexpr size_t kLengthBuckets = 32;    // classes of lengths; the last takes the rest
 constexpr size_t kMaxPieceBytes = 1024;  // no piece has more; encoding takes 120 times the bytes
 constexpr size_t kMaxScoredBytes = size_t{1} << 18;  // longer text is not a sentence
 constexpr const char* kTooLong = "longer than max_length";
@@ -85,7 +85,7 @@ class Preparation {
 
  private:
   fs::path stem(const std::string& subset, const Direction& direction, Side side) const {
-    return folder_ / fmt::format("{}.{}.{}", subset, direction.name(), side_name(side));
+    return folder_ / side_stem(subset, direction, side);
   }
 
   Part& part_of(std::string_view subset, const Direction& direction) {
@@ -362,7 +362,7 @@ class Preparation {
   static void count(Part& part, size_t side, std::span<const int32_t> ids) {
     part.num_tokens[side] += static_cast<int64_t>(ids.size());
     part.num_unknown[side] += std::count(ids.begin(), ids.end(), Special::kUnknown);
-    ++part.lengths[side][std::min(ids.size() / 10, kLengthBuckets - 1)];
+    ++part.lengths[side][std::min(ids.size() / kLengthClass, kLengthBuckets - 1)];
   }
 
   void describe(const Value& settings, const std::vector<Direction>& directions,

@@ -39,7 +39,16 @@ std::string_view side_name(Side side) {
   return side == Side::kSource ? "source" : "target";
 }
 
-bool PreparedCorpus::has(const std::string& subset, const Direction& direction) const {
+std::string side_stem(const std::string& subset, const Direction& direction, Side side) {
+  return fmt::format("{}.{}.{}", subset, direction.name(), side_name(side));
+}
+
+bool is_prepared(const fs::path& folder) {
+  std::error_code code;
+  return fs::exists(folder / "corpus.json", code);
+}
+
+bool CorpusOutline::has(const std::string& subset, const Direction& direction) const {
   const auto found = stats_.find(subset);
   return found != stats_.end() && found->contains(direction.name());
 }
@@ -48,26 +57,35 @@ const Vocabulary& PreparedCorpus::vocabulary(Side side) const {
   return side == Side::kSource ? *vocabularies_.front() : *vocabularies_.back();
 }
 
-fs::path PreparedCorpus::file(const std::string& subset, const Direction& direction, Side side,
-                              const char* ending) const {
-  if (has(subset, direction)) {
-    return folder_ / fmt::format("{}.{}.{}{}", subset, direction.name(), side_name(side), ending);
-  }
+fs::path CorpusOutline::file(const std::string& subset, const Direction& direction, Side side,
+                             const char* ending) const {
+  if (has(subset, direction)) return folder_ / (side_stem(subset, direction, side) + ending);
   std::vector<std::string> known = subsets_;
   std::erase_if(known, [&](const auto& name) { return !has(name, direction); });
   user_error("the corpus has no subset '{}' for {}; it has: {}", subset, direction.name(),
              known.empty() ? "none" : join(known, ", "));
 }
 
+int64_t CorpusOutline::num_kept(const std::string& subset, const Direction& direction) const {
+  return stats_.at(subset).at(direction.name()).at("kept");
+}
+
+void CorpusOutline::refuse_files() const {
+  machine_error("the files of '{}' do not belong together; delete it and prepare it again",
+                folder_.string());
+}
+
+TokenSet CorpusOutline::tokens(const std::string& subset, const Direction& direction,
+                               Side side) const {
+  TokenSet opened(file(subset, direction, side, ""));
+  if (opened.size() != num_kept(subset, direction)) refuse_files();
+  return opened;
+}
+
 TokenSet PreparedCorpus::tokens(const std::string& subset, const Direction& direction,
                                 Side side) const {
-  TokenSet opened(file(subset, direction, side, ""));
-  const Value& counts = stats_[subset][direction.name()];
-  if (opened.size() != counts.value("kept", int64_t{-1}) ||
-      opened.vocabulary_size() != vocabulary(side).size()) {
-    machine_error("the files of '{}' do not belong together; delete it and prepare it again",
-                  folder_.string());
-  }
+  TokenSet opened = CorpusOutline::tokens(subset, direction, side);
+  if (opened.vocabulary_size() != vocabulary(side).size()) refuse_files();
   return opened;
 }
 
@@ -76,28 +94,27 @@ std::vector<std::string> PreparedCorpus::text(const std::string& subset, const D
   if (subset == "train") user_error("the raw text of 'train' is not kept; score another subset");
   auto lines = split(read_file(file(subset, direction, side, ".txt")), '\n');
   lines.pop_back();  // after the last line end
-  if (static_cast<int64_t>(lines.size()) !=
-      stats_[subset][direction.name()].value("kept", int64_t{-1})) {
+  if (static_cast<int64_t>(lines.size()) != num_kept(subset, direction)) {
     machine_error("the text of '{}' in '{}' is damaged; delete the folder and prepare it again",
-                  subset, folder_.string());
+                  subset, folder().string());
   }
   return lines;
 }
 
 void PreparedCorpus::verify() const {
-  for (const auto& subset : subsets_) {
-    for (const auto& direction : directions_) {
+  for (const auto& subset : subsets()) {
+    for (const auto& direction : directions()) {
       if (!has(subset, direction)) continue;
       for (const Side side : kSides)
         tokens(subset, direction, side).verify();
     }
   }
-  const Value sums = parsed(folder_ / kChecksums);
+  const Value sums = parsed(folder() / kChecksums);
   for (const auto& [name, noted] : sums.items()) {
-    if (sha256_file((folder_ / name).string()) == noted) continue;
+    if (sha256_file((folder() / name).string()) == noted) continue;
     machine_error(
         "'{}' is damaged: it does not match its checksum; delete '{}' and prepare it again",
-        (folder_ / name).string(), folder_.string());
+        (folder() / name).string(), folder().string());
   }
 }
 
@@ -110,12 +127,10 @@ void note_checksums(const fs::path& folder) {
   write_atomic(folder / kChecksums, json_text(sums, 1) + "\n");
 }
 
-PreparedCorpus open_corpus(const fs::path& folder) {
-  PreparedCorpus out;
-  out.folder_ = folder;
+CorpusOutline::CorpusOutline(const fs::path& folder) : folder_(folder) {
   const Value about = parsed(folder / "corpus.json");
-  out.stats_ = parsed(folder / "stats.json");
-  if (!std::all_of(out.stats_.begin(), out.stats_.end(), has_counts)) {
+  stats_ = parsed(folder / "stats.json");
+  if (!std::all_of(stats_.begin(), stats_.end(), has_counts)) {
     machine_error(
         "'{}' is damaged: it does not say how many pairs were kept; delete its folder "
         "and prepare the corpus again",
@@ -123,38 +138,55 @@ PreparedCorpus open_corpus(const fs::path& folder) {
   }
   try {
     for (const auto& name : about.at("directions"))
-      out.directions_.push_back(parse_direction(name.get<std::string>()));
-    out.subsets_ = about.at("subsets").get<std::vector<std::string>>();
-    const auto tokenizer = make_part<Tokenizer>(about.at("vocabulary"));
+      directions_.push_back(parse_direction(name.get<std::string>()));
+    subsets_ = about.at("subsets").get<std::vector<std::string>>();
+    vocabulary_settings_ = about.at("vocabulary");
+  } catch (const Value::exception& error) {
+    refuse_description(error.what());
+  }
+}
+
+void CorpusOutline::refuse_description(std::string_view why) const {
+  machine_error("'{}' is damaged: {}; delete its folder and prepare the corpus again",
+                (folder_ / "corpus.json").string(), why);
+}
+
+CorpusOutline::CorpusOutline(const fs::path& folder, const Value& corpus_settings)
+    : CorpusOutline(folder) {
+  const auto section = bind_settings<CorpusSection>(corpus_settings);
+  tags_ = LanguageTags(section.language_tokens, directions_);
+}
+
+PreparedCorpus::PreparedCorpus(CorpusOutline outline) : CorpusOutline(std::move(outline)) {
+  const fs::path files = folder() / "vocabulary";
+  try {
+    const auto tokenizer = make_part<Tokenizer>(vocabulary_settings());
     if (tokenizer->is_joint()) {
-      out.vocabularies_.push_back(tokenizer->open(folder / "vocabulary"));
+      vocabularies_.push_back(tokenizer->open(files));
     } else {
       for (const Side side : kSides)
-        out.vocabularies_.push_back(tokenizer->open(folder / "vocabulary" / side_name(side)));
+        vocabularies_.push_back(tokenizer->open(files / side_name(side)));
     }
   } catch (const Value::exception& error) {
-    machine_error("'{}' is damaged: {}; delete its folder and prepare the corpus again",
-                  (folder / "corpus.json").string(), error.what());
+    refuse_description(error.what());
   }
-  return out;
+}
+
+PreparedCorpus open_corpus(const fs::path& folder) {
+  return PreparedCorpus(CorpusOutline(folder));
 }
 
 PreparedCorpus open_corpus(const fs::path& folder, const Value& corpus_settings) {
-  PreparedCorpus out = open_corpus(folder);
-  const auto section = bind_settings<CorpusSection>(corpus_settings);
-  out.tags_ = LanguageTags(section.language_tokens, out.directions());
-  return out;
+  return PreparedCorpus(CorpusOutline(folder, corpus_settings));
 }
 
-std::optional<int32_t> PreparedCorpus::tag(const Direction& direction, Side side) const {
-  const auto number = side == Side::kSource ? tags_.source(direction) : tags_.target(direction);
-  if (!number) return std::nullopt;
-  return vocabulary(side).size() + *number;
-}
-
-SentenceFrame PreparedCorpus::frame(const Direction& direction) const {
-  SentenceFrame out{tag(direction, Side::kSource), Special::kEnd, Special::kEnd,
-                    tag(direction, Side::kTarget)};
+SentenceFrame CorpusOutline::frame(const Direction& direction, int32_t source_pieces,
+                                   int32_t target_pieces) const {
+  const auto id = [](std::optional<int32_t> number, int32_t pieces) {
+    return number ? std::optional(pieces + *number) : std::nullopt;
+  };
+  SentenceFrame out{id(tags_.source(direction), source_pieces), Special::kEnd, Special::kEnd,
+                    id(tags_.target(direction), target_pieces)};
   if (!tags_.replaces_ends()) return out;
   out.source_end = out.source_first.value_or(Special::kEnd);
   out.target_begin = out.target_first.value_or(Special::kEnd);

@@ -87,10 +87,7 @@ void Window::take(const std::vector<uint32_t>& offsets, bool is_shared) {
   for (const uint32_t offset : offsets) {
     const auto [source, target] = length_of_(sampler_.at(epoch_, first_ + offset));
     const uint32_t longest = std::max(source, target);
-    if (longest > limit) {
-      num_too_long_ += !is_shared || offset % rule_.batches.ranks == rank_;
-      continue;
-    }
+    if (longest > limit) continue;
     // The difference of the sides runs up through one length and down through the next, so that
     // batches across two lengths have like sources and like targets too.
     const uint64_t difference = std::min<uint64_t>(uint64_t{1} << 20, (1u << 19) + source - target);

@@ -1,7 +1,7 @@
 // The batches of a rank out of an epoch that is too long to be sorted at once.
 //
 // An epoch is cut into windows of neighbouring positions (sampler.h). A rank takes every R-th block
-// of a window, reads the lengths of these pairs only, sorts them and cuts batches. (Where that
+// of a window, reads the lengths of these pairs only, sorts them and cuts batches. (If that
 // would be few pairs, in a small window, it sorts the whole window and takes every R-th batch.) All
 // ranks then have the same number of batches: the largest that one of them needs, which they agree
 // on. A position inside of a window survives a change of the number of ranks: what the ranks of
@@ -43,7 +43,6 @@ class Window {
   static int64_t count(const Sampler& sampler, const WindowRule& rule);
 
   int64_t num_needed() const { return static_cast<int64_t>(batches_.size()); }
-  int64_t num_too_long() const { return num_too_long_; }  ///< left out, of this rank
 
   /// Makes it exactly so many batches, at least as many as needed, by halving large ones; if
   /// there are fewer pairs, the rest is empty. All ranks call it with the largest number needed.
@@ -70,7 +69,6 @@ class Window {
   int64_t rank_, epoch_, first_, size_;
   std::vector<std::vector<uint32_t>> batches_;  ///< as offsets into the window, longest first
   std::vector<uint32_t> order_;                 ///< step -> batch
-  int64_t num_too_long_ = 0;
 };
 
 }  // namespace xp

@@ -57,6 +57,19 @@ const Declaration* Catalog::find(const std::string& kind, const std::string& nam
   return found == declarations_.end() ? nullptr : &found->second;
 }
 
+const Declaration& Catalog::section(const std::string& name) const {
+  const Declaration* found = find("section", name);
+  check(found != nullptr, "every section is declared");
+  return *found;
+}
+
+std::string Catalog::default_component(const SectionRule& section) const {
+  if (*section.kind == '\0') return "";
+  const Setting* use = find_setting(this->section(section.name), "use");
+  check(use != nullptr, "a section that picks a component declares 'use'");
+  return use->fallback;
+}
+
 std::vector<std::string> Catalog::names(const std::string& kind) const {
   std::vector<std::string> out;
   for (auto at = declarations_.lower_bound({kind, ""});

@@ -12,24 +12,17 @@
 
 namespace xp {
 
-/// A section of the experiment file. `kind` is the kind of component that its `use` picks, or
-/// empty; `fallback` is picked if the file names none (empty: the file must name one).
+/// A section of the experiment file, which registry/sections.h declares. `kind` is the kind of
+/// component that its `use` picks, or empty.
 struct SectionRule {
   const char* name;
   const char* kind;
-  const char* fallback;
-  Scope scope;  ///< of its settings, unless they declare another
 };
 
 /// The sections in the order in which a key's tail is looked up.
-inline constexpr SectionRule kSections[] = {
-    {"model", "model", "transformer", Scope::kTrain},
-    {"train", "", "", Scope::kTrain},
-    {"corpus", "corpus", "", Scope::kCorpus},
-    {"launch", "launcher", "local", Scope::kNone},
-    {"eval", "", "", Scope::kEval},
-    {"report", "", "", Scope::kNone},
-};
+inline constexpr SectionRule kSections[] = {{"model", "model"},   {"train", ""},
+                                            {"corpus", "corpus"}, {"launch", "launcher"},
+                                            {"eval", ""},         {"report", ""}};
 
 /// Settings whose texts name components.
 struct NamesOf {
@@ -59,6 +52,13 @@ class Catalog {
 
   /// nullptr if there is none.
   const Declaration* find(const std::string& kind, const std::string& name) const;
+
+  /// What a section declares. Raises kBug if there is no such section.
+  const Declaration& section(const std::string& name) const;
+
+  /// The component that a section's `use` picks if the file names none; "" if it must name one, or
+  /// picks none.
+  std::string default_component(const SectionRule& section) const;
 
   /// The names of one kind, sorted.
   std::vector<std::string> names(const std::string& kind) const;

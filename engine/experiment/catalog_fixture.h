@@ -53,7 +53,8 @@ inline Declaration fixture_model() {
   return model;
 }
 
-inline Catalog fixture_catalog() {
+/// `more` are added, or take the place of components of their kind and name.
+inline Catalog fixture_catalog(const std::vector<Declaration>& more = {}) {
   std::vector<Declaration> all;
   for (const AnyEntry* entry : entries()) {
     if (std::string_view(entry->kind) == "section") all.push_back(entry->describe(*entry));
@@ -99,6 +100,7 @@ inline Catalog fixture_catalog() {
        fixture_setting("timeout_s", Type::kNumber, 3600.0, above(0), Scope::kNone)});
   add("renderer", "table", {});
   add("launcher", "local", {});
+  all.insert(all.end(), more.begin(), more.end());
   return Catalog(std::move(all));
 }
 

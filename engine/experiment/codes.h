@@ -3,8 +3,7 @@
 
 namespace xp::code {
 
-// Files.
-inline constexpr const char* kSyntax = "E001";  // also written by parse_toml
+// Files. E001 is kTomlSyntax in engine/base/toml.h.
 inline constexpr const char* kUnreadable = "E002";
 inline constexpr const char* kEmpty = "E003";
 inline constexpr const char* kNotUtf8 = "E004";

@@ -26,9 +26,8 @@ class ComponentWalk {
       : catalog_(catalog), pick_(std::move(pick)), visit_(std::move(visit)) {}
 
   void section(const SectionRule& rule) {
-    if (*rule.kind != '\0') table(rule.name, rule.kind, rule.fallback);
-    if (const Declaration* shared = catalog_.find("section", rule.name))
-      enter({rule.name, "", rule.name, shared});
+    if (*rule.kind != '\0') table(rule.name, rule.kind, catalog_.default_component(rule));
+    enter({rule.name, "", rule.name, &catalog_.section(rule.name)});
   }
 
  private:

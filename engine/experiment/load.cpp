@@ -191,10 +191,8 @@ class Loader {
   // Rows and pivot name settings, columns name measures.
   void take_report(const Schema& everything) {
     Value& report = spec_.report = Value::object();
-    if (const Declaration* declared = catalog_.find("section", "report")) {
-      for (const auto& setting : declared->settings)
-        report[setting.name] = setting.fallback;
-    }
+    for (const auto& setting : catalog_.section("report").settings)
+      report[setting.name] = setting.fallback;
     const auto written = spec_.settings.find("report");
     if (written != spec_.settings.end()) report.update(*written);
     const Undeclared undeclared{catalog_, everything, *spec_.schema};

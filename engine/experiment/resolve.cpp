@@ -38,7 +38,12 @@ class Resolver {
  public:
   Resolver(const Catalog& catalog, const SectionRule& rule, const Value& written,
            const Value& exchange, Section& out)
-      : catalog_(catalog), rule_(rule), written_(written), exchange_(exchange), out_(out) {}
+      : catalog_(catalog),
+        rule_(rule),
+        scope_(catalog.section(rule.name).scope),
+        written_(written),
+        exchange_(exchange),
+        out_(out) {}
 
   void run() {
     const auto pick = [this](const std::string& path, std::string_view, const Value& fallback) {
@@ -59,7 +64,7 @@ class Resolver {
     if (!part.kind.empty()) {
       const std::string name(part.name);
       set_path(out_.table, below(part.path + ".use"), name);
-      note(part.path + ".use", versioned(catalog_, part.kind, name), rule_.scope);
+      note(part.path + ".use", versioned(catalog_, part.kind, name), scope_);
     }
     if (part.declaration == nullptr) return;
     const Value* preset = take_preset(part);
@@ -83,7 +88,7 @@ class Resolver {
       const Value value = normal_value(setting, given.is_null() ? fallback : given);
       if (value.is_null()) continue;
       note(path, with_versions(catalog_, path, value),
-           setting.scope == Scope::kInherit ? rule_.scope : setting.scope);
+           setting.scope == Scope::kInherit ? scope_ : setting.scope);
       set_path(out_.table, key, value);
     }
   }
@@ -102,7 +107,7 @@ class Resolver {
           normal_value(*setting, given.is_null() ? child(exchange_, own.name) : given);
       if (value.is_null()) continue;
       set_path(out_.table, below(at), value);
-      note(own.former.empty() ? at : own.former, value, rule_.scope);
+      note(own.former.empty() ? at : own.former, value, scope_);
     }
   }
 
@@ -156,6 +161,7 @@ class Resolver {
 
   const Catalog& catalog_;
   const SectionRule& rule_;
+  Scope scope_;  // of its settings, unless they declare another
   const Value& written_;
   const Value& exchange_;
   Section& out_;

@@ -128,7 +128,7 @@ TEST_CASE("compatibility with the predecessor also changes the ids of dense mode
   Declaration model = fixture_model();
   model.settings.push_back(
       fixture_setting("moe.compatibility", Type::kText, "none", one_of({"none", "seed"})));
-  const Catalog catalog({model});
+  const Catalog catalog = fixture_catalog({model});
   const auto training = [&](const char* whose) {
     const Value moe = {{"every", 0}, {"compatibility", whose}};
     return resolve_section(catalog, "model", {{"moe", moe}}, Value()).training;
@@ -140,13 +140,7 @@ TEST_CASE("ids know components of a plug-in by name and version") {
   Declaration router = fixture_part("router", "mine", {}), metric = fixture_part("metric", "m", {});
   router.version = "2";
   metric.version = "b";
-  auto all = fixture_catalog().all();
-  all[{"router", "mine"}] = router;
-  all[{"metric", "m"}] = metric;
-  std::vector<Declaration> declarations;
-  for (const auto& [key, declaration] : all)
-    declarations.push_back(declaration);
-  const Catalog catalog(declarations);
+  const Catalog catalog = fixture_catalog({router, metric});
   const Section model =
       resolve_section(catalog, "model", {{"moe", {{"router", {{"use", "mine"}}}}}}, Value());
   CHECK(model.training["model.moe.router.use"] == "mine@2");

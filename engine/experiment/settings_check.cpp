@@ -51,7 +51,7 @@ class Walk {
 
   void missing(const SectionRule& section) {
     const std::string path = section.name;
-    if (*section.kind == '\0' || *section.fallback != '\0') return;
+    if (*section.kind == '\0' || !in_.catalog.default_component(section).empty()) return;
     if (in_.swept.contains(path + ".use") || find_path(in_.source.value, path + ".use") != nullptr)
       return;
     problems_.add(in_.source.place_of(path), code::kMissing,
@@ -150,14 +150,14 @@ class Walk {
 
   // "; it is one of [train]": the tables that have this key.
   std::string owners(const std::string& key) {
-    constexpr size_t kMost = 2;
+    constexpr size_t kMaxNamed = 2;
     std::vector<std::string> tables;
     for (const auto& path : in_.everything.paths()) {
       if (last_part(path) != key || key == "use") continue;
       tables.push_back("[" + table_of(path) + "]");
       doubtful.insert(path);
     }
-    const bool helps = !tables.empty() && tables.size() <= kMost;
+    const bool helps = !tables.empty() && tables.size() <= kMaxNamed;
     return helps ? "; it is one of " + join(tables, " and ") : "";
   }
 

@@ -13,8 +13,8 @@ class PollPace {
   bool is_due(double now_s) const { return now_s >= next_s_; }
   double next_s() const { return next_s_; }
 
-  /// Takes note of a poll: the next one is as soon as can be where something changed, else after
-  /// one and a half times as long as the last.
+  /// To be called after a poll: the next one is due in kSoon_s if something changed, else after one
+  /// and a half times the last pause, at most kSeldom_s.
   void polled(double now_s, bool has_changed) {
     pause_s_ = has_changed ? kSoon_s : std::min(kSeldom_s, std::max(kSoon_s, pause_s_ * 1.5));
     next_s_ = now_s + pause_s_;

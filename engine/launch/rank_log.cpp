@@ -1,6 +1,8 @@
 // Takes a line of a rank's log apart.
 #include "engine/launch/rank_log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace xp {
@@ -36,6 +38,10 @@ bool skip_shape(std::string_view& line, std::string_view shape) {
 }
 
 }  // namespace
+
+std::filesystem::path rank_log_file(const std::filesystem::path& folder, int64_t rank) {
+  return folder / fmt::format("rank-{}.log", rank);
+}
 
 std::string_view message_of_log_line(std::string_view line) {
   std::string_view rest = line;

@@ -28,10 +28,6 @@ constexpr std::array<std::string_view, 5> kMemoryWords = {
     "not enough memory", "can't allocate memory", "Cannot allocate memory", "std::bad_alloc",
     "out of memory"};
 
-fs::path log_of(const fs::path& folder, int64_t rank) {
-  return folder / fmt::format("rank-{}.log", rank);
-}
-
 // This process's environment with the rank's own variables in place of any of the same name.
 Environment rank_environment(const LaunchJob& job, int64_t rank, const Ranks::Part& part) {
   const std::string threads = std::to_string(job.threads_per_rank);
@@ -117,7 +113,7 @@ Ranks::Ranks(const LaunchJob& job, const Part& part, std::shared_ptr<Starter> st
       process.setup.leads_group = true;
       process.setup.ignores_usr1 = true;
       process.setup.cores = job.cores;
-      process.setup.log = log_of(log_folder_, rank);
+      process.setup.log = rank_log_file(log_folder_, rank);
       pids_.push_back(starter_->start(process));
     } catch (const Error& error) {
       send(SIGKILL);
@@ -207,7 +203,7 @@ LaunchEnd Ranks::conclusion() {
   const RankEnd* worst = first_failure();
   const bool is_certain = worst != nullptr && blame_weight(worst->exit_code) == kCertain;
   if (worst != nullptr && (has_failed_ || !stopped_ || is_certain)) {
-    const std::string said = log_tail(log_of(log_folder_, worst->rank));
+    const std::string said = log_tail(rank_log_file(log_folder_, worst->rank));
     out = {outcome_of(worst->exit_code, said, memory_kills() - memory_kills_),
            worst->rank,
            worst->exit_code,

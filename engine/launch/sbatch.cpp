@@ -97,7 +97,7 @@ std::string sbatch_script(const SlurmSettings& settings, const BatchJob& job,
   auto command = sbatch_command(settings, job, false);
   command.push_back(job_script(job).string());
   out += "# " + quoted(command) + "\n";
-  // Slurm itself would start it in /tmp where the folder is missing on a node.
+  // Slurm itself would start it in /tmp if the folder is missing on a node.
   out += "cd " + shell_quoted(folder.string()) + " || exit 127\n";
   // The program takes the shell's place, and so gets the signals that Slurm sends to the script.
   std::vector<std::string> words;

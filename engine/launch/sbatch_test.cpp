@@ -243,8 +243,8 @@ TEST_CASE("a limit on submitted jobs passes") {
   Submission it;
   it.slurm.on("sbatch", FakeSlurm::fail(1, "sbatch: error: QOSMaxSubmitJobPerUserLimit"));
   CHECK(it.complaint() ==
-        "slurm takes no further job of yours now: QOSMaxSubmitJobPerUserLimit; run this again when "
-        "some have ended");
+        "your submit limit is reached: QOSMaxSubmitJobPerUserLimit; run this again when some of "
+        "your jobs have ended");
 }
 
 TEST_CASE("a job without its folder would fail without a log") {

@@ -15,7 +15,7 @@ namespace {
 
 using Phase = BatchState::Phase;
 
-// Of an element that is gone from its array, scontrol says "Job 2_3 not found" where it likes.
+// Of an element that is gone from its array, scontrol sometimes says "Job 2_3 not found".
 bool is_unknown_job(const Finished& answer) {
   const std::string message = answer.errors + answer.output;
   return message.find("Invalid job id") != message.npos ||
@@ -147,7 +147,7 @@ struct Sighting {
   std::string id, message;
 };
 
-// Also in accounting where the answer to a submission was lost: the job may be over already.
+// Also in accounting if the answer to a submission was lost: the job may be over already.
 Sighting look_for(const std::string& name, bool has_failed) {
   const Finished answer = ask_queue(name);
   if (answer.exit_code != 0) return {false, "", no_answer("squeue", answer)};
@@ -223,8 +223,7 @@ std::string SlurmQueue::submit(const BatchJob& job) {
       message = slurm_message(answer.errors);
       if (is_full(message) && job.count == 0)
         machine_error(
-            "slurm takes no further job of yours now: {}; run this again when some have "
-            "ended",
+            "your submit limit is reached: {}; run this again when some of your jobs have ended",
             message);
       is_lost = answer.exit_code == 0 || is_killed(answer) || is_unreachable(message);
       if (!is_lost && !asked.exclude.empty()) {

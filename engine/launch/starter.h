@@ -26,7 +26,7 @@ class Starter {
   virtual pid_t start(const NewProcess& process) = 0;
   /// The end of a process that `start` made, once; never waits.
   virtual std::optional<ProcessEnd> poll(pid_t pid) = 0;
-  /// Becomes readable when one may have ended; -1 if only asking helps.
+  /// Becomes readable when one may have ended; -1 if the caller must poll.
   virtual int handle() const = 0;
 };
 

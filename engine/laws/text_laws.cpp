@@ -58,7 +58,8 @@ Table sample_table() {
                   .suffix = "k",
                   .is_measured = true}};
   out.rows = {{name, best}, {name, number_cell(-0.0)}, {nothing, nothing}};
-  out.notes = {"next: xp run q.toml"};
+  out.notes = {"mean of all seeds"};
+  out.hints = {"next: xp run q.toml"};
   return out;
 }
 

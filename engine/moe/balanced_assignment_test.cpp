@@ -1,4 +1,4 @@
-// Balance, permutation and nearness to the best, also where scores tie or are no numbers.
+// Balance, permutation and nearness to the best, also if scores tie or are no numbers.
 #include "engine/moe/balanced_assignment.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -2,7 +2,7 @@
 // nothing.
 #include "engine/base/to_integer.h"
 #include "engine/experiment/catalog_fixture.h"
-#include "engine/plan/plan.h"
+#include "engine/plan/plan_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,6 +1,6 @@
 // What is said of settings that do not fit together, to the letter: messages/rules.txt.
 #include "engine/experiment/catalog_fixture.h"
-#include "engine/plan/plan.h"
+#include "engine/plan/plan_fixture.h"
 #include "engine/testing/golden.h"
 
 #include <catch2/catch_test_macros.hpp>

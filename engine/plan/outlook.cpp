@@ -77,7 +77,7 @@ Elsewhere look_elsewhere(const Workspace& workspace, const std::string& own) {
   Elsewhere out;
   std::vector<std::string> names;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none))
+  for (const auto& entry : fs::directory_iterator(workspace.experiments(), none))
     names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   for (const auto& name : names) {

@@ -1,5 +1,6 @@
 // What is shared, what is left, how long it takes, what changed between plans.
 #include "engine/experiment/catalog_fixture.h"
+#include "engine/plan/plan_fixture.h"
 #include "engine/plan/recorded_plan.h"
 #include "results/runs/checkpoints.h"
 

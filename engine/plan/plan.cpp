@@ -291,12 +291,6 @@ void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& prob
     plan.notes.push_back(std::move(note));
 }
 
-Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems) {
-  Plan out = expand(spec, catalog, problems);
-  assess(out, spec, catalog, problems);
-  return out;
-}
-
 fs::path initial_file(const Plan& plan, const Settings& settings) {
   const Value* file = settings.find("train.init_from");
   if (file == nullptr || !file->is_string()) return {};
@@ -330,8 +324,8 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
       point.ids.reset();
       continue;
     }
-    const std::string& training = ids.training(
-        *corpus.id + (initial.id.empty() ? "" : "+") + initial.id, point.settings());
+    const std::string& training =
+        ids.training(*corpus.id + (initial.id.empty() ? "" : "+") + initial.id, point.settings());
     point.ids = {*corpus.id, training, ids.evaluation(training, point.settings())};
     const auto [same, is_new] = evaluations.try_emplace(point.ids->evaluation, &point);
     if (!is_new)
@@ -343,8 +337,8 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
 }
 
 void read_states(Plan& plan, const Workspace& workspace) {
-  const auto trainings = folder_names(workspace.root / "trainings");
-  const auto evaluations = folder_names(workspace.root / "evaluations");
+  const auto trainings = folder_names(workspace.runs(RunKind::kTraining));
+  const auto evaluations = folder_names(workspace.runs(RunKind::kEvaluation));
   const OpenJobs jobs(workspace);
   const auto read = [&](Point& point) {
     if (!point.ids) return;

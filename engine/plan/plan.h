@@ -71,9 +71,6 @@ Plan expand(const Spec& spec, const Catalog& catalog, Problems& problems);
 void assess(Plan& plan, const Spec& spec, const Catalog& catalog, Problems& problems,
             const CorpusFigures& corpus_figures = {});
 
-/// `expand` and `assess`.
-Plan make_plan(const Spec& spec, const Catalog& catalog, Problems& problems);
-
 /// The file of train.init_from in full, or an empty path.
 std::filesystem::path initial_file(const Plan& plan, const Settings& settings);
 

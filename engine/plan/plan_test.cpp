@@ -4,6 +4,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/text.h"
 #include "engine/experiment/catalog_fixture.h"
+#include "engine/plan/plan_fixture.h"
 #include "results/runs/checkpoints.h"
 #include "results/runs/tensor_file.h"
 #include "results/runs/workspace_fixture.h"
@@ -362,13 +363,9 @@ TEST_CASE("what a router would have to declare does not matter without experts")
 // The figures of a plan whose corpus knows `figures` of itself.
 Assessment assessed(const Value& figures) {
   Planned planned("");
-  std::vector<Declaration> all;
-  for (auto [key, declaration] : planned.catalog.all()) {
-    if (declaration.kind == "model")
-      declaration.figures = {{"parameters", "corpus.target_pieces * width"}};
-    all.push_back(declaration);
-  }
-  const Catalog catalog(all);
+  Declaration model = fixture_model();
+  model.figures = {{"parameters", "corpus.target_pieces * width"}};
+  const Catalog catalog = fixture_catalog({model});
   Assessor assessor(catalog, [&](const Value&) { return figures; });
   return *assessor.assess(planned.plan.points[0].settings());
 }

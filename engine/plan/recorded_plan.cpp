@@ -5,6 +5,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
+#include "results/runs/records.h"
 
 #include <algorithm>
 #include <fstream>
@@ -13,10 +14,6 @@ namespace xp {
 namespace {
 
 using Places = std::map<std::string, std::string>;
-
-fs::path plan_file(const fs::path& experiment_folder) {
-  return experiment_folder / "plan.json";
-}
 
 // Between the head of the file and its points. No text in JSON has a line end.
 constexpr std::string_view kPointsBegin = ",\n \"points\": [";
@@ -207,7 +204,7 @@ std::optional<std::string> other_file_of(const Spec& spec, const Workspace& work
 std::set<std::string> runs_of_others(const Workspace& workspace, const std::string& own) {
   std::set<std::string> out;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
+  for (const auto& entry : fs::directory_iterator(workspace.experiments(), none)) {
     if (entry.path().filename() == own) continue;
     for (const auto& point : recorded_points(entry.path()))
       if (point.ids) out.insert({point.ids->training, point.ids->evaluation});

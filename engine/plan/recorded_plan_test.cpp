@@ -2,6 +2,7 @@
 #include "engine/plan/recorded_plan.h"
 
 #include "engine/experiment/catalog_fixture.h"
+#include "engine/plan/plan_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 

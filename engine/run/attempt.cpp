@@ -24,8 +24,8 @@ LaunchJob launch_job(const Work& work, const Attempt::Places& places,
   return job;
 }
 
-// An earlier attempt without an end: whoever watched over it is gone, and nobody saw more.
-void settle_earlier(const fs::path& run_folder, int64_t number) {
+// Writes the end of an earlier attempt that has none: the process that watched it is gone.
+void end_earlier(const fs::path& run_folder, int64_t number) {
   const fs::path folder = attempt_folder(run_folder, number);
   if (number < 1 || read_end(folder)) return;
   AttemptEnd end;
@@ -46,11 +46,11 @@ Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptS
       number_(attempt_number(folder_)),
       started_s_(now_s()),
       launcher_(make_part<Launcher>(work.launch())) {
-  settle_earlier(work.folder, number_ - 1);
+  end_earlier(work.folder, number_ - 1);
   Value spec = work.spec, more = Value::object();
   if (const int64_t parts = micro_batch_split(work.folder); parts > 1)
     spec["micro_batch_split"] = more["micro_batch_split"] = parts;
-  replace_file(work.folder / "spec.toml", to_toml(spec));
+  replace_file(spec_file(work.folder), to_toml(spec));
   write_provenance(work.folder, settings.command_line, work.command[0], more);
   // The figures of a training that is done again stay until there are new ones.
   write_status(work.folder,
@@ -147,7 +147,7 @@ AttemptEnd Attempt::conclude(const LaunchEnd& end) {
   out.cpu_seconds = end.cpu_seconds;
   out.other_load = end.other_load;
   out.energy_j = end.energy_j;
-  // The worker's own last word counts, even if a rank stumbled after it.
+  // What the worker wrote counts, even if a rank failed after that.
   if (read_status(work_.folder).state == State::kDone) {
     out.outcome = Outcome::kDone;
     out.cause.clear();
@@ -166,7 +166,7 @@ void end_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& e
                  int64_t retries) {
   write_end(attempt_folder(run_folder, number), end);
   const Status before = read_status(run_folder);
-  if (before.state == State::kDone || goes_on(end.outcome)) return;
+  if (before.state == State::kDone || resumes(end.outcome)) return;
   if (may_retry(end.outcome) && counted_failures(run_folder) <= retries) return;
   std::string cause = end.cause;
   if (end.outcome == Outcome::kCancelled) {

@@ -33,8 +33,8 @@ class Attempt {
     std::vector<int> cores, gpus;
   };
 
-  /// Begins the next attempt: the caller holds the run's lease, which it gives up to this. Where
-  /// it cannot be started the next `poll` says so.
+  /// Begins the next attempt and takes over the run's lease from the caller. If it cannot be
+  /// started, the next `poll` says so.
   Attempt(const Work& work, FileLock lease, Places places, const AttemptSettings& settings);
 
   /// Looks for news: progress, a request to cancel, the end. After an end the run's status says
@@ -42,7 +42,7 @@ class Attempt {
   std::optional<AttemptEnd> poll();
   /// Asks it to save and end; `meaning` is the outcome that the end will have.
   void stop(Outcome meaning);
-  /// Becomes readable when there may be news; -1 if only asking helps.
+  /// Becomes readable when `poll` may have news; -1 if the caller must poll.
   int handle() const { return running_ ? running_->handle() : -1; }
   const Places& places() const { return places_; }
   const fs::path& folder() const { return folder_; }
@@ -72,7 +72,7 @@ class Attempt {
 };
 
 /// Writes how attempt `number` ended, and what that makes of the run: done runs stay done; one that
-/// goes_on(), or that may_retry() and has retries left, waits to go on ("running" without a lease);
+/// resumes(), or that may_retry() and has retries left, waits ("running" without a lease);
 /// others have failed.
 void end_attempt(const fs::path& run_folder, int64_t number, const AttemptEnd& end,
                  int64_t retries);

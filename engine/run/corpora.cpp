@@ -4,6 +4,7 @@
 #include "engine/base/file.h"
 #include "engine/base/toml.h"
 #include "engine/data/prepare.h"
+#include "engine/data/prepared_corpus.h"
 #include "engine/plan/recorded_plan.h"
 
 #include <set>
@@ -26,7 +27,7 @@ std::optional<std::string> Corpora::recorded_id(const Value& corpus) const {
   std::set<std::string> seen;
   for (const auto& point : recorded_points(workspace_.experiment(experiment_))) {
     if (!point.ids || seen.contains(point.ids->corpus)) continue;
-    const auto text = read_if_there(workspace_.training(point.ids->training) / "spec.toml");
+    const auto text = read_if_there(spec_file(workspace_.training(point.ids->training)));
     if (!text) continue;
     seen.insert(point.ids->corpus);
     Problems problems;
@@ -51,7 +52,7 @@ CorpusIdentity Corpora::identity(const Value& corpus) const {
   if (out.id) return out;
   out.id = recorded_id(corpus);
   if (!out.id && refusal) throw *refusal;
-  if (out.id && fs::exists(workspace_.corpus(*out.id) / "corpus.json")) out.missing.clear();
+  if (out.id && is_prepared(workspace_.corpus(*out.id))) out.missing.clear();
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The corpora of an experiment in a workspace: who they are, and making them.
+// The corpora of an experiment in a workspace: their ids, and their preparation.
 #pragma once
 
 #include "engine/plan/plan.h"
@@ -33,7 +33,7 @@ class Corpora {
   std::string prepare(const Value& corpus) const;
 
   /// Forgets what corpora/LOCK.toml holds for corpora of this kind and pins what upstream offers
-  /// now; the id that results. Where that fails the file is as it was. Raises kUser, kMachine.
+  /// now; the id that results. If that fails the file is as it was. Raises kUser, kMachine.
   std::string update(const Value& corpus) const;
 
  private:

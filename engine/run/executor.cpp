@@ -159,7 +159,7 @@ class Executor {
     if (!lease) {
       is_held_elsewhere_ = true;
       if (reported_.insert(index).second)
-        fmt::print(stderr, "{}: another xp works on it; waiting\n", work.title);
+        fmt::print(stderr, "{}: another xp process is running it; waiting\n", work.title);
       return true;
     }
     if (read_status(work.folder).state == State::kDone) {  // between our look and the lease
@@ -197,7 +197,7 @@ class Executor {
     const State state = read_status(work_[index].folder).state;
     if (state == State::kDone) {
       phases_[index] = Phase::kDone;
-    } else if (state == State::kFailed && goes_on_smaller(work_[index], end)) {
+    } else if (state == State::kFailed && was_split(work_[index], end)) {
       phases_[index] = Phase::kWaiting;
       fmt::print(stderr, "{}: out of memory; trying again with micro-batches in {} parts\n",
                  work_[index].title, micro_batch_split(work_[index].folder));
@@ -205,7 +205,7 @@ class Executor {
       phases_[index] = Phase::kFailed;
       if (end.outcome != Outcome::kCancelled)
         fail({work_[index].name, end.cause, folder, end.outcome});
-    } else if (goes_on(end.outcome) || !settings_.retries_here) {
+    } else if (resumes(end.outcome) || !settings_.retries_here) {
       phases_[index] = Phase::kElsewhere;
     } else {
       phases_[index] = Phase::kWaiting;
@@ -222,7 +222,8 @@ class Executor {
     if (!sentence.empty()) fmt::print(stderr, "{}\n", sentence);
   }
 
-  static bool goes_on_smaller(const Work& work, const AttemptEnd& end) {
+  // Whether its micro-batches were split after it ran out of memory, so that it is retried.
+  static bool was_split(const Work& work, const AttemptEnd& end) {
     return end.outcome == Outcome::kMemory && work.launch().value("on_oom", "") == "halve" &&
            split_micro_batch(work.folder);
   }

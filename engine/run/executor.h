@@ -22,8 +22,8 @@ struct FailedRun {
   Outcome outcome = Outcome::kUser;
 };
 
-/// What the outside wants: go on; start nothing more; end what this process runs, too, and leave a
-/// scheduler's queue alone; end that as well.
+/// What the user asks for: nothing; start nothing more; also end what this process runs, and leave
+/// a scheduler's queue alone; end that as well.
 enum class StopRequest { kNone, kStartNoMore, kStopHere, kStopAll };
 
 constexpr bool stops_running(StopRequest stop_request) {

@@ -18,7 +18,7 @@ struct JobList {
 };
 
 JobList read_list(const fs::path& job_folder) {
-  const fs::path file = job_folder / "work.json";
+  const fs::path file = work_file(job_folder);
   try {
     const Value value = Value::parse(read_file(file));
     JobList out{{value.at("workspace").get<std::string>()},

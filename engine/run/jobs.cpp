@@ -1,4 +1,4 @@
-// The folder says what the program did, the scheduler why it ended from outside. Where both speak,
+// The folder says what the program did, the scheduler why it ended from outside. If both have one,
 // the folder is believed on success and the scheduler on the reason.
 #include "engine/run/jobs.h"
 
@@ -12,7 +12,7 @@
 namespace xp {
 namespace {
 
-// A job that no scheduler knows, and that has not beaten for so long, is lost.
+// A job that no scheduler knows, and that has had no heartbeat for so long, is lost.
 constexpr double kLostAfter_s = 15 * 60;
 // A submission that left no trace in the queue after this never got there.
 constexpr double kNeverArrived_s = 60;
@@ -30,7 +30,7 @@ bool has_bytes(const fs::path& file) {
 
 // A run that never began has no settings of its own yet: those that its job has for it.
 void ensure_spec(const fs::path& run_folder, const fs::path& job_folder) {
-  const fs::path spec = run_folder / "spec.toml", list = job_folder / "work.json";
+  const fs::path spec = spec_file(run_folder), list = work_file(job_folder);
   if (has_bytes(spec)) return;
   const auto bytes = read_if_there(list);
   if (!bytes) return;
@@ -83,7 +83,7 @@ void end_run(const Workspace& workspace, const fs::path& run, const JobRecord& j
     end_attempt(run_folder, number, merged_end(known, job, state), retries);
     return;
   }
-  const bool was_started = state.outcome == Outcome::kDone || goes_on(state.outcome) ||
+  const bool was_started = state.outcome == Outcome::kDone || resumes(state.outcome) ||
                            state.phase == BatchState::Phase::kUnknown;
   if (was_started) return;
   AttemptEnd end = merged_end(std::nullopt, job, state);
@@ -139,7 +139,7 @@ std::string update_job(const Workspace& workspace, JobRecord& job, const BatchSt
   write_job(workspace, job);
   if (std::pair(job.phase, job.reason) == before) return "";
   if (is_unknown && job.id.empty()) return "never came into the queue";
-  if (is_unknown) return "lost: the scheduler does not know it and nothing beats";
+  if (is_unknown) return "lost: the scheduler does not know it and it has no heartbeat";
   if (is_ended) return "ended: " + describe(state);
   if (job.phase == JobPhase::kRunning) return "running on " + join(job.hosts, ", ");
   return fmt::format("waiting: {}{}", describe(state),
@@ -158,7 +158,7 @@ std::unique_ptr<BatchQueue> queue_of(const std::string& launcher) {
 }  // namespace
 
 int64_t retries_of(const fs::path& run_folder) {
-  const fs::path spec = run_folder / "spec.toml";
+  const fs::path spec = spec_file(run_folder);
   if (!has_bytes(spec)) return 0;
   try {
     const Value settings = load_toml(spec.string());
@@ -170,13 +170,13 @@ int64_t retries_of(const fs::path& run_folder) {
 }
 
 FileLock jobs_turn(const Workspace& workspace) {
-  fs::create_directories(workspace.root / "jobs");
-  return FileLock::wait(workspace.root / "jobs" / "lock");
+  fs::create_directories(workspace.jobs());
+  return FileLock::wait(workspace.jobs() / "lock");
 }
 
 std::vector<JobNews> update_jobs(const Workspace& workspace) {
   std::vector<JobNews> out;
-  if (!fs::exists(workspace.root / "jobs")) return out;
+  if (!fs::exists(workspace.jobs())) return out;
   const FileLock turn = jobs_turn(workspace);
   std::map<std::string, std::vector<JobRecord>> by_launcher;
   for (auto& job : open_jobs(workspace))

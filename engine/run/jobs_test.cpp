@@ -1,4 +1,4 @@
-// Runs in a queue: submitted once, settled by whoever comes along, tried again within their budget.
+// Runs in a queue: submitted once, brought up to date by any xp, retried as often as allowed.
 #include "engine/run/paper_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -98,7 +98,7 @@ TEST_CASE("a scheduler that does not answer says nothing about its jobs") {
   CHECK(scene.job("xp-a-1").phase == JobPhase::kQueued);
 }
 
-TEST_CASE("a job that the scheduler forgot and that does not beat is lost, one that beats is not") {
+TEST_CASE("a job that the scheduler forgot is lost if it has no heartbeat") {
   Scene scene;
   submit(scene.work, scene.settings());
   scene.own.jobs.erase("xp-a-1");

@@ -97,7 +97,7 @@ struct PaperScene {
   PaperScene() {
     desk = &own;
     engine(kDone);
-    write_atomic(workspace().root / "jobs" / "mark", "");  // names without one
+    write_atomic(workspace().jobs() / "mark", "");  // names without one
     add("a", std::nullopt);
     add("a1", 0);
     add("a2", 0);

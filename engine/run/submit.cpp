@@ -66,7 +66,7 @@ std::string name_in(const std::string& name, size_t index) {
 // "-3fb2", for names that no other workspace has, nor an earlier one in the same place: the same
 // run of theirs would be taken for ours in the scheduler's listings.
 std::string mark_of(const Workspace& workspace) {
-  const fs::path file = workspace.root / "jobs" / "mark";
+  const fs::path file = workspace.jobs() / "mark";
   if (!fs::exists(file)) write_atomic(file, fmt::format("{:.6f} {}", now_s(), ::getpid()));
   const std::string made = read_file(file);
   if (made.empty()) return "";
@@ -142,7 +142,7 @@ JobRecord begin_job(const Pack& pack, const std::string& name, const std::vector
   record.submitted_s = now_s();
   for (const Work* work : pack)
     record.runs.push_back(fs::relative(work->folder, workspace.root));
-  write_atomic(job_folder(workspace, name) / "work.json",
+  write_atomic(work_file(job_folder(workspace, name)),
                json_text(work_json(pack, all, settings)) + "\n");
   write_job(workspace, record);
   for (const Work* work : pack)
@@ -198,7 +198,7 @@ void submit_packs(const std::vector<Pack>& packs, const std::vector<Work>& all,
 std::vector<std::vector<Pack>> batches_of(std::vector<Pack> packs) {
   // Fewer are worth a name each in the scheduler's listings; more than Slurm's default limit on
   // an array are refused.
-  constexpr size_t kFewest = 4, kMost = 1000;
+  constexpr size_t kMinJobs = 4, kMaxJobs = 1000;
   std::map<std::string, std::vector<Pack>> alike;  // by shape and nodes to avoid
   std::vector<std::string> order;
   for (auto& pack : packs) {
@@ -209,8 +209,8 @@ std::vector<std::vector<Pack>> batches_of(std::vector<Pack> packs) {
   std::vector<std::vector<Pack>> out;
   for (const auto& key : order) {
     const auto& same = alike[key];
-    const bool is_together = same.size() >= kFewest && queue_of(*same[0].front())->takes_many();
-    const size_t step = is_together ? kMost : 1;
+    const bool is_together = same.size() >= kMinJobs && queue_of(*same[0].front())->takes_many();
+    const size_t step = is_together ? kMaxJobs : 1;
     for (size_t i = 0; i < same.size(); i += step) {
       const auto from = same.begin() + static_cast<ptrdiff_t>(i);
       out.emplace_back(from, from + static_cast<ptrdiff_t>(std::min(step, same.size() - i)));

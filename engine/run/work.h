@@ -25,7 +25,7 @@ struct Work {
   fs::path folder;
   std::vector<std::string> command;  ///< of each rank, without `--attempt K`
   Value spec;                        ///< the folder's spec.toml
-  std::optional<size_t> training;    ///< an evaluation's training, where that is in the list too
+  std::optional<size_t> training;    ///< an evaluation's training, if that is in the list too
   double cost = 1;  ///< beside others of its kind: predicted FLOPs of a training, if they are known
   bool is_training() const { return unit == kTrainingUnit; }
   const Value& launch() const { return spec.at("launch"); }

@@ -34,7 +34,7 @@ class Cluster {
   using Words = std::vector<std::string>;
 
   /// `options` are further words of `scripts/cluster.sh up`. Installs Slurm's packages (for
-  /// --accounting a database, too) where they are missing. Skips the test where this machine cannot
+  /// --accounting a database, too) if they are missing. Skips the test if this machine cannot
   /// do it, fails it if it should.
   explicit Cluster(const Words& options = {}) {
     const bool is_booked =

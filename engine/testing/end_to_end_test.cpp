@@ -1,5 +1,5 @@
 // The two programs as a user has them: one command to a table, nothing to do the second time, kill
-// -9 and go on.
+// -9 and resume.
 #include "engine/testing/user.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -57,8 +57,8 @@ class HttpServer {
     return fmt::format("http://127.0.0.1:{}/{}", port_, path);
   }
 
-  /// What a path is answered with: bytes, after which the connection ends, or which stays silent
-  /// where they end in "STALL". `resumed` answers requests for the rest from the 10th byte on.
+  /// What a path is answered with: bytes, after which the connection ends, or stays silent if they
+  /// end in "STALL". `resumed` answers requests for the rest from the 10th byte on.
   /// Paths without an answer are gone.
   void answer(const std::string& path, const std::string& bytes, const std::string& resumed = "") {
     const std::lock_guard lock(mutex_);

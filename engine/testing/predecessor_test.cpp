@@ -24,7 +24,7 @@ Value points_of(const User& user, const std::string& name) {
   return Value::parse(plan.output)["points"];
 }
 
-// The keys of sections that a document names in backquotes, with the value where it names one.
+// The keys of sections that a document names in backquotes, with the value if it names one.
 std::vector<std::pair<std::string, std::string>> keys_in(const std::string& text) {
   const std::regex key(
       R"re(`((?:corpus|model|train|eval|launch|report)\.[a-z_.]+)(?: = "([^"]+)")?`)re");

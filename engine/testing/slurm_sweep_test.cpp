@@ -132,7 +132,7 @@ std::set<Outcome> consequences(Fault fault) {
   return {};
 }
 
-// What happened, from when to when; to which job, where it was one alone.
+// What happened, from when to when; to which job, if it was one alone.
 struct Mishap {
   Fault fault;
   double from_s = 0, to_s = 0;
@@ -165,7 +165,7 @@ class HarriedSweep {
   /// Waits until something runs, does it, and lets things settle. False if the sweep was over.
   bool suffer(Fault fault) {
     pause(static_cast<double>(random_() % 3000) / 1000);
-    if (!goes_on_until([&] { return !under_way().empty(); })) return false;
+    if (!keep_running_until([&] { return !under_way().empty(); })) return false;
     const auto victims = under_way();
     if (victims.empty()) return false;
     fmt::print(stderr, "fault: {} while {} runs are under way\n",
@@ -179,7 +179,7 @@ class HarriedSweep {
 
   /// Nothing is lost, nothing was done twice, all ends are known and right, all figures the same.
   void finish() {
-    REQUIRE(goes_on_until([] { return false; }) == false);
+    REQUIRE(keep_running_until([] { return false; }) == false);
     INFO("see " << keep_log());
     CHECK(six_.figures() == expected().figures);
     CHECK(six_.report() == expected().report);
@@ -225,7 +225,7 @@ class HarriedSweep {
   }
 
   // Keeps `xp run` going until `holds`; false if the sweep was done before that.
-  bool goes_on_until(const std::function<bool()>& holds) {
+  bool keep_running_until(const std::function<bool()>& holds) {
     constexpr int kMaxStarts = 40;
     const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(10);
     while (!holds()) {

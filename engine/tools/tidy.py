@@ -82,8 +82,12 @@ FOREIGN = [
     (r"torch/torch\.h", (), "it costs 15 s a file; torch/types.h or torch/nn/module.h will do"),
 ]
 
-READS_ENVIRONMENT = ("engine/base/environment.cpp", "engine/base/terminal.cpp", "engine/cli/",
-                     "engine/worker/", "plugins/launcher/", "engine/testing/")
+READS_ENVIRONMENT = ("engine/base/", "engine/cli/", "engine/launch/", "engine/worker/",
+                     "plugins/launcher/", "engine/testing/", "results/runs/provenance.cpp")
+# Who may fork or exec besides tests; everybody else asks engine/base/process.h.
+STARTS_PROCESSES = ("engine/base/process.cpp", "engine/launch/fork_server.cpp",
+                    "engine/cli/commands/run.cpp", "engine/conformance/", "engine/testing/",
+                    "bench/")
 KEEPS_NO_ORDER = ("engine/base/", "engine/data/", "engine/comm/", "engine/nn/", "engine/moe/",
                   "engine/train/", "engine/eval/", "engine/worker/", "plugins/")
 # Words that cannot land: a pattern, the paths where it can, and what to do instead.
@@ -92,7 +96,10 @@ BANNED = [
     (r"\busing namespace\b", (), "name the thing that is used"),
     (r"\bstd::(cout|cerr|endl)\b", (), "print with fmt: results on stdout, progress on stderr"),
     (r"\b(std::)?rand\(\)|\bstd::random_device\b", (), "draw from a named stream"),
-    (r"\bgetenv\b", READS_ENVIRONMENT, "read it in cli or a launcher and pass the value on"),
+    (r"\b(secure_)?getenv\b|\benviron\b", ("engine/base/environment.cpp", "engine/testing/"),
+     "use engine/base/environment.h"),
+    (r"\b(environment_value|own_environment)\b", READS_ENVIRONMENT,
+     "read it in cli or a launcher and pass the value on"),
     (r"\bstd::unordered_(map|set)\b", KEEPS_NO_ORDER,
      "its order may reach a file, an id or a message; use std::map or a sorted vector"),
     (r"\bstd::ll?round\(|static_cast<[\w:]+>\(std::(floor|ceil|round|trunc|pow|exp|log\w*)\(",
@@ -100,12 +107,19 @@ BANNED = [
     (r"#pragma GCC diagnostic", (), "fix what the warning is about"),
     (r"\bNOLINT(?!(NEXTLINE)?\([\w-]+\))", (), "name the one check that is wrong here"),
 ]
-# Words of a riddle where engineers have a plain one (CONTRIBUTING.md, "Plain English").
+# Words of a riddle for which engineers have a plain one (CONTRIBUTING.md, "Plain English"). A space
+# stands for any, also between lines of comments, and for the _ of a name.
 PLAIN = [
     (r"\bmend(s|ed|ing)?\b", "fix"),
     (r"\bforet(ells?|old)\b", "predict"),
-    (r"\b(goes|going|went) on\b", "continue or resume"),
+    (r"\b(goes|going|went|gone) on\b", "continue or resume"),
+    (r"\b(empty|nothing|none|absent|true|false|null) where\b", "if"),
+    (r"\b(only|no) asking helps\b", "must poll"),
+    (r"\bkMost\b|\bkFewest\b", "kMax... or kMin..."),
+    (r"\bxp works on\b", "is running"),
+    (r"\btakes? in what\b", "import or record"),
 ]
+GAP = r"(?: |\n\s*(?://+|#|-|\|)?\s*)"
 PLAIN_IN = (".h", ".cpp", ".md", ".toml", ".sh", ".cmake", "CMakeLists.txt", "Makefile", ".txt")
 # The settings of one exchange are nobody else's business, but for the texts that show an experiment
 # and the options of the predecessor.
@@ -126,7 +140,7 @@ Include = collections.namedtuple("Include", "line own foreign")
 
 
 class Tree:
-    """The files of a source tree: path -> text, or bytes where it is not text."""
+    """The files of a source tree: path -> text, or bytes if it is not text."""
 
     def __init__(self, files):
         self.files = files
@@ -223,6 +237,22 @@ def build_agrees(tree):
             yield path, 1, f"USES differs from the table of layers by {sorted(linked ^ table)}"
 
 
+def torch_agrees(tree):
+    """What CMake builds with torch is what the tables above say."""
+    for path, text in tree.texts("CMakeLists.txt"):
+        module = re.search(r"^xp_module\(\w+([^)]*)\)", text, re.M)
+        folder = path.rpartition("/")[0]
+        if not module or folder not in MAY_INCLUDE:
+            continue
+        headers = re.search(r"\bTORCH_HEADERS((?:\s+[a-z_]+\.h)+)", module[1])
+        listed_here = {f"{folder}/{name}" for name in headers[1].split()} if headers else set()
+        table = {header for header in TORCH_INTERFACES if header.rpartition("/")[0] == folder}
+        if listed_here != table:
+            yield path, 1, f"TORCH_HEADERS differs from tidy.py by {sorted(listed_here ^ table)}"
+        if bool(re.search(r"\bTORCH\b", module[1])) != (folder in TORCH_FOLDERS):
+            yield path, 1, f"TORCH differs from tidy.py, whose TORCH_FOLDERS decide for '{folder}'"
+
+
 def torch_stays_in_its_folders(tree):
     for path, includes in tree.includes.items():
         if folder_of(path) in TORCH_FOLDERS or path in TORCH_INTERFACES:
@@ -304,15 +334,26 @@ def one_json_writer(tree):
                 yield path, number, "write JSON with json_text, or canonical_text for an id"
 
 
+def one_place_starts_processes(tree):
+    for path, text in tree.cpp():
+        if path.startswith(STARTS_PROCESSES) or re.search(r"_(test|fixture)\.", path):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            found = re.search(r"::(v?fork|execv\w*|posix_spawn\w*)\(|\b(popen|system)\(", line)
+            if found:
+                yield path, number, f"'{found[0]}': use start_process of engine/base/process.h"
+
+
 def plain_words(tree):
     for path, text in tree.texts(*PLAIN_IN):
         if path == "CONTRIBUTING.md":
             continue
-        for number, line in enumerate(text.splitlines(), 1):
-            for pattern, better in PLAIN:
-                found = re.search(pattern, line)
-                if found:
-                    yield path, number, f"'{found[0]}': write '{better}' (CONTRIBUTING.md)"
+        plain = text.replace("_", " ")
+        for pattern, better in PLAIN:
+            for found in re.finditer(pattern.replace(" ", GAP), plain):
+                number = plain.count("\n", 0, found.start()) + 1
+                said = " ".join(re.findall(r"\w+", found[0]))
+                yield path, number, f"'{said}': write '{better}' (CONTRIBUTING.md)"
 
 
 def shares_stay_in_exchanges(tree):
@@ -376,6 +417,27 @@ def citations(tree):
             for target in sorted(files_named(path, line)):
                 if target not in tree.files and target not in tree.folders:
                     yield path, number, f"no file '{target}'"
+
+
+COMMAND = re.compile(r'^XP_COMMAND\([^"]*"([a-z-]+)"', re.M)
+FOR_SHELLS = {"complete"}  # no command of a person
+# `xp plan`, and a line of a listing that begins with it.
+TYPED = re.compile(r"(?:`|^    (?:\$ )?)(?:build/)?(xp|make) ([a-z][a-z-]*)\b(?!\.)", re.M)
+
+
+def typed_commands(tree):
+    """Commands and targets of make that texts tell a reader to type exist."""
+    known = {
+        "xp": {name for _, text in tree.cpp() for name in COMMAND.findall(text)} | FOR_SHELLS,
+        "make": set(re.findall(r"^([a-z-]+):", tree.files.get("Makefile", ""), re.M)),
+    }
+    for path, text in tree.texts(".h", ".cpp", ".md", ".toml", ".sh", "Makefile"):
+        if path.endswith("_test.cpp"):
+            continue
+        for found in TYPED.finditer(text):
+            if known[found[1]] and found[2] not in known[found[1]]:
+                number = text.count("\n", 0, found.start()) + 1
+                yield path, number, f"no command '{found[1]} {found[2]}'"
 
 
 def linked_documents(tree):
@@ -475,9 +537,10 @@ def sources_of_headers(tree):
                 yield path, line, f"this is part of '{found[1]}', which '{source}' implements"
 
 
-RULES = [layers, build_agrees, torch_stays_in_its_folders, foreign_languages, used_headers, sizes,
-         purpose_first, words, plain_words, shares_stay_in_exchanges, one_json_writer, names,
-         readme_map, citations, linked_documents, one_type_a_name, sources_of_headers]
+RULES = [layers, build_agrees, torch_agrees, torch_stays_in_its_folders, foreign_languages,
+         used_headers, sizes, purpose_first, words, plain_words, one_place_starts_processes,
+         shares_stay_in_exchanges, one_json_writer, names, readme_map, citations, linked_documents,
+         typed_commands, one_type_a_name, sources_of_headers]
 
 
 def breaches(tree):

@@ -105,6 +105,35 @@ class TidyTest(unittest.TestCase):
         self.assertEqual([path for path, _, _ in tidy.build_agrees(tree)],
                          ["engine/experiment/CMakeLists.txt"])
 
+    def test_what_is_built_with_torch_is_what_the_tables_say(self):
+        tree = tidy.Tree({
+            "engine/nn/CMakeLists.txt": "xp_module(nn USES comm registry base)\n",
+            "engine/moe/CMakeLists.txt": "xp_module(moe TORCH USES nn comm registry base)\n",
+            "engine/testing/CMakeLists.txt": "xp_module(testing USES base TORCH_HEADERS ranks.h)\n",
+            "registry/CMakeLists.txt": "xp_module(registry USES base\n  TORCH_HEADERS draws.h"
+                                       " model.h router.h exchange.h optimizer.h)\n",
+        })
+        self.assertEqual([path for path, _, _ in tidy.torch_agrees(tree)],
+                         ["engine/nn/CMakeLists.txt", "engine/testing/CMakeLists.txt"])
+
+    def test_processes_start_in_one_place(self):
+        code = "const pid_t child = ::fork();"
+        found = self.found(
+            tidy.one_place_starts_processes,
+            engine__plan__a_cpp=file(code, 'std::system("ls");', "throw std::system_error(code);"),
+            engine__plan__a_test_cpp=file(code),
+            engine__base__process_cpp=file(code),
+        )
+        self.assertEqual(found, ["engine/plan/a.cpp:2", "engine/plan/a.cpp:3"])
+
+    def test_the_environment_is_read_in_few_places(self):
+        found = self.found(
+            tidy.words,
+            engine__cli__points__a_cpp=file('environment_value("XP_A");', 'std::getenv("XP_A");'),
+            engine__plan__a_cpp=file('environment_value("XP_A");'),
+        )
+        self.assertEqual(found, ["engine/cli/points/a.cpp:3", "engine/plan/a.cpp:2"])
+
     def test_torch_stays_where_it_is_built(self):
         torch, model = "#include <torch/types.h>", '#include "registry/model.h"'
         found = self.found(
@@ -170,10 +199,12 @@ class TidyTest(unittest.TestCase):
         found = self.found(
             tidy.plain_words,
             engine__plan__a_cpp=file("// It goes on.", "// It resumes; amend it."),
+            engine__plan__b_cpp=file("// Whatever happens, it goes", "// on.", "bool goes_on();"),
             docs__a_md="what a plan foretold\n",
             CONTRIBUTING_md="'fix', not 'mend'\n",
         )
-        self.assertEqual(found, ["engine/plan/a.cpp:2", "docs/a.md:1"])
+        self.assertEqual(found, ["engine/plan/a.cpp:2", "engine/plan/b.cpp:2",
+                                 "engine/plan/b.cpp:4", "docs/a.md:1"])
 
     def test_the_settings_of_an_exchange_are_named_in_exchanges_only(self):
         code = 'get("alpha");'
@@ -220,6 +251,16 @@ class TidyTest(unittest.TestCase):
             ("engine/a.h", 3, "docs/old.md has no section 2.2"),
             ("engine/a.h", 3, "no file 'docs/gone.md'"),
         ])
+
+    def test_commands_that_a_document_names_exist(self):
+        tree = tidy.Tree({
+            "engine/cli/commands/a.cpp": 'XP_COMMAND(Options, show, "plan", Group::kRuns, "x");\n',
+            "Makefile": "build: setup\n",
+            "README.md": "`xp plan FILE`, `xp pln`\n    make build\n    make all\n"
+                         "what xp does; `xp.toml`; `xp schema.json`\n",
+        })
+        self.assertEqual([text for _, _, text in tidy.typed_commands(tree)],
+                         ["no command 'xp pln'", "no command 'make all'"])
 
     def test_every_document_is_linked_from_another(self):
         tree = tidy.Tree({"README.md": "[a](docs/a.md)\n", "docs/a.md": "[c](b.md)\n",

@@ -77,7 +77,7 @@ class Checkpoints {
   };
   Usable usable(Group& world) const;
 
-  /// Fills parameters and optimizer state from a usable file. Where the best checkpoint that it
+  /// Fills parameters and optimizer state from a usable file. If the best checkpoint that it
   /// names is not there any more, the result names none: the next validation decides anew.
   /// Collective. Raises kMachine if the file does not fit the model.
   TrainProgress load(const fs::path& file, FlatParameters& parameters, Group& world) const;

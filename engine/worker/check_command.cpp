@@ -45,8 +45,7 @@ void compare_clocks(Group& world) {
   if (spread <= kMaxSkew_s) return;
   machine_error(
       "the clocks of ranks {} and {} differ by {:.0f} s; heartbeats and file times need clocks "
-      "that "
-      "agree: synchronise them (chrony, ntp)",
+      "that agree: synchronise them (chrony, ntp)",
       all.argmin().item<int64_t>(), all.argmax().item<int64_t>(), spread);
 }
 

@@ -1,7 +1,7 @@
 // The commands of `xp-engine`. The launcher starts one process per rank.
 //
 // A run folder holds spec.toml: the resolved settings ([corpus], [model], [train], [launch], for
-// evaluations [eval]) and, where the experiment has plug-ins, [plugins]: `load`, their files, and
+// evaluations [eval]) and, if the experiment has plug-ins, [plugins]: `load`, their files, and
 // `sha256`, what those held when the run was planned.
 #pragma once
 

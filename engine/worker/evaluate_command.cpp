@@ -2,6 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/worker/evaluated_model.h"
 #include "registry/metric.h"
+#include "results/runs/attempts.h"
 #include "results/runs/decodings.h"
 #include "results/runs/records.h"
 #include "results/runs/sentences.h"
@@ -184,7 +185,7 @@ int evaluate_command(const WorkerArguments& arguments) {
   const auto eval = bind_settings<EvalSection>(settings.at("eval"));
   const bool is_first = world.rank() == 0;
   std::optional<EventLog> events;
-  if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
+  if (is_first) events.emplace(attempt_folder(arguments.folder, arguments.attempt));
   const auto parts = parts_of(eval, corpus, is_first);
   Translator translator(arguments, settings, corpus, groups, events ? &*events : nullptr);
   std::vector<Texts> hypotheses;

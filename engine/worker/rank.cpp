@@ -9,6 +9,7 @@
 #include "engine/launch/ranks.h"
 #include "engine/worker/log.h"
 #include "registry/plugin.h"
+#include "results/runs/workspace.h"
 
 #include <ATen/Parallel.h>
 #include <spdlog/spdlog.h>
@@ -31,7 +32,7 @@ int64_t number_from(const char* name, int64_t fallback) {
 }
 
 std::filesystem::path settings_file(const WorkerArguments& arguments) {
-  return arguments.folder / "spec.toml";
+  return spec_file(arguments.folder);
 }
 
 void load_plugins(const Value& plugins) {

@@ -8,6 +8,7 @@
 #include "engine/worker/rank.h"
 #include "registry/metric.h"
 #include "registry/outcome.h"
+#include "results/runs/attempts.h"
 
 #include <spdlog/spdlog.h>
 
@@ -122,7 +123,7 @@ int train_command(const WorkerArguments& arguments) {
   if (is_first && job.settings.precision == "bf16" && !has_bf16_instructions())
     spdlog::warn(kNoBf16);
   std::optional<EventLog> events;
-  if (is_first) events.emplace(arguments.folder / "attempts" / std::to_string(arguments.attempt));
+  if (is_first) events.emplace(attempt_folder(arguments.folder, arguments.attempt));
   const TrainEnd end = train(*model, pairs, groups, job, is_first ? &*events : nullptr);
   if (end.how == TrainEnd::How::kStopped) return 128 + SIGTERM;
   if (end.how == TrainEnd::How::kDiverged) {

@@ -37,13 +37,7 @@ struct FairseqBin final : Corpus {
 
   std::vector<Direction> directions(const CorpusPlace&,
                                     const std::vector<std::string>& pairs) const override {
-    std::vector<Direction> out;
-    for (const auto& pair : pairs) {
-      if (pair == "all")
-        user_error("name the directions of kind 'fairseq-bin': pairs = [\"en-fr\"]");
-      out.push_back(parse_direction(pair));
-    }
-    return out;
+    return named_directions("fairseq-bin", pairs);
   }
 
   CorpusInputs inputs(const CorpusPlace& place,

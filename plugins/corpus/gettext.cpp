@@ -3,6 +3,7 @@
 // English messages and their translations by the programs' translators. Terms of use are those of
 // each package.
 #include "engine/base/file.h"
+#include "engine/base/replace_all.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
 #include "engine/data/apt.h"
@@ -57,15 +58,11 @@ struct Gettext final : Corpus {
 
   std::vector<Direction> directions(const CorpusPlace&,
                                     const std::vector<std::string>& pairs) const override {
-    std::vector<Direction> out;
-    for (const auto& pair : pairs) {
-      if (pair == "all") {
-        user_error("kind 'gettext' does not know its directions; name them: pairs = [\"en-fr\"]");
-      }
-      out.push_back(parse_direction(pair));
-      if (out.back().source != "en" && out.back().target != "en") {
-        user_error("'{}' in 'pairs' has no English side; catalogs translate from English", pair);
-      }
+    auto out = named_directions("gettext", pairs);
+    for (const auto& direction : out) {
+      if (direction.source != "en" && direction.target != "en")
+        user_error("'{}' in 'pairs' has no English side; catalogs translate from English",
+                   direction.name());
     }
     return out;
   }
@@ -141,10 +138,8 @@ struct Gettext final : Corpus {
   std::optional<std::vector<DebFile>> package_files(const CorpusPlace& place,
                                                     const std::string& language) const {
     std::vector<std::string> entries = config.packages;
-    for (auto& entry : entries) {
-      const size_t at = entry.find("{language}");
-      if (at != std::string::npos) entry.replace(at, 10, language);
-    }
+    for (auto& entry : entries)
+      replace_all(entry, "{language}", language);
     auto files = pinned_packages(place.lock, entries);
     if (files || !place.may_fetch) return files;
     const auto lock = FileLock::wait(place.lock.string() + ".lock");

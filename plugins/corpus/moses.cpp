@@ -16,14 +16,7 @@ struct Moses final : Corpus {
 
   std::vector<Direction> directions(const CorpusPlace&,
                                     const std::vector<std::string>& pairs) const override {
-    std::vector<Direction> out;
-    for (const auto& pair : pairs) {
-      if (pair == "all") {
-        user_error("kind 'moses' does not know its directions; name them: pairs = [\"en-fr\"]");
-      }
-      out.push_back(parse_direction(pair));
-    }
-    return out;
+    return named_directions("moses", pairs);
   }
 
   CorpusInputs inputs(const CorpusPlace& place,

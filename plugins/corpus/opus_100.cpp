@@ -177,7 +177,7 @@ struct Opus100 final : Corpus {
       out.missing = fmt::format("'{}' has no file of {}", top.string(), direction.name());
   }
 
-  // Pairs that have a test set, English ones first; those of a folder or an archive where one is
+  // Pairs that have a test set, English ones first; those of a folder or an archive if one is
   // given, by the names of its files. None if it is missing.
   std::set<std::string> all_pairs(const CorpusPlace& place) const {
     std::set<std::string> out;

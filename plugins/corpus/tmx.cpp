@@ -19,13 +19,7 @@ struct Tmx final : Corpus {
 
   std::vector<Direction> directions(const CorpusPlace&,
                                     const std::vector<std::string>& pairs) const override {
-    std::vector<Direction> out;
-    for (const auto& pair : pairs) {
-      if (pair == "all")
-        user_error("kind 'tmx' does not know its directions; name them: pairs = [\"en-fr\"]");
-      out.push_back(parse_direction(pair));
-    }
-    return out;
+    return named_directions("tmx", pairs);
   }
 
   CorpusInputs inputs(const CorpusPlace& place, const std::vector<Direction>&) const override {

@@ -7,6 +7,7 @@
 // newstest2013 in place of every 1333rd training pair; and the length limits of 250 pieces and
 // ratio 1.5 are those of [corpus] (max_length, cleaning.max_ratio). The test set is newstest2014.
 #include "engine/base/file.h"
+#include "engine/base/replace_all.h"
 #include "engine/data/aligned_text.h"
 #include "engine/data/archive.h"
 #include "engine/data/fetch.h"
@@ -55,11 +56,6 @@ RemoteFile remote(const Set& set) {
   for (const char* scheme : {"https", "http"})
     out.addresses.push_back(fmt::format("{}://{}/{}/{}", scheme, set.host, set.folder, set.name));
   return out;
-}
-
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
-    text.replace(at, from.size(), to);
 }
 
 // The sentences of an .sgm file as lines of a text file beside it: what stands between <seg ...>

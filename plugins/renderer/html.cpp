@@ -84,13 +84,10 @@ std::string table_of(const Table& table) {
   return out + "</tbody></table></div>\n";
 }
 
-// Nobody types commands into a page.
 std::string notes_of(const Table& table) {
   std::string out = "<ul class=\"note\">";
-  for (const auto& note : table.notes) {
-    if (!note.starts_with("next: ") && !note.starts_with("more columns"))
-      out += "<li>" + html_escaped(note) + "</li>";
-  }
+  for (const auto& note : table.notes)
+    out += "<li>" + html_escaped(note) + "</li>";
   return out + "</ul>\n";
 }
 

@@ -34,7 +34,8 @@ Table page_table(int rows) {
   for (int i = 0; i < rows; ++i)
     out.rows.push_back({text("</script>" + std::to_string(i)), number(20.0 - i)});
   out.rows[0][1].is_best = true;
-  out.notes = {"mean of all seeds", "more columns for [report]: x", "next: xp run q.toml"};
+  out.notes = {"mean of all seeds"};
+  out.hints = {"more columns for [report]: x", "next: xp run q.toml"};
   out.details.charts = {
       {"Validation BLEU",
        "updates",
@@ -44,7 +45,8 @@ Table page_table(int rows) {
       {"BLEU against step",
        "step ms",
        "BLEU",
-       {{"m1", "front", 10, 20, 1, 0.5, 0}, {"m2", "beaten by m1", 12, 19, 0, 0, 1}}}};
+       {{"m1", Tradeoff::Position::kFront, "front", 10, 20, 1, 0.5, 0},
+        {"m2", Tradeoff::Position::kBeaten, "beaten by m1", 12, 19, 0, 0, 1}}}};
   out.details.rows = {"m1", "m2"};
   out.details.facts = {{"corpus", "words & more"}};
   out.details.bars = {{"Time of an update", "ms", {{"m1", 10, 0.5, 0}, {"m2", 40, 0, 1}}}};

@@ -44,9 +44,11 @@ struct Json final : Renderer {
         object[table.columns[i].key] = cell_value(row[i]);
       rows.push_back(std::move(object));
     }
+    std::vector<std::string> notes = table.notes;
+    notes.insert(notes.end(), table.hints.begin(), table.hints.end());
     const Value whole = {
         {"schema_version", 1}, {"title", table.title}, {"baseline", table.baseline},
-        {"columns", columns},  {"rows", rows},         {"notes", table.notes}};
+        {"columns", columns},  {"rows", rows},         {"notes", notes}};
     return json_text(whole, 2) + "\n";
   }
 };

@@ -155,9 +155,8 @@ struct Latex final : Renderer {
       out += comment("needs xelatex or lualatex and a font that has all of its letters");
     out += body;
     if (!table.baseline.empty()) out += comment("differences to " + table.baseline);
-    for (const auto& note : table.notes) {
-      if (!note.starts_with("next: ")) out += comment(note);
-    }
+    for (const auto& note : table.notes)
+      out += comment(note);
     return out;
   }
 };

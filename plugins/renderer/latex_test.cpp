@@ -45,7 +45,8 @@ Table specials() {
   out.rows = {{text("a_b & c"), best, number(5e6)},
               {text("é~^\\{}$#%<>|\"--ü × ≤"), tied, bytes},
               {text(""), text("not run"), text("")}};
-  out.notes = {"mean ± standard deviation", "next: xp run q.toml"};
+  out.notes = {"mean ± standard deviation"};
+  out.hints = {"next: xp run q.toml"};
   return out;
 }
 

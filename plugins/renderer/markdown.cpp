@@ -56,9 +56,8 @@ struct Markdown final : Renderer {
       out += line_of(cells);
     }
     if (!table.baseline.empty()) out += "\nDifferences are to " + escaped(table.baseline) + ".\n";
-    for (const auto& note : table.notes) {
-      if (!note.starts_with("next: ")) out += "\n" + escaped(note) + "\n";
-    }
+    for (const auto& note : table.notes)
+      out += "\n" + escaped(note) + "\n";
     return out;
   }
 };

@@ -157,7 +157,7 @@ filter.addEventListener("input", () => { page = 0; show(); });
 back.addEventListener("click", () => { --page; show(); });
 on.addEventListener("click", () => { ++page; show(); });
 document.querySelectorAll(".tools").forEach(tools => { tools.hidden = false; });
-// All rows go on paper.
+// Paper shows all rows.
 addEventListener("beforeprint", () => body.replaceChildren(...order));
 addEventListener("afterprint", show);
 show();

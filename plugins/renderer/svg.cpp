@@ -148,16 +148,16 @@ std::string data_of(const Chart& chart, const Plane& plane) {
                       {"curves", std::move(curves)}});
 }
 
-const char* standing_class(const std::string& standing) {
-  if (standing == "front") return "front";
-  return standing == "near" ? "near" : "beaten";
+const char* position_class(Tradeoff::Position position) {
+  if (position == Tradeoff::Position::kFront) return "front";
+  return position == Tradeoff::Position::kNear ? "near" : "beaten";
 }
 
 // A cross of both margins, cut off at the frame, then a disc on the front, a ring near it, a dot
 // behind it.
 std::string place_of(const Tradeoff::Place& place, const Plane& plane) {
   const double x = plane.across(place.cost), y = plane.down(place.quality);
-  const std::string kind = standing_class(place.standing);
+  const char* kind = position_class(place.position);
   const auto across = [&](double value) {
     return plane.across(std::clamp(value, plane.x.low, plane.x.high));
   };
@@ -169,9 +169,9 @@ std::string place_of(const Tradeoff::Place& place, const Plane& plane) {
       "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{}\"><title>{}: {}, {} ({})</title></circle></g>",
       kind, look_of_row(place.row), place.row, across(place.cost - place.cost_margin), y,
       across(place.cost + place.cost_margin), x, down(place.quality - place.quality_margin),
-      down(place.quality + place.quality_margin), x, y, kind == "beaten" ? 3.5 : 5.5,
-      html_escaped(place.name), short_number(place.cost), short_number(place.quality),
-      html_escaped(place.standing));
+      down(place.quality + place.quality_margin), x, y,
+      place.position == Tradeoff::Position::kBeaten ? 3.5 : 5.5, html_escaped(place.name),
+      short_number(place.cost), short_number(place.quality), html_escaped(place.standing));
 }
 
 // Those of the front first: they matter most.
@@ -183,7 +183,7 @@ std::string names_of(const Tradeoff& tradeoff, const Plane& plane, size_t on_fro
   for (const bool front : {true, false}) {
     const size_t count = front ? on_front : tradeoff.places.size();
     for (const auto& place : tradeoff.places) {
-      if ((place.standing == "front") != front || count > kMaxNames) continue;
+      if ((place.position == Tradeoff::Position::kFront) != front || count > kMaxNames) continue;
       const auto label =
           places.place(plane.across(place.cost), plane.down(place.quality), place.name);
       if (!label) continue;
@@ -301,7 +301,7 @@ std::string svg_of(const Tradeoff& tradeoff) {
   plane.x.settle();
   plane.y.settle();
   for (const auto& place : tradeoff.places) {
-    if (place.standing != "front") continue;
+    if (place.position != Tradeoff::Position::kFront) continue;
     front += fmt::format("{:.1f},{:.1f} ", plane.across(place.cost), plane.down(place.quality));
     ++on_front;
   }

@@ -52,9 +52,8 @@ std::string padded(const Piece& piece, size_t width, bool colour) {
   return piece.right ? space + text : text + space;
 }
 
-const char* look_of(const std::string& state) {
-  if (state == "failed" || state == "damaged") return kRed;
-  return state == "running" ? kYellow : kDim;
+const char* look_of(Tone tone) {
+  return tone == Tone::kBad ? kRed : tone == Tone::kActive ? kYellow : kDim;
 }
 
 const char* mark_of(const Cell& cell, bool colour) {
@@ -79,7 +78,7 @@ Strip number_strip(const Table& table, size_t at, bool colour) {
     if (!cell.is_number) {
       const bool missing = cell.text.empty();
       const std::string text = (missing ? "–" : harmless(cell.text)) + (marks ? " " : "");
-      out.cells.push_back({text, true, missing ? kDim : look_of(cell.text)});
+      out.cells.push_back({text, true, look_of(cell.tone)});
       continue;
     }
     std::string text = number_text(column, cell.value);
@@ -195,9 +194,10 @@ struct Terminal final : Renderer {
       out += line_of(strips, widths, colour, static_cast<int>(row));
     if (const auto legend = legend_of(table, colour); !legend.empty())
       out += "\n" + styled(legend, kDim) + "\n";
-    if (!table.notes.empty()) out += "\n";
-    for (const auto& note : table.notes)
-      out += harmless(note) + "\n";
+    if (!table.notes.empty() || !table.hints.empty()) out += "\n";
+    for (const auto* some : {&table.notes, &table.hints})
+      for (const auto& note : *some)
+        out += harmless(note) + "\n";
     return out;
   }
 };

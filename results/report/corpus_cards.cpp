@@ -2,6 +2,7 @@
 #include "results/report/corpus_cards.h"
 
 #include "engine/base/text.h"
+#include "registry/corpus.h"
 
 #include <algorithm>
 #include <limits>
@@ -9,8 +10,6 @@
 
 namespace xp {
 namespace {
-
-constexpr int64_t kClassPieces = 10;  // of the length classes in stats.json
 
 double count_in(const Value& counts, const char* key) {
   const auto found = counts.find(key);
@@ -40,7 +39,7 @@ Histogram length_histogram(const Value& train) {
   target.resize(used);
   Histogram out{"Lengths of training sentences", "pieces, from", "sentences", {}, {}};
   for (size_t i = 0; i < used; ++i)
-    out.classes.push_back(std::to_string(static_cast<int64_t>(i) * kClassPieces));
+    out.classes.push_back(std::to_string(i * kLengthClass));
   out.series = {{"source", std::move(source)}, {"target", std::move(target)}};
   return out;
 }

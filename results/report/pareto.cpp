@@ -71,21 +71,28 @@ Measure quality_of(const ReportSection& section, const ReportInput& input,
   user_error("[report] columns have no score to set against '{}'; add bleu, say", cost);
 }
 
+/// As in Tradeoff::Place.
+struct PlaceInRace {
+  Tradeoff::Position position;
+  std::string standing;
+};
+
 /// All rows that have both figures, by rising cost, and how each stands.
 struct Race {
   Measure quality, cost;
   ReportRows rows;
   std::vector<Candidate> candidates;
-  std::vector<std::string> standings;
+  std::vector<PlaceInRace> places;  ///< of the candidates
 };
 
-std::string standing_of(const Race& race, const Candidate& one) {
+PlaceInRace place_of(const Race& race, const Candidate& one) {
   const Contest contest{race.quality.better, race.cost.better};
-  std::string out = "front";
+  PlaceInRace out{Tradeoff::Position::kFront, "front"};
   for (const Candidate& other : race.candidates) {
     if (!contest.beats(other, one)) continue;
-    out = "near";
-    if (contest.surely_beats(other, one)) return "beaten by " + row_name(race.rows, other.row);
+    out = {Tradeoff::Position::kNear, "near"};
+    if (contest.surely_beats(other, one))
+      return {Tradeoff::Position::kBeaten, "beaten by " + row_name(race.rows, other.row)};
   }
   return out;
 }
@@ -115,7 +122,7 @@ Race run_race(const ReportSection& section, const ReportInput& input,
                      return gain(a.cost, b.cost, race.cost.better) > 0;
                    });
   for (const Candidate& one : race.candidates)
-    race.standings.push_back(standing_of(race, one));
+    race.places.push_back(place_of(race, one));
   return race;
 }
 
@@ -142,9 +149,10 @@ Table pareto_table(const ReportSection& section, const ReportInput& input,
     }
     row.push_back(number_cell(one.quality));
     row.push_back(number_cell(one.cost));
-    row[row.size() - 2].is_best = row[row.size() - 1].is_best = race.standings[i] == "front";
+    row[row.size() - 2].is_best = row[row.size() - 1].is_best =
+        race.places[i].position == Tradeoff::Position::kFront;
     row.emplace_back();
-    row.back().text = race.standings[i];
+    row.back().text = race.places[i].standing;
   }
   out.columns.push_back(column_of(race.quality, qualities));
   out.columns.push_back(column_of(race.cost, costs));
@@ -172,7 +180,8 @@ Tradeoff pareto_tradeoff(const ReportSection& section, const ReportInput& input,
     out.cost += " " + race.cost.unit;
   for (size_t i = 0; i < race.candidates.size(); ++i) {
     const Candidate& one = race.candidates[i];
-    out.places.push_back({row_name(race.rows, one.row), race.standings[i], one.cost.mean,
+    const auto& [position, standing] = race.places[i];
+    out.places.push_back({row_name(race.rows, one.row), position, standing, one.cost.mean,
                           one.quality.mean, one.cost.margin, one.quality.margin, one.row});
   }
   return out;

@@ -125,7 +125,9 @@ Table make_report(const ReportSection& section, const ReportInput& input) {
     out.row_names.push_back(full_row_name(rows, row));
   }
   out.columns = std::move(draft.columns);
-  out.notes = report_notes({section, input, rows, figures, out, without_series});
+  const NotedReport noted{section, input, rows, figures, out, without_series};
+  out.notes = report_notes(noted);
+  out.hints = report_hints(noted);
   return out;
 }
 

@@ -25,16 +25,6 @@ RunKind measured_by(const Measure& measure) {
   return measure.of_evaluation ? RunKind::kEvaluation : RunKind::kTraining;
 }
 
-// The worst of the states wins the cell.
-std::string worse(const std::string& a, const std::string& b) {
-  static const std::vector<std::string> kOrder = {"",        "done",    "not reached", "not run",
-                                                  "stopped", "running", "damaged",     "failed"};
-  const auto rank = [](const std::string& state) {
-    return std::find(kOrder.begin(), kOrder.end(), state);
-  };
-  return rank(a) < rank(b) ? b : a;
-}
-
 std::string plural(size_t count, const char* noun) {
   return fmt::format("{} {}s", count, noun);
 }
@@ -50,6 +40,11 @@ double spread_share(const std::vector<double>& values) {
 bool is_disturbed(const ReportRun& run, const Measure& measure) {
   const auto load = run.summary.find(measure.of_evaluation ? "eval_other_load" : "other_load");
   return load != run.summary.end() && load->is_number() && load->get<double>() > kMaxOtherLoad;
+}
+
+Tone tone_of(ReportState state) {
+  if (state == ReportState::kFailed || state == ReportState::kDamaged) return Tone::kBad;
+  return state == ReportState::kRunning ? Tone::kActive : Tone::kQuiet;
 }
 
 bool beats(double a, double b, Better better) {
@@ -89,27 +84,27 @@ std::optional<double> Comparison::value(const ReportPoint& point, const ReportRu
   return *found / *predicted;
 }
 
-// Why a point has no value: the state of the stage that should have measured it, or of the one
-// before; "done" if that measures no such thing.
-std::string Comparison::reason(const ReportPoint& point, const Measure& measure) const {
+// Of a point without a value: the state of the stage that should have measured it, or of the one
+// before; kDone if that measures no such thing.
+ReportState Comparison::stage(const ReportPoint& point, const Measure& measure) const {
+  if (!input_.at && is_left_out(input_, point, measure.key)) return ReportState::kDone;
   const ReportRun& training = run_of(input_, point, RunKind::kTraining);
   const ReportRun& measured = run_of(input_, point, measured_by(measure));
-  const std::string& state = training.state != "done" ? training.state : measured.state;
-  if (input_.at && state == "done") return "not reached";
-  return is_left_out(input_, point, measure.key) ? "done" : state;
+  return training.state != ReportState::kDone ? training.state : measured.state;
 }
 
 Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const Measure& measure) {
   // By seed and run: seeds that share a run count once.
   std::map<std::pair<int64_t, std::optional<std::string>>, double> found, disturbed;
   std::set<std::string> seen, machines, layouts;
+  std::optional<ReportState> missing;
   Sample out;
   for (const ReportPoint* point : points) {
     const ReportRun& training = run_of(input_, *point, RunKind::kTraining);
     const ReportRun& measured = run_of(input_, *point, measured_by(measure));
     const auto number = value(*point, measured, measure);
     if (!number || !std::isfinite(*number)) {
-      out.missing = worse(out.missing, reason(*point, measure));
+      missing = std::max(missing.value_or(ReportState::kDone), stage(*point, measure));
       continue;
     }
     std::optional<std::string> id;
@@ -124,9 +119,15 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const M
     const bool keeps_layouts = measure.depends_on != DependsOn::kNothing || !pools_layout_;
     if (keeps_layouts && !training.layout.empty()) layouts.insert(training.layout);
   }
+  if (missing && *missing != ReportState::kDone) out.missing = state_name(*missing);
+  if (missing == ReportState::kDone && input_.at) out.missing = "not reached";
+  const bool is_mixed = machines.size() > 1 || layouts.size() > 1;
+  if (missing && !is_mixed) out.tone = tone_of(*missing);
   if (machines.size() > 1) out.missing = plural(machines.size(), "machine");
   if (layouts.size() > 1) out.missing = plural(layouts.size(), "layout");
-  if (machines.size() > 1 || layouts.size() > 1) return out;
+  mixes_layouts_ |= layouts.size() > 1;
+  mixes_machines_ |= machines.size() > 1 && layouts.size() <= 1;
+  if (is_mixed) return out;
   if (!machines.empty()) out.machine = *machines.begin();
   out.is_disturbed = found.empty() && !disturbed.empty();
   if (out.is_disturbed) found.swap(disturbed);
@@ -266,8 +267,8 @@ std::vector<Cell> Comparison::cells(const std::vector<Sample>& samples,
   for (const Sample& sample : samples) {
     Cell cell;
     if (sample.empty()) {
-      // a run that does not measure this
-      cell.text = sample.missing == "done" ? "" : sample.missing;
+      cell.text = sample.missing;
+      cell.tone = sample.tone;
     } else {
       const Moments of = moments(sample.values);
       cell.is_number = true;

@@ -39,8 +39,9 @@ struct Sample {
   std::vector<int64_t> seeds;
   std::vector<std::string> runs;  ///< none for a prediction of runs whose ids are not known
   std::string machine;            ///< on which speed was measured; "" for other measures
-  std::string missing;            ///< why there is no value, or why they cannot be averaged
-
+  std::string missing;  ///< why there is no value, or why they cannot be averaged; "" if the runs
+                        ///< do not measure it
+  Tone tone = Tone::kQuiet;   ///< of `missing`
   bool is_disturbed = false;  ///< speed of runs that were all disturbed by other programs
 
   bool empty() const { return values.empty(); }
@@ -68,6 +69,9 @@ class Comparison {
   bool left_out_bootstrap() const { return left_out_bootstrap_; }
   /// Whether a difference was left out because speed was measured on different machines.
   bool left_out_machines() const { return left_out_machines_; }
+  /// Whether a sample is empty because its runs are of several machines, or of several layouts.
+  bool mixes_machines() const { return mixes_machines_; }
+  bool mixes_layouts() const { return mixes_layouts_; }
   /// Disturbed runs whose speed was left out of a row's mean.
   const std::set<std::string>& left_out_runs() const { return left_out_runs_; }
   /// Whether any comparison resampled sentences, and whether any had seeds only.
@@ -91,7 +95,7 @@ class Comparison {
                  std::vector<Cell>& cells);
   std::optional<double> value(const ReportPoint& point, const ReportRun& measured,
                               const Measure& measure) const;
-  std::string reason(const ReportPoint& point, const Measure& measure) const;
+  ReportState stage(const ReportPoint& point, const Measure& measure) const;
 
   const ReportInput& input_;
   bool pools_layout_;
@@ -101,7 +105,7 @@ class Comparison {
   std::set<std::string> left_out_runs_;
   bool resamples_ = true;  ///< in the column at hand
   bool left_out_bootstrap_ = false, left_out_machines_ = false, has_bootstrap_ = false,
-       has_seed_test_ = false;
+       has_seed_test_ = false, mixes_machines_ = false, mixes_layouts_ = false;
 };
 
 }  // namespace xp

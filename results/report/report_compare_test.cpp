@@ -41,8 +41,8 @@ struct Draft {
     const auto seed = axes.find("train.seed");
     input.points.push_back(
         {axes, RunIds{"t" + id, "e" + id}, seed == axes.end() ? 0 : seed->second.get<int64_t>()});
-    input.runs["t" + id] = {"done", "", {{"step_ms", step_ms}}, layout, machine, 4};
-    input.runs["e" + id] = {"done", "", {{"bleu", bleu}}};
+    input.runs["t" + id] = {ReportState::kDone, "", {{"step_ms", step_ms}}, layout, machine, 4};
+    input.runs["e" + id] = {ReportState::kDone, "", {{"bleu", bleu}}};
     return *this;
   }
   Draft& run(const std::string& model, int64_t seed, double bleu, double step_ms) {
@@ -137,10 +137,13 @@ TEST_CASE("speed on different machines is neither averaged nor compared") {
   draft.add({{"model.use", "a"}, {"train.seed", 2}}, 22, 900, "old box");
   draft.add({{"model.use", "b"}, {"train.seed", 1}}, 21, 50, "box");
   CHECK(shown(draft.table()) == std::vector<Words>{{"a", "21", "2 machines"}, {"b", "21", "50"}});
-  CHECK(has_note(
-      draft.table(),
+  const char* const note =
       "speed on different machines, or beside another number of runs, is not averaged; the "
-      "table provenance (xp sql) says where each run was"));
+      "table provenance (xp sql) says where each run was";
+  CHECK(has_note(draft.table(), note));
+  Draft named;
+  named.add({{"model.use", "2 machines"}}, 20, 100).add({{"model.use", "b"}}, 21, 50);
+  CHECK_FALSE(has_note(named.table(), note));
   Draft compared;
   compared.add({{"model.use", "a"}}, 20, 100, "box").add({{"model.use", "b"}}, 21, 50, "old box");
   compared.baseline("a");

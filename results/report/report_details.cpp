@@ -216,10 +216,10 @@ void add_facts(const ReportInput& input, const ReportRows& rows, const Store& st
   for (const ReportPoint* point : rows.points) {
     const ReportRun* run = input.run(*point, RunKind::kTraining);
     const ReportRun* evaluation = input.run(*point, RunKind::kEvaluation);
-    if (run == nullptr || run->state != "done") continue;
+    if (run == nullptr || run->state != ReportState::kDone) continue;
     if (!run->machine.empty()) machines.insert(run->machine);
     if (!run->layout.empty()) layouts.insert(run->layout);
-    const bool is_whole = evaluation != nullptr && evaluation->state == "done";
+    const bool is_whole = evaluation != nullptr && evaluation->state == ReportState::kDone;
     done += is_whole ? 1 : 0;
     const double end = std::max(run->ended_s, is_whole ? evaluation->ended_s : 0.0);
     if (end > ended_s) {
@@ -253,7 +253,7 @@ void add_translations(const ReportInput& input, const ReportRows& rows, Details&
   for (size_t row = 0; row < rows.rows.size() && names.size() < kMaxTranslated; ++row) {
     for (const ReportPoint* point : points_of(rows.rows[row])) {
       const ReportRun* run = input.run(*point, RunKind::kEvaluation);
-      if (run == nullptr || run->state != "done") continue;
+      if (run == nullptr || run->state != ReportState::kDone) continue;
       evaluations.push_back(point->ids->evaluation);
       names.push_back(full_row_name(rows, row));
       break;

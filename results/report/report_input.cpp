@@ -13,8 +13,21 @@
 namespace xp {
 namespace {
 
+ReportState report_state(State state) {
+  switch (state) {
+    case State::kRunning:
+      return ReportState::kRunning;
+    case State::kDone:
+      return ReportState::kDone;
+    case State::kFailed:
+      return ReportState::kFailed;
+    default:
+      return ReportState::kNotRun;
+  }
+}
+
 ReportRun run_from(const Status& status) {
-  ReportRun out{std::string(state_name(status.state)), status.cause, status.summary};
+  ReportRun out{report_state(status.state), status.cause, status.summary};
   out.ended_s = status.ended_s;
   return out;
 }
@@ -32,19 +45,34 @@ ReportRun run_in(const fs::path& folder) {
     const Status status = read_status(folder);
     if (status.state == State::kNew) return {};
     ReportRun out = run_from(status);
-    if (status.state == State::kRunning && !is_held(folder)) out.state = "stopped";
+    if (status.state == State::kRunning && !is_held(folder)) out.state = ReportState::kStopped;
     return out;
   } catch (const Error& error) {
-    return {"damaged", error.what(), Value::object()};
+    return {ReportState::kDamaged, error.what(), Value::object()};
   }
 }
 
 }  // namespace
 
+std::string_view state_name(ReportState state) {
+  constexpr std::string_view kNames[] = {"done",    "not run", "stopped",
+                                         "running", "damaged", "failed"};
+  return kNames[static_cast<size_t>(state)];
+}
+
 const ReportRun* ReportInput::run(const ReportPoint& point, RunKind kind) const {
   if (!point.ids) return nullptr;
   const auto found = runs.find(point.ids->of(kind));
   return found == runs.end() ? nullptr : &found->second;
+}
+
+ReportState ReportInput::state(const ReportPoint& point) const {
+  for (const RunKind kind : kRunKinds) {
+    const ReportRun* run = this->run(point, kind);
+    if (run == nullptr) return ReportState::kNotRun;
+    if (run->state != ReportState::kDone) return run->state;
+  }
+  return ReportState::kDone;
 }
 
 std::map<std::string, ReportRun> report_runs(const Workspace& workspace, const Store& store,

@@ -21,10 +21,13 @@ namespace xp {
 
 class Store;
 
+/// The state of a run as reports tell it. Of several runs in one cell the last of these counts.
+enum class ReportState { kDone, kNotRun, kStopped, kRunning, kDamaged, kFailed };
+std::string_view state_name(ReportState state);  ///< "done", "not run", ...
+
 /// What a report knows about one run.
 struct ReportRun {
-  /// "done", "failed", "damaged", "running", "stopped" or "not run"
-  std::string state = "not run";
+  ReportState state = ReportState::kNotRun;
   std::string cause;  ///< why it failed
   Value summary = Value::object();
   std::string layout{};   ///< nodes x ranks: "2x4"
@@ -76,7 +79,7 @@ struct ReportInput {
   /// Names of metrics that are no component's but the experiment's own.
   std::set<std::string> own_metrics{};
   /// The counts of each sentence of the subset that the summary is of, one text per direction;
-  /// none where they were not kept. May be empty: comparisons then know seeds only.
+  /// none if they were not kept. May be empty: comparisons then know seeds only.
   std::function<std::vector<SentenceCounts>(const std::string& evaluation,
                                             const std::string& metric)>
       sentences;
@@ -97,6 +100,8 @@ struct ReportInput {
 
   /// nullptr if that run of `point` was not run.
   const ReportRun* run(const ReportPoint& point, RunKind kind) const;
+  /// Of the training, or of the evaluation if that is done.
+  ReportState state(const ReportPoint& point) const;
 };
 
 /// The runs of `points`: finished ones from the store, the others from their folders ("running"

@@ -55,7 +55,7 @@ TEST_CASE("a run that will not compute a score is not called unfinished for it")
   section.columns = {"same-length"};
   ReportInput input;
   input.points = {{{{"model.use", "a"}}, RunIds{"t1", "e1"}, 1}};
-  input.runs["t1"] = {"done", "", Value::object()};
+  input.runs["t1"] = {ReportState::kDone, "", Value::object()};
   const auto told = [](const Table& table) {
     return std::count(table.notes.begin(), table.notes.end(),
                       "'same-length' is not in 'metrics' of [eval]: no evaluation computes it");

@@ -1,4 +1,4 @@
-// Notes of a report.
+// Notes and hints of a report.
 #include "results/report/report_notes.h"
 
 #include "engine/base/text.h"
@@ -10,16 +10,6 @@ namespace xp {
 namespace {
 
 constexpr size_t kMaxCauses = 3, kMaxColumns = 8;
-
-// "done", or the state of the first stage that is not.
-std::string state_of(const ReportInput& input, const ReportPoint& point) {
-  for (const RunKind kind : kRunKinds) {
-    const ReportRun* run = input.run(point, kind);
-    if (run == nullptr) return "not run";
-    if (run->state != "done") return run->state;
-  }
-  return "done";
-}
 
 std::string point_name(const ReportPoint& point) {
   std::vector<std::string> axes, words;
@@ -39,7 +29,7 @@ void add_failures(const ReportInput& input, const std::vector<const ReportPoint*
   for (const ReportPoint* point : points) {
     for (const RunKind kind : kRunKinds) {
       const ReportRun* run = input.run(*point, kind);
-      if (run == nullptr || run->state != "failed") continue;
+      if (run == nullptr || run->state != ReportState::kFailed) continue;
       if (!seen_ids.insert(point->ids->of(kind)).second) continue;
       if (seen_ids.size() > kMaxCauses)
         ++more;
@@ -83,7 +73,7 @@ void add_left_out(const ReportInput& input, const std::vector<const ReportPoint*
 // What the figures of the cells are.
 struct Seen {
   int64_t most = 0;
-  bool differences = false, marks = false, machines = false, layouts = false, disturbed = false;
+  bool differences = false, marks = false, disturbed = false;
 };
 
 Seen seen_in(const Table& table) {
@@ -94,8 +84,6 @@ Seen seen_in(const Table& table) {
       out.differences |= cell.has_difference;
       out.marks |= cell.is_significant || cell.is_tied;
       out.disturbed |= cell.is_disturbed;
-      out.machines |= !cell.is_number && cell.text.ends_with(" machines");
-      out.layouts |= !cell.is_number && cell.text.ends_with(" layouts");
     }
   }
   return out;
@@ -149,7 +137,7 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
   if (!figures.unsteady().empty()) notes.push_back(unsteady_note(report));
   if (figures.left_out_bootstrap())
     notes.emplace_back("too many evaluations for a bootstrap of all; narrow the rows by 'where'");
-  if (seen.machines)
+  if (figures.mixes_machines())
     notes.emplace_back(
         "speed on different machines, or beside another number of runs, is not averaged; the "
         "table provenance (xp sql) says where each run was");
@@ -168,7 +156,7 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
         "machine busy",
         count == 1 ? "1 run" : fmt::format("{} runs", count), 100 * kMaxOtherLoad));
   }
-  if (seen.layouts) {
+  if (figures.mixes_layouts()) {
     notes.emplace_back(
         "runs of different nodes x ranks are not averaged; put 'nodes' and 'ranks_per_node' into "
         "'rows', or pool = [\"layout\"] for quality");
@@ -179,19 +167,26 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
   }
 }
 
-void add_other_columns(const ReportSection& section, const ReportInput& input,
-                       const std::vector<const ReportPoint*>& points,
-                       std::vector<std::string>& notes) {
-  std::set<std::string> found;
+// The numbers that any run has.
+std::set<std::string> measured_in(const ReportInput& input,
+                                  const std::vector<const ReportPoint*>& points) {
+  std::set<std::string> out;
   for (const ReportPoint* point : points) {
     for (const RunKind kind : kRunKinds) {
       const ReportRun* run = input.run(*point, kind);
       if (run == nullptr) continue;
       for (const auto& [name, value] : run->summary.items()) {
-        if (value.is_number()) found.insert(name);
+        if (value.is_number()) out.insert(name);
       }
     }
   }
+  return out;
+}
+
+// Columns that no run measured.
+void add_empty_columns(const ReportSection& section, const ReportInput& input,
+                       const std::vector<const ReportPoint*>& points,
+                       std::vector<std::string>& notes) {
   for (const auto& column : section.columns) {
     const bool is_nowhere =
         !points.empty() && std::all_of(points.begin(), points.end(), [&](const ReportPoint* point) {
@@ -201,39 +196,33 @@ void add_other_columns(const ReportSection& section, const ReportInput& input,
       notes.push_back(
           fmt::format("'{}' is not in 'metrics' of [eval]: no evaluation computes it", column));
   }
-  if (found.empty()) return;
+  const auto found = measured_in(input, points);
   const std::vector<std::string> known(found.begin(), found.end());
   for (const auto& column : section.columns) {
     // A known measure may be one of runs to come.
-    if (found.erase(column) > 0 || input.measures.find(column)) continue;
+    if (found.contains(column) || input.measures.find(column)) continue;
     const std::string near = nearest(column, known);
     if (!near.empty())
       notes.push_back(fmt::format("no run has measured '{}', did you mean '{}'?", column, near));
   }
-  if (found.empty()) return;
-  std::vector<std::string> names(found.begin(), found.end());
-  const bool cut = names.size() > kMaxColumns;
-  if (cut) names.resize(kMaxColumns);
-  notes.push_back(
-      fmt::format("more columns for [report]: {}{}", join(names, ", "), cut ? ", ..." : ""));
 }
 
-void add_next(const ReportInput& input, const std::vector<const ReportPoint*>& points,
-              std::vector<std::string>& notes) {
-  std::map<std::string, int> states;
+// "1 of 5 points done, 4 not run"; nothing if all are done.
+std::optional<std::string> progress_note(const ReportInput& input,
+                                         const std::vector<const ReportPoint*>& points) {
+  std::map<ReportState, int> states;
   for (const ReportPoint* point : points)
-    ++states[state_of(input, *point)];
+    ++states[input.state(*point)];
   std::vector<std::string> words;
-  for (const char* state : {"running", "stopped", "failed", "not run", "damaged"}) {
-    if (states.contains(state)) words.push_back(fmt::format("{} {}", states[state], state));
+  for (const ReportState state :
+       {ReportState::kRunning, ReportState::kStopped, ReportState::kFailed, ReportState::kNotRun,
+        ReportState::kDamaged}) {
+    if (states.contains(state))
+      words.push_back(fmt::format("{} {}", states[state], state_name(state)));
   }
-  if (words.empty()) {
-    notes.push_back(fmt::format("next: xp report {} --format markdown", input.words));
-    return;
-  }
-  notes.push_back(
-      fmt::format("{} of {} points done, {}", states["done"], points.size(), join(words, ", ")));
-  notes.push_back(fmt::format("next: xp run {}", input.words));
+  if (words.empty()) return std::nullopt;
+  return fmt::format("{} of {} points done, {}", states[ReportState::kDone], points.size(),
+                     join(words, ", "));
 }
 
 }  // namespace
@@ -254,9 +243,29 @@ std::vector<std::string> report_notes(const NotedReport& report) {
   add_split(input, rows.points, notes);
   add_left_out(input, rows.points, notes);
   add_reading(report, notes);
-  add_other_columns(section, input, rows.points, notes);
-  add_next(input, rows.points, notes);
+  add_empty_columns(section, input, rows.points, notes);
+  if (auto progress = progress_note(input, rows.points)) notes.push_back(*std::move(progress));
   return notes;
+}
+
+std::vector<std::string> report_hints(const NotedReport& report) {
+  const auto& [section, input, rows, figures, table, without_series] = report;
+  std::vector<std::string> out;
+  if (rows.points.empty() && !input.points.empty()) return out;
+  auto others = measured_in(input, rows.points);
+  for (const auto& column : section.columns)
+    others.erase(column);
+  if (!others.empty()) {
+    std::vector<std::string> names(others.begin(), others.end());
+    const bool cut = names.size() > kMaxColumns;
+    if (cut) names.resize(kMaxColumns);
+    out.push_back(
+        fmt::format("more columns for [report]: {}{}", join(names, ", "), cut ? ", ..." : ""));
+  }
+  const bool is_whole = !progress_note(input, rows.points);
+  out.push_back(is_whole ? fmt::format("next: xp report {} --format markdown", input.words)
+                         : fmt::format("next: xp run {}", input.words));
+  return out;
 }
 
 }  // namespace xp

@@ -1,4 +1,4 @@
-// The notes below a report: what is missing, why, and which command comes next.
+// What stands below a report: what is missing, why, and which command comes next.
 #pragma once
 
 #include "results/report/report_cells.h"
@@ -19,7 +19,10 @@ struct NotedReport {
 };
 
 /// In this order: an empty selection or baseline, failures with their causes, how to read the
-/// figures and what was left out, metrics not shown, the next command.
+/// figures and what was left out, metrics that no run has, how many points are done.
 std::vector<std::string> report_notes(const NotedReport& report);
+
+/// Metrics that are not shown and the next command; none if no point is selected.
+std::vector<std::string> report_hints(const NotedReport& report);
 
 }  // namespace xp

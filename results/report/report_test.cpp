@@ -31,8 +31,8 @@ struct Draft {
   Draft& done(const std::string& use, int64_t seed, double bleu, double step_ms) {
     const std::string id = use + std::to_string(seed);
     point(use, seed);
-    input.runs["t" + id] = {"done", "", {{"step_ms", step_ms}}};
-    input.runs["e" + id] = {"done", "", {{"bleu", bleu}}};
+    input.runs["t" + id] = {ReportState::kDone, "", {{"step_ms", step_ms}}};
+    input.runs["e" + id] = {ReportState::kDone, "", {{"bleu", bleu}}};
     return *this;
   }
   Draft& point(const std::string& use, int64_t seed) {
@@ -134,24 +134,28 @@ TEST_CASE("a share of nothing is no difference") {
 TEST_CASE("a cell without number says why") {
   Draft draft;
   draft.done("a", 1, 1, 1).point("b", 1).point("c", 1).point("d", 1).point("e", 1);
-  draft.input.runs["tb1"] = {"failed", "rank 1 ended with 137", {}};
-  draft.input.runs["tc1"] = {"done", "", {{"step_ms", 9}}};
-  draft.input.runs["ec1"] = {"running", "", {}};
-  draft.input.runs["td1"] = {"done", "", {{"step_ms", nullptr}}};
+  draft.input.runs["tb1"] = {ReportState::kFailed, "rank 1 ended with 137", {}};
+  draft.input.runs["tc1"] = {ReportState::kDone, "", {{"step_ms", 9}}};
+  draft.input.runs["ec1"] = {ReportState::kRunning, "", {}};
+  draft.input.runs["td1"] = {ReportState::kDone, "", {{"step_ms", nullptr}}};
   CHECK(draft.cells() == std::vector<Words>{{"a", "1", "1*"},
                                             {"b", "failed", "failed"},
                                             {"c", "running", "9"},
                                             {"d", "not run", ""},
                                             {"e", "not run", "not run"}});
-  CHECK(draft.table().notes == Words{"failed: exchange b, seed 1: rank 1 ended with 137",
-                                     "1 of 5 points done, 1 running, 1 failed, 2 not run",
-                                     "next: xp run q.toml"});
+  const Table table = draft.table();
+  CHECK(table.rows[1][1].tone == Tone::kBad);
+  CHECK(table.rows[2][1].tone == Tone::kActive);
+  CHECK(table.rows[3][1].tone == Tone::kQuiet);
+  CHECK(table.notes == Words{"failed: exchange b, seed 1: rank 1 ended with 137",
+                             "1 of 5 points done, 1 running, 1 failed, 2 not run"});
+  CHECK(table.hints == Words{"next: xp run q.toml"});
 }
 
 TEST_CASE("a validation score of the training never stands for the test score") {
   Draft draft;
   draft.point("a", 1);
-  draft.input.runs["ta1"] = {"done", "", {{"bleu", 30}}};
+  draft.input.runs["ta1"] = {ReportState::kDone, "", {{"bleu", 30}}};
   CHECK(draft.cells()[0][1] == "not run");
 }
 
@@ -201,7 +205,7 @@ TEST_CASE("a metric that no run has is named where another is near") {
   draft.done("a", 1, 20, 5);
   draft.section.columns = {"bleuu", "comet"};
   CHECK(draft.table().notes[0] == "no run has measured 'bleuu', did you mean 'bleu'?");
-  CHECK(draft.table().notes[1] == "more columns for [report]: bleu, step_ms");
+  CHECK(draft.table().hints[0] == "more columns for [report]: bleu, step_ms");
 }
 
 TEST_CASE("sorting keeps missing numbers last") {
@@ -248,15 +252,15 @@ TEST_CASE("where picks points, and says so when it leaves none") {
         Words{"'where' in [report] leaves none of the 2 points: exchange == 'z'"});
 }
 
-TEST_CASE("notes say how to read the table and how to go on") {
+TEST_CASE("notes say how to read the table and what to do next") {
   Draft draft;
   draft.done("a", 1, 20, 5).done("b", 1, 21, 6).baseline("a");
   draft.input.runs["ta1"].summary["cpu_seconds"] = 12;
   CHECK(draft.table().notes ==
         Words{"one seed per row: small differences may be chance; \"train.seed\" = { repeat = 3, "
-              "base = 1 } adds seeds",
-              "more columns for [report]: cpu_seconds",
-              "next: xp report q.toml --format markdown"});
+              "base = 1 } adds seeds"});
+  CHECK(draft.table().hints == Words{"more columns for [report]: cpu_seconds",
+                                     "next: xp report q.toml --format markdown"});
   draft.done("a", 2, 20, 5).baseline("z");
   CHECK(draft.table().notes[0] ==
         "'baseline' in [report] matches no row: exchange == 'z'; no differences");
@@ -307,12 +311,12 @@ TEST_CASE("runs come from the store or, unfinished, from their folders") {
                            {{}, RunIds{"t2", "e2"}, 1},
                            {{}, RunIds{"t3", "e3"}, 1},
                            {{}, {}, 1}});
-  CHECK(runs["t1"].state == "done");
+  CHECK(runs["t1"].state == ReportState::kDone);
   CHECK(runs["t1"].summary["step_ms"] == 7.0);
-  CHECK(runs["t2"].state == "running");
-  CHECK(runs["t3"].state == "stopped");
-  CHECK(runs["e1"].state == "damaged");
-  CHECK(runs["e3"].state == "not run");
+  CHECK(runs["t2"].state == ReportState::kRunning);
+  CHECK(runs["t3"].state == ReportState::kStopped);
+  CHECK(runs["e1"].state == ReportState::kDamaged);
+  CHECK(runs["e3"].state == ReportState::kNotRun);
   CHECK(runs.size() == 6);  // the last point's ids are not known
 }
 

@@ -34,11 +34,7 @@ void add_settings(const ReportInput& input, const Store& store, const std::strin
 
 RunCard card_of(const ReportInput& input, const ReportPoint& point, const Store& store) {
   RunCard out;
-  for (const RunKind kind : kRunKinds) {
-    const ReportRun* run = input.run(point, kind);
-    out.state = run == nullptr ? "not run" : run->state;
-    if (out.state != "done") break;
-  }
+  out.state = state_name(input.state(point));
   RunCard::Group results{"Results", {}}, settings{"Settings", {}}, origin{"Origin", {}};
   for (const RunKind kind : kRunKinds) {
     if (const ReportRun* run = input.run(point, kind)) add_results(input, *run, results.facts);

@@ -148,13 +148,17 @@ std::optional<double> heartbeat_age_s(const fs::path& attempt_folder) {
 }
 
 fs::path job_folder(const Workspace& workspace, const std::string& name) {
-  return workspace.root / "jobs" / name;
+  return workspace.jobs() / name;
+}
+
+fs::path work_file(const fs::path& job_folder) {
+  return job_folder / "work.json";
 }
 
 // A file in jobs/open/ for each job that has not ended, so that finding these costs nothing once
 // there have been thousands. It is there whenever the job is open, and seldom for longer.
 void write_job(const Workspace& workspace, const JobRecord& job) {
-  const fs::path marker = workspace.root / "jobs" / "open" / job.name;
+  const fs::path marker = workspace.jobs() / "open" / job.name;
   const bool is_open = job.phase != JobPhase::kEnded;
   if (is_open && !fs::exists(marker)) write_atomic(marker, "");
   write_atomic(job_folder(workspace, job.name) / "job.json", record_text(job));
@@ -170,7 +174,7 @@ std::optional<JobRecord> read_job(const Workspace& workspace, const std::string&
 std::vector<JobRecord> open_jobs(const Workspace& workspace) {
   std::vector<JobRecord> out;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(workspace.root / "jobs" / "open", none)) {
+  for (const auto& entry : fs::directory_iterator(workspace.jobs() / "open", none)) {
     auto job = read_job(workspace, entry.path().filename().string());
     if (job && job->phase != JobPhase::kEnded) out.push_back(std::move(*job));
   }

@@ -3,7 +3,7 @@
 //   RUN/attempts/K/launcher.json   who started the ranks, where (AttemptStart)
 //   RUN/attempts/K/heartbeat       written every few seconds by whoever watches over the ranks
 //   RUN/attempts/K/asked           why it was asked to end: an outcome
-//   RUN/attempts/K/end.json        how it ended; absent while it runs and where nobody saw the end
+//   RUN/attempts/K/end.json        how it ended; absent while it runs and if nobody saw the end
 //   RUN/retry                      the first attempt that counts against retries
 //   RUN/job                        the name of the job that has the run in its queue
 //   jobs/open/NAME                 empty; there while the job has not ended
@@ -70,7 +70,7 @@ void reset_retries(const fs::path& run_folder);
 
 /// Says that the attempt is alive. Cost: one small write, not flushed.
 void write_heartbeat(const fs::path& attempt_folder);
-/// Seconds since the last beat, or since the start where there was none yet; nothing before that.
+/// Seconds since the last beat, or since the start if there was none yet; nothing before that.
 std::optional<double> heartbeat_age_s(const fs::path& attempt_folder);
 /// An attempt whose last beat is older than this is not slow but silent.
 inline constexpr double kSilentAfter_s = 60;
@@ -94,6 +94,8 @@ struct JobRecord {
   std::vector<fs::path> runs;          ///< run folders, relative to the workspace
 };
 fs::path job_folder(const Workspace& workspace, const std::string& name);
+/// JOB/work.json, its list of runs.
+fs::path work_file(const fs::path& job_folder);
 void write_job(const Workspace& workspace, const JobRecord& job);
 std::optional<JobRecord> read_job(const Workspace& workspace, const std::string& name);
 /// All jobs that have not ended, by name.

@@ -32,7 +32,7 @@ void add_wanted(const Workspace& workspace, const ReportPoint& point, Wanted& wa
   auto& readings = wanted[point.ids->training];
   std::string which = point.checkpoint;
   int64_t average = 0;
-  const fs::path spec = workspace.evaluation(point.ids->evaluation) / "spec.toml";
+  const fs::path spec = spec_file(workspace.evaluation(point.ids->evaluation));
   std::error_code code;
   if (fs::exists(spec, code)) {
     const Value settings = load_toml(spec.string());
@@ -50,10 +50,10 @@ void add_wanted(const Workspace& workspace, const ReportPoint& point, Wanted& wa
 // A plan that cannot be read might need anything, so it stops the search.
 Wanted wanted_checkpoints(const Workspace& workspace) {
   Wanted out;
-  for (const auto& folder : entries_of(workspace.root / "experiments")) {
+  for (const auto& folder : entries_of(workspace.experiments())) {
     std::error_code code;
-    if (!fs::exists(folder / "plan.json", code)) continue;
-    for (const auto& point : read_points(folder / "plan.json"))
+    if (!fs::exists(plan_file(folder), code)) continue;
+    for (const auto& point : read_points(plan_file(folder)))
       add_wanted(workspace, point, out);
   }
   return out;
@@ -88,7 +88,7 @@ uintmax_t freed_by(const fs::path& file, const std::vector<Garbage>& before) {
 std::vector<Garbage> find_garbage(const Workspace& workspace) {
   const Wanted wanted = wanted_checkpoints(workspace);
   std::vector<Garbage> out;
-  for (const auto& training : entries_of(workspace.root / "trainings")) {
+  for (const auto& training : entries_of(workspace.runs(RunKind::kTraining))) {
     if (read_status(training).state != State::kDone || is_held(training)) continue;
     const auto found = wanted.find(training.filename().string());
     const bool is_planned = found != wanted.end();

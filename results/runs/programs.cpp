@@ -137,7 +137,7 @@ std::string program_sha256(const fs::path& file) {
 std::vector<fs::path> unused_programs(const Workspace& workspace) {
   std::vector<std::string> lists;
   for (const auto& job : open_jobs(workspace)) {
-    if (auto list = read_if_there(job_folder(workspace, job.name) / "work.json"))
+    if (auto list = read_if_there(work_file(job_folder(workspace, job.name))))
       lists.push_back(*std::move(list));
   }
   std::vector<fs::path> out;

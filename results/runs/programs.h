@@ -29,7 +29,7 @@ struct KeptPrograms {
   std::optional<FileLock> use;
 };
 
-/// Copies `originals` into the workspace, unless the same ones are there. Where the workspace's
+/// Copies `originals` into the workspace, unless the same ones are there. If the workspace's
 /// disk lets no program run (noexec), the originals themselves come back. Raises kMachine if there
 /// is no space, and kUser if an original cannot be read or changes meanwhile.
 /// Cost: the hash of each file once a process, and one copy for each build.

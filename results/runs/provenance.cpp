@@ -101,7 +101,7 @@ void add_programs(Value& out, const fs::path& engine) {
     if (const auto hash = program_sha256(opened); !hash.empty())
       out[std::string(name) + "_sha256"] = hash;
   };
-  const fs::path running = "/proc/self/exe";  // stays what it is where a build replaces the file
+  const fs::path running = "/proc/self/exe";  // stays what it is if a build replaces the file
   if (const fs::path self = fs::read_symlink(running, code); !code) add("binary", self, running);
   if (engine.empty()) return;
   add("engine", engine, engine);

@@ -10,7 +10,7 @@
 namespace xp {
 
 /// A record for provenance.json of a run, with the keys
-///   version, revision        of the source ("-dirty" where it had changes)
+///   version, revision        of the source ("-dirty" if it had changes)
 ///   binary, binary_sha256    the running program
 ///   engine, engine_sha256    the program `engine`, whose ranks compute
 ///   diff_sha256              of the changes since that commit which the engine was built with

@@ -74,8 +74,12 @@ Value to_json(const std::vector<ReportPoint>& points) {
   return out;
 }
 
-std::vector<ReportPoint> read_points(const fs::path& plan_file) {
-  return read_list(plan_file, "points", &point_from);
+fs::path plan_file(const fs::path& experiment_folder) {
+  return experiment_folder / "plan.json";
+}
+
+std::vector<ReportPoint> read_points(const fs::path& file) {
+  return read_list(file, "points", &point_from);
 }
 
 void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetScore>& scores) {

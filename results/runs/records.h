@@ -27,7 +27,7 @@ namespace xp {
 /// One point of a sweep: what makes it differ, and the runs that measure it.
 struct ReportPoint {
   std::map<std::string, Value> axes;  ///< full path of each axis of [sweep] -> this point's value;
-                                      ///< absent where the point's component lacks the setting
+                                      ///< absent if the point's component lacks the setting
   std::optional<RunIds> ids{};        ///< nothing before the content of the corpus is known
   int64_t seed = 0;                   ///< train.seed
   std::map<std::string, double> predicted{};  ///< figures of the plan: "inter_node_bytes"
@@ -35,9 +35,11 @@ struct ReportPoint {
   std::string checkpoint{};  ///< that its evaluation reads: "best", "last"; "" if not recorded
 };
 
+/// FOLDER/plan.json.
+fs::path plan_file(const fs::path& experiment_folder);
 Value to_json(const std::vector<ReportPoint>& points);
-/// Raises kMachine if `plan_file` is damaged or of a newer xp.
-std::vector<ReportPoint> read_points(const fs::path& plan_file);
+/// Of a plan.json. Raises kMachine if it is damaged or of a newer xp.
+std::vector<ReportPoint> read_points(const fs::path& file);
 
 /// One score of one subset in one direction.
 struct SubsetScore {
@@ -48,7 +50,7 @@ struct SubsetScore {
 /// Replaces `evaluation_folder`/scores.json, without waiting for the disk: the status does. A value
 /// that is no finite number is written as null.
 void write_scores(const fs::path& evaluation_folder, const std::vector<SubsetScore>& scores);
-/// Empty where there is no file; null comes back as NaN. Raises kMachine if it is damaged.
+/// Empty if there is no file; null comes back as NaN. Raises kMachine if it is damaged.
 std::vector<SubsetScore> read_scores(const fs::path& evaluation_folder);
 
 }  // namespace xp

@@ -8,7 +8,7 @@
 namespace xp {
 namespace {
 
-constexpr int64_t kMost = 1'000'000'000'000;  // no sentence has more of anything, nor less
+constexpr int64_t kMaxCount = 1'000'000'000'000;  // no sentence has more of anything, nor less
 
 [[noreturn]] void damaged(const fs::path& file) {
   machine_error("'{}' is damaged; delete it: the report then does without its bootstrap",
@@ -44,7 +44,8 @@ SentenceCounts read_sentence_counts(const fs::path& file) {
   while (at != end) {
     int64_t number = 0;
     const auto [next, error] = std::from_chars(at, end, number);
-    if (error != std::errc() || next == end || number < -kMost || number > kMost) damaged(file);
+    if (error != std::errc() || next == end || number < -kMaxCount || number > kMaxCount)
+      damaged(file);
     if (*next != ' ' && *next != '\n') damaged(file);
     out.numbers.push_back(number);
     const size_t count = out.numbers.size();

@@ -56,7 +56,7 @@ struct Standing {
   std::optional<double> heartbeat_s;  ///< seconds since the last sign of life, if it runs
   bool is_cancelled = false;          ///< somebody asked for its end, or that it does not begin
 
-  /// How the last attempt ended where that says why the run stopped or failed: "memory"; else "".
+  /// How the last attempt ended if that says why the run stopped or failed: "memory"; else "".
   std::string class_name() const;
   /// Why it is in this state, in a few words: "job 4711: Resources"; "" if there is nothing to
   /// say.
@@ -64,7 +64,7 @@ struct Standing {
 };
 
 /// Reads the folder, which may be missing. Raises kMachine if its status is damaged. Cost: one
-/// small file if the run is done, a few where it is not.
+/// small file if the run is done, a few if it is not.
 Standing standing_of(const fs::path& run_folder, const OpenJobs& jobs);
 
 }  // namespace xp

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/toml.h"
+#include "results/runs/attempts.h"
 #include "results/runs/records.h"
 
 #include <algorithm>
@@ -15,9 +16,10 @@ constexpr const char* kFullCode = "full";  // of the error that ends everything
 
 // Why a finished run's folder is not whole, or "". Copying tools make files in any order, so
 // status.json alone says nothing.
-std::string missing_from(const fs::path& folder, const Status& status, bool is_training) {
+std::string missing_from(const fs::path& folder, const Status& status, RunKind kind) {
   std::error_code code;
-  if (!fs::exists(folder / "spec.toml", code)) return "'spec.toml' is missing";
+  if (!fs::exists(spec_file(folder), code)) return "'spec.toml' is missing";
+  const bool is_training = kind == RunKind::kTraining;
   if (!is_training && !fs::exists(folder / "scores.json", code)) return "'scores.json' is missing";
   const fs::path origin = folder / "provenance.json";
   if (fs::exists(origin, code) &&
@@ -28,7 +30,7 @@ std::string missing_from(const fs::path& folder, const Status& status, bool is_t
     read_scores(folder);
     return "";
   }
-  const fs::path attempt = folder / "attempts" / std::to_string(status.attempt);
+  const fs::path attempt = attempt_folder(folder, status.attempt);
   size_t offset = 0;
   const auto events = read_events(attempt, offset);
   if (events.empty() || events.back().event != "end")
@@ -92,8 +94,8 @@ void need_space(const fs::path& from, const fs::path& to, bool checkpoints, cons
               kFullCode);
 }
 
-void take_run(const fs::path& from, const fs::path& to, bool checkpoints, SyncResult& out) {
-  const bool is_training = from.parent_path().filename() == "trainings";
+void take_run(const fs::path& from, const fs::path& to, RunKind kind, bool checkpoints,
+              SyncResult& out) {
   const Status status = read_status(from);
   if (status.state == State::kNew)
     machine_error("'{}' is half copied: no status.json", from.string());
@@ -103,9 +105,9 @@ void take_run(const fs::path& from, const fs::path& to, bool checkpoints, SyncRe
     ++out.known;
     return;
   }
-  if (const auto missing = missing_from(from, status, is_training); !missing.empty())
+  if (const auto missing = missing_from(from, status, kind); !missing.empty())
     machine_error("'{}' is half copied: {}", from.string(), missing);
-  load_toml((from / "spec.toml").string());
+  load_toml(spec_file(from).string());
   std::error_code code;
   // The lease keeps others out while the folder is replaced.
   const bool exists = fs::exists(to, code);
@@ -119,13 +121,13 @@ void take_run(const fs::path& from, const fs::path& to, bool checkpoints, SyncRe
 
 void take_plan(const fs::path& from, const fs::path& to, SyncResult& out) {
   std::error_code code;
-  if (fs::exists(to / "plan.json", code)) {
+  if (fs::exists(plan_file(to), code)) {
     ++out.known;
     return;
   }
-  if (!fs::exists(from / "plan.json", code))
+  if (!fs::exists(plan_file(from), code))
     machine_error("'{}' is half copied: no plan.json", from.string());
-  read_points(from / "plan.json");
+  read_points(plan_file(from));
   need_space(from, to, true, out);
   copy_run(from, to, true);
   ++out.taken;
@@ -141,7 +143,7 @@ void take_sources(const fs::path& from, const Workspace& to) {
   }
 }
 
-// Where nothing can be written that is said once, not for every run.
+// If nothing can be written, that is said once, not for every run.
 void make_root(const Workspace& to) {
   std::error_code code;
   fs::create_directories(to.root, code);
@@ -155,14 +157,16 @@ void make_root(const Workspace& to) {
 SyncResult sync_from(const fs::path& from, const Workspace& to, bool checkpoints) {
   SyncResult out;
   std::error_code code;
-  const bool has_runs =
-      fs::is_directory(from / "trainings", code) || fs::is_directory(from / "evaluations", code);
+  const Workspace source{from};
+  const bool has_runs = std::any_of(std::begin(kRunKinds), std::end(kRunKinds), [&](RunKind kind) {
+    return fs::is_directory(source.runs(kind), code);
+  });
   if (!has_runs) {
     user_error("'{}' has neither 'trainings' nor 'evaluations'; name a workspace or a copy of one",
                from.string());
   }
   if (fs::equivalent(from, to.root, code))
-    user_error("'{}' is this workspace; name the copy to take in", from.string());
+    user_error("'{}' is this workspace; name the copy to import", from.string());
   make_root(to);
   const auto attempt = [&](auto&& take) {
     try {
@@ -174,12 +178,14 @@ SyncResult sync_from(const fs::path& from, const Workspace& to, bool checkpoints
     }
   };
   take_sources(from, to);
-  for (const char* kind : {"trainings", "evaluations"}) {
-    for (const auto& folder : folders_in(from / kind))
-      attempt([&] { take_run(folder, to.root / kind / folder.filename(), checkpoints, out); });
+  for (const RunKind kind : kRunKinds) {
+    for (const auto& folder : folders_in(source.runs(kind)))
+      attempt([&] {
+        take_run(folder, to.run(kind, folder.filename().string()), kind, checkpoints, out);
+      });
   }
-  for (const auto& folder : folders_in(from / "experiments"))
-    attempt([&] { take_plan(folder, to.root / "experiments" / folder.filename(), out); });
+  for (const auto& folder : folders_in(source.experiments()))
+    attempt([&] { take_plan(folder, to.experiment(folder.filename().string()), out); });
   return out;
 }
 

@@ -42,7 +42,7 @@ Status status_from(const Value& value, const fs::path& path) {
   return out;
 }
 
-// What write_atomic leaves where its process dies: .NAME.PID.new. The lease says that nobody else
+// What write_atomic leaves if its process dies: .NAME.PID.new. The lease says that nobody else
 // writes here.
 void remove_half_written(const fs::path& run_folder) {
   std::vector<fs::path> found;
@@ -127,6 +127,10 @@ void write_status(const fs::path& run_folder, const Status& status) {
   // A folder may be flushed without its own name: a run that is done could still be lost.
   for (const fs::path& parent : {run_folder.parent_path(), run_folder.parent_path().parent_path()})
     flush_file(parent);
+}
+
+fs::path spec_file(const fs::path& run_folder) {
+  return run_folder / "spec.toml";
 }
 
 std::optional<FileLock> take_lease(const fs::path& run_folder) {

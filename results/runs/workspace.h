@@ -48,6 +48,10 @@ struct Workspace {
   fs::path runs(RunKind kind) const { return root / (std::string(kind_name(kind)) + "s"); }
   fs::path run(RunKind kind, const std::string& id) const { return runs(kind) / id; }
 
+  /// The folders of all experiments, and of all jobs (attempts.h).
+  fs::path experiments() const { return root / "experiments"; }
+  fs::path jobs() const { return root / "jobs"; }
+
   fs::path database() const { return root / "xp.db"; }
   fs::path scores() const { return root / "scores"; }
   fs::path downloads() const { return root / "downloads"; }
@@ -55,7 +59,7 @@ struct Workspace {
   fs::path corpus(const std::string& id) const { return root / "corpora" / id; }
   fs::path training(const std::string& id) const { return run(RunKind::kTraining, id); }
   fs::path evaluation(const std::string& id) const { return run(RunKind::kEvaluation, id); }
-  fs::path experiment(const std::string& name) const { return root / "experiments" / name; }
+  fs::path experiment(const std::string& name) const { return experiments() / name; }
   fs::path source(const std::string& sha256) const { return root / "sources" / (sha256 + ".diff"); }
 };
 
@@ -85,6 +89,9 @@ Status read_status(const fs::path& run_folder);
 /// An end comes to the disk after the run's spec.toml, provenance.json and scores.json. What can be
 /// found out again, that it runs, does not wait for the disk.
 void write_status(const fs::path& run_folder, const Status& status);
+
+/// RUN/spec.toml: the resolved settings of a run, and its ids.
+fs::path spec_file(const fs::path& run_folder);
 
 /// The right to work on a run: a lock on `lease` in its folder, which ends with the process that
 /// holds it.

@@ -71,7 +71,7 @@ std::vector<Folder> scan(const Workspace& workspace) {
   });
   std::vector<Folder> out =
       scan(workspace.runs(RunKind::kEvaluation), FolderKind::kEvaluation, "status.json");
-  for (Folder& folder : scan(workspace.root / "experiments", FolderKind::kExperiment, "plan.json"))
+  for (Folder& folder : scan(workspace.experiments(), FolderKind::kExperiment, "plan.json"))
     out.push_back(std::move(folder));
   for (Folder& folder : scan_sources(workspace))
     out.push_back(std::move(folder));

@@ -144,7 +144,7 @@ class Writer {
   }
 
   void take_plan(const Folder& folder) {
-    const auto points = read_points(folder.path / "plan.json");
+    const auto points = read_points(plan_file(folder.path));
     for (size_t i = 0; i < points.size(); ++i) {
       std::optional<std::string> training, evaluation;
       if (points[i].ids) {
@@ -159,7 +159,7 @@ class Writer {
   }
 
   void take_settings(const Folder& folder) {
-    for (const auto& [path, value] : leaves(load_toml((folder.path / "spec.toml").string()))) {
+    for (const auto& [path, value] : leaves(load_toml(spec_file(folder.path).string()))) {
       run("INSERT INTO settings VALUES (?, ?, ?, ?, ?)", folder.id, path, type_text(value),
           plain_text(value), value);
     }
@@ -209,7 +209,7 @@ class Writer {
     Cost cost;
     for (int64_t attempt = 1; attempt <= last; ++attempt) {
       size_t offset = 0;
-      const fs::path events = folder.path / "attempts" / std::to_string(attempt);
+      const fs::path events = attempt_folder(folder.path, attempt);
       double before = 0;
       AttemptSpan span;
       for (const Event& event : read_events(events, offset)) {

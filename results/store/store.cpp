@@ -243,6 +243,16 @@ std::vector<std::pair<std::string, Value>> Store::axes() const {
   });
 }
 
+std::vector<std::string> Store::summary_names() const {
+  return with_database(path_, [&] {
+    std::vector<std::string> out;
+    SQLite::Statement rows(*database_, "SELECT DISTINCT name FROM summary ORDER BY name");
+    while (rows.executeStep())
+      out.push_back(rows.getColumn(0).getString());
+    return out;
+  });
+}
+
 std::vector<std::string> Store::undone() const {
   return with_database(path_, [&] {
     std::vector<std::string> out;

@@ -85,6 +85,8 @@ class Store {
   std::vector<ExperimentPoint> points_with(const std::vector<std::string>& runs) const;
   /// Every axis of every experiment with each of its values.
   std::vector<std::pair<std::string, Value>> axes() const;
+  /// The names of all figures that summaries of runs have, sorted.
+  std::vector<std::string> summary_names() const;
   /// The ids of runs that started and are not done, sorted.
   std::vector<std::string> undone() const;
   std::vector<SubsetScore> scores(const std::string& evaluation) const;

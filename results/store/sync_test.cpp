@@ -137,7 +137,7 @@ TEST_CASE("what is no workspace, or this one, is refused") {
                                "copy of one"));
   CHECK_THROWS_MATCHES(sync_from(both.cluster.folder.path(), both.cluster.workspace, false), Error,
                        Message("'" + both.cluster.folder.path().string() +
-                               "' is this workspace; name the copy to take in"));
+                               "' is this workspace; name the copy to import"));
 }
 
 Words names_of(const std::vector<Garbage>& garbage) {

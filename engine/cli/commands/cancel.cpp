@@ -138,7 +138,7 @@ void cancel(const std::vector<Target>& targets, const Options& options) {
   if (jobs > 0) fmt::print(stderr, "{} job{} removed from the queue\n", jobs, jobs == 1 ? "" : "s");
   if (left > 0)
     fmt::print(stderr, "{} are still saving; next: xp status{}\n", left, workspace_words(options));
-  look_at_jobs(workspace);
+  refresh_jobs(workspace);
 }
 
 // Without a file or selector the whole workspace would be cancelled.

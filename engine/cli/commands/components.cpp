@@ -47,13 +47,15 @@ Scope scope_of_kind(const Catalog& catalog, const std::string& kind) {
     return kind == names.kind && std::string_view(path).starts_with(section.name);
   };
   for (const auto& section : kSections) {
-    if (kind == section.kind) return section.scope;
-    for (const auto& names : kNamesOf)
-      if (is_named_in(names, names.tables, section)) return section.scope;
+    if (kind == section.kind) return catalog.section(section.name).scope;
+    for (const auto& names : kNamesOf) {
+      if (is_named_in(names, names.tables, section)) return catalog.section(section.name).scope;
+    }
   }
   for (const auto& section : kSections) {
-    for (const auto& names : kNamesOf)
-      if (is_named_in(names, names.path, section)) return section.scope;
+    for (const auto& names : kNamesOf) {
+      if (is_named_in(names, names.path, section)) return catalog.section(section.name).scope;
+    }
   }
   for (const auto& [key, part] : catalog.all()) {
     for (const auto& setting : part.settings) {

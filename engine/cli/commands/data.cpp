@@ -57,7 +57,7 @@ std::vector<Prepared> prepared_corpora(const Options& options, const Experiment&
     const CorpusIdentity identity = corpora.identity(table);
     if (!identity.missing.empty()) user_error("{}", identity.missing);
     const Workspace workspace{options.workspace};
-    if (!identity.id || !fs::exists(workspace.corpus(*identity.id) / "corpus.json"))
+    if (!identity.id || !is_prepared(workspace.corpus(*identity.id)))
       user_error("the corpus is not prepared; next: {}", next_command(options, "data prepare"));
     const fs::path folder = workspace.corpus(*identity.id);
     if (std::find(seen.begin(), seen.end(), *identity.id) != seen.end()) continue;

@@ -16,7 +16,7 @@ std::string exit_codes() {
   std::string out;
   for (const auto& [code, meaning] : kExitCodes)
     out += fmt::format("{:>5}  {}\n", code, meaning);
-  return out;
+  return out + "128+N  ended by signal N\n";
 }
 
 std::string variables() {

@@ -3,6 +3,7 @@
 #include "engine/cli/parser/command.h"
 #include "engine/cli/points/log_tail.h"
 #include "engine/cli/points/named_run.h"
+#include "engine/launch/rank_log.h"
 
 #include <fmt/format.h>
 
@@ -53,7 +54,7 @@ std::vector<std::string> log_names(const fs::path& folder) {
 
 fs::path rank_log(const Options& options, const fs::path& attempt) {
   if (!options.rank) return log_that_matters(attempt);
-  return attempt / fmt::format("rank-{}.log", *options.rank);
+  return rank_log_file(attempt, *options.rank);
 }
 
 fs::path attempt_log(const Options& options, const NamedRun& run) {
@@ -104,7 +105,7 @@ class Follower {
   /// Prints until no process holds the run; the exit code.
   int follow() {
     for (int looks = 1;; ++looks) {
-      if (looks % kLooksPerPoll == 0) look_at_jobs(workspace_);
+      if (looks % kLooksPerPoll == 0) refresh_jobs(workspace_);
       const Standing now = standing_of(run_.folder, OpenJobs(workspace_));
       say_waiting(now);
       take_up(static_cast<size_t>(options_.lines));

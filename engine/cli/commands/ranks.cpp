@@ -21,9 +21,9 @@ struct Options {
 
 // The scheduler's number of this node within the job's step.
 int64_t node_number() {
-  const char* text = std::getenv(variable::kNode);
-  if (text == nullptr) text = std::getenv("SLURM_NODEID");
-  return text == nullptr ? 0 : std::atoll(text);
+  std::string text = environment_value(variable::kNode);
+  if (text.empty()) text = environment_value("SLURM_NODEID");
+  return std::atoll(text.c_str());
 }
 
 int ranks(const Options& options) {

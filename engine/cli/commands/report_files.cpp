@@ -43,9 +43,7 @@ std::string format_of(const std::filesystem::path& file) {
 }
 
 Table kept_table(Table table) {
-  std::erase_if(table.notes, [](const std::string& note) {
-    return note.starts_with("next: ") || note.starts_with("more columns");
-  });
+  table.hints.clear();
   return table;
 }
 

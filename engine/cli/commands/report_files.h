@@ -17,7 +17,7 @@ std::string format_of(const std::filesystem::path& file);
 Table kept_table(Table table);
 
 /// Each number or word of `file` that differs from `expected`, as "FILE:LINE: has '20.2', the store
-/// gives '20.5'"; lines more or less are one sentence. Empty where all is equal.
+/// gives '20.5'"; lines more or less are one sentence. Empty if all is equal.
 std::vector<std::string> differences(const std::filesystem::path& file,
                                      const std::string& expected);
 

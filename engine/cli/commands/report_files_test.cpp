@@ -21,8 +21,10 @@ TEST_CASE("the ending of a file names its format") {
 
 TEST_CASE("a file keeps no hint what to type") {
   Table table;
-  table.notes = {"mean", "more columns for [report]: a", "next: xp run q.toml"};
+  table.notes = {"mean"};
+  table.hints = {"more columns for [report]: a", "next: xp run q.toml"};
   CHECK(kept_table(table).notes == Words{"mean"});
+  CHECK(kept_table(table).hints.empty());
 }
 
 TEST_CASE("each number that no longer follows is named") {

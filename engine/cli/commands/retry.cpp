@@ -46,7 +46,7 @@ std::string advice_for(const PointView& point, const Workspace& workspace) {
     progress.refresh();
     checkpoint = progress.checkpoint();
   }
-  const fs::path spec = folder / "spec.toml";
+  const fs::path spec = spec_file(folder);
   return retry_advice(point.run, fs::exists(spec) ? load_toml(spec.string()) : Value(), checkpoint)
       .sentence;
 }

@@ -162,10 +162,10 @@ Value metric_tables(const Options& options, const std::vector<std::string>& name
 
 // The tests keep a number for each sentence and round.
 void require_memory(const PairedRule& rule, size_t sentences) {
-  constexpr double kMost = 8e9;
+  constexpr double kMaxBytes = 8e9;
   const double needed =
       static_cast<double>(rule.num_rounds()) * static_cast<double>(sentences) * sizeof(int16_t);
-  if (needed > kMost) {
+  if (needed > kMaxBytes) {
     user_error("{} rounds of {} sentences need {} of memory; ask for fewer with --rounds",
                rule.num_rounds(), sentences, human_bytes(needed));
   }

@@ -29,7 +29,7 @@ struct Options : WorkspaceOptions {
 std::map<std::string, std::string> written_origins(const Workspace& workspace,
                                                    const std::string& id) {
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(workspace.root / "experiments", none)) {
+  for (const auto& entry : fs::directory_iterator(workspace.experiments(), none)) {
     for (const auto& point : recorded_points(entry.path())) {
       if (!point.ids || (point.ids->training != id && point.ids->evaluation != id)) continue;
       return recorded_source(entry.path())->origins_of(point);
@@ -38,7 +38,7 @@ std::map<std::string, std::string> written_origins(const Workspace& workspace,
   return {};
 }
 
-// "default", or the preset that a component's table picks where it has the setting.
+// "default", or the preset that a component's table picks if it has the setting.
 std::string declared_origin(const Catalog& catalog, const Value& spec, const std::string& path) {
   for (const auto& section : kSections) {
     const std::string prefix = std::string(section.name) + ".";

@@ -185,7 +185,7 @@ Value overview_json(const Overview& one, PointReader& reader) {
 // Without a file: every experiment of the workspace.
 int workspace_status(const Options& options) {
   const Workspace workspace{options.workspace};
-  look_at_jobs(workspace);
+  refresh_jobs(workspace);
   const Store store = open_store(workspace);
   const auto live = points_under_way(store, workspace);
   const auto found = overviews(store, live);

@@ -40,7 +40,7 @@ TranslationRanks::TranslationRanks(const TranslationSetup& setup,
                                    std::pair<Channel, Descriptor> sides)
     : channel_(std::move(sides.first)) {
   const Descriptor other = std::move(sides.second);
-  replace_file(folder_.path() / "spec.toml", to_toml(setup.spec));
+  replace_file(spec_file(folder_.path()), to_toml(setup.spec));
   const Value& launch = setup.spec.at("launch");
   LaunchJob job = shape_of_job(launch);
   job.name = "translate";

@@ -102,7 +102,7 @@ class Watch {
     if (!screen && !options_.json) fmt::print("{}\n", counts_of(points_));
     const SignalWatch signals;
     for (;;) {
-      const auto changes = look();
+      const auto changes = refresh();
       if (screen) screen->draw(picture(screen->height()));
       if (!screen) print(changes);
       notifier_.poll();
@@ -142,13 +142,13 @@ class Watch {
   }
 
   // The indices of points whose state changed.
-  std::vector<size_t> look() {
+  std::vector<size_t> refresh() {
     reread();
     if (Clock::now() >= next_poll_) {
-      look_at_jobs(workspace_);
+      refresh_jobs(workspace_);
       next_poll_ = Clock::now() + kPoll;
     }
-    look_at(points_, workspace_);
+    refresh_states(points_, workspace_);
     std::vector<size_t> out;
     bool is_live_now = false;
     for (size_t i = 0; i < points_.size(); ++i) {

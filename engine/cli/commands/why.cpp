@@ -77,7 +77,7 @@ Explanation explanation_of(const Workspace& workspace, NamedRun run) {
   Explanation out;
   out.run = std::move(run);
   read_attempts(out);
-  const fs::path spec = out.run.folder / "spec.toml";
+  const fs::path spec = spec_file(out.run.folder);
   if (fs::exists(spec)) out.spec = load_toml(spec.string());
   out.job = job_of_run(workspace, out.run);
   if (out.run.point != nullptr && out.run.point->assessment != nullptr) {

@@ -13,18 +13,18 @@ struct Exit {
                        kUnfinished = 5, kPreflight = 6, kWork = 7;
 };
 
-/// What each code means, for `xp help exit-codes`.
-inline constexpr std::pair<const char*, const char*> kExitCodes[] = {
-    {"0", "done"},
-    {"1", "the machine failed (disk, network, another process), or xp has a bug"},
-    {"2", "mistake in the command line"},
-    {"3", "mistake in the experiment or in its data; nothing was run"},
-    {"4",
+/// What each code means, for `xp help exit-codes`; further ones are 128 + a signal.
+inline constexpr std::pair<int, const char*> kExitCodes[] = {
+    {Exit::kDone, "done"},
+    {Exit::kMachine, "the machine failed (disk, network, another process), or xp has a bug"},
+    {Exit::kUsage, "mistake in the command line"},
+    {Exit::kSpec, "mistake in the experiment or in its data; nothing was run"},
+    {Exit::kFailedRuns,
      "part of it failed: some runs, or sentences that could not be translated; the rest is done"},
-    {"5", "not finished: runs are queued or continue in the background"},
-    {"6", "a check before the start failed: disk space, the scheduler, a missing prerequisite"},
-    {"7", "there is work to do (only with plan --exit-code)"},
-    {"128+N", "ended by signal N"}};
+    {Exit::kUnfinished, "not finished: runs are queued or continue in the background"},
+    {Exit::kPreflight,
+     "a check before the start failed: disk space, the scheduler, a missing prerequisite"},
+    {Exit::kWork, "there is work to do (only with plan --exit-code)"}};
 
 /// The `code` of an error in the words of a command line: the program ends with Exit::kUsage.
 inline constexpr const char* kUsageError = "usage";

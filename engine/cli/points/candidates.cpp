@@ -80,9 +80,9 @@ Words file_candidates(const std::string& prefix) {
 
 Words run_candidates(const WorkspaceOptions& options) {
   Words out;
-  for (const char* kind : {"trainings", "evaluations"}) {
+  for (const RunKind kind : kRunKinds) {
     std::error_code none;
-    for (const auto& entry : fs::directory_iterator(options.workspace / kind, none))
+    for (const auto& entry : fs::directory_iterator(Workspace{options.workspace}.runs(kind), none))
       out.push_back(entry.path().filename().string());
   }
   return out;
@@ -106,13 +106,8 @@ Words axis_candidates(const ExperimentOptions& options) {
 }
 
 Words metric_candidates(const WorkspaceOptions& options) {
-  Words out;
   const fs::path database = Workspace{options.workspace}.database();
-  if (!fs::exists(database)) return out;
-  Store::open(database).query(
-      "SELECT DISTINCT name FROM summary", [](const auto&) {},
-      [&](const auto& values) { out.push_back(plain_value(values.front())); });
-  return out;
+  return fs::exists(database) ? Store::open(database).summary_names() : Words();
 }
 
 Words list_candidates(const std::string& prefix, Words words) {

@@ -1,4 +1,4 @@
-// Reads corpus.json, stats.json and lengths; opens no vocabulary, which takes longer.
+// Opens no vocabulary, which takes longer.
 #include "engine/cli/points/corpus_check.h"
 
 #include "engine/base/error.h"
@@ -12,72 +12,54 @@
 #include <array>
 #include <map>
 #include <set>
+#include <tuple>
 
 namespace xp {
 namespace {
 
-Value read_json(const fs::path& path) {
-  return Value::parse(read_if_there(path).value_or("null"), nullptr, /*allow_exceptions=*/false);
-}
-
 /// One prepared corpus.
 class Prepared {
  public:
-  Prepared(fs::path folder, const Value& settings)
-      : folder_(std::move(folder)),
-        about_(read_json(folder_ / "corpus.json")),
-        stats_(read_json(folder_ / "stats.json")) {
-    if (!is_usable()) return;
-    for (const std::string name : about_["directions"])
-      directions_.push_back(parse_direction(name));
-    tags_ = LanguageTags(bind_settings<CorpusSection>(settings).language_tokens, directions_);
-  }
+  Prepared(const fs::path& folder, const Value& settings) : outline_(folder, settings) {}
 
-  /// Whoever uses a damaged one says so.
-  bool is_usable() const {
-    return about_.is_object() && stats_.is_object() && about_.contains("subsets") &&
-           about_["subsets"].is_array() && about_.contains("directions") &&
-           about_["directions"].is_array();
-  }
-  std::vector<std::string> subsets() const { return about_["subsets"]; }
-  const std::vector<Direction>& directions() const { return directions_; }
+  const std::vector<std::string>& subsets() const { return outline_.subsets(); }
+  const std::vector<Direction>& directions() const { return outline_.directions(); }
 
   bool has(const std::string& subset, const Direction& direction) const {
-    const Value* counts = find_path(stats_, subset + "." + direction.name());
-    return counts != nullptr && counts->is_object() && counts->value("kept", int64_t{0}) > 0;
+    return outline_.has(subset, direction) && outline_.num_kept(subset, direction) > 0;
   }
   std::vector<std::string> directions_without(const std::string& subset) const {
     std::vector<std::string> out;
-    for (const auto& direction : directions_) {
+    for (const auto& direction : directions()) {
       if (!has(subset, direction)) out.push_back(direction.name());
     }
     return out;
   }
 
-  /// The longest sentence of a side, with </s>. Read once.
+  /// The longest sentence of a side, with </s>.
   uint32_t longest(const std::string& subset, const Direction& direction, Side side) {
-    const std::string stem = fmt::format("{}.{}.{}", subset, direction.name(), side_name(side));
-    const auto [known, is_new] = longest_.try_emplace(stem, 0);
-    if (is_new) {
-      for (const uint32_t length : TokenSet(folder_ / stem).lengths())
-        known->second = std::max(known->second, length + 1);
-    }
-    return known->second;
+    return 1 + longest_pieces(subset, direction, side);
   }
   /// The longest side of a pair as training counts it: with </s> and tag.
   uint32_t longest_pair(const std::string& subset, const Direction& direction) {
-    const uint32_t source_tag = tags_.source(direction) && !tags_.replaces_ends() ? 1 : 0;
-    const uint32_t target_tag = tags_.target(direction) && !tags_.replaces_ends() ? 1 : 0;
-    return std::max(longest(subset, direction, Side::kSource) + source_tag,
-                    longest(subset, direction, Side::kTarget) + target_tag);
+    const SentenceFrame frame = outline_.frame(direction, 0, 0);
+    return std::max(longest_pieces(subset, direction, Side::kSource) + frame.num_source_ids(),
+                    longest_pieces(subset, direction, Side::kTarget) + frame.num_target_ids());
   }
 
  private:
-  fs::path folder_;
-  Value about_, stats_;
-  std::vector<Direction> directions_;
-  LanguageTags tags_;
-  std::map<std::string, uint32_t> longest_;
+  // Read once.
+  uint32_t longest_pieces(const std::string& subset, const Direction& direction, Side side) {
+    const auto [known, is_new] = longest_.try_emplace({subset, direction.name(), side}, 0);
+    if (is_new) {
+      for (const uint32_t length : outline_.tokens(subset, direction, side).lengths())
+        known->second = std::max(known->second, length);
+    }
+    return known->second;
+  }
+
+  CorpusOutline outline_;
+  std::map<std::tuple<std::string, std::string, Side>, uint32_t> longest_;
 };
 
 /// What is found at the points of one corpus, each thing once.
@@ -87,7 +69,7 @@ class Checker {
 
   void check_evaluation(const Value& eval) {
     for (const std::string subset : eval.at("subsets")) {
-      const auto known = corpus_.subsets();
+      const auto& known = corpus_.subsets();
       if (std::find(known.begin(), known.end(), subset) == known.end()) {
         add("eval.subsets", code::kSubset,
             fmt::format("the corpus has no subset '{}'; it has: {}", subset, join(known, ", ")),
@@ -159,7 +141,6 @@ class Checker {
 
 CorpusCheck check_corpus(const Plan& plan, const Value& corpus, const fs::path& folder) try {
   Prepared prepared(folder, corpus);
-  if (!prepared.is_usable()) return {};
   Checker checker(prepared);
   std::set<std::array<const SharedSection*, 3>> seen;
   for (const auto& point : plan.points) {
@@ -173,9 +154,9 @@ CorpusCheck check_corpus(const Plan& plan, const Value& corpus, const fs::path& 
   }
   return std::move(checker).found();
 } catch (const Value::exception&) {
-  return {};  // damaged
+  return {};  // damaged: whoever uses it says so
 } catch (const Error&) {
-  return {};  // likewise
+  return {};  // likewise, or not prepared
 }
 
 }  // namespace xp

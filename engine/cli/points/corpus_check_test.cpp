@@ -29,9 +29,10 @@ struct TwoDirections {
     stats[subset][direction]["kept"] = lengths.size();
   }
   CorpusCheck check() const {
-    write_atomic(
-        folder.path() / "corpus.json",
-        Value{{"directions", {"en-fr", "de-en"}}, {"subsets", {"train", "valid", "test"}}}.dump());
+    write_atomic(folder.path() / "corpus.json", Value{{"directions", {"en-fr", "de-en"}},
+                                                      {"subsets", {"train", "valid", "test"}},
+                                                      {"vocabulary", {{"use", "any"}}}}
+                                                    .dump());
     write_atomic(folder.path() / "stats.json", json_text(stats));
     std::map<std::string, Section> sections;
     for (const auto& [name, table] : settings.items())

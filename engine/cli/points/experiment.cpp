@@ -100,7 +100,7 @@ Experiment expanded(const ExperimentOptions& options, Problems& problems) {
   return out;
 }
 
-// Assesses the points; false where something is wrong, which is printed then.
+// Assesses the points; false if something is wrong, which is printed then.
 bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems& problems) {
   const Stage stage(fmt::format("checking {} points", experiment.plan.points.size()));
   const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),

@@ -12,7 +12,7 @@ namespace xp {
 /// "3 points: 2 new, 1 done".
 std::string counts_line(const Plan& plan);
 
-/// The points with axes, state and ids, and their figures where an outlook is given; the longest
+/// The points with axes, state and ids, and their figures if an outlook is given; the longest
 /// tables are cut, and say so.
 std::string points_table(const Plan& plan, const Outlook* outlook = nullptr);
 

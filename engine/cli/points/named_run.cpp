@@ -2,6 +2,7 @@
 #include "engine/cli/points/named_run.h"
 
 #include "engine/cli/parser/exit_code.h"
+#include "engine/launch/rank_log.h"
 
 #include <fmt/format.h>
 
@@ -70,7 +71,7 @@ RunFolder named_evaluation(const WorkspaceOptions& options, const std::string& s
   for (const auto& point : open->points) {
     if (!point.ids || point.ids->training != run.id) continue;
     const fs::path folder = workspace.evaluation(point.ids->evaluation);
-    if (!fs::exists(folder / "spec.toml")) continue;
+    if (!fs::exists(spec_file(folder))) continue;
     const Status status = read_status(folder);
     if (status.started_s <= begun_s) continue;
     begun_s = status.started_s;
@@ -87,7 +88,7 @@ std::optional<JobRecord> job_of_run(const Workspace& workspace, const NamedRun& 
   const fs::path relative = run.folder.lexically_relative(workspace.root);
   std::optional<JobRecord> out;
   std::error_code none;
-  for (const auto& entry : fs::directory_iterator(workspace.root / "jobs", none)) {
+  for (const auto& entry : fs::directory_iterator(workspace.jobs(), none)) {
     auto job = read_job(workspace, entry.path().filename().string());
     if (!job || (out && job->submitted_s < out->submitted_s)) continue;
     if (std::find(job->runs.begin(), job->runs.end(), relative) != job->runs.end())
@@ -99,7 +100,7 @@ std::optional<JobRecord> job_of_run(const Workspace& workspace, const NamedRun& 
 fs::path log_that_matters(const fs::path& attempt_folder) {
   const auto end = read_end(attempt_folder);
   const int64_t rank = end && end->rank >= 0 ? end->rank : 0;
-  return attempt_folder / fmt::format("rank-{}.log", rank);
+  return rank_log_file(attempt_folder, rank);
 }
 
 }  // namespace xp

@@ -6,6 +6,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/parser/exit_code.h"
 #include "engine/cli/points/candidates.h"
+#include "results/runs/workspace.h"
 
 #include <fmt/format.h>
 
@@ -54,6 +55,8 @@ void declare_notify(Arguments& arguments, std::string& command) {
 
 namespace {
 
+constexpr const char* kDefaultWorkspace = "xp-workspace";
+
 // The JSON of runs names their folders, also to xp-engine.
 void check_workspace(const std::filesystem::path& workspace) {
   const std::string whole = std::filesystem::absolute(workspace).string();
@@ -65,14 +68,14 @@ void check_workspace(const std::filesystem::path& workspace) {
 }  // namespace
 
 WorkspaceOptions::WorkspaceOptions() : workspace(environment_value(variable::kWorkspace)) {
-  if (workspace.empty()) workspace = "xp-workspace";
+  if (workspace.empty()) workspace = kDefaultWorkspace;
 }
 
 void WorkspaceOptions::declare(Arguments& arguments) {
   arguments
       .option("--workspace", "FOLDER", &workspace,
               "the folder of all runs and results; XP_WORKSPACE sets the default")
-      .otherwise("xp-workspace")
+      .otherwise(kDefaultWorkspace)
       .completes(file_candidates);
   arguments.after_parsing([this, before = workspace] {
     names_workspace = workspace != before;
@@ -84,7 +87,7 @@ void mention_other_workspace(const WorkspaceOptions& options) {
   namespace fs = std::filesystem;
   std::error_code none;
   const auto has_runs = [&](const fs::path& folder) {
-    return fs::exists(folder / "trainings", none);
+    return fs::exists(Workspace{folder}.runs(RunKind::kTraining), none);
   };
   if (options.names_workspace || options.workspace.has_parent_path() || has_runs(options.workspace))
     return;

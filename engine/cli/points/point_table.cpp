@@ -19,7 +19,7 @@ bool is_under_way(const PointView& point) {
 // The subset that the summary of an evaluation is about: the first of eval.subsets.
 std::string summary_subset(const PointView& point, const Workspace& workspace) {
   Value spec;
-  const fs::path file = workspace.evaluation(point.ids->evaluation) / "spec.toml";
+  const fs::path file = spec_file(workspace.evaluation(point.ids->evaluation));
   if (point.point != nullptr) {
     spec = point.point->settings().whole();
   } else if (fs::exists(file)) {

@@ -36,7 +36,7 @@ std::string_view PointView::state_word() const {
 
 namespace {
 
-void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs) {
+void refresh_state(PointView& point, const Workspace& workspace, const OpenJobs& jobs) {
   PointStanding now =
       point_standing(workspace.training(point.ids->training),
                      workspace.evaluation(point.ids->evaluation), point.checkpoint, jobs);
@@ -48,11 +48,11 @@ void look_at(PointView& point, const Workspace& workspace, const OpenJobs& jobs)
 
 }  // namespace
 
-void look_at(std::vector<PointView>& points, const Workspace& workspace) {
+void refresh_states(std::vector<PointView>& points, const Workspace& workspace) {
   const OpenJobs jobs(workspace);
   for (auto& point : points) {
     if (point.state == PointState::kDone || !point.ids) continue;
-    look_at(point, workspace, jobs);
+    refresh_state(point, workspace, jobs);
   }
 }
 
@@ -74,7 +74,7 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace) {
     // What is untouched has nothing to read.
     const bool is_new = point.state == PointState::kNew && point.cause.empty();
     if (is_new || point.state == PointState::kDone || point.state == PointState::kBlocked) continue;
-    look_at(view, workspace, jobs);
+    refresh_state(view, workspace, jobs);
   }
   return out;
 }
@@ -92,7 +92,7 @@ std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
     view.ids = point.ids;
     if (!view.ids) view.state = PointState::kBlocked;
   }
-  look_at(out, workspace);
+  refresh_states(out, workspace);
   return out;
 }
 
@@ -105,7 +105,7 @@ Store open_store(const Workspace& workspace) {
   return out;
 }
 
-void look_at_jobs(const Workspace& workspace) {
+void refresh_jobs(const Workspace& workspace) {
   try {
     const Stage stage("asking schedulers about open jobs");
     if (!open_jobs(workspace).empty()) update_jobs(workspace);
@@ -118,7 +118,7 @@ void look_at_jobs(const Workspace& workspace) {
 std::optional<OpenPoints> open_points(const PointOptions& options) {
   OpenPoints out;
   const Workspace workspace{options.workspace};
-  look_at_jobs(workspace);
+  refresh_jobs(workspace);
   if (options.spec.empty()) {
     mention_other_workspace(options);
     out.points = points_of(open_store(workspace).all_points(), workspace);

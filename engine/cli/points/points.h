@@ -41,7 +41,7 @@ struct PointView {
 
 /// Reads the states of points that are neither done nor blocked. Raises kMachine if a folder is
 /// damaged.
-void look_at(std::vector<PointView>& points, const Workspace& workspace);
+void refresh_states(std::vector<PointView>& points, const Workspace& workspace);
 
 /// The points of a plan whose ids and states are known, in its order. Valid while the plan is.
 std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace);
@@ -49,8 +49,8 @@ std::vector<PointView> points_of(const Plan& plan, const Workspace& workspace);
 std::vector<PointView> points_of(const std::vector<ExperimentPoint>& points,
                                  const Workspace& workspace);
 
-/// Records what schedulers report about open jobs (settle). Warns of one that does not answer.
-void look_at_jobs(const Workspace& workspace);
+/// As update_jobs, with a warning about a scheduler that does not answer.
+void refresh_jobs(const Workspace& workspace);
 
 /// What `xp COMMAND [FILE] [SELECTOR...]` is about.
 struct OpenPoints {

@@ -104,7 +104,7 @@ std::vector<std::string> plugin_notes(const Plan& plan, const std::vector<Plugin
     if (plugins.empty() || point.training != State::kDone) continue;
     if (!seen.insert(point.ids->training).second) continue;
     const std::string spec =
-        read_if_there(workspace.training(point.ids->training) / "spec.toml").value_or("");
+        read_if_there(spec_file(workspace.training(point.ids->training))).value_or("");
     for (size_t i = 0; i < plugins.size(); ++i) {
       const bool names_it = spec.find(plugins[i].file.string()) != std::string::npos;
       if (names_it && spec.find(plugins[i].sha256) == std::string::npos) ++counts[i];

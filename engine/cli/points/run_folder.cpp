@@ -34,9 +34,9 @@ RunFolder find_run(const Workspace& workspace, const std::string& prefix) {
     usage_error("'{}' may be {}; give more digits", prefix, join(names, " or "));
   }
   RunFolder run = std::move(found.front());
-  if (!fs::exists(run.folder / "spec.toml"))
+  if (!fs::exists(spec_file(run.folder)))
     usage_error("{} has not been started yet; `xp run` starts it", run.title());
-  run.spec = load_toml((run.folder / "spec.toml").string());
+  run.spec = load_toml(spec_file(run.folder).string());
   return run;
 }
 

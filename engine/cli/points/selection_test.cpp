@@ -34,7 +34,7 @@ struct Six {
     point.ids = {fmt::format("{:x}000000000000000", 8 + points.size()),
                  fmt::format("{:x}111111111111111", 8 + points.size())};
   }
-  // The picked points as letters, capital where the evaluation is meant.
+  // The picked points as letters, capital if the evaluation is meant.
   std::string picked(const std::string& words) const {
     std::string out;
     for (const auto& one : select(points, split(words, '|'), workspace)) {

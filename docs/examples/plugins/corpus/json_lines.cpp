@@ -25,12 +25,7 @@ struct JsonLines final : Corpus {
 
   std::vector<Direction> directions(const CorpusPlace&,
                                     const std::vector<std::string>& pairs) const override {
-    std::vector<Direction> out;
-    for (const auto& pair : pairs) {
-      if (pair == "all") user_error("'pairs' in [corpus] must name the directions of json-lines");
-      out.push_back(parse_direction(pair));
-    }
-    return out;
+    return named_directions("json-lines", pairs);
   }
 
   // Hashes of the files: with those and the settings the corpus has its id.
