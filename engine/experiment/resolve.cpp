@@ -123,7 +123,7 @@ class Resolver {
       if (part == nullptr) continue;
       if (picked != name) {
         set_path(out_.table, below(table + ".use"), picked);
-        note(table + ".use", versioned(catalog_, list.kind, picked), rule_.scope);
+        note(table + ".use", versioned(catalog_, list.kind, picked), scope_);
       }
       for (const auto& setting : part->settings) {
         const std::string at = table + "." + setting.name;
@@ -131,7 +131,7 @@ class Resolver {
         if (value.is_null()) continue;
         set_path(out_.table, below(at), value);
         if (value != setting.fallback)
-          note(at, value, setting.scope == Scope::kInherit ? rule_.scope : setting.scope);
+          note(at, value, setting.scope == Scope::kInherit ? scope_ : setting.scope);
       }
     }
   }

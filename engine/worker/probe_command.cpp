@@ -64,10 +64,10 @@ Value speed_of(Group& group, const Timer& timer, int64_t members_of_port) {
                                }) /
                          kExchanges;
   // A limited link lets a burst pass: enough rows for it not to count.
-  constexpr int64_t kFirst = 64, kMaxBytes = 16384;
+  constexpr int64_t kFirst = 64, kMaxRows = 16384;
   constexpr double kEnough_s = 0.3;
   int64_t rows = kFirst;
-  while (rows < kMaxBytes && timer(1, [&] { exchange(group, rows); }) < kEnough_s)
+  while (rows < kMaxRows && timer(1, [&] { exchange(group, rows); }) < kEnough_s)
     rows *= 4;
   const double seconds = timer(kTries, [&] { exchange(group, rows); });
   const auto bytes = static_cast<double>(4096 * rows * (group.size() - 1) * members_of_port);

@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_numbers.h"
 #include "engine/base/json_text.h"
+#include "engine/base/to_integer.h"
 #include "registry/outcome_json.h"
 
 #include <algorithm>
