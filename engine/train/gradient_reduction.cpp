@@ -1,4 +1,4 @@
-// Each lane sums one chunk after the other, all ranks in one order. So of the ranks that end early
+// One thread sums one chunk after the other, all ranks in one order. So of the ranks that end early
 // one never waits for another rank's sum: no two ranks wait for each other's end.
 #include "engine/train/gradient_reduction.h"
 
@@ -13,7 +13,7 @@
 namespace xp {
 namespace {
 
-constexpr int64_t kFirstChannel = 1, kLanes = 2;  // the exchange uses 0
+constexpr int64_t kChannel = 1;  // the exchange uses 0
 
 }  // namespace
 
@@ -30,21 +30,22 @@ struct GradientReduction::Hook final : torch::autograd::PostAccumulateGradHook {
 
 GradientReduction::GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                                      int64_t chunk_values)
-    : shared_(shared), world_(*groups.world), wire_(wire), chunk_values_(chunk_values) {
+    : shared_(shared),
+      world_(*groups.world),
+      sum_(groups, kChannel),
+      wire_(wire),
+      chunk_values_(chunk_values) {
   if (world_.size() == 1) return;
-  for (int64_t lane = 0; lane < kLanes; ++lane)
-    lanes_.emplace_back(groups, kFirstChannel + lane);
   cut();
   for (size_t i = 0; i < shared_.parameters.size(); ++i) {
     torch::autograd::impl::set_post_acc_grad_hooks(shared_.parameters[i].tensor,
                                                    std::make_unique<Hook>(*this, i));
   }
-  for (auto& lane : lanes_)
-    lane.thread = std::thread([this, &lane] { work(lane); });
+  thread_ = std::thread([this] { work(); });
 }
 
 GradientReduction::~GradientReduction() {
-  if (lanes_.empty()) return;
+  if (!thread_.joinable()) return;
   for (const auto& parameter : shared_.parameters)
     torch::autograd::impl::set_post_acc_grad_hooks(parameter.tensor, nullptr);
   {
@@ -52,8 +53,7 @@ GradientReduction::~GradientReduction() {
     ends_ = true;
   }
   changed_.notify_all();
-  for (auto& lane : lanes_)
-    lane.thread.join();
+  thread_.join();
 }
 
 void GradientReduction::cut() {
@@ -73,7 +73,7 @@ void GradientReduction::cut() {
 }
 
 void GradientReduction::begin() {
-  if (lanes_.empty() || !world_.overlaps()) return;
+  if (!thread_.joinable() || !world_.overlaps()) return;
   for (auto& chunk : chunks_)
     chunk.num_missing = chunk.num_parameters;
   is_there_.assign(shared_.parameters.size(), false);
@@ -116,14 +116,14 @@ void GradientReduction::agree_on_order() {
 }
 
 void GradientReduction::finish() {
-  if (lanes_.empty()) return;
+  if (!thread_.joinable()) return;
   const auto start = std::chrono::steady_clock::now();
   if (order_.empty()) agree_on_order();
   is_under_way_ = false;
   start_ready();
   push(shared_.size(), shared_.gradients.numel(), Wire::kExact);
   wait();
-  num_started_ = num_pushed_ = 0;
+  num_started_ = 0;
   exposed_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
@@ -133,48 +133,38 @@ int64_t GradientReduction::inter_node_bytes() const {
          inter_node_bytes_of_sum(topology, shared_.tail().numel(), Wire::kExact);
 }
 
-LinkBytes GradientReduction::bytes() const {
-  LinkBytes out;
-  for (const auto& lane : lanes_)
-    out += lane.sum.bytes();
-  return out;
-}
-
 void GradientReduction::push(int64_t begin, int64_t end, Wire wire) {
-  auto& lane = lanes_[num_pushed_++ % lanes_.size()];
   {
     const std::lock_guard lock(mutex_);
-    lane.waiting.push_back({begin, end, wire});
+    waiting_.push_back({begin, end, wire});
   }
   changed_.notify_all();
 }
 
 void GradientReduction::wait() {
-  const auto is_idle = [](const Lane& lane) { return lane.waiting.empty() && !lane.is_summing; };
   std::unique_lock lock(mutex_);
-  changed_.wait(lock,
-                [&] { return failure_ || std::all_of(lanes_.begin(), lanes_.end(), is_idle); });
+  changed_.wait(lock, [this] { return failure_ || (waiting_.empty() && !is_summing_); });
   if (failure_) std::rethrow_exception(failure_);
 }
 
-void GradientReduction::work(Lane& lane) {
+void GradientReduction::work() {
   for (;;) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return ends_ || failure_ || !lane.waiting.empty(); });
-    if (ends_ || failure_) return;
-    const Range range = lane.waiting.front();
-    lane.waiting.pop_front();
-    lane.is_summing = true;
+    changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
+    if (ends_) return;
+    const Range range = waiting_.front();
+    waiting_.pop_front();
+    is_summing_ = true;
     lock.unlock();
     std::exception_ptr failure;
     try {
-      lane.sum.add_up(shared_.gradients.slice(0, range.begin, range.end), range.wire);
+      sum_.add_up(shared_.gradients.slice(0, range.begin, range.end), range.wire);
     } catch (...) {
       failure = std::current_exception();
     }
     lock.lock();
-    lane.is_summing = false;
-    if (failure && !failure_) failure_ = failure;
+    is_summing_ = false;
+    failure_ = failure;
     lock.unlock();
     changed_.notify_all();
     if (failure) return;

@@ -4,8 +4,6 @@
 // the gradients in it, in an order that is the same on all ranks: that in which rank 0 finished
 // them in its first backward pass. A gradient that a rank does not get, because it had no rows for
 // that parameter, counts as zero when the pass is over, so that nobody waits for it longer.
-//
-// Two lanes take turns: while one sums inside the node the other uses the links between nodes.
 #pragma once
 
 #include "engine/comm/hierarchical_sum.h"
@@ -26,11 +24,11 @@ constexpr int64_t kChunkValues = 1 << 18;
 
 class GradientReduction {
  public:
-  /// Both must outlive this; the parameters are leaves whose gradients are views of the buffer. Two
-  /// threads are started if there are several ranks. Collective.
+  /// Both must outlive this; the parameters are leaves whose gradients are views of the buffer. A
+  /// thread is started if there are several ranks. Collective.
   GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                     int64_t chunk_values = kChunkValues);
-  /// Waits for the sums that are under way, if any; they fail once a peer has ended, too.
+  /// Waits for the sum that is under way, if any; it fails once a peer has ended, too.
   ~GradientReduction();
   GradientReduction(const GradientReduction&) = delete;
   GradientReduction& operator=(const GradientReduction&) = delete;
@@ -45,7 +43,7 @@ class GradientReduction {
   /// Bytes that all ranks together send to other nodes for an update.
   int64_t inter_node_bytes() const;
   /// What this rank sent so far. Not while sums are under way.
-  LinkBytes bytes() const;
+  const LinkBytes& bytes() const { return sum_.bytes(); }
   double exposed_s() const { return exposed_s_; }  ///< what the last `finish` waited
 
  private:
@@ -62,23 +60,11 @@ class GradientReduction {
   void agree_on_order();
   void push(int64_t begin, int64_t end, Wire wire);
   void wait();
-
-  struct Range {
-    int64_t begin, end;
-    Wire wire;
-  };
-  /// Sums one range after the other, on connections of its own.
-  struct Lane {
-    Lane(const Groups& groups, int64_t channel) : sum(groups, channel) {}
-    HierarchicalSum sum;
-    std::deque<Range> waiting;
-    bool is_summing = false;
-    std::thread thread;
-  };
-  void work(Lane& lane);
+  void work();
 
   FlatBuffer& shared_;
   Group& world_;
+  HierarchicalSum sum_;
   Wire wire_;
   int64_t chunk_values_;
   double exposed_s_ = 0;
@@ -90,15 +76,19 @@ class GradientReduction {
   std::vector<size_t> finished_;  ///< chunks in the order in which this pass finished them
   std::vector<size_t> order_;     ///< empty: not yet agreed on
   size_t num_started_ = 0;
-  size_t num_pushed_ = 0;  ///< of this update
   bool is_under_way_ = false;
 
-  // Shared with the threads that sum.
+  // Shared with the thread that sums.
+  struct Range {
+    int64_t begin, end;
+    Wire wire;
+  };
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Lane> lanes_;  ///< stay in place; what waits in them is guarded by the mutex
-  bool ends_ = false;
+  std::deque<Range> waiting_;
+  bool is_summing_ = false, ends_ = false;
   std::exception_ptr failure_;
+  std::thread thread_;
 };
 
 }  // namespace xp

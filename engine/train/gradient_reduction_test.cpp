@@ -5,11 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
-#include <array>
 #include <atomic>
-#include <chrono>
-#include <string>
-#include <thread>
 
 namespace xp {
 namespace {
@@ -163,39 +159,7 @@ TEST_CASE("a rank that dies in the middle of a backward pass is named by the oth
     const std::string what = error.what();
     INFO(what);
     CHECK(what.starts_with("transfer: "));
-    CHECK(what.ends_with("; rank 3 on node1 is gone"));
-  }
-}
-
-TEST_CASE("a node that is cut off in the middle of a backward pass is named by all other ranks") {
-  std::array<std::string, 2> said;
-  std::atomic<int> num_ended = 0;
-  const auto each = [&](const Groups& groups) {
-    const auto rank = static_cast<size_t>(groups.world->rank());
-    FlatBuffer buffer = buffer_of(torch::ones({17}));
-    GradientReduction reduction(buffer, groups, Wire::kExact, kChunk);
-    for (int update = 0; update < 2; ++update) {
-      reduction.begin();
-      if (update == 1 && rank >= 2) {  // neither ends nor answers
-        while (num_ended < 2)
-          std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        return 0;
-      }
-      backward(buffer, groups.world->rank(), 0, false);
-      try {
-        reduction.finish();
-      } catch (const Error& error) {
-        said[rank] = error.what();
-        ++num_ended;
-        throw;
-      }
-    }
-    return 0;
-  };
-  CHECK_THROWS_AS(on_ranks<int>({2, 2}, each, /*overlap=*/true, /*timeout_s=*/2), Error);
-  for (const auto& what : said) {
-    INFO(what);
-    CHECK(what.ends_with("; no answer from ranks 2, 3 on node1 within 2 s"));
+    CHECK(what.ends_with("; rank 3 is gone"));
   }
 }
 
