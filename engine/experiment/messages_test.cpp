@@ -36,11 +36,11 @@ TEST_CASE("mistakes in files say what they are") {
 }
 
 TEST_CASE("mistakes in keys and values say what they are") {
-  check_all("engine/experiment/messages/keys.txt", 46);
+  check_all("engine/experiment/messages/keys.txt", 47);
 }
 
 TEST_CASE("mistakes in the sweep say what they are") {
-  check_all("engine/experiment/messages/sweep.txt", 34);
+  check_all("engine/experiment/messages/sweep.txt", 35);
 }
 
 TEST_CASE("mistakes in conditions say what they are") {

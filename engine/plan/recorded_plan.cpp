@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/base/json_numbers.h"
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "results/runs/records.h"
@@ -82,8 +83,10 @@ Value path_json(const std::string& path) {
 
 std::string path_from(const Value& json) {
   if (json.is_string()) return json;
-  const auto bytes = json.get<std::vector<uint8_t>>();
-  return {bytes.begin(), bytes.end()};
+  std::string out;
+  for (const Value& byte : json)
+    out += static_cast<char>(integer_from(byte));
+  return out;
 }
 
 std::string place_text(const Place& place) {
