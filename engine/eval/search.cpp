@@ -296,7 +296,7 @@ std::vector<SearchResult> Search::step() {
     first_row.push_back(num_rows);
     num_rows += static_cast<int64_t>(sentence->rows.size());
   }
-  if (rule_.is_aligning) note_attended(first_row);
+  if (rule_.is_aligning && num_rows > 0) note_attended(first_row);
   auto* logits = logits_RV.data_ptr<float>();
   constexpr int64_t kWorth = 4;  // sentences that are worth the start of a thread
   at::parallel_for(0, static_cast<int64_t>(open_.size()), kWorth, [&](int64_t begin, int64_t end) {

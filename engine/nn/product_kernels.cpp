@@ -8,6 +8,7 @@
 #include <cstring>
 #include <immintrin.h>
 #include <sys/syscall.h>
+#include <type_traits>
 #include <unistd.h>
 #include <utility>
 

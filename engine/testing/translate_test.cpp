@@ -274,7 +274,7 @@ TEST_CASE("what cannot be translated with is said before ranks start", "[slow]")
             .starts_with(
                 "no setting of [eval] named 'max_token', did you mean 'max_tokens'? known: "));
   CHECK(one.refusal({"last", "--precision", "fp8"}, 2) ==
-        "--precision takes fp32, bf16 or int8, not 'fp8'\n");
+        "no value of --precision named 'fp8'; known: fp32, bf16, int8\n");
   CHECK(one.refusal({"last", "--top-p", "1.5"}, 2) == "--top-p is 1.5; must be at most 1\n");
   CHECK(one.refusal({"last", "--temperature", "hot"}, 2) ==
         "--temperature must be a number, not \"hot\"\n");
