@@ -64,31 +64,33 @@ XP_INLINE void finish(const Tile& tile, int64_t row, int64_t column, const Sums&
 // Two vectors of columns for each row: as many sums as there are registers, so that each value that
 // is loaded is used often. A macro, because what `Kind` does needs the instructions of the function
 // that it is inlined into.
-#define XP_TILE_KERNEL(kName, kKind, ...)                                    \
-  template <int kRows>                                                       \
-  __VA_ARGS__ void kName(const Tile& tile) {                                 \
-    using Sums = typename kKind::Sums;                                       \
-    using Weights = typename kKind::Weights;                                 \
-    constexpr int64_t kWidth = sizeof(Weights) / sizeof(uint32_t);           \
-    Sums sums[kRows][2] = {};                                                \
-    const uint32_t* w = tile.weights;                                        \
-    const uint32_t* next = tile.next;                                        \
-    for (int64_t k = 0; k < tile.words; ++k, w += 2 * kWidth) {              \
-      if (k % kStretch == 0) {                                               \
-        for (int64_t i = 0; i < tile.num_next; ++i, next += kLineWords)      \
-          __builtin_prefetch(next, /*write=*/0, /*locality=*/2);             \
-      }                                                                      \
-      const auto left = load<Weights>(w), right = load<Weights>(w + kWidth); \
-      _Pragma("GCC unroll 16") for (int r = 0; r < kRows; ++r) {             \
-        const uint32_t x = tile.x[r * tile.words + k];                       \
-        kKind::add(sums[r][0], x, left);                                     \
-        kKind::add(sums[r][1], x, right);                                    \
-      }                                                                      \
-    }                                                                        \
-    _Pragma("GCC unroll 16") for (int r = 0; r < kRows; ++r) {               \
-      finish<typename kKind::Floats>(tile, r, 0, sums[r][0]);                \
-      finish<typename kKind::Floats>(tile, r, kWidth, sums[r][1]);           \
-    }                                                                        \
+#define XP_TILE_KERNEL(kName, kKind, ...)                               \
+  template <int kRows>                                                  \
+  __VA_ARGS__ void kName(const Tile& tile) {                            \
+    using Sums = typename kKind::Sums;                                  \
+    using Weights = typename kKind::Weights;                            \
+    constexpr int64_t kWidth = sizeof(Weights) / sizeof(uint32_t);      \
+    Sums sums[kRows][2] = {};                                           \
+    const uint32_t* w = tile.weights;                                   \
+    const uint32_t* next = tile.next;                                   \
+    for (int64_t k = 0; k < tile.words; ++k, w += 2 * kWidth) {         \
+      if (k % kStretch == 0) {                                          \
+        for (int64_t i = 0; i < tile.num_next; ++i, next += kLineWords) \
+          __builtin_prefetch(next, /*write=*/0, /*locality=*/2);        \
+      }                                                                 \
+      Weights left, right;                                              \
+      std::memcpy(&left, w, sizeof left);                               \
+      std::memcpy(&right, w + kWidth, sizeof right);                    \
+      _Pragma("GCC unroll 16") for (int r = 0; r < kRows; ++r) {        \
+        const uint32_t x = tile.x[r * tile.words + k];                  \
+        kKind::add(sums[r][0], x, left);                                \
+        kKind::add(sums[r][1], x, right);                               \
+      }                                                                 \
+    }                                                                   \
+    _Pragma("GCC unroll 16") for (int r = 0; r < kRows; ++r) {          \
+      finish<typename kKind::Floats>(tile, r, 0, sums[r][0]);           \
+      finish<typename kKind::Floats>(tile, r, kWidth, sums[r][1]);      \
+    }                                                                   \
   }
 
 XP_INLINE float float_of(uint32_t bits) {
@@ -240,23 +242,26 @@ bool has_amx() {
   (std::make_index_sequence<kCount>())
 
 std::vector<ProductKernel> kernels_of(Precision precision) {
-  const bool has_v4 = __builtin_cpu_supports("x86-64-v4");
   const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  // "x86-64-v4" in words that Clang 14 knows.
+  const bool has_v4 = has_avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   std::vector<ProductKernel> out;
   const auto add = [&](bool is_there, ProductKernel kernel) {
     if (is_there) out.push_back(std::move(kernel));
   };
   if (precision != Precision::kFp32 && has_v4 && has_amx()) {
     const bool is_int8 = precision == Precision::kInt8;
-    add(true,
-        {.name = "amx",
-         .word = is_int8 ? Word::kBytes : Word::kBf16,
-         .panel = 2 * kTileWords,
-         .granule = kTileRows,
-         .padding = kTileWords,
-         .of_rows = std::vector(2 * kTileRows, is_int8 ? multiply_amx<true> : multiply_amx<false>),
-         .begin = configure_tiles,
-         .end = release_tiles});
+    void (*const multiply)(const Tile&) = is_int8 ? multiply_amx<true> : multiply_amx<false>;
+    add(true, {.name = "amx",
+               .word = is_int8 ? Word::kBytes : Word::kBf16,
+               .panel = 2 * kTileWords,
+               .granule = kTileRows,
+               .padding = kTileWords,
+               .of_rows = std::vector(2 * kTileRows, multiply),
+               .begin = configure_tiles,
+               .end = release_tiles});
   }
   constexpr int64_t kLine = kLineWords;
   if (precision == Precision::kInt8) {
