@@ -19,7 +19,7 @@ inline constexpr std::pair<int, const char*> kExitCodes[] = {
     {Exit::kMachine, "the machine failed (disk, network, another process), or xp has a bug"},
     {Exit::kUsage, "mistake in the command line"},
     {Exit::kSpec, "mistake in the experiment or in its data; nothing was run"},
-    {Exit::kFailedRuns,
+    {Exit::kPartlyFailed,
      "part of it failed: some runs, or sentences that could not be translated; the rest is done"},
     {Exit::kUnfinished, "not finished: runs are queued or continue in the background"},
     {Exit::kPreflight,
