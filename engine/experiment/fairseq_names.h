@@ -84,7 +84,6 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"min_len", "eval.min_length_b"},
     {"no_repeat_ngram_size", "eval.no_repeat_ngram"},
     {"sampling", "eval.sampling.temperature"},
-    {"temperature", "eval.sampling.temperature"},
     {"sampling_topk", "eval.sampling.top_k"},
     {"sampling_topp", "eval.sampling.top_p"},
     {"moe_eval_capacity_token_fraction", "eval.capacity_fraction"},

@@ -154,7 +154,7 @@ TEST_CASE("a program that scores is checked before anything trains, and its scor
   REQUIRE(ran.exit_code == 0);
   const Finished report =
       user.xp({"report", spec.string(), "--set", "exchange=dense", "--format", "csv"});
-  CHECK(report.output.find("letters,letters en-x") != std::string::npos);
+  CHECK(report.output.find("letters@en-x") != std::string::npos);
 }
 
 TEST_CASE("a new [eval] trains again after gc freed the checkpoint", "[slow]") {

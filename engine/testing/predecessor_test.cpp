@@ -58,7 +58,8 @@ TEST_CASE("each training script of the predecessor is planned without data") {
       return figures.at(exchange)["inter_node_bytes"];
     };
     CHECK(bytes("gshard") == Catch::Approx(one.inter_node_bytes).epsilon(1e-10));
-    CHECK(bytes("scomoe-seq") <= 0.5 * bytes("gshard"));
+    // A clustering layer saves nothing of rows that go to two experts of a node.
+    CHECK(bytes("scomoe-seq") <= 0.52 * bytes("gshard"));
     CHECK(bytes("scomoe-feat") <= 0.6 * bytes("gshard"));
   }
   CHECK_FALSE(fs::exists(user.workspace));

@@ -159,7 +159,7 @@ TEST_CASE("a rank that dies in the middle of a backward pass is named by the oth
     const std::string what = error.what();
     INFO(what);
     CHECK(what.starts_with("transfer: "));
-    CHECK(what.ends_with("; rank 3 is gone"));
+    CHECK(what.ends_with("; rank 3 on node1 is gone"));
   }
 }
 
