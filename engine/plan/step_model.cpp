@@ -145,20 +145,25 @@ fs::path probe_file(const Workspace& workspace, const Value& launch) {
   return workspace.root / "probes" / (content_id(what) + ".json");
 }
 
+Probe times_of_probe(const Value& value) {
+  const auto link = [&](const char* name) {
+    return LinkSpeed{value.at(name).at("latency_s"), value.at(name).at("bytes_per_s")};
+  };
+  Probe out;
+  out.in_node = link("in_node");
+  out.inter_node = link("inter_node");
+  out.dense_s = value.at("dense_s");
+  out.full_s = value.at("full_s");
+  out.optimizer_s = value.at("optimizer_s");
+  return out;
+}
+
 std::optional<Probe> read_probe(const fs::path& file) {
   const auto text = read_if_there(file);
   if (!text) return std::nullopt;
   try {
     const Value all = Value::parse(*text);
-    const auto link = [&](const char* name) {
-      return LinkSpeed{all.at(name).at("latency_s"), all.at(name).at("bytes_per_s")};
-    };
-    Probe out;
-    out.in_node = link("in_node");
-    out.inter_node = link("inter_node");
-    out.dense_s = all.at("dense_s");
-    out.full_s = all.at("full_s");
-    out.optimizer_s = all.at("optimizer_s");
+    Probe out = times_of_probe(all);
     out.figures = all.at("figures").get<Figures>();
     out.machine = all.at("machine");
     out.other_load = all.at("other_load");

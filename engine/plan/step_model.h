@@ -63,6 +63,10 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
 /// in what no speed of links or processors depends on share it.
 fs::path probe_file(const Workspace& workspace, const Value& launch);
 
+/// The speeds and times in the JSON of a probe, or of the ranks that measured them. Raises
+/// Value::exception if one is missing.
+Probe times_of_probe(const Value& value);
+
 /// Raises kMachine if the file is damaged.
 std::optional<Probe> read_probe(const fs::path& file);
 void write_probe(const fs::path& file, const Probe& probe);

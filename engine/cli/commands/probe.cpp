@@ -74,16 +74,7 @@ Probe measured(const Work& work, const Point& point) {
   if (end.outcome == Outcome::kUser) user_error("{}", end.cause);
   if (end.outcome != Outcome::kDone)
     machine_error("the probe of {} failed: {}", point.name, end.cause);
-  const Value found = Value::parse(read_file(work.folder / "probe.json"));
-  const auto link = [&](const char* name) {
-    return LinkSpeed{found.at(name).at("latency_s"), found.at(name).at("bytes_per_s")};
-  };
-  Probe out;
-  out.in_node = link("in_node");
-  out.inter_node = link("inter_node");
-  out.dense_s = found.at("dense_s");
-  out.full_s = found.at("full_s");
-  out.optimizer_s = found.at("optimizer_s");
+  Probe out = times_of_probe(Value::parse(read_file(work.folder / "probe.json")));
   out.figures = point.assessment->figures;
   out.machine = provenance({}).value("cpu", "");
   out.other_load = end.other_load;
