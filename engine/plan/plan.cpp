@@ -165,22 +165,33 @@ class Planner {
 // What trainings start from besides their settings. Each file is read once.
 class InitialFiles {
  public:
-  /// `id` is empty for a training that starts from its own random parameters.
+  explicit InitialFiles(Plan& plan) : plan_(plan) {}
+
+  /// `id` is empty for a training that starts from its own random parameters, and for a file that
+  /// is missing and was never known.
   struct Identity {
     std::string id, missing;
+    bool is_known() const { return missing.empty() || !id.empty(); }
   };
-  const Identity& identity(const fs::path& file) {
+  const Identity& identity(const Settings& settings) {
+    const fs::path file = initial_file(plan_, settings);
     const auto [at, is_new] = known_.try_emplace(file);
     if (!is_new || file.empty()) return at->second;
+    auto& [id, missing] = at->second;
+    const std::string name = settings.value("train.init_from", "");
     try {
-      at->second.id = TensorFile(file).content_id();
+      id = TensorFile(file).content_id();
+      plan_.initial_ids[name] = id;
     } catch (const Error& error) {
-      at->second.missing = fmt::format("train.init_from: {}", error.what());
+      missing = fmt::format("train.init_from: {}", error.what());
+      if (const auto before = plan_.initial_ids.find(name); before != plan_.initial_ids.end())
+        id = before->second;
     }
     return at->second;
   }
 
  private:
+  Plan& plan_;
   std::map<fs::path, Identity> known_;
 };
 
@@ -301,7 +312,7 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
   std::map<const SharedSection*, const CorpusIdentity*> known;
   std::map<std::string, CorpusIdentity> corpora;
   IdMaker ids;
-  InitialFiles initial_files;
+  InitialFiles initial_files(plan);
   std::map<std::string, const Point*> evaluations;
   for (auto& point : plan.points) {
     const CorpusIdentity*& found = known[point.settings().section("corpus")];
@@ -312,7 +323,7 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
       found = &at->second;
     }
     const CorpusIdentity& corpus = *found;
-    const auto& initial = initial_files.identity(initial_file(plan, point.settings()));
+    const auto& initial = initial_files.identity(point.settings());
     const std::string& missing = corpus.missing.empty() ? initial.missing : corpus.missing;
     if (!missing.empty() && point.state != PointState::kDone) {
       point.state = PointState::kBlocked;
@@ -320,7 +331,7 @@ void identify(Plan& plan, const IdentifyCorpus& identify_corpus) {
     } else if (point.state == PointState::kBlocked) {
       point.state = PointState::kNew;
     }
-    if (!corpus.id || !initial.missing.empty()) {
+    if (!corpus.id || !initial.is_known()) {
       point.ids.reset();
       continue;
     }

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,6 +58,9 @@ struct Plan {
   std::vector<std::string> notes;        ///< of rules and unused axes, each once with its points
   std::vector<std::string> unpredicted;  ///< as in Assessment, of all points, each once
   Value plugins{};  ///< [plugins] of every run's spec, see plugin_table; null if there are none
+  /// Identity of the content of files of train.init_from, by setting. What an earlier plan knew
+  /// stands for files that are gone.
+  std::map<std::string, std::string> initial_ids{};
 
   size_t count(PointState state) const;
 };
@@ -76,8 +80,8 @@ std::filesystem::path initial_file(const Plan& plan, const Settings& settings);
 
 /// Fills in the ids; `identify` is called once for each distinct corpus. Raises kUser if points
 /// that name different files are the same run, because the files have the same content. Points
-/// that are not done and whose corpus is missing are blocked, and points without the file of
-/// train.init_from.
+/// that are not done and whose corpus or file of train.init_from is missing are blocked; they have
+/// ids if those are known from before (CorpusIdentity, Plan::initial_ids).
 void identify(Plan& plan, const IdentifyCorpus& identify_corpus);
 
 /// Fills in the states from the folders. A blocked point stays so unless its runs are done or under

@@ -177,6 +177,17 @@ TEST_CASE("a point without the file of train.init_from is blocked") {
   CHECK_FALSE(point.ids);
 }
 
+TEST_CASE("a file of train.init_from that is gone keeps the id that it had") {
+  Planned planned("[train]\ninit_from = \"a.safetensors\"\n");
+  const fs::path file = planned.folder.path() / "a.safetensors";
+  put_initial(file, 1);
+  const auto before = planned.identified().plan.points[0].ids;
+  fs::remove(file);
+  const Point& point = planned.identified().plan.points[0];
+  CHECK(point.ids == before);
+  CHECK(point.state == PointState::kBlocked);
+}
+
 TEST_CASE("an axis that no point uses is noted") {
   const Planned planned("[sweep]\nexchange = [\"dense\"]\nexperts = [4, 8]\n");
   CHECK(names(planned) == std::vector<std::string>{"exchange=dense"});

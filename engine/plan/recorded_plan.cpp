@@ -168,7 +168,8 @@ std::optional<RecordedSource> recorded_source(const fs::path& experiment_folder)
         {path_from(head.value("file", Value(""))), head.value("sets", std::vector<std::string>()),
          head.value("points_id", ""), head.value("origins", Places()),
          head.value("axis_origins", Places()),
-         head.value("further_origins", std::vector<Places>())});
+         head.value("further_origins", std::vector<Places>()),
+         head.value("initial_ids", std::map<std::string, std::string>())});
   });
 }
 
@@ -184,7 +185,8 @@ void record_plan(const Plan& plan, const Spec& spec, const std::vector<std::stri
                    {"further_origins", source.further_origins},
                    {"file", path_json(source.file)},
                    {"sets", source.sets},
-                   {"points_id", points_id(plan)}},
+                   {"points_id", points_id(plan)},
+                   {"initial_ids", plan.initial_ids}},
                   [&text](std::string_view piece) { text += piece; });
   write_atomic(plan_file(folder), text);
 }

@@ -31,6 +31,7 @@ struct RecordedSource {
   /// Setting -> "FILE:LINE": of settings in tables, of axes, and of each further point.
   std::map<std::string, std::string> origins, axis_origins;
   std::vector<std::map<std::string, std::string>> further_origins;
+  std::map<std::string, std::string> initial_ids;  ///< as in Plan
 
   /// Where the settings of one point were written.
   std::map<std::string, std::string> origins_of(const RecordedPoint& point) const;

@@ -75,6 +75,14 @@ TEST_CASE("ids that are not known are recorded as null and read as none") {
   CHECK(plan_json(plan)["points"][0]["training"].is_null());
 }
 
+TEST_CASE("a recorded plan knows what the files of train.init_from held") {
+  const Scene scene;
+  auto [spec, plan] = scene.planned("x.toml", kSeeds);
+  plan.initial_ids = {{"a.safetensors", "5e1f"}};
+  record_plan(plan, spec, {}, scene.workspace);
+  CHECK(recorded_source(scene.workspace.experiment("t"))->initial_ids == plan.initial_ids);
+}
+
 TEST_CASE("infinite values of axes are texts in the recorded plan") {
   const Scene scene;
   const auto [spec, plan] = scene.planned("x.toml", "[sweep]\nclip_norm = [1.0, inf]\n");

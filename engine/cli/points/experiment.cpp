@@ -121,6 +121,9 @@ bool fits_corpora(Experiment& experiment, const ExperimentOptions& options) {
                         experiment.plan.name);
   Problems problems;
   std::vector<std::string> notes;
+  const fs::path recorded = Workspace{options.workspace}.experiment(experiment.plan.name);
+  if (auto source = recorded_source(recorded))
+    experiment.plan.initial_ids = std::move(source->initial_ids);
   identify(experiment.plan, [&](const Value& corpus) {
     const CorpusIdentity identity = corpora.identity(corpus);
     if (!identity.id) return identity;
