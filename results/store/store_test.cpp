@@ -407,8 +407,9 @@ TEST_CASE("what SQLite reports becomes a sentence with the way out") {
   CHECK(text(5) == "database 'w/xp.db' is locked by another program; end that program, or wait");
   CHECK(text(8) == "database 'w/xp.db' cannot be written; give yourself the right to write it");
   CHECK(text(13) == "database 'w/xp.db' cannot grow: no space left on the disk; free some");
-  CHECK(text(14) ==
-        "database 'w/xp.db' cannot be opened; look at the rights of the file and its folder");
+  CHECK(text(14) == "database 'w/xp.db' cannot be opened: 'w' is not a folder");
+  CHECK(std::string(database_error("/xp.db", SQLite::Exception("x", 14)).what()) ==
+        "database '/xp.db' cannot be opened; look at the rights of the file and its folder");
   CHECK(database_error("w/xp.db", SQLite::Exception("syntax", 1)).blame() == Blame::kBug);
 }
 

@@ -245,8 +245,12 @@ int conclude(const RunOptions& options, const Plan& plan, const DispatchResult& 
     return 128 + SignalWatch::received();
   }
   if (!result.failures.empty()) {
-    fmt::print(stderr, "{}\nnext: {} retries what failed; {}\n", counts_line(plan),
-               next_command(options, "run"), next_command(options, "report"));
+    const bool may_help =
+        std::any_of(result.failures.begin(), result.failures.end(),
+                    [](const FailedRun& run) { return run.outcome != Outcome::kDiverged; });
+    fmt::print(stderr, "{}\nnext: {}{}\n", counts_line(plan),
+               may_help ? next_command(options, "run") + " retries what failed; " : "",
+               next_command(options, "report"));
     return Exit::kPartlyFailed;
   }
   return print_report(report_options(options));

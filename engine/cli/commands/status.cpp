@@ -85,7 +85,10 @@ void print_next(const Options& options, const Rows& rows) {
   const auto has = [&](auto&& holds) { return std::any_of(rows.begin(), rows.end(), holds); };
   if (options.spec.empty()) return;
   const char* command = "report";
-  if (has([](const PointView* row) { return row->state != PointState::kDone; })) command = "run";
+  const auto is_left = [](const PointView* row) {
+    return row->state != PointState::kDone && row->state != PointState::kBlocked;
+  };
+  if (has(is_left)) command = "run";
   if (has([](const PointView* row) { return is_live(row->run.state); })) command = "watch";
   fmt::print("next: {}\n", next_command(options, command));
 }
