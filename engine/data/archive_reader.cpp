@@ -61,6 +61,8 @@ struct ArchiveReader::Source {
       return ::archive_read_open_filename(in, path.c_str(), kPieceBytes);
     }
     ::archive_read_support_format_tar(in);
+    // `cat a.tar b.tar` has the members of both.
+    ::archive_read_set_format_option(in, "tar", "read_concatenated_archives", "1");
     ::archive_read_support_filter_bzip2(in);
     ::archive_read_support_filter_xz(in);
     ::archive_read_support_filter_zstd(in);

@@ -99,6 +99,14 @@ TEST_CASE_METHOD(ArchiveTest, "every format is unpacked, a single folder in it i
   }
 }
 
+TEST_CASE_METHOD(ArchiveTest, "tars put one after the other have the members of all") {
+  const std::string first = read_file(pack("a.tar", {{"a.en", "one\n"}}));
+  const std::string second = read_file(pack("b.tar", {{"a.fr", "un\n"}}));
+  const fs::path both = folder.path() / "both.tar";
+  write_atomic(both, first + second);
+  CHECK(archive_files(both) == std::vector<std::string>{"a.en", "a.fr"});
+}
+
 TEST_CASE_METHOD(ArchiveTest, "an archive that is cut short anywhere is refused, nothing is left") {
   for (const auto& format : kFormats) {
     const std::string whole =
