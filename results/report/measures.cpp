@@ -73,7 +73,10 @@ Column column_of(const Measure& measure, std::span<const double> values) {
   } else {
     out.suffix = kPrefixes[prefix];
   }
-  if (least * 100 < most) {  // three figures of both would need too many decimals
+  const auto is_whole = [](double value) { return value == std::floor(value); };
+  if (out.scale == 1 && std::all_of(values.begin(), values.end(), is_whole)) {
+    out.decimals = 0;
+  } else if (least * 100 < most) {  // three figures of both would need too many decimals
     out.decimals = std::max(decimals_for(most / out.scale, 3),
                             std::min(decimals_for(least / out.scale, 1), 3));
   } else {

@@ -29,6 +29,7 @@ TEST_CASE("scales suit the values of a column") {
   CHECK(look("inter_node_bytes", {0, 25.3e6, 9.8e6}) == "inter-node MB/step x1000000 .2");
   CHECK(look("inter_node_bytes", {25.3e6, 1.2e3}) == "inter-node MB/step x1000000 .3");
   CHECK(look("inter_node_bytes", {512}) == "inter-node B/step x1 .0");
+  CHECK(look("updates", {6, 12}) == "updates  x1 .0");
   CHECK(look("parameters", {118.2e6}) == "parameters  x1000000M .0");
 }
 
