@@ -97,6 +97,9 @@ struct TranslationModel : torch::nn::Module {
   /// few slots or rows are shared out among them. Translations then depend on the batches.
   virtual bool decodes_rows_independently() const = 0;
 
+  /// The embeddings of source pieces: [V, D].
+  virtual torch::Tensor source_embedding() const = 0;
+
   virtual bool is_collective() const = 0;
   virtual std::vector<Parameter> parameter_list() = 0;
   virtual MoeMetrics take_metrics() = 0;

@@ -276,7 +276,7 @@ struct EvalSection {
   // No defaults, so that evaluations from before these keys keep their ids.
   std::optional<int64_t> average, no_repeat_ngram;
   std::optional<double> min_length_a, min_length_b;
-  std::optional<std::string> precision;
+  std::optional<std::string> precision, deal;
   std::vector<std::string> metrics = {"bleu"};
   Value metric;
 
@@ -309,6 +309,11 @@ struct EvalSection {
           "number format of weight products, default fp32: int8, with a scale for each output and "
           "each row, is fastest; attention, routing and what is between them stay fp32",
           one_of({"fp32", "bf16", "int8"}));
+    field("deal", deal,
+          "which sentences a rank translates where translations depend on the batch, default "
+          "length: neighbours in length; diverse: as different ones as possible, by their pieces' "
+          "embeddings; random",
+          one_of({"length", "diverse", "random"}));
     field.table("sampling", sampling);
     field("capacity_fraction", capacity_fraction,
           "slots per expert as a share of the tokens; < 0: the training rule; 0: dropless", any());

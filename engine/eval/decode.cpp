@@ -144,8 +144,9 @@ class Translation {
   }
 
   void in_fixed_batches() {
-    const auto batches = fixed_batches(sources_, rule_.max_tokens, world_.size());
+    auto batches = fixed_batches(sources_, rule_.max_tokens, world_.size());
     const auto ranks = static_cast<size_t>(world_.size());
+    deal_anew(batches, ranks, rule_.deal, [this](size_t i) { return mean_embedding(i); });
     int64_t done = 0;
     report(0);
     for (size_t round = 0; round < batches.size(); round += ranks) {
@@ -174,6 +175,11 @@ class Translation {
     for (const size_t i : sentences)
       sources.push_back(&sources_[i]);
     search_.add(sentences, sources);
+  }
+
+  torch::Tensor mean_embedding(size_t sentence) const {
+    const auto piece_S = torch::tensor(sources_[sentence].pieces, torch::kLong);
+    return model_.source_embedding().index_select(0, piece_S).mean(0);
   }
 
   std::vector<SearchResult> step() {

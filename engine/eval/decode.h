@@ -1,6 +1,7 @@
 // Translates many sentences on all ranks.
 #pragma once
 
+#include "engine/eval/deal.h"
 #include "engine/eval/search.h"
 
 #include <functional>
@@ -12,7 +13,9 @@ namespace xp {
 /// How sentences share the memory of a rank.
 struct DecodeRule {
   SearchRule search;
-  int64_t max_tokens = 6000;  ///< per rank: source pieces being translated at once
+  int64_t max_tokens = 6000;  ///< per rank: source pieces being translated at once; with another
+                              ///< deal than kLength a batch may have somewhat more
+  Deal deal = Deal::kLength;  ///< of models that do not decode rows independently
 };
 
 /// Called with the number of finished sentences of all ranks; on every rank, whenever the number

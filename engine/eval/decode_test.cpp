@@ -242,6 +242,21 @@ TEST_CASE("rows that depend on each other are decoded in batches that do not dep
   }
 }
 
+TEST_CASE("another deal of sentences decodes all of them, always in the same way") {
+  for (const Deal deal : {Deal::kDiverse, Deal::kRandom}) {
+    const auto run = [&] {
+      return on_ranks<Found>({1, 2}, [&](const Groups& groups) {
+        const auto model = build("gshard", groups, /*capacity_fraction=*/0.5);
+        return translate(*model, sources_of(30), {kRule, 60, deal}, *groups.world);
+      });
+    };
+    const auto found = run();
+    CHECK(std::none_of(found[0].begin(), found[0].end(),
+                       [](const auto& best) { return best.empty(); }));
+    CHECK(difference(found[0], run()[0]) == "");
+  }
+}
+
 TEST_CASE("progress never falls and ends with all sentences") {
   const Groups one = alone();
   const auto model = build("dense", one);

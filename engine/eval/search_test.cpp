@@ -53,6 +53,7 @@ struct Chain final : TranslationModel {
   }
   void forget(DecodeState&, int64_t) override { ++num_forgotten; }
   bool decodes_rows_independently() const override { return independent; }
+  torch::Tensor source_embedding() const override { return torch::zeros({kVocabulary, 2}); }
   bool is_collective() const override { return false; }
   std::vector<Parameter> parameter_list() override { return {}; }
   MoeMetrics take_metrics() override { return {}; }

@@ -32,7 +32,8 @@ MAY_INCLUDE = {
     "engine/nn": "engine/comm registry engine/base",
     "engine/moe": "engine/nn engine/comm registry engine/base",
     "engine/train": "engine/nn engine/data engine/comm results/runs registry engine/base",
-    "engine/eval": "engine/nn engine/data engine/comm results/runs registry engine/base",
+    "engine/eval": "engine/moe engine/nn engine/data engine/comm results/runs registry"
+    " engine/base",
     "engine/launch": "registry engine/base",
     "engine/run": "engine/plan engine/data engine/experiment engine/launch results/runs registry"
     " engine/base",

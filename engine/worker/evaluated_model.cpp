@@ -36,6 +36,7 @@ EvaluatedModel load_evaluated(const WorkerArguments& arguments, const Value& set
       *out.model);
   out.model->eval();
   out.rule.search = search_rule(out.eval);
+  out.rule.deal = deal_of(out.eval.deal.value_or("length"));
   const int64_t parts = settings.value("micro_batch_split", int64_t{1});
   out.rule.max_tokens = std::max(out.eval.max_tokens / parts, int64_t{1});
   return out;

@@ -224,6 +224,7 @@ class Transformer final : public TranslationModel {
   }
 
   bool decodes_rows_independently() const override { return moe_.keeps_rows_independent(); }
+  torch::Tensor source_embedding() const override { return source_->weight; }
 
   void train(bool on = true) override {
     if (on) packed_output_.clear();
