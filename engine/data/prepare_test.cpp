@@ -114,7 +114,7 @@ struct WordTokenizer final : Tokenizer {
 XP_REGISTER(Corpus, TableCorpus, "table", "pairs of this test");
 XP_REGISTER(Tokenizer, WordTokenizer, "words", "words as they are");
 
-const Direction kEnFr{"en", "fr"};
+const Direction kPair{"en", "fr"};
 
 struct PrepareTest {
   TempFolder folder;
@@ -170,14 +170,14 @@ struct PrepareTest {
 
 TEST_CASE_METHOD(PrepareTest, "a corpus becomes ids, a vocabulary and raw evaluation text") {
   const auto opened = prepared();
-  CHECK(ids(opened.tokens("train", kEnFr, Side::kSource)) ==
+  CHECK(ids(opened.tokens("train", kPair, Side::kSource)) ==
         std::vector<std::vector<int32_t>>{{4, 5}, {5}});
-  CHECK(ids(opened.tokens("train", kEnFr, Side::kTarget)) ==
+  CHECK(ids(opened.tokens("train", kPair, Side::kTarget)) ==
         std::vector<std::vector<int32_t>>{{6, 7}, {7}});
-  CHECK(ids(opened.tokens("valid", kEnFr, Side::kSource)) ==
+  CHECK(ids(opened.tokens("valid", kPair, Side::kSource)) ==
         std::vector<std::vector<int32_t>>{{5, 3}});
-  CHECK(opened.references("valid", kEnFr) == std::vector<std::string>{"y z"});
-  CHECK(opened.text("valid", kEnFr, Side::kSource) == std::vector<std::string>{"b c"});
+  CHECK(opened.references("valid", kPair) == std::vector<std::string>{"y z"});
+  CHECK(opened.text("valid", kPair, Side::kSource) == std::vector<std::string>{"b c"});
   CHECK(opened.vocabulary().size() == 8);
   CHECK(opened.subsets() == std::vector<std::string>{"train", "valid"});
 }
@@ -202,12 +202,12 @@ TEST_CASE_METHOD(PrepareTest, "each side may have its own vocabulary") {
   settings["vocabulary"]["joint"] = false;
   const auto opened = prepared();
   CHECK(opened.vocabulary(Side::kSource).size() == 6);
-  CHECK(ids(opened.tokens("train", kEnFr, Side::kTarget)) ==
+  CHECK(ids(opened.tokens("train", kPair, Side::kTarget)) ==
         std::vector<std::vector<int32_t>>{{4, 5}, {5}});
 }
 
 TEST_CASE_METHOD(PrepareTest, "a subset that is not there is answered with those that are") {
-  CHECK_THROWS_MATCHES(prepared().tokens("test", kEnFr, Side::kSource), Error,
+  CHECK_THROWS_MATCHES(prepared().tokens("test", kPair, Side::kSource), Error,
                        Message("the corpus has no subset 'test' for en-fr; it has: train, valid"));
 }
 
@@ -225,7 +225,7 @@ TEST_CASE_METHOD(PrepareTest, "text that changes while it is read is refused") {
         "the text of the corpus changed while it was read; run this again");
   CHECK_FALSE(fs::exists(corpus));
   grows_while_read = false;
-  CHECK(prepared().tokens("train", kEnFr, Side::kSource).size() == 3);
+  CHECK(prepared().tokens("train", kPair, Side::kSource).size() == 3);
 }
 
 TEST_CASE_METHOD(PrepareTest, "a model of the vocabulary that cannot be read is a missing input") {
@@ -258,7 +258,7 @@ TEST_CASE_METHOD(PrepareTest, "a kill at any moment leaves the whole corpus or n
   }
   CHECK(num_killed > 0);
   CHECK(prepared().stats() == whole);
-  prepared().tokens("train", kEnFr, Side::kTarget).verify();
+  prepared().tokens("train", kPair, Side::kTarget).verify();
   CHECK(names() == std::vector<std::string>{".0123456789abcdef.lock", "0123456789abcdef"});
 }
 
@@ -271,7 +271,7 @@ TEST_CASE_METHOD(PrepareTest, "of several processes that want one corpus one rea
   for (const pid_t child : children)
     CHECK(end_of(child) == 0);
   CHECK(read_file(read_marks) == ".");
-  CHECK(open_corpus(corpus).tokens("train", kEnFr, Side::kSource).size() > 0);
+  CHECK(open_corpus(corpus).tokens("train", kPair, Side::kSource).size() > 0);
 }
 
 TEST_CASE_METHOD(PrepareTest, "a disk that fills up at any step is named, and nothing is left") {

@@ -22,7 +22,8 @@ torch::Tensor topic_of(size_t sentence) {
 
 Batches dealt(Deal deal) {
   // Two rounds of four ranks: without a new deal, each rank of the first has one topic.
-  Batches out = {{0, 4, 8, 12}, {1, 5, 9, 13}, {2, 6, 10, 14}, {3, 7, 11, 15}, {20, 17}, {18}, {}, {}};
+  Batches out = {
+      {0, 4, 8, 12}, {1, 5, 9, 13}, {2, 6, 10, 14}, {3, 7, 11, 15}, {20, 17}, {18}, {}, {}};
   deal_anew(out, 4, deal, topic_of);
   return out;
 }

@@ -17,7 +17,7 @@ using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
 
-constexpr int32_t kA = 4, kB = 5, kC = 6, kVocabulary = 7;
+constexpr int32_t kA = 4, kB = 5, kC = 6, kNumPieces = 7;
 
 struct Chain final : TranslationModel {
   // p[last][next]; an empty row ends at once.
@@ -42,7 +42,7 @@ struct Chain final : TranslationModel {
     state.aligned.clear();
     for (const auto& row : rows)
       if (state.is_aligning && !attended.empty()) state.aligned.push_back(attended[row.piece]);
-    auto logits = torch::full({static_cast<int64_t>(rows.size()), kVocabulary}, -1e4F);
+    auto logits = torch::full({static_cast<int64_t>(rows.size()), kNumPieces}, -1e4F);
     for (size_t row = 0; row < rows.size(); ++row) {
       auto next = p[rows[row].piece];
       if (next.empty()) next[Special::kEnd] = 1;
@@ -53,7 +53,7 @@ struct Chain final : TranslationModel {
   }
   void forget(DecodeState&, int64_t) override { ++num_forgotten; }
   bool decodes_rows_independently() const override { return independent; }
-  torch::Tensor source_embedding() const override { return torch::zeros({kVocabulary, 2}); }
+  torch::Tensor source_embedding() const override { return torch::zeros({kNumPieces, 2}); }
   bool is_collective() const override { return false; }
   std::vector<Parameter> parameter_list() override { return {}; }
   MoeMetrics take_metrics() override { return {}; }

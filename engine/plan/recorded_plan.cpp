@@ -167,8 +167,7 @@ std::optional<RecordedSource> recorded_source(const fs::path& experiment_folder)
     return std::optional<RecordedSource>(
         {path_from(head.value("file", Value(""))), head.value("sets", std::vector<std::string>()),
          head.value("points_id", ""), head.value("origins", Places()),
-         head.value("axis_origins", Places()),
-         head.value("further_origins", std::vector<Places>()),
+         head.value("axis_origins", Places()), head.value("further_origins", std::vector<Places>()),
          head.value("initial_ids", std::map<std::string, std::string>())});
   });
 }

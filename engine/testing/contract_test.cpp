@@ -67,7 +67,7 @@ TEST_CASE("the experiments of this tree, of the documents and of `xp init` have 
   }
   write_atomic(user.folder.path() / "quickstart.toml", read_file("experiments/quickstart.toml"));
   const fs::path starter = user.folder.path() / "init.toml";
-  REQUIRE(run_program({(build_folder() / "xp").string(), "init", starter.string()}).exit_code == 0);
+  REQUIRE(run_program({xp_program(), "init", starter.string()}).exit_code == 0);
   files.push_back(starter);
   CHECK(files.size() >= 9);
   for (const auto& file : files) {
@@ -84,7 +84,7 @@ TEST_CASE("what does not fit together is told by the components before anything 
     INFO(one.name);
     write_atomic(user.folder.path() / "x.toml",
                  "name = \"t\"\n[corpus]\nuse = \"dummy\"\n" + one.input);
-    const std::string program = (build_folder() / "xp").string();
+    const std::string program = xp_program();
     const Finished end = run_program({program, "check", "x.toml"}, user.folder.path());
     CHECK(end.exit_code == 3);
     CHECK(end.errors == one.expected);

@@ -21,9 +21,8 @@ struct Reader {
   std::string spec = (place / "sweep.toml").string();
 
   Reader() {
-    const Finished made =
-        run_program({"python3", "bench/results/synthetic.py", (build_folder() / "xp").string(),
-                     place.string(), "--runs", "36", "--sentences", "100"});
+    const Finished made = run_program({"python3", "bench/results/synthetic.py", xp_program(),
+                                       place.string(), "--runs", "36", "--sentences", "100"});
     INFO(made.output + made.errors);
     REQUIRE(made.exit_code == 0);
     user.workspace = place / "ws";
@@ -209,10 +208,9 @@ TEST_CASE("output that cannot be written is said, short as it may be", "[slow]")
   const Reader reader;
   for (const char* words : {"report made/sweep.toml", "report made/sweep.toml --format html",
                             "export", "sql 'SELECT 1'"}) {
-    const Finished ended = run_program({"sh", "-c",
-                                        fmt::format("{} {} --workspace made/ws > /dev/full",
-                                                    (build_folder() / "xp").string(), words)},
-                                       reader.user.folder.path());
+    const Finished ended = run_program(
+        {"sh", "-c", fmt::format("{} {} --workspace made/ws > /dev/full", xp_program(), words)},
+        reader.user.folder.path());
     INFO(words);
     CHECK(ended.exit_code == 1);
     CHECK(ended.errors == "standard output cannot be written: No space left on device\n");

@@ -9,7 +9,7 @@
 namespace xp {
 namespace {
 
-constexpr const char* kSmoke = "experiments/smoke.toml";
+constexpr const char* kExperiment = "experiments/smoke.toml";
 constexpr const char* kReader = R"(
 import sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -28,7 +28,7 @@ Finished python(const std::vector<std::string>& words) {
 TEST_CASE("TensorBoard's own reader finds the curves that the events hold", "[slow]") {
   if (python({"-c", "import tensorboard"}).exit_code != 0) SKIP("no tensorboard for python3");
   const User user;
-  const std::vector<std::string> one = {kSmoke, "--set", "exchange=dense", "--set",
+  const std::vector<std::string> one = {kExperiment, "--set", "exchange=dense", "--set",
                                         "train.max_updates=20"};
   const auto with = [&](std::vector<std::string> words) {
     words.insert(words.begin() + 1, one.begin(), one.end());

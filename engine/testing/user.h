@@ -28,6 +28,10 @@ inline fs::path build_folder() {
   return fs::read_symlink("/proc/self/exe").parent_path().parent_path();
 }
 
+inline std::string xp_program() {
+  return (build_folder() / "xp").string();
+}
+
 /// A program that runs while the test continues. Its end, or that of the test, kills it.
 class Background {
  public:
@@ -81,7 +85,7 @@ struct User {
     if (!fs::exists(build_folder() / "xp-engine")) SKIP("built without xp-engine");
   }
   std::vector<std::string> command(const std::vector<std::string>& words) const {
-    std::vector<std::string> out = {(build_folder() / "xp").string()};
+    std::vector<std::string> out = {xp_program()};
     out.insert(out.end(), words.begin(), words.end());
     out.insert(out.end(), {"--workspace", workspace.string()});
     return out;

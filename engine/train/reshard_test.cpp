@@ -14,7 +14,7 @@ namespace xp {
 namespace {
 
 constexpr int64_t kUpdates = 4;
-const std::vector<Topology> kLayouts = {{1, 1}, {1, 2}, {2, 1}, {2, 2}};
+const std::vector<Topology> kWorlds = {{1, 1}, {1, 2}, {2, 1}, {2, 2}};
 
 /// Four experts in each of two layers, Adam's state beside every parameter.
 struct ReshardTest : CorpusFixture {
@@ -91,13 +91,13 @@ struct ReshardTest : CorpusFixture {
 
 TEST_CASE_METHOD(ReshardTest,
                  "a checkpoint is equal to the bit on every layout, optimizer and all") {
-  for (const Topology& written : kLayouts) {
+  for (const Topology& written : kWorlds) {
     const TempFolder own;
     train_on(written, own.path());
     const auto original = tensors(own.path());
     CHECK(original.contains("optimizer.square/target_embedding.weight"));
     std::optional<double> loss;
-    for (const Topology& loaded : kLayouts) {
+    for (const Topology& loaded : kWorlds) {
       INFO(written.nodes << " x " << written.ranks_per_node << " to " << loaded.nodes << " x "
                          << loaded.ranks_per_node);
       const TempFolder copy;
@@ -110,7 +110,7 @@ TEST_CASE_METHOD(ReshardTest,
 }
 
 TEST_CASE_METHOD(ReshardTest, "a sharded optimizer makes the same parameters and checkpoints") {
-  for (const Topology& layout : kLayouts) {
+  for (const Topology& layout : kWorlds) {
     const TempFolder whole, sharded;
     settings.shard_optimizer = false;
     train_on(layout, whole.path());
@@ -125,7 +125,7 @@ TEST_CASE_METHOD(ReshardTest, "a sharded checkpoint is loaded on every layout") 
   settings.shard_optimizer = true;
   const TempFolder own;
   train_on({2, 2}, own.path());
-  for (const Topology& loaded : kLayouts) {
+  for (const Topology& loaded : kWorlds) {
     const TempFolder copy;
     loss_on(loaded, own.path(), copy.path());
     CHECK(tensors(copy.path()) == tensors(own.path()));

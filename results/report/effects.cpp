@@ -14,7 +14,7 @@
 namespace xp {
 namespace {
 
-constexpr size_t kMaxLevels = 6;  // of a setting in an interaction; more are a plot, not a table
+constexpr size_t kMaxInTable = 6;  // of a setting in an interaction; more are a plot, not a table
 
 /// One run: the values of the settings of its row, and what it measured.
 struct Observation {
@@ -115,7 +115,7 @@ struct Effects {
   std::vector<std::vector<Observation>> observed;  ///< by measure
   std::vector<std::vector<Cell>> table;            ///< settings, then cells by measure
   std::vector<std::string> left_out;               ///< "alpha 4 of 14 runs": without a counterpart
-  std::vector<std::string> too_many;               ///< "alpha × beta": more than kMaxLevels values
+  std::vector<std::string> too_many;  ///< "alpha × beta": more than kMaxInTable values
 
   void add_main(size_t key);
   void add_interaction(size_t first, size_t second);
@@ -239,7 +239,7 @@ void Effects::add_main(size_t key) {
 void Effects::add_interaction(size_t first, size_t second) {
   const size_t a = levels[first].size(), b = levels[second].size();
   if (a < 2 || b < 2) return;
-  if (a > kMaxLevels || b > kMaxLevels) {
+  if (a > kMaxInTable || b > kMaxInTable) {
     too_many.push_back(name_of({first, second}));
     return;
   }
@@ -299,7 +299,7 @@ Table effects_table(const ReportSection& section, const ReportInput& input) {
         join(effects.left_out, ", ")));
   }
   if (!effects.too_many.empty()) {
-    out.notes.push_back(fmt::format("left out, with more than {} values: {}", kMaxLevels,
+    out.notes.push_back(fmt::format("left out, with more than {} values: {}", kMaxInTable,
                                     join(effects.too_many, ", ")));
   }
   return out;

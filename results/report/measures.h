@@ -31,8 +31,8 @@ class Measures {
 };
 
 /// The column of a measure whose scale and decimals suit `values`: three figures of the smallest
-/// or, if the largest is more than a hundred times that, one. Whole numbers have no decimals, scores
-/// and losses fixed ones.
+/// or, if the largest is more than a hundred times that, one. Whole numbers have no decimals,
+/// scores and losses fixed ones.
 Column column_of(const Measure& measure, std::span<const double> values);
 
 }  // namespace xp

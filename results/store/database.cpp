@@ -308,8 +308,8 @@ Error database_error(const fs::path& path, const SQLite::Exception& error) {
       return machine("cannot be written; give yourself the right to write it");
     case SQLITE_CANTOPEN:
       if (path.has_parent_path() && !fs::is_directory(path.parent_path())) {
-        return machine(fmt::format("cannot be opened: '{}' is not a folder",
-                                   path.parent_path().string()));
+        return machine(
+            fmt::format("cannot be opened: '{}' is not a folder", path.parent_path().string()));
       }
       return machine("cannot be opened; look at the rights of the file and its folder");
     case SQLITE_FULL:

@@ -21,16 +21,12 @@ $argv[1] completions fish | source
 complete -C "$argv[1] $argv[2]"
 )sh";
 
-std::string program() {
-  return (build_folder() / "xp").string();
-}
-
 // What is offered at the end of the line, one a line.
 std::string in_bash(const std::string& line) {
-  return run_program({"bash", "-c", kInBash, "bash", program(), line}).output;
+  return run_program({"bash", "-c", kInBash, "bash", xp_program(), line}).output;
 }
 std::string in_fish(const std::string& line) {
-  return run_program({"fish", "-c", kInFish, program(), line}).output;
+  return run_program({"fish", "-c", kInFish, xp_program(), line}).output;
 }
 
 TEST_CASE("bash completes for the program that is typed, also after = and :") {

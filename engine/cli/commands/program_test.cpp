@@ -9,15 +9,11 @@
 namespace xp {
 namespace {
 
-std::string program() {
-  return (build_folder() / "xp").string();
-}
-
 TEST_CASE("standard descriptors that are closed at the start do not become files of ours") {
   const TempFolder folder;
   const std::string file = (folder.path() / "x.toml").string();
   const Finished done =
-      run_program({"sh", "-c", R"("$0" init "$1" <&- >&- 2>&-)", program(), file});
+      run_program({"sh", "-c", R"("$0" init "$1" <&- >&- 2>&-)", xp_program(), file});
   CHECK(done.exit_code == 0);
   CHECK(read_file(file).find("wrote") == std::string::npos);
 }
@@ -25,7 +21,7 @@ TEST_CASE("standard descriptors that are closed at the start do not become files
 TEST_CASE("with --verbose stages and their times are logged on standard error") {
   const TempFolder folder;
   for (const auto& words : {Words{"--verbose", "status"}, Words{"status", "-v"}}) {
-    Words command = {program()};
+    Words command = {xp_program()};
     command.insert(command.end(), words.begin(), words.end());
     command.insert(command.end(), {"--workspace", folder.path().string()});
     const Finished done = run_program(command);
@@ -69,7 +65,7 @@ TEST_CASE("watch fits a terminal of 80 x 24") {
   HalfDone half;
   const LeaseHolder holder(half.workspace.training(HalfDone::training(2)));
   write_heartbeat(half.workspace.root / HalfDone::attempt(2));
-  const Tmux terminal(program() + " watch experiment=quick --interval 0.2 --workspace " +
+  const Tmux terminal(xp_program() + " watch experiment=quick --interval 0.2 --workspace " +
                       half.workspace.root.string() + " 2>/dev/null");
   CHECK(terminal.screen_with("q quits").starts_with(
       "quick: 5 points: 1 queued, 1 running, 1 stopped, 1 done, 1 failed\n"

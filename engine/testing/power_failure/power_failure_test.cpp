@@ -83,7 +83,7 @@ class Place {
       command.push_back(fmt::format("{}={}", journal::kRootVariable, workspace_.string()));
       command.push_back(fmt::format("{}={}", journal::kFileVariable, journal.string()));
     }
-    command.push_back((build_folder() / "xp").string());
+    command.push_back(xp_program());
     command.push_back(words.front());
     if (words.front() != "gc") command.push_back(file_);
     command.insert(command.end(), words.begin() + 1, words.end());
