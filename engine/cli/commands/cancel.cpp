@@ -2,6 +2,7 @@
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
+#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/question.h"
 #include "engine/run/jobs.h"
@@ -184,6 +185,7 @@ int cancel_runs(const Options& options) {
 
 XP_COMMAND(Options, cancel_runs, "cancel", Group::kRuns,
            "stop runs, or keep them from starting; retry resumes them");
+const OtherWords kOtherWords("cancel", "pause stop kill");
 
 }  // namespace
 }  // namespace xp

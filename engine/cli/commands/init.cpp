@@ -3,6 +3,7 @@
 #include "engine/base/file.h"
 #include "engine/base/shell.h"
 #include "engine/cli/parser/command.h"
+#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 
 #include <fmt/format.h>
@@ -41,6 +42,7 @@ int init(const Options& options) {
 
 XP_COMMAND(Options, init, "init", Group::kExperiments,
            "write a commented experiment to start from");
+const OtherWords kOtherWords("init", "new create");
 
 }  // namespace
 }  // namespace xp

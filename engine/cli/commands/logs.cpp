@@ -1,6 +1,7 @@
 // `xp logs`: the log of a rank, or of a job; -f follows it.
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
+#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/log_tail.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/launch/rank_log.h"
@@ -187,6 +188,7 @@ int show_logs(const Options& options) {
 }
 
 XP_COMMAND(Options, show_logs, "logs", Group::kRuns, "print the log of a run; -f follows it");
+const OtherWords kOtherWords("logs", "log tail");
 
 }  // namespace
 }  // namespace xp

@@ -5,6 +5,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands/report_files.h"
 #include "engine/cli/parser/command.h"
+#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/terminal/colour.h"
@@ -391,6 +392,7 @@ int print_report(const ReportOptions& typed) {
 
 namespace {
 XP_COMMAND(ReportOptions, print_report, "report", Group::kExperiments, "compare what was measured");
+const OtherWords kOtherWords("report", "results table summary");
 }  // namespace
 
 }  // namespace xp

@@ -2,6 +2,7 @@
 #include "engine/cli/parser/command.h"
 
 #include "engine/base/text.h"
+#include "engine/cli/parser/other_words.h"
 
 #include <algorithm>
 #include <tuple>
@@ -11,6 +12,11 @@ namespace {
 
 const CommandEntry*& first_entry() {
   static const CommandEntry* first = nullptr;
+  return first;
+}
+
+const OtherWords*& first_words() {
+  static const OtherWords* first = nullptr;
   return first;
 }
 
@@ -50,7 +56,24 @@ const CommandEntry* find_command(std::string_view name) {
   return entry;
 }
 
+OtherWords::OtherWords(const char* command_name, const char* many_words)
+    : command(command_name), words(many_words), next(first_words()) {
+  first_words() = this;
+}
+
+std::string_view command_called(std::string_view word) {
+  for (const auto* entry = first_words(); entry != nullptr; entry = entry->next) {
+    for (const auto& one : split(entry->words, ' '))
+      if (one == word) return entry->command;
+  }
+  return "";
+}
+
 std::string unknown_command(const std::string& name) {
+  if (const auto* meant = find_command(command_called(name)); meant != nullptr) {
+    return fmt::format("no command named '{}'; `xp {}` may be what you want: {}", name, meant->name,
+                       meant->summary);
+  }
   Words known;
   for (const auto* entry : commands())
     known.emplace_back(entry->name);

@@ -72,7 +72,7 @@ struct CommandEntry {
 std::vector<const CommandEntry*> commands();
 /// Also hidden ones; null if there is none.
 const CommandEntry* find_command(std::string_view name);
-/// "no command named 'pln', did you mean 'plan'? ...".
+/// "no command named 'pln', did you mean 'plan'? ...", or what stands for it (OtherWords).
 std::string unknown_command(const std::string& name);
 
 #define XP_COMMAND(Options, run, name, group, summary)               \

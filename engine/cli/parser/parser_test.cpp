@@ -1,5 +1,6 @@
 // Declarations: what parsing stores, what mistakes say, what help and completion show.
 #include "engine/cli/parser/help.h"
+#include "engine/cli/parser/other_words.h"
 #include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -166,6 +167,13 @@ TEST_CASE("a hidden command is found and not listed") {
   CHECK(commands()[0]->name == std::string("boil"));
   CHECK(unknown_command("bol") == "no command named 'bol', did you mean 'boil'? known: boil");
   CHECK(help_markdown().find("hide") == std::string::npos);
+}
+
+TEST_CASE("a word of other tools leads to the command") {
+  static const OtherWords words("boil", "seethe simmer");
+  CHECK(command_called("seethe") == "boil");
+  CHECK(unknown_command("simmer") ==
+        "no command named 'simmer'; `xp boil` may be what you want: cook in water");
 }
 
 }  // namespace
