@@ -99,6 +99,18 @@ class Translator {
     return out;
   }
 
+  /// The share of each layer's rows that came to each of its experts, by "decoder.1, en-fr"; of the
+  /// first subset of each direction. Empty without experts, or with one direction only.
+  Value loads_by_direction() const {
+    if (has_decoded_none() && !taken_from_.empty()) return earlier_loads();
+    Value out = Value::object();
+    for (const auto& [direction, loads] : loads_) {
+      for (const auto& [layer, shares] : loads)
+        if (loads_.size() > 1) out[fmt::format("{}, {}", layer, direction)] = shares;
+    }
+    return out;
+  }
+
   bool has_decoded_all() const { return num_known_ == 0; }
   bool has_decoded_none() const { return num_decoded_ == 0; }
   /// The evaluation whose translations were taken last; empty: none.
@@ -122,14 +134,25 @@ class Translator {
     return std::nullopt;
   }
 
+  Value earlier_loads() const {
+    size_t offset = 0;
+    for (const auto& event :
+         read_events(attempt_folder(taken_from_, last_attempt(taken_from_)), offset))
+      if (event.event == "load") return event.values;
+    return Value::object();
+  }
+
   Texts decoded(const Part& part) {
     if (!model_) model_ = load_evaluated(arguments_, settings_, corpus_, groups_);
     const auto tell = [&](int64_t done, int64_t total) {
       if (events_ != nullptr)
         events_->write("update", done, {{"sentences", done}, {"total", total}});
     };
-    return translate_subset(*model_->model, corpus_, part.subset, part.direction, {model_->rule},
-                            *groups_.world, tell);
+    TranslationModel& model = *model_->model;
+    Texts out = translate_subset(model, corpus_, part.subset, part.direction, {model_->rule},
+                                 *groups_.world, tell);
+    loads_.try_emplace(part.direction.name(), model.take_loads());
+    return out;
   }
 
   const WorkerArguments& arguments_;
@@ -140,6 +163,7 @@ class Translator {
   std::vector<fs::path> earlier_;
   fs::path taken_from_;
   std::optional<EvaluatedModel> model_;
+  std::map<std::string, ExpertLoads> loads_;  // by direction
   int num_known_ = 0, num_decoded_ = 0;
 };
 
@@ -191,6 +215,8 @@ int evaluate_command(const WorkerArguments& arguments) {
   std::vector<Texts> hypotheses;
   for (const auto& part : parts)
     hypotheses.push_back(translator.translate(part));
+  if (const Value loads = translator.loads_by_direction(); events && !loads.empty())
+    events->write("load", 0, loads);
   const double own_before = own_cpu_seconds();
   const double all_before = sum_of_all(world, own_before);
   // What follows may take an hour if a program scores, longer than other ranks would wait.

@@ -64,6 +64,23 @@ TEST_CASE_METHOD(DetailsTest, "what experts got is a map of layers and experts")
                                                           "rows p90"});
 }
 
+TEST_CASE_METHOD(DetailsTest, "which experts a language uses is a map of its own") {
+  place.put("evaluations/bbbb/attempts/1/events.jsonl",
+            R"({"event":"load","update":0,"seconds":1,"values":)"
+            R"({"decoder.1, en-fr":[90,10],"decoder.1, en-de":[20,80]}})"
+            "\n");
+  write_status(place.workspace.evaluation("bbbb"), read_status(place.workspace.evaluation("bbbb")));
+  store.fold_in(place.workspace);
+  const Details found = details();
+  REQUIRE(found.maps.size() == 3);
+  const HeatMap& languages = found.maps[1];
+  CHECK(
+      languages.title ==
+      "Share of a direction's rows that came to each expert in evaluation, in %, exchange gshard");
+  CHECK(languages.rows == std::vector<std::string>{"decoder 1, en-de", "decoder 1, en-fr"});
+  CHECK(languages.values[1] == std::vector<double>{90, 10});
+}
+
 TEST_CASE_METHOD(DetailsTest, "figures of routers have their unit once, and bytes are scaled") {
   place.put("trainings/aaaa/attempts/3/events.jsonl",
             R"({"event":"update","update":30,"seconds":3,"values":)"

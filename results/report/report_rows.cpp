@@ -139,6 +139,16 @@ std::vector<std::string> averaged_axes(const std::vector<std::string>& axes,
   return out;
 }
 
+std::vector<std::string> known_ids(const ReportRow& row, std::string RunIds::*id) {
+  std::vector<std::string> out;
+  for (const ReportPoint* point : points_of(row)) {
+    if (!point->ids) continue;
+    const std::string& one = (*point->ids).*id;
+    if (std::find(out.begin(), out.end(), one) == out.end()) out.push_back(one);
+  }
+  return out;
+}
+
 size_t likeness(const ReportRow& a, const ReportRow& b) {
   size_t same = 0;
   for (size_t i = 0; i < a.settings.size(); ++i)
@@ -156,13 +166,11 @@ std::vector<const ReportPoint*> points_of(const ReportRow& row) {
 }
 
 std::vector<std::string> trainings_of(const ReportRow& row) {
-  std::vector<std::string> out;
-  for (const ReportPoint* point : points_of(row)) {
-    if (!point->ids) continue;
-    const std::string& id = point->ids->training;
-    if (std::find(out.begin(), out.end(), id) == out.end()) out.push_back(id);
-  }
-  return out;
+  return known_ids(row, &RunIds::training);
+}
+
+std::vector<std::string> evaluations_of(const ReportRow& row) {
+  return known_ids(row, &RunIds::evaluation);
 }
 
 std::vector<std::string> axes_of(const std::vector<ReportPoint>& points) {

@@ -39,6 +39,8 @@ ReportRows rows_of(const ReportSection& section, const ReportInput& input);
 std::vector<const ReportPoint*> points_of(const ReportRow& row);
 /// The ids of its trainings that are known, each once, in the order of its points.
 std::vector<std::string> trainings_of(const ReportRow& row);
+/// In the same way, those of its evaluations.
+std::vector<std::string> evaluations_of(const ReportRow& row);
 
 /// Full paths of all axes, sorted.
 std::vector<std::string> axes_of(const std::vector<ReportPoint>& points);

@@ -40,7 +40,7 @@ std::optional<std::pair<std::string, std::string>> part_and_figure(const std::st
   return std::pair(name.substr(0, dot), name.substr(dot + 1));
 }
 
-// "decoder.1.global" -> "decoder 1, global".
+// "decoder.1.global" -> "decoder 1, global"; "decoder.1, en-fr" -> "decoder 1, en-fr".
 std::string in_words(std::string layer) {
   const size_t first = layer.find('.');
   if (first == std::string::npos) return layer;
@@ -99,14 +99,14 @@ std::optional<HeatMap> figure_map(const std::vector<std::string>& trainings,
   return out;
 }
 
-// Layers down, experts across.
-std::optional<HeatMap> load_map(const std::vector<std::string>& trainings, const Store& store) {
+// Layers down, of evaluations with their directions; experts across.
+std::optional<HeatMap> load_map(const std::vector<std::string>& runs, const Store& store) {
   Grid<size_t> found;
   size_t experts = 0;
-  for (const auto& training : trainings) {
-    for (const auto& name : store.series_names(training)) {
+  for (const auto& run : runs) {
+    for (const auto& name : store.series_names(run)) {
       const size_t at = name.find(kExpertLoad);
-      const Series series = at == std::string::npos ? Series() : store.series(training, name);
+      const Series series = at == std::string::npos ? Series() : store.series(run, name);
       if (series.empty()) continue;
       const auto expert = expert_of(name.substr(at + kExpertLoad.size()));
       if (!expert) continue;
@@ -139,6 +139,7 @@ std::vector<HeatMap> router_maps(const ReportRows& rows, const Measures& measure
   std::vector<HeatMap> out;
   for (size_t row = 0; row < std::min(rows.rows.size(), kMaxMapRows); ++row) {
     const auto trainings = trainings_of(rows.rows[row]);
+    const auto evaluations = evaluations_of(rows.rows[row]);
     const std::string of = fmt::format(
         "{}{}", full_row_name(rows, row),
         trainings.size() > 1 ? fmt::format(" (mean of {} runs)", trainings.size()) : "");
@@ -148,6 +149,8 @@ std::vector<HeatMap> router_maps(const ReportRows& rows, const Measures& measure
       out.push_back(std::move(*map));
     };
     add(load_map(trainings, store), "Share of rows that came to each expert at the end, in %");
+    add(load_map(evaluations, store),
+        "Share of a direction's rows that came to each expert in evaluation, in %");
     add(figure_map(trainings, measures, store), "Routers at the end of training");
   }
   return out;

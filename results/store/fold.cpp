@@ -221,7 +221,8 @@ class Writer {
         span.see(event);
         if (event.event == "load") {
           load = event;
-          take_percentiles(folder.id, event, attempt, health);
+          if (folder.kind == FolderKind::kTraining)
+            take_percentiles(folder.id, event, attempt, health);
         }
         const bool validation = event.event == "validation";
         if (!event.values.is_object() || (!validation && event.event != "update")) continue;
@@ -284,7 +285,8 @@ class Writer {
         count == 0 ? std::string("alone") : fmt::format("shared with {}", count));
   }
 
-  // "decoder.1.experts.load.3", of the last event only: there may be thousands of experts.
+  // "decoder.1.experts.load.3", of an evaluation "decoder.1, en-fr.experts.load.3"; of the last
+  // event only: there may be thousands of experts.
   void take_load(const Folder& folder, const Event& load, int64_t attempt) {
     for (const auto& [layer, shares] : load.values.items()) {
       int64_t expert = 0;
