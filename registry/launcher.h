@@ -18,7 +18,8 @@
 namespace xp {
 
 /// What to start: `command` once per rank, with XP_RANK, XP_NODES, XP_RANKS_PER_NODE, XP_RENDEZVOUS
-/// (host:port), XP_KEY (a secret), XP_THREADS, XP_TIMEOUT_S and XP_INTERFACE in its environment.
+/// (host:port), XP_KEY (a secret), XP_THREADS, XP_TIMEOUT_S, XP_INTERFACE and XP_DEVICE (its place
+/// among the ranks of its machine) in its environment.
 struct LaunchJob {
   std::string name;
   std::vector<std::string> command;

@@ -39,11 +39,11 @@ std::string value_of(const Fields& fields, const std::string& name) {
   return "unknown";
 }
 
-void check_one(const std::string& file, const std::string& stamp) {
-  if (stamp == own_stamp()) return;
+// "was built with ...; this xp has ...", or nothing if the stamp is our own.
+std::optional<std::string> misfit_of(const std::string& stamp) {
+  if (stamp == own_stamp()) return std::nullopt;
   const Fields its = fields_of(stamp), ours = fields_of(own_stamp());
-  if (its.empty())
-    user_error("'{}' has a damaged stamp; build it again with this xp (docs/plugins.md)", file);
+  if (its.empty()) return "has a damaged stamp";
   std::vector<std::string> theirs, here;
   for (const auto& [name, value] : ours) {
     const std::string other = value_of(its, name);
@@ -55,10 +55,16 @@ void check_one(const std::string& file, const std::string& stamp) {
     theirs.push_back("fields that this xp does not know");
     here.push_back("none of them");
   }
-  user_error(
-      "'{}' was built with {}; this xp has {}; build the plug-in again with find_package(xp) of "
-      "this xp (docs/plugins.md)",
-      file, join(theirs, ", "), join(here, ", "));
+  return fmt::format("was built with {}; this xp has {}", join(theirs, ", "), join(here, ", "));
+}
+
+void check_one(const std::string& file, const std::string& stamp) {
+  const auto misfit = misfit_of(stamp);
+  if (!misfit) return;
+  if (fields_of(stamp).empty())
+    user_error("'{}' {}; build it again with this xp (docs/plugins.md)", file, *misfit);
+  user_error("'{}' {}; build the plug-in again with find_package(xp) of this xp (docs/plugins.md)",
+             file, *misfit);
 }
 
 // The entries registered since. Raises kUser if one has the name of another.
@@ -107,6 +113,15 @@ void check_stamp(const std::string& file, std::string_view bytes) {
         file);
   for (const auto& stamp : *stamps)
     check_one(file, stamp);
+}
+
+std::optional<std::string> stamp_misfit(std::string_view bytes) {
+  const auto stamps = elf_notes(bytes, "xp", kNoteType);
+  if (!stamps) return "is not a whole shared object for this machine";
+  if (stamps->empty()) return "has no stamp of xp";
+  for (const auto& stamp : *stamps)
+    if (auto misfit = misfit_of(stamp)) return misfit;
+  return std::nullopt;
 }
 
 std::string checked_plugin(const fs::path& file) {

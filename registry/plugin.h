@@ -8,6 +8,7 @@
 #include "registry/registry.h"
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,10 @@ std::string own_stamp();
 /// all equal that of this program; the message has every field that differs with both values. Does
 /// not run any of its code.
 void check_stamp(const std::string& file, std::string_view bytes);
+
+/// In what a shared object does not fit this program, as the end of a sentence about the file; the
+/// same comparison as check_stamp. Nothing if its stamps all equal that of this program.
+std::optional<std::string> stamp_misfit(std::string_view bytes);
 
 /// The SHA-256 of a plug-in that this program may load. Raises kUser if there is no such file, and
 /// as check_stamp does.

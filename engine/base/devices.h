@@ -1,9 +1,21 @@
-// The devices that xp-engine can compute on.
+// The devices that xp-engine can compute on: the CPU, and those of the modules beside it.
 #pragma once
+
+#include <filesystem>
+#include <string>
 
 namespace xp {
 
-/// Training and decoding on NVIDIA GPUs is not built yet.
-inline constexpr bool kHasCuda = false;
+/// The shared object that adds an accelerator ("cuda") to the program `engine`; it need not exist.
+inline std::filesystem::path accelerator_module(const std::filesystem::path& engine,
+                                                const std::string& name) {
+  return engine.parent_path() / ("libxp_" + name + ".so");
+}
+
+/// Whether it exists. Does not say that it can be loaded.
+inline bool has_accelerator(const std::filesystem::path& engine, const std::string& name) {
+  std::error_code code;
+  return std::filesystem::is_regular_file(accelerator_module(engine, name), code);
+}
 
 }  // namespace xp

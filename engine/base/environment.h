@@ -25,6 +25,7 @@ inline constexpr const char* kKey = "XP_KEY";  ///< the run's secret
 inline constexpr const char* kThreads = "XP_THREADS";
 inline constexpr const char* kTimeout = "XP_TIMEOUT_S";
 inline constexpr const char* kInterface = "XP_INTERFACE";
+inline constexpr const char* kDevice = "XP_DEVICE";  ///< its device, of those that it sees
 // What --notify tells its command.
 inline constexpr const char* kEvent = "XP_EVENT";
 inline constexpr const char* kExperiment = "XP_EXPERIMENT";

@@ -40,6 +40,7 @@ Environment rank_environment(const LaunchJob& job, int64_t rank, const Ranks::Pa
   out[variable::kThreads] = threads;
   out[variable::kTimeout] = std::to_string(job.timeout_s);
   out[variable::kInterface] = job.interface;
+  out[variable::kDevice] = std::to_string(rank - part.first_node * job.ranks_per_node);
   out["OMP_NUM_THREADS"] = threads;
   out["MKL_NUM_THREADS"] = threads;
   if (!job.gpus.empty()) {

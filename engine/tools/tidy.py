@@ -28,11 +28,13 @@ MAY_INCLUDE = {
     "engine/experiment": "registry engine/base",
     "engine/plan": "engine/experiment results/runs registry engine/base",
     "engine/data": "registry engine/base",
-    "engine/comm": "engine/base",
-    "engine/nn": "engine/comm registry engine/base",
-    "engine/moe": "engine/nn engine/comm registry engine/base",
-    "engine/train": "engine/nn engine/data engine/comm results/runs registry engine/base",
-    "engine/eval": "engine/moe engine/nn engine/data engine/comm results/runs registry"
+    "engine/device": "registry engine/base",
+    "engine/comm": "engine/device engine/base",
+    "engine/nn": "engine/comm engine/device registry engine/base",
+    "engine/moe": "engine/nn engine/comm engine/device registry engine/base",
+    "engine/train": "engine/nn engine/data engine/comm engine/device results/runs registry"
+    " engine/base",
+    "engine/eval": "engine/moe engine/nn engine/data engine/comm engine/device results/runs registry"
     " engine/base",
     "engine/launch": "registry engine/base",
     "engine/run": "engine/plan engine/data engine/experiment engine/launch results/runs registry"
@@ -52,11 +54,12 @@ MAY_INCLUDE = {
     "engine/conformance": "engine/train engine/moe engine/nn engine/comm results/runs registry"
     " engine/base",
     "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
-    " engine/moe engine/nn engine/data engine/comm engine/experiment results/runs registry"
-    " engine/base",
+    " engine/moe engine/nn engine/data engine/comm engine/device engine/experiment results/runs"
+    " registry engine/base",
     "bench": "engine/eval engine/moe engine/nn engine/launch engine/comm results/runs registry"
     " engine/base",
-    "plugins": "engine/moe engine/nn engine/data engine/launch engine/comm registry engine/base",
+    "plugins": "engine/moe engine/nn engine/data engine/launch engine/comm engine/device registry"
+    " engine/base",
     "docs": "engine/moe engine/nn engine/data engine/launch engine/comm registry engine/base",
 }
 # Top folders whose parts are layers of their own.
@@ -65,8 +68,9 @@ NESTED = ("engine", "plugins", "results")
 TORCH_INTERFACES = {"engine/testing/ranks.h", "engine/testing/gradients.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
-TORCH_FOLDERS = {"engine/comm", "engine/nn", "engine/moe", "engine/train", "engine/eval",
-                 "engine/laws", "engine/worker", "engine/conformance", "bench", "docs"} | {
+TORCH_FOLDERS = {"engine/device", "engine/comm", "engine/nn", "engine/moe", "engine/train",
+                 "engine/eval", "engine/laws", "engine/worker", "engine/conformance", "bench",
+                 "docs"} | {
     f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
 }
 TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")
@@ -89,8 +93,8 @@ READS_ENVIRONMENT = ("engine/base/", "engine/cli/", "engine/launch/", "engine/wo
 STARTS_PROCESSES = ("engine/base/process.cpp", "engine/launch/fork_server.cpp",
                     "engine/cli/commands/run.cpp", "engine/conformance/", "engine/testing/",
                     "bench/")
-KEEPS_NO_ORDER = ("engine/base/", "engine/data/", "engine/comm/", "engine/nn/", "engine/moe/",
-                  "engine/train/", "engine/eval/", "engine/worker/", "plugins/")
+KEEPS_NO_ORDER = ("engine/base/", "engine/data/", "engine/device/", "engine/comm/", "engine/nn/",
+                  "engine/moe/", "engine/train/", "engine/eval/", "engine/worker/", "plugins/")
 # Words that cannot land: a pattern, the paths where it can, and what to do instead.
 BANNED = [
     (r"\bFIXME\b", (), "fix it, or write a TODO with the reason to wait"),

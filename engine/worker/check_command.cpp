@@ -101,7 +101,6 @@ void compare_links(const Groups& groups) {
 }  // namespace
 
 int check_command(const WorkerArguments& arguments) {
-  check_device(arguments.device);
   const Groups groups = join_groups(arguments);
   Group& world = *groups.world;
   exchange(world);

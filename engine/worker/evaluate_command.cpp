@@ -200,7 +200,6 @@ void add_times(const Translator& translator, double seconds, double cpu_seconds,
 }  // namespace
 
 int evaluate_command(const WorkerArguments& arguments) {
-  check_device(arguments.device);
   const double started_s = now_s();
   const Groups groups = join_groups(arguments);
   Group& world = *groups.world;

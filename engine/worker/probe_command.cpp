@@ -122,7 +122,6 @@ Batch first_batch(const PreparedCorpus& corpus, const Value& settings, Group& wo
 }  // namespace
 
 int probe_command(const WorkerArguments& arguments) {
-  check_device(arguments.device);
   const Groups groups = join_groups(arguments);
   Group& world = *groups.world;
   const Value settings = load_run_settings(arguments);

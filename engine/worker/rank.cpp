@@ -1,11 +1,11 @@
 // Reads the launcher's environment; loads plug-ins; builds the model.
 #include "engine/worker/rank.h"
 
-#include "engine/base/devices.h"
 #include "engine/base/environment.h"
 #include "engine/base/error.h"
 #include "engine/base/text.h"
 #include "engine/base/toml.h"
+#include "engine/device/accelerator.h"
 #include "engine/launch/ranks.h"
 #include "engine/worker/log.h"
 #include "registry/plugin.h"
@@ -79,6 +79,7 @@ Rendezvous rendezvous_from_environment() {
 }
 
 Groups join_groups(const WorkerArguments& arguments) {
+  const std::string device_note = choose_device(arguments.device);
   Rendezvous rendezvous = rendezvous_from_environment();
   rendezvous.machine = host_name();
   start_log(rendezvous.rank);
@@ -89,7 +90,12 @@ Groups join_groups(const WorkerArguments& arguments) {
   at::set_num_threads(static_cast<int>(number_from(variable::kThreads, 1)));
   spdlog::info("process {} on {}: one of {} ranks, {} threads", ::getpid(), host_name(),
                rendezvous.topology.ranks(), at::get_num_threads());
-  return connect(rendezvous);
+  if (!device_note.empty()) spdlog::warn(device_note);
+  if (accelerator() == nullptr) return connect(rendezvous);
+  const int64_t place = rendezvous.rank % rendezvous.topology.ranks_per_node;
+  take_device(number_from(variable::kDevice, place));
+  spdlog::info("computing on {}", computing_device().str());
+  return accelerator()->connect(rendezvous, computing_device());
 }
 
 Value load_run_settings(const WorkerArguments& arguments) {
@@ -122,11 +128,6 @@ int64_t peak_memory_bytes() {
     if (line.starts_with(kName)) return 1024 * std::atoll(line.c_str() + kName.size());
   }
   return 0;
-}
-
-void check_device(const std::string& device) {
-  if (device == "cuda" && !kHasCuda)
-    user_error("'device' is \"cuda\"; this build of xp-engine computes on the CPU only");
 }
 
 }  // namespace xp

@@ -16,8 +16,9 @@ namespace xp {
 /// (registry/launcher.h). Raises kUser if a value is missing or not a number.
 Rendezvous rendezvous_from_environment();
 
-/// Starts this rank's log, sets the number of threads and connects to the other ranks, as the run's
-/// settings ask, if the folder has any. Collective.
+/// Chooses the device (engine/device/accelerator.h), starts this rank's log, sets the number of
+/// threads and connects to the other ranks, as the run's settings ask, if the folder has any. Comes
+/// before anything that asks LibTorch for devices. Collective. Raises as choose_device.
 Groups join_groups(const WorkerArguments& arguments);
 
 /// The resolved settings of a run, with its plug-ins loaded. Raises kUser if a plug-in cannot be
@@ -30,8 +31,5 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
 
 /// The largest resident memory of this process so far; 0 if the kernel does not say.
 int64_t peak_memory_bytes();
-
-/// Raises kUser if this program cannot compute on `device`.
-void check_device(const std::string& device);
 
 }  // namespace xp

@@ -99,7 +99,6 @@ class Validator {
 
 int train_command(const WorkerArguments& arguments) {
   std::signal(SIGTERM, [](int) { stop_requested = true; });
-  check_device(arguments.device);
   const double started_s = now_s();
   const Groups groups = join_groups(arguments);
   const Value settings = load_run_settings(arguments);

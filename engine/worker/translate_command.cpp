@@ -148,7 +148,6 @@ class TextTranslator {
 }  // namespace
 
 int translate_command(const WorkerArguments& arguments) {
-  check_device(arguments.device);
   const Groups groups = join_groups(arguments);
   Group& world = *groups.world;
   Requests requests(rendezvous_from_environment(), world, arguments.channel);

@@ -1,6 +1,7 @@
 // Copies rather than hard links: some linkers and `cp` write into the file that is there.
 #include "results/runs/programs.h"
 
+#include "engine/base/devices.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/own_program.h"
@@ -55,6 +56,8 @@ std::vector<Kept> files_of(const Programs& originals) {
       fs::exists(components, code) ? components : beside.parent_path() / "share/xp/components.json",
       "components.json");
   add_if_there(originals.engine.string() + ".diff", originals.engine.filename().string() + ".diff");
+  const fs::path module = accelerator_module(originals.engine, "cuda");
+  add_if_there(module, module.filename());
   for (size_t i = 0; i < originals.plugins.size(); ++i) {
     const fs::path& plugin = originals.plugins[i];
     out.push_back(kept(plugin, fs::path("plugins") / std::to_string(i) / plugin.filename()));

@@ -76,15 +76,18 @@ void check_devices(const Experiment& experiment, Problems& problems) {
     return point.settings().value("launch.device", "") == "cuda";
   };
   const auto& points = experiment.plan.points;
-  if (kHasCuda || std::none_of(points.begin(), points.end(), is_cuda)) return;
+  if (std::none_of(points.begin(), points.end(), is_cuda) || has_accelerator(engine_file(), "cuda"))
+    return;
   Place place = experiment.spec.source.value_place("launch.device");
   for (const auto& axis : experiment.spec.sweep.axes) {
     if (std::find(axis.keys.begin(), axis.keys.end(), "launch.device") != axis.keys.end())
       place = axis.place;
   }
   problems.add(place, code::kDevice,
-               "'device' is \"cuda\", but this build of xp-engine computes on the CPU only; use "
-               "\"auto\" or \"cpu\"");
+               fmt::format("'device' is \"cuda\", but this xp-engine computes on the CPU only: "
+                           "'{}' is not there; build it with `scripts/setup.sh cuda`, or use "
+                           "\"auto\" or \"cpu\"",
+                           accelerator_module(engine_file(), "cuda").string()));
 }
 
 // All but the assessments; what is wrong so far is added to `problems`.
