@@ -115,6 +115,11 @@ torch::Device computing_device() {
   return c10::impl::getDeviceGuardImpl(device_type)->getDevice();
 }
 
+torch::Tensor to_device(const torch::Tensor& host) {
+  const auto device = computing_device();
+  return device.is_cpu() ? host : host.to(device, /*non_blocking=*/true);
+}
+
 UncountedReads::UncountedReads() {
   ++num_uncounted;
 }

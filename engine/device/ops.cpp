@@ -90,31 +90,23 @@ struct ScatterRows : torch::autograd::Function<ScatterRows> {
   }
 };
 
-// Its arguments: rows, starts, X weights, then X biases or none.
 struct GroupedProduct : torch::autograd::Function<GroupedProduct> {
-  static Tensor forward(AutogradContext* context, const Tensor& rows_ND, const Tensor& start_X1,
-                        torch::TensorList weight_X, torch::TensorList bias_X) {
+  static Tensor forward(AutogradContext* context, const Tensor& rows_ND, const Tensor& weight_XOD,
+                        const std::optional<Tensor>& bias_XO, const Tensor& start_X1) {
     static const auto op = operation<decltype(cpu::grouped_product)>("xp::grouped_product");
-    variable_list saved{rows_ND, start_X1};
-    saved.insert(saved.end(), weight_X.begin(), weight_X.end());
-    context->save_for_backward(saved);
-    context->saved_data["biases"] = static_cast<int64_t>(bias_X.size());
-    return op.call(rows_ND, weight_X, bias_X, start_X1);
+    context->save_for_backward({rows_ND, weight_XOD, start_X1});
+    context->saved_data["has_biases"] = bias_XO.has_value();
+    const auto biases = bias_XO ? bias_XO->unbind(0) : variable_list();
+    return op.call(rows_ND, weight_XOD.unbind(0), biases, start_X1);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     static const auto op =
         operation<decltype(cpu::grouped_product_backward)>("xp::grouped_product_backward");
     const auto saved = context->get_saved_variables();
-    const variable_list weight_X(saved.begin() + 2, saved.end());
     const auto [rows, weight, bias] =
-        op.call(gradients[0].contiguous(), saved[0], weight_X, saved[1]);
-    variable_list out{rows, {}};
-    for (const auto& one : weight.unbind(0))
-      out.push_back(one);
-    if (context->saved_data["biases"].toInt() == 0) return out;
-    for (const auto& one : bias.unbind(0))
-      out.push_back(one);
-    return out;
+        op.call(gradients[0].contiguous(), saved[0], saved[1].unbind(0), saved[2]);
+    const bool has_biases = context->saved_data["has_biases"].toBool();
+    return {rows, weight, has_biases ? bias : Tensor(), {}};
   }
 };
 
@@ -139,7 +131,8 @@ Tensor scatter_rows(const Tensor& rows_ND, const Tensor& token_N, const Tensor& 
 
 Tensor grouped_product(const Tensor& rows_ND, const std::vector<Tensor>& weight_X,
                        const std::vector<Tensor>& bias_X, const Tensor& start_X1) {
-  return GroupedProduct::apply(rows_ND, start_X1, weight_X, bias_X);
+  const auto bias_XO = bias_X.empty() ? std::nullopt : std::optional(torch::stack(bias_X));
+  return GroupedProduct::apply(rows_ND, torch::stack(weight_X), bias_XO, start_X1);
 }
 
 Tensor balanced_jobs(const Tensor& value_GJ, int64_t each) {

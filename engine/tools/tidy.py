@@ -43,6 +43,8 @@ MAY_INCLUDE = {
     " results/runs registry engine/base",
     "engine/laws": "engine/testing engine/moe engine/nn engine/data engine/comm engine/experiment"
     " registry engine/base",
+    "engine/stand_in": "engine/train engine/eval engine/moe engine/nn engine/data engine/comm"
+    " engine/device results/runs registry engine/base",
     "engine/cli/terminal": "engine/base",
     "engine/cli/parser": "engine/base",
     "engine/cli/points": "engine/cli/parser engine/cli/terminal engine/run engine/launch"
@@ -51,8 +53,8 @@ MAY_INCLUDE = {
     " engine/launch engine/plan engine/data engine/experiment results/report results/store"
     " results/runs registry engine/base",
     "engine/cli": "engine/cli/parser engine/base",
-    "engine/conformance": "engine/train engine/moe engine/nn engine/comm results/runs registry"
-    " engine/base",
+    "engine/conformance": "engine/train engine/moe engine/nn engine/comm engine/device results/runs"
+    " registry engine/base",
     "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
     " engine/moe engine/nn engine/data engine/comm engine/device engine/experiment results/runs"
     " registry engine/base",
@@ -68,9 +70,9 @@ NESTED = ("engine", "plugins", "results")
 TORCH_INTERFACES = {"engine/testing/ranks.h", "engine/testing/gradients.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
-TORCH_FOLDERS = {"engine/device", "engine/comm", "engine/nn", "engine/moe", "engine/train",
-                 "engine/eval", "engine/laws", "engine/worker", "engine/conformance", "bench",
-                 "docs"} | {
+TORCH_FOLDERS = {"engine/device", "engine/stand_in", "engine/comm", "engine/nn", "engine/moe",
+                 "engine/train", "engine/eval", "engine/laws", "engine/worker",
+                 "engine/conformance", "bench", "docs"} | {
     f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
 }
 TORCH_HEADER = re.compile(r"(torch|ATen|c10|caffe2)/")
