@@ -34,12 +34,16 @@ struct MoeCall {
   /// shape.
   std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)> expert;
   Wire wire = Wire::kExact;  ///< of rows that cross nodes: [model.moe] wire
+  /// Told how many rows go from this rank to the experts from number `first` on, int64 on the
+  /// device, where rows are slots or all rows; where `expert` is given just these rows it counts
+  /// them itself.
+  std::function<void(int64_t first, const torch::Tensor& count)> count_rows = {};
 };
 
 struct MoeResult {
   torch::Tensor y_TD;     ///< zero rows for tokens that reached no expert
   torch::Tensor balance;  ///< scalar; undefined if there is nothing to balance
-  std::map<std::string, double> metrics;
+  GateFigures metrics = {};
 };
 
 /// An exchange declares the figures that planning asks for (kPlannedFigures in

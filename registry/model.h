@@ -19,8 +19,9 @@
 
 namespace xp {
 
-/// Sentence pairs of one rank, right-padded; int64 piece ids. Empty (B = 0) if a rank has
-/// nothing left.
+/// Sentence pairs of one rank, right-padded; int64 piece ids, in the host's memory: a model moves
+/// what it needs, so that nobody has to ask a device where the pads are. Empty (B = 0) if a rank
+/// has nothing left.
 struct Batch {
   torch::Tensor source_BS;      ///< ends in </s>
   torch::Tensor target_in_BL;   ///< starts with </s> (as fairseq does)

@@ -32,15 +32,21 @@ struct RouteCall {
   Draws* draws = nullptr;  ///< never null inside a model
 };
 
+/// GateFigures by name: scalars on the logits' device, without gradient, so that nobody waits for
+/// them.
+using GateFigures = std::map<std::string, torch::Tensor>;
+
 /// A routing as rows grouped by expert, in slot order: the form in which they are sent. No S x E x
 /// C tensor is made.
 struct Routing {
-  torch::Tensor token_N;   ///< int64: the token of each row
+  torch::Tensor token_N;   ///< int64: the token of each row; on a device -1: a slot of nobody
   torch::Tensor weight_N;  ///< its gate weight, differentiable, in the logits' type
-  torch::Tensor count_E;   ///< int64 on the CPU: rows of each expert
+  torch::Tensor count_E;   ///< int64 in the host's memory: rows of each expert
   torch::Tensor balance;   ///< load-balancing loss, a differentiable scalar; 1 when uniform
-  std::map<std::string, double>
-      metrics;  ///< "entropy", "overflow_first", "unused_first", ... (shares in percent)
+  GateFigures metrics =
+      {};  ///< "entropy", "overflow_first", "unused_first", ... (shares in percent)
+  torch::Tensor kept_E = {};  ///< int64 on the device: of these rows those of tokens, if they are
+                              ///< slots; else undefined
 };
 
 /// A router declares the figure `choices`, which planning asks for (registry/relations.h).

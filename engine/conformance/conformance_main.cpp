@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/process.h"
 #include "engine/conformance/cases.h"
+#include "engine/device/accelerator.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
@@ -18,6 +19,8 @@
 namespace xp {
 namespace {
 
+std::string device = "cpu";  // that of --device
+
 constexpr int64_t kTimeout_s = 60;
 constexpr int64_t kRanksPerNode = 2;  // of the recordings with more than one rank
 
@@ -26,6 +29,8 @@ std::string run_rank(const fs::path& folder, int64_t rank, int64_t ranks, int po
   torch::set_num_threads(1);
   Findings findings;
   try {
+    choose_device(device);
+    if (accelerator() != nullptr) take_device(rank % accelerator()->count());
     const Recording recording(folder, rank);
     const Value& settings = recording.settings();
     Rendezvous rendezvous;
@@ -42,7 +47,9 @@ std::string run_rank(const fs::path& folder, int64_t rank, int64_t ranks, int po
     } else if (kind == "criterion") {
       run_criterion_case(recording, findings);
     } else {
-      const Groups groups = connect(rendezvous);
+      const Groups groups = accelerator() == nullptr
+                                ? connect(rendezvous)
+                                : accelerator()->connect(rendezvous, computing_device());
       if (kind == "model")
         run_model_case(recording, groups, findings);
       else if (settings.contains("token_cluster"))
@@ -134,6 +141,7 @@ int main(int argc, char** argv) {
   app.add_option("--vectors", folder, "a folder with one folder for each case")
       ->envname(xp::variable::kVectors);
   app.add_option("--only", only, "cases whose name contains this");
+  app.add_option("--device", xp::device, "cpu, or an accelerator whose module is beside this");
   CLI11_PARSE(app, argc, argv);
   try {
     return xp::run(folder, only);

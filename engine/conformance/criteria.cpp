@@ -13,8 +13,8 @@ void run_criterion_case(const Recording& recording, Findings& findings) {
   const auto real = (target != settings.at("pad").get<int64_t>()).nonzero().squeeze(1);
   const auto h = logits.view({-1, V}).index_select(0, real);
   // Logits are h W': with the identity for W they are h.
-  const CrossEntropy loss =
-      cross_entropy(h, torch::eye(V), target.index_select(0, real), settings.value("eps", 0.0));
+  const CrossEntropy loss = cross_entropy(h, torch::eye(V, h.options()),
+                                          target.index_select(0, real), settings.value("eps", 0.0));
   if (settings.at("criterion") == "label_smoothed_cross_entropy") {
     findings.near("loss", loss.objective, recording.get("output.loss"));
     findings.near("nll", loss.nll, recording.get("output.nll_loss"));

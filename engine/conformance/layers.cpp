@@ -30,7 +30,14 @@ torch::Tensor combine_weights(const Routing& routing, int64_t S, int64_t C) {
   const auto expert_N = torch::arange(E).repeat_interleave(routing.count_E);
   const auto start_E = routing.count_E.cumsum(0) - routing.count_E;
   const auto slot_N = torch::arange(expert_N.numel()) - start_E.index_select(0, expert_N);
-  return torch::zeros({S, E, C}).index_put({routing.token_N, expert_N, slot_N}, routing.weight_N);
+  const auto token_N = routing.token_N.to(torch::kCPU), weight_N = routing.weight_N.to(torch::kCPU);
+  // On a device there are rows of slots that nobody has.
+  const auto row_N = (token_N >= 0).nonzero().squeeze(1);
+  const auto of_rows = [&row_N](const torch::Tensor& all_N) {
+    return all_N.index_select(0, row_N);
+  };
+  return torch::zeros({S, E, C}).index_put({of_rows(token_N), of_rows(expert_N), of_rows(slot_N)},
+                                           of_rows(weight_N));
 }
 
 }  // namespace
@@ -129,13 +136,16 @@ void run_gate_case(const Recording& recording, Findings& findings) {
   findings.near("combine weights", combine, expected);
   findings.equal("routing", combine != 0, recording.get("output.dispatch"));
   findings.near("l_aux", routing.balance, recording.get("output.l_aux"));
-  const auto loss = (combine * recording.get("input.grad_combine")).sum() +
-                    settings.at("l_aux_coef").get<double>() * routing.balance;
+  const auto loss = (combine * recording.on_host("input.grad_combine")).sum() +
+                    settings.at("l_aux_coef").get<double>() * routing.balance.to(torch::kCPU);
   findings.near("loss", loss, recording.get("output.loss"));
   loss.backward();
   findings.near("gradient of x", x.grad(), recording.get("grad.x"));
   findings.near("gradient of the gate", gate.grad(), recording.get("grad.wg.weight"));
-  compare_figures(recording, "", routing.metrics, findings);
+  std::map<std::string, double> metrics;
+  for (const auto& [name, value] : routing.metrics)
+    metrics[name] = value.item<double>();
+  compare_figures(recording, "", metrics, findings);
 }
 
 void run_layer_case(const Recording& recording, const Groups& groups, Findings& findings) {

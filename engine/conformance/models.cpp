@@ -2,6 +2,7 @@
 #include "engine/base/error.h"
 #include "engine/conformance/cases.h"
 #include "engine/conformance/layers.h"
+#include "engine/device/accelerator.h"
 #include "engine/nn/loss.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/parameters.h"
@@ -68,7 +69,7 @@ Value moe_table(const Options& options) {
 
 Batch batch_of(const Recording& recording, int64_t step) {
   const auto get = [&](const char* name) {
-    return recording.get(fmt::format("input.{}.{}", step, name));
+    return recording.on_host(fmt::format("input.{}.{}", step, name));
   };
   Batch batch;
   batch.source_BS = get("src_tokens");
@@ -164,7 +165,7 @@ class Replay {
     const Batch batch = batch_of(recording_, step);
     ModelOutput output = model_->forward(batch);
     if (!recording_.has(name)) return output;
-    const auto expected = recording_.get(name);
+    const auto expected = recording_.on_host(name);
     const auto real = (batch.target_out_BL.flatten() != kPad).nonzero().squeeze(1);
     findings_.near(what, logits(output), expected.flatten(0, -2).index_select(0, real), tolerance);
     return output;
@@ -178,8 +179,9 @@ class Replay {
     const auto row_BL = (is_real_BL.flatten().cumsum(0) - 1).view_as(is_real_BL);
     const auto at = is_real_BL.select(1, -1).nonzero().squeeze(1);
     const auto rows = row_BL.select(1, -1).index_select(0, at);
-    findings_.near("logits after training", logits(model_->forward(batch)).index_select(0, rows),
-                   recording_.get("output.eval_logits_after3_last").index_select(0, at), 1e-3);
+    findings_.near("logits after training",
+                   logits(model_->forward(batch)).index_select(0, to_device(rows)),
+                   recording_.on_host("output.eval_logits_after3_last").index_select(0, at), 1e-3);
   }
 
   void train() {
@@ -202,7 +204,7 @@ class Replay {
                                               options_.number("--label-smoothing", 0));
       auto objective = loss.objective;
       if (output.balance.defined()) objective = objective + output.balance * n;
-      const auto row = torch::stack({objective.detach(), loss.nll, torch::tensor(n)});
+      const auto row = torch::stack({objective.detach(), loss.nll, to_device(torch::tensor(n))});
       findings_.near(fmt::format("loss of step {}", step), row, losses[step].flatten(), tolerance);
       objective.backward();
 
@@ -211,10 +213,9 @@ class Replay {
       world_.all_reduce_sum(parameters.shared.gradients);
       const double tokens = tail[0].item<double>();
       if (step == 0) compare_gradients(parameters, tokens);
-      const double norm = parameters.normalise_gradients(world_, tokens, expert_scale(parameters),
-                                                         options_.number("--clip-norm", 0));
-      findings_.near(fmt::format("gradient norm of step {}", step),
-                     torch::tensor(norm, torch::kDouble), norms[step], 1e-3);
+      const auto norm = parameters.normalise_gradients(world_, tokens, expert_scale(parameters),
+                                                       options_.number("--clip-norm", 0));
+      findings_.near(fmt::format("gradient norm of step {}", step), norm, norms[step], 1e-3);
       const double lr = rate(step);
       findings_.near(fmt::format("learning rate of step {}", step),
                      torch::tensor(lr / rates[step].item<double>(), torch::kDouble),

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
+#include "engine/device/accelerator.h"
 
 #include <algorithm>
 #include <cmath>
@@ -24,7 +25,8 @@ void Findings::near(const std::string& what, const torch::Tensor& got,
     return;
   }
   if (got.numel() == 0) return;
-  const auto a = got.detach().to(torch::kDouble), b = expected.to(torch::kDouble);
+  const auto a = got.detach().to(torch::kCPU, torch::kDouble);
+  const auto b = expected.to(torch::kCPU, torch::kDouble);
   const auto both_nan = a.isnan().logical_and(b.isnan());
   const auto difference = (a - b).abs().masked_fill(both_nan, 0);
   const double magnitude = b.nan_to_num(0).abs().max().item<double>();
@@ -36,7 +38,8 @@ void Findings::near(const std::string& what, const torch::Tensor& got,
 void Findings::equal(const std::string& what, const torch::Tensor& got,
                      const torch::Tensor& expected) {
   ++count_;
-  if (got.sizes() != expected.sizes() || !got.to(expected.dtype()).equal(expected))
+  const auto here = expected.to(torch::kCPU);
+  if (got.sizes() != here.sizes() || !got.to(torch::kCPU, here.scalar_type()).equal(here))
     add(what + " differs");
 }
 
@@ -48,6 +51,10 @@ Recording::Recording(const fs::path& folder, int64_t rank)
       first_(folder / "rank0.safetensors") {}
 
 torch::Tensor Recording::get(const std::string& name) const {
+  return to_device(on_host(name));
+}
+
+torch::Tensor Recording::on_host(const std::string& name) const {
   return own_.has(name) ? own_.get(name) : first_.get(name);
 }
 

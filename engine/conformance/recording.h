@@ -48,8 +48,10 @@ class Recording {
     return settings_.value(name, fallback);
   }
   bool has(const std::string& name) const { return own_.has(name) || first_.has(name); }
-  /// This rank's tensor, or rank 0's if only that has it (parameters and gradients all share).
+  /// This rank's tensor, or rank 0's if only that has it (parameters and gradients all share), on
+  /// the computing device; and in the host's memory.
   torch::Tensor get(const std::string& name) const;
+  torch::Tensor on_host(const std::string& name) const;
   bool has_own(const std::string& name) const { return own_.has(name); }
   std::vector<std::string> names() const { return own_.names(); }
   int64_t rank() const { return rank_; }

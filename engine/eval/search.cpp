@@ -288,7 +288,7 @@ void Search::note_attended(const std::vector<int64_t>& first_row) {
 
 std::vector<SearchResult> Search::step() {
   const torch::NoGradGuard no_grad;
-  const auto logits_RV = model_.step(*state_, rows_).contiguous();
+  const auto logits_RV = model_.step(*state_, rows_).to(torch::kCPU).contiguous();
   const int64_t V = logits_RV.size(1);
   std::vector<int64_t> first_row;
   int64_t num_rows = 0;

@@ -72,7 +72,7 @@ void try_routing(const Routing& routing, const RouteCall& call, Trial& trial) {
     trial.expect(!call.pad_T.index_select(0, routing.token_N).any().item<bool>(),
                  "pads reach no expert");
   for (const auto& [name, value] : routing.metrics)
-    trial.expect(T == 0 || std::isfinite(value), "figures are finite");
+    trial.expect(T == 0 || is_finite(value), "figures are finite");
 }
 
 void try_gradient(const Routing& routing, const torch::Tensor& logits_TE, Trial& trial) {

@@ -1,9 +1,14 @@
 // The auction and its end.
 #include "engine/moe/balanced_assignment.h"
 
+#include "engine/device/ops.h"
 #include "engine/moe/counts.h"
+#include "engine/moe/slots.h"
+
+#include <torch/library.h>
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace xp {
@@ -89,6 +94,17 @@ torch::Tensor dealt_out(const torch::Tensor& jobs, const torch::Tensor& value_KJ
   return torch::tensor(flat, torch::kLong).to(value_KJ.device());
 }
 
+// xp::balanced_assignment (engine/device/ops.h) on the CPU.
+torch::Tensor assigned_jobs(const torch::Tensor& value_KJ, int64_t each) {
+  Outcome outcome = auction(value_KJ, each, /*strict=*/false);
+  if (!outcome.is_permutation) outcome = auction(value_KJ, each, /*strict=*/true);
+  return outcome.is_permutation ? outcome.jobs : dealt_out(outcome.jobs, value_KJ, each);
+}
+
+TORCH_LIBRARY_IMPL(xp, CPU, m) {
+  m.impl("balanced_assignment", &assigned_jobs);
+}
+
 }  // namespace
 
 Assignment balanced_assignment(const torch::Tensor& score_TK) {
@@ -97,9 +113,13 @@ Assignment balanced_assignment(const torch::Tensor& score_TK) {
   auto score = score_TK.detach();
   if (!score.is_floating_point() || score.itemsize() < 4) score = score.to(torch::kFloat);
   if (T == 0 || K == 1)
-    return {torch::arange(T).to(score.device()), torch::full({K}, T, torch::kLong)};
+    return {torch::arange(T, score.options().dtype(torch::kLong)),
+            torch::full({K}, T, torch::kLong)};
   const auto finite = score.isfinite();
-  if (!finite.all().item<bool>()) {
+  if (!score.is_cpu()) {
+    const auto lowest = torch::where(finite, score, std::numeric_limits<double>::infinity()).min();
+    score = torch::where(finite, score, torch::where(lowest.isfinite(), lowest, 0));
+  } else if (!finite.all().item<bool>()) {
     const auto known = score.masked_select(finite);
     const auto lowest = known.numel() == 0 ? torch::zeros({}, score.options()) : known.min();
     score = torch::where(finite, score, lowest);
@@ -111,17 +131,19 @@ Assignment balanced_assignment(const torch::Tensor& score_TK) {
     nobody.slice(0, K - spare, K).diagonal().copy_(value_KJ.max().expand({spare}));
     value_KJ = torch::cat({value_KJ, nobody}, 1);
   }
-  Outcome outcome = auction(value_KJ, each, /*strict=*/false);
-  if (!outcome.is_permutation) outcome = auction(value_KJ, each, /*strict=*/true);
-  auto order = outcome.is_permutation ? outcome.jobs : dealt_out(outcome.jobs, value_KJ, each);
+  const auto order = balanced_jobs(value_KJ, each);
+  if (spare == 0) return {order, torch::full({K}, each, torch::kLong)};
   const auto real = order < T;
-  return {order.masked_select(real), real.view({K, each}).sum(1).to(torch::kCPU)};
+  const auto size_K = real.view({K, each}).sum(1).to(torch::kCPU);
+  if (order.is_cpu()) return {order.masked_select(real), size_K};
+  const auto first = real.logical_not().argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+  return {order.index_select(0, first.slice(0, 0, T)), size_K};
 }
 
 Assignment greedy_assignment(const torch::Tensor& score_TK) {
   const auto group_T = score_TK.detach().argmax(1);
   return {group_T.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false),
-          torch::bincount(group_T, {}, score_TK.size(1)).to(torch::kCPU)};
+          counted(group_T, score_TK.size(1)).to(torch::kCPU)};
 }
 
 }  // namespace xp

@@ -18,7 +18,8 @@ struct Assignment {
 /// Nearly maximises the sum of score_TK[t, group of t]; no group gets more than ceil(T / K). Scores
 /// that are not finite count as the smallest finite one. Always a permutation: tokens that are
 /// still contested after a bounded number of rounds are assigned by falling score. Cost: a round is
-/// one top-k of K x T; 2 to 20 are usual. No gradient.
+/// one top-k of K x T; 2 to 20 are usual. No gradient. A device is asked for the sizes, and only if
+/// K does not divide T.
 Assignment balanced_assignment(const torch::Tensor& score_TK);
 
 /// Each token to the group with its largest score; group sizes may differ.

@@ -1,6 +1,7 @@
 // Transformer layers with residual connections.
 #include "engine/moe/blocks.h"
 
+#include "engine/device/accelerator.h"
 #include "engine/nn/dropout.h"
 #include "engine/nn/recompute.h"
 
@@ -104,7 +105,8 @@ torch::Tensor FeedForwardBlock::infer(const torch::Tensor& h_TD) {
 
 torch::Tensor FeedForwardBlock::idle() {
   if (!moe_) return torch::zeros({});
-  const auto x_TD = torch::zeros({0, shape_.width}, torch::requires_grad());
+  const auto x_TD =
+      torch::zeros({0, shape_.width}, torch::requires_grad().device(computing_device()));
   return moe_->forward({x_TD, {}}).sum() +
          (moe_->balance().defined() ? moe_->balance() * 0 : torch::zeros({}));
 }

@@ -39,6 +39,20 @@ Rows pad_to_largest_rank(const Rows& rows, Group& world) {
           torch::constant_pad_nd(pad_T, {0, added}, true)};
 }
 
+// Read at once.
+std::map<std::string, double> values_of(const GateFigures& figures) {
+  std::vector<torch::Tensor> all;
+  for (const auto& [name, value] : figures)
+    all.push_back(value);
+  std::map<std::string, double> out;
+  if (all.empty()) return out;
+  const auto values = torch::stack(all).to(torch::kCPU, torch::kDouble);
+  const auto* value = values.data_ptr<double>();
+  for (const auto& [name, unread] : figures)
+    out[name] = *value++;
+  return out;
+}
+
 torch::Tensor without_padding(const torch::Tensor& y_TD, const Rows& rows) {
   const int64_t T = rows.x_TD.size(0);
   return y_TD.size(0) == T ? y_TD : y_TD.slice(0, 0, T);
@@ -73,7 +87,8 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
   const Rows all = padded(rows);
   const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
                         [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                          if (is_training()) rows_X_[static_cast<size_t>(index)] += x.size(0);
+                          if (is_training() && x.is_cpu())
+                            rows_X_[static_cast<size_t>(index)] += x.size(0);
                           return experts_->forward(part, index, x);
                         });
   return without_padding(y_TD, rows);
@@ -95,27 +110,38 @@ void MoeLayer::train(bool on) {
 
 torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
                             const ExpertOfPart& expert) {
-  const MoeCall call{all.x_TD,
-                     logits_TE,
-                     *router_,
-                     {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
-                     groups_.together,
-                     experts_->on_rank(),
-                     all.pad_T,
-                     shape_.compatibility,
-                     shape_.draws.get(),
-                     [this](const std::string& part) { return &traffic_[part]; },
-                     expert,
-                     shape_.wire};
+  const MoeCall call{
+      all.x_TD,
+      logits_TE,
+      *router_,
+      {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
+      groups_.together,
+      experts_->on_rank(),
+      all.pad_T,
+      shape_.compatibility,
+      shape_.draws.get(),
+      [this](const std::string& part) { return &traffic_[part]; },
+      expert,
+      shape_.wire,
+      [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); }};
   MoeResult result = exchange_->forward(call);
   balance_ = result.balance;
   ++num_calls_;
-  for (const auto& [name, value] : result.metrics)
-    sums_[name] += value;
+  for (const auto& [name, value] : result.metrics) {
+    auto& sum = sums_[name];
+    sum = sum.defined() ? sum + value : value;
+  }
   return result.y_TD;
 }
 
+void MoeLayer::note_rows(int64_t first, const torch::Tensor& count) {
+  if (!is_training()) return;
+  if (!rows_E_.defined()) rows_E_ = torch::zeros({shape_.experts}, count.options());
+  rows_E_.slice(0, first, first + count.numel()).add_(count);
+}
+
 torch::Tensor MoeLayer::take_rows_E() {
+  if (rows_E_.defined()) return std::exchange(rows_E_, {}).to(torch::kCPU);
   const auto X = experts_->on_rank();
   auto out_E = torch::zeros({shape_.experts}, torch::kLong);
   auto own_X = out_E.slice(0, groups_.together.world->rank() * X).data_ptr<int64_t>();
@@ -125,7 +151,7 @@ torch::Tensor MoeLayer::take_rows_E() {
 }
 
 std::map<std::string, double> MoeLayer::take_metrics() {
-  auto out = std::exchange(sums_, {});
+  std::map<std::string, double> out = values_of(std::exchange(sums_, {}));
   for (auto& [part, traffic] : traffic_) {
     // Reset in place: the backward pass keeps the address.
     const Traffic now = std::exchange(traffic, {});

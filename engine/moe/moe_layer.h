@@ -40,8 +40,8 @@ class MoeLayer : public torch::nn::Module {
   MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
            std::shared_ptr<const Exchange> exchange, const Groups& groups, const Init& init);
 
-  /// [T, D]; T may be 0. Collective. Figures add up until they are taken. kSeed: every rank adds
-  /// empty rows up to the largest rank's number (predecessor.md 3.2).
+  /// [T, D]; T may be 0. Collective. GateFigures add up until they are taken. kSeed: every rank
+  /// adds empty rows up to the largest rank's number (predecessor.md 3.2).
   torch::Tensor forward(const Rows& rows);
   /// The same without gradient: a row's products have the same bits whatever rows come with it.
   torch::Tensor infer(const Rows& rows);
@@ -53,8 +53,8 @@ class MoeLayer : public torch::nn::Module {
   /// forward and backward: "global.inter_node_bytes", "global.in_node_bytes" (sent by this rank),
   /// "global.exchange_ms" and "global.exposed_ms" (of it, waiting with nothing else to do).
   std::map<std::string, double> take_metrics();
-  /// How many rows came to each of the E experts while training since the last time, int64 [E];
-  /// zero for those of other ranks.
+  /// How many rows came to each of the E experts while training since the last time, int64 [E], in
+  /// the host's memory: this rank's share, of which the sum over the ranks is meant.
   torch::Tensor take_rows_E();
   /// The ranks that hold copies of this layer's experts; null if there are none.
   const std::shared_ptr<Group>& copies() const { return groups_.copies; }
@@ -63,6 +63,7 @@ class MoeLayer : public torch::nn::Module {
   using ExpertOfPart =
       std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)>;
   Rows padded(const Rows& rows) const;
+  void note_rows(int64_t first, const torch::Tensor& count);
   torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE, const ExpertOfPart& expert);
 
   MoeShape shape_;
@@ -73,9 +74,10 @@ class MoeLayer : public torch::nn::Module {
   PackedCopy packed_gate_;
   std::shared_ptr<Experts> experts_;
   torch::Tensor balance_;
-  std::map<std::string, double> sums_;
+  GateFigures sums_;
   std::map<std::string, Traffic> traffic_;
-  std::vector<int64_t> rows_X_;  ///< to each expert of this rank
+  std::vector<int64_t> rows_X_;  ///< to each expert of this rank, on the CPU
+  torch::Tensor rows_E_;         ///< from this rank to each expert, on a device
   int64_t num_calls_ = 0;
 };
 

@@ -1,6 +1,8 @@
 // Rows go through all layers at once.
 #include "engine/moe/moe_stack.h"
 
+#include "engine/device/accelerator.h"
+
 namespace xp {
 
 MoeStack::MoeStack(std::shared_ptr<TokenCluster> cluster,
@@ -40,9 +42,11 @@ torch::Tensor MoeStack::infer(const torch::Tensor& h_TD) {
 }
 
 torch::Tensor MoeStack::idle(int64_t width) {
-  const auto x_TD = torch::zeros({0, width}, torch::requires_grad());
+  const auto x_TD = torch::zeros({0, width}, torch::requires_grad().device(computing_device()));
   const auto no_pads =
-      compatibility_ == Compatibility::kSeed ? torch::zeros({0}, torch::kBool) : torch::Tensor();
+      compatibility_ == Compatibility::kSeed
+          ? torch::zeros({0}, x_TD.options().requires_grad(false).dtype(torch::kBool))
+          : torch::Tensor();
   auto zero = on_rows({x_TD, no_pads}, 1).sum();
   for (const auto& layer : layers_)
     if (layer->moe()->balance().defined()) zero = zero + layer->moe()->balance() * 0;

@@ -2,7 +2,9 @@
 #include "engine/moe/parts.h"
 
 #include "engine/base/to_integer.h"
+#include "engine/device/accelerator.h"
 #include "engine/moe/counts.h"
+#include "engine/moe/slots.h"
 #include "engine/moe/two_level_rows.h"
 
 #include <cmath>
@@ -20,7 +22,34 @@ torch::Tensor members_of(const Group& group, const Group& all) {
   return torch::tensor(out, torch::kLong);
 }
 
+// Every expert computes all rows, so that nobody has to know how many chose it.
+torch::Tensor mix_all_rows(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
+                           const ExpertFunction& expert) {
+  const auto [logit_T2, expert_T2] = logits_TX.topk(2, 1);
+  const auto weight_T2 = torch::softmax(logit_T2.to(torch::kFloat), 1);
+  auto y_TD = torch::zeros_like(x_TD);
+  for (int64_t index = 0; index < logits_TX.size(1); ++index) {
+    const auto weight_T1 = (weight_T2 * (expert_T2 == index)).sum(1, /*keepdim=*/true);
+    y_TD = y_TD + (expert(index, x_TD) * weight_T1).to(y_TD.dtype());
+  }
+  return y_TD;
+}
+
+// Rows that chose each expert of the rank.
+torch::Tensor local_counts(const torch::Tensor& logits_TX) {
+  const int64_t X = logits_TX.size(1);
+  if (X == 1) {
+    return torch::full({1}, logits_TX.size(0), logits_TX.options().dtype(torch::kLong));
+  }
+  return counted(std::get<1>(logits_TX.detach().topk(2, 1)).flatten(), X);
+}
+
 }  // namespace
+
+void count_local_rows(const MoeCall& call, const torch::Tensor& logits_TX) {
+  if (call.count_rows && !logits_TX.is_cpu())
+    call.count_rows(call.groups.world->rank() * call.experts_per_rank, local_counts(logits_TX));
+}
 
 Shares on_topology(const Shares& shares, const Topology& topology) {
   return {shares.local, topology.nodes == 1 ? 1 - shares.local : shares.node};
@@ -55,6 +84,7 @@ torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits
                           const ExpertFunction& expert) {
   const int64_t X = logits_TX.size(1);
   if (X == 1) return expert(0, x_TD);
+  if (!x_TD.is_cpu()) return mix_all_rows(x_TD, logits_TX, expert);
   const auto [logit_T2, expert_T2] = logits_TX.topk(2, 1);
   const auto weight_T2 = torch::softmax(logit_T2.to(torch::kFloat), 1);
   auto y_TD = torch::zeros_like(x_TD);
@@ -78,10 +108,18 @@ void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor&
   balance_sum = balance_sum.defined() ? balance_sum + routing.balance : routing.balance;
   for (const auto& [key, value] : routing.metrics)
     metrics[name + "." + key] = value;
-  is_finite_ = is_finite_ && routing.weight_N.isfinite().all().item<bool>();
+  const bool is_on_host = x_KD.is_cpu();
+  // On a device the norm of the gradient tells, without a value to be read for each layer.
+  if (is_on_host) is_finite_ = is_finite_ && routing.weight_N.isfinite().all().item<bool>();
   const Groups& groups = call_.groups;
   const int64_t X = call_.experts_per_rank;
-  if (part == kGlobal && groups.peers && groups.peers->size() > 1) {
+  if (call_.count_rows && !is_on_host) {
+    const int64_t first =
+        part == kNode ? groups.node->world_rank(0) - groups.world->world_rank(0) : 0;
+    call_.count_rows(first * X,
+                     routing.kept_E.defined() ? routing.kept_E : to_device(routing.count_E));
+  }
+  if (is_on_host && part == kGlobal && groups.peers && groups.peers->size() > 1) {
     parts_[part] =
         std::make_unique<TwoLevelRows>(x_KD, routing, groups, X, call_.traffic(name), call_.wire);
   } else {

@@ -41,9 +41,13 @@ struct PartLogits {
 };
 
 /// Runs the rank's own experts, without slots or balance loss. One expert takes the tokens
-/// unweighted; of several the best two are mixed by the softmax of their logits.
+/// unweighted; of several the best two are mixed by the softmax of their logits. On a device each
+/// of several computes all rows.
 torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
                           const ExpertFunction& expert);
+
+/// Tells call.count_rows which of the rank's experts tokens with these logits choose, on a device.
+void count_local_rows(const MoeCall& call, const torch::Tensor& logits_TX);
 
 /// The routed parts of a layer. All counts are one small exchange; then the rows of all parts
 /// start, those that cross nodes first, before the layer waits for any.
@@ -61,7 +65,7 @@ class RoutedParts {
           expert);
 
   torch::Tensor balance_sum;  ///< of the routed parts; undefined without any
-  std::map<std::string, double> metrics;
+  GateFigures metrics;
 
  private:
   const MoeCall& call_;

@@ -2,6 +2,8 @@
 #include "engine/moe/routed.h"
 
 #include "engine/base/error.h"
+#include "engine/device/accelerator.h"
+#include "engine/device/ops.h"
 #include "engine/moe/counts.h"
 
 namespace xp {
@@ -22,13 +24,13 @@ torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& cou
                           const ExpertFunction& expert) {
   if (counts_RX.size(1) == 1) return expert(0, rows_MD);
   const auto order_M = by_expert(counts_RX);
-  const auto sorted = order_M.defined() ? rows_MD.index_select(0, order_M) : rows_MD;
+  const auto sorted = order_M.defined() ? rows_MD.index_select(0, to_device(order_M)) : rows_MD;
   const auto parts = sorted.split_with_sizes(to_vector(counts_RX.sum(0)));
   std::vector<torch::Tensor> out;
   for (size_t i = 0; i < parts.size(); ++i)
     out.push_back(expert(static_cast<int64_t>(i), parts[i]));
   const auto results = torch::cat(out);
-  return order_M.defined() ? results.index_select(0, order_M.argsort()) : results;
+  return order_M.defined() ? results.index_select(0, to_device(order_M.argsort())) : results;
 }
 
 DirectRows::DirectRows(torch::Tensor x_TD, Routing routing, Group& group, int64_t experts_per_rank,
@@ -46,7 +48,8 @@ void DirectRows::send(const torch::Tensor& arriving_RX) {
   arriving_RX_ = arriving_RX;
   sent_ = to_vector(counts().sum(1));
   taken_ = to_vector(arriving_RX_.sum(1));
-  rows_ = x_TD_.index_select(0, routing_.token_N);
+  rows_ = x_TD_.is_cpu() ? x_TD_.index_select(0, routing_.token_N)
+                         : gather_rows(x_TD_, routing_.token_N);
   if (group_.size() > 1) in_flight_ = send_rows(rows_, sent_, taken_, group_, traffic_, wire_);
 }
 
@@ -58,6 +61,10 @@ void DirectRows::run(const ExpertFunction& expert) {
 
 torch::Tensor DirectRows::finish() {
   if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
+  if (!x_TD_.is_cpu()) {
+    return scatter_rows(rows_.to(x_TD_.dtype()), routing_.token_N, routing_.weight_N,
+                        x_TD_.size(0));
+  }
   // Under autocast the experts answer in bfloat16; sums are kept in the layer's own type.
   const auto weighted_ND = (rows_ * routing_.weight_N.unsqueeze(1)).to(x_TD_.dtype());
   return torch::zeros_like(x_TD_).index_add(0, routing_.token_N, weighted_ND);

@@ -41,8 +41,9 @@ class RoutedRows {
   virtual torch::Tensor finish() = 0;
 };
 
-/// One all-to-all there and one back, with exactly the rows that exist. Experts of the group are
-/// numbered rank-major. Cost: 2 x N x D values on the links, as much again backward.
+/// One all-to-all there and one back, with the rows of the routing: those that exist, or all slots.
+/// Experts of the group are numbered rank-major. Cost: 2 x N x D values on the links, as much again
+/// backward.
 class DirectRows final : public RoutedRows {
  public:
   /// `traffic` may be null and must outlive the backward pass, as must `group`. `wire` is that of

@@ -2,10 +2,42 @@
 #include "engine/moe/slots.h"
 
 #include "engine/base/to_integer.h"
+#include "engine/device/ops.h"
 
 #include <cmath>
 
 namespace xp {
+namespace {
+
+// How many slots may be sent although nobody has them: for each choice; or at all, as waiting for
+// the counts would take longer than so few rows.
+constexpr int64_t kMaxSlotsPerChoice = 2, kFewSlots = 8192;
+
+// Every slot is a row.
+Slots all_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority_T, int64_t E,
+                int64_t capacity) {
+  const SlotTable table = slot_table(expert_KT, priority_T, E, capacity);
+  return {table.choice_EC.flatten(), table.kept_KT, torch::full({E}, capacity, torch::kLong),
+          table.count_E, expert_KT.size(1)};
+}
+
+// What is to be kept, in its order; the host knows how much that is.
+torch::Tensor chosen(const torch::Tensor& choice_J, const torch::Tensor& keep_J,
+                     const torch::Tensor& count_E) {
+  if (choice_J.is_cpu()) return choice_J.masked_select(keep_J);
+  const auto first_J =
+      keep_J.logical_not().argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+  return choice_J.index_select(0, first_J.slice(0, 0, count_E.sum().item<int64_t>()));
+}
+
+}  // namespace
+
+torch::Tensor counted(const torch::Tensor& integers, int64_t bins) {
+  if (integers.is_cpu()) return torch::bincount(integers, {}, bins);
+  return torch::zeros({bins}, integers.options())
+      .scatter_add_(0, integers, torch::ones_like(integers));
+}
+
 int64_t capacity_slots(const CapacityRule& rule, int64_t choices, int64_t T, int64_t E) {
   const bool by_fraction = !rule.training && rule.fraction >= 0;
   if (by_fraction) {
@@ -20,17 +52,21 @@ int64_t capacity_slots(const CapacityRule& rule, int64_t choices, int64_t T, int
 Slots assign_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority_T, int64_t E,
                    int64_t capacity) {
   const int64_t T = expert_KT.size(1);
+  const bool fits = E * capacity <= std::max(kMaxSlotsPerChoice * expert_KT.numel(), kFewSlots);
+  if (!expert_KT.is_cpu() && fits) return all_slots(expert_KT, priority_T, E, capacity);
   const auto in_turn_KT = priority_T.defined() ? expert_KT.index_select(1, priority_T) : expert_KT;
   const auto [expert_J, choice_J] =
       in_turn_KT.flatten().sort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
-  const auto wanted_E = torch::bincount(expert_J, {}, E + 1);
+  const auto wanted_E = counted(expert_J, E + 1);
   const auto start_E = wanted_E.cumsum(0) - wanted_E;
   const auto slot_J =
       torch::arange(expert_J.size(0), expert_J.options()) - start_E.index_select(0, expert_J);
   const auto keep_J = (slot_J < capacity).logical_and_(expert_J < E);
 
   Slots out;
-  auto kept_choice_N = choice_J.masked_select(keep_J);
+  out.num_tokens = T;
+  out.count_E = wanted_E.slice(0, 0, E).clamp_max(capacity).to(torch::kCPU);
+  auto kept_choice_N = chosen(choice_J, keep_J, out.count_E);
   if (priority_T.defined()) {
     const auto turn_N = kept_choice_N.remainder(std::max<int64_t>(T, 1));
     kept_choice_N = kept_choice_N - turn_N + priority_T.index_select(0, turn_N);
@@ -39,8 +75,19 @@ Slots assign_slots(const torch::Tensor& expert_KT, const torch::Tensor& priority
   out.kept_KT = torch::zeros({expert_KT.numel()}, expert_KT.options().dtype(torch::kBool))
                     .index_fill_(0, out.order_N, true)
                     .view_as(expert_KT);
-  out.count_E = wanted_E.slice(0, 0, E).clamp_max(capacity).to(torch::kCPU);
   return out;
+}
+
+torch::Tensor Slots::token_N() const {
+  if (num_tokens == 0) return order_N;
+  const auto token_N = order_N.remainder(num_tokens);
+  return kept_E.defined() ? torch::where(order_N < 0, order_N, token_N) : token_N;
+}
+
+torch::Tensor Slots::weight_N(const torch::Tensor& weight_KT) const {
+  const auto weight_J = weight_KT.flatten();
+  if (!kept_E.defined()) return weight_J.index_select(0, order_N);
+  return gather_rows(weight_J.unsqueeze(1), order_N).squeeze(1);
 }
 
 torch::Tensor priority(const torch::Tensor& probability_TE, bool prioritized) {
@@ -58,40 +105,42 @@ torch::Tensor balance_loss(const torch::Tensor& probability_TE, const torch::Ten
   if (T == 0) return probability_TE.sum();
   // No choice is E, one past the last expert: counted nowhere.
   const auto share_E =
-      torch::bincount(first_T, {}, E + 1).slice(0, 0, E).to(probability_TE.dtype()) /
-      static_cast<double>(T);
+      counted(first_T, E + 1).slice(0, 0, E).to(probability_TE.dtype()) / static_cast<double>(T);
   return (probability_TE.mean(0) * share_E).sum() * static_cast<double>(E);
 }
 
-std::map<std::string, double> gate_metrics(const torch::Tensor& probability_TE,
-                                           const torch::Tensor& raw_KT,
-                                           const torch::Tensor& expert_KT,
-                                           const torch::Tensor& kept_KT,
-                                           const torch::Tensor& pad_T) {
-  std::map<std::string, double> out;
+GateFigures gate_metrics(const torch::Tensor& probability_TE, const torch::Tensor& raw_KT,
+                         const torch::Tensor& expert_KT, const torch::Tensor& kept_KT,
+                         const torch::Tensor& pad_T) {
+  const torch::NoGradGuard no_grad;
+  GateFigures out;
   const int64_t T = probability_TE.size(0), E = probability_TE.size(1);
   if (T == 0) return out;
   const auto p = probability_TE.detach().to(torch::kFloat);
-  out["entropy"] = -(p * p.clamp_min(1e-30).log()).sum(1).mean().item<double>();
+  out["entropy"] = -(p * p.clamp_min(1e-30).log()).sum(1).mean().to(torch::kDouble);
   const char* const names[] = {"first", "second"};
   for (int64_t k = 0; k < expert_KT.size(0); ++k) {
     const std::string name = names[std::min<int64_t>(k, 1)];
-    const auto chosen = (expert_KT[k] < E);
-    const double num_chosen = chosen.sum().item<double>();
-    const double dropped = chosen.logical_and(kept_KT[k].logical_not()).sum().item<double>();
-    out["overflow_" + name] = num_chosen == 0 ? 0 : 100 * dropped / num_chosen;
-    const auto percent_E = torch::bincount(raw_KT[k], {}, E + 1).slice(0, 0, E).to(torch::kFloat) *
+    const auto chosen_T = (expert_KT[k] < E);
+    const auto num_chosen = chosen_T.sum().to(torch::kDouble);
+    const auto dropped = chosen_T.logical_and(kept_KT[k].logical_not()).sum();
+    out["overflow_" + name] = 100 * dropped.to(torch::kDouble) / num_chosen.clamp_min(1);
+    const auto percent_E = counted(raw_KT[k], E + 1).slice(0, 0, E).to(torch::kFloat) *
                            (100.0 / static_cast<double>(T));
-    out["unused_" + name] = (percent_E == 0).sum().item<double>();
+    out["unused_" + name] = (percent_E == 0).sum().to(torch::kDouble);
     const int64_t fifth = std::max<int64_t>(1, (E + 4) / 5);
     const auto sorted_E = std::get<0>(percent_E.sort());
-    out["balance_top_" + name] = sorted_E.slice(0, E - fifth, E).sum().item<double>();
-    out["balance_bottom_" + name] = sorted_E.slice(0, 0, fifth).sum().item<double>();
+    out["balance_top_" + name] = sorted_E.slice(0, E - fifth, E).sum().to(torch::kDouble);
+    out["balance_bottom_" + name] = sorted_E.slice(0, 0, fifth).sum().to(torch::kDouble);
   }
-  const double pads = pad_T.defined() ? pad_T.sum().item<double>() : 0;
-  const double without_slot = kept_KT.any(0).logical_not().sum().item<double>();
-  const double tokens = static_cast<double>(T) - pads;
-  out["unrouted"] = tokens == 0 ? 0 : (without_slot - pads) / tokens;
+  auto without_slot = kept_KT.any(0).logical_not().sum().to(torch::kDouble);
+  auto tokens = torch::full({}, static_cast<double>(T), without_slot.options());
+  if (pad_T.defined()) {
+    const auto pads = pad_T.sum();
+    without_slot = without_slot - pads;
+    tokens = tokens - pads;
+  }
+  out["unrouted"] = without_slot / tokens.clamp_min(1);
   return out;
 }
 

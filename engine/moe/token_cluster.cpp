@@ -37,7 +37,10 @@ struct SortRows : torch::autograd::Function<SortRows> {
         sums.push_back(rows.sum(0));
       const auto along_KT = torch::matmul(torch::stack(sums), z_TD.t()).to(torch::kFloat);
       const auto p_KT = torch::softmax(score_TK.t().to(torch::kFloat) / temperature, 1);
-      const auto size = size_K.to(p_KT.device(), torch::kFloat).clamp_min(1).unsqueeze(1);
+      const auto size = size_K.to(torch::kFloat)
+                            .to(p_KT.device(), /*non_blocking=*/true)
+                            .clamp_min(1)
+                            .unsqueeze(1);
       const auto centred = along_KT - (p_KT * along_KT).sum(1, /*keepdim=*/true);
       grad_score = (p_KT * centred / (size * temperature)).t().to(score_TK.dtype());
     }
@@ -134,7 +137,8 @@ TokenCluster::Sorted TokenCluster::sort_by_position(const torch::Tensor& rows_TD
   std::vector<torch::Tensor> orders;
   torch::Tensor size_K;
   for (int64_t position = 0; position < length; ++position) {
-    const auto rows = torch::arange(position, rows_TD.size(0), length).to(rows_TD.device());
+    const auto rows =
+        torch::arange(position, rows_TD.size(0), length, rows_TD.options().dtype(torch::kLong));
     const Assignment one = balanced_assignment(score_TK.index_select(0, rows));
     orders.push_back(rows.index_select(0, one.order_T));
     size_K = one.size_K;

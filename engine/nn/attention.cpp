@@ -30,9 +30,32 @@ torch::Tensor attend(const torch::Tensor& query, const KeysValues& memory,
   return out.transpose(1, 2).flatten(2);
 }
 
+// The same on a device, for all rows at once. Rows are as long as the longest, so that a row's last
+// bits may depend on which others are decoded with it.
+torch::Tensor attend_on_device(const torch::Tensor& query_RD, const CachedRows& rows, int64_t layer,
+                               int64_t heads) {
+  const int64_t R = query_RD.size(0), D = query_RD.size(1), C = rows.cell_RC().size(1);
+  const auto parts_RC2D =
+      rows.cache.values(layer).index_select(0, rows.cell_RC().flatten()).view({R, C, 2 * D});
+  const auto query_RH1W = query_RD.reshape({R, heads, 1, D / heads});
+  const auto key_RHCW = by_head(parts_RC2D.slice(2, 0, D), heads);
+  const auto value_RHCW = by_head(parts_RC2D.slice(2, D), heads);
+  const double scale = 1 / std::sqrt(static_cast<double>(D / heads));
+  const auto score_RHC = (torch::matmul(query_RH1W, key_RHCW.transpose(2, 3)) * scale).squeeze(2) +
+                         rows.mask_RC().unsqueeze(1);
+  const auto weight_RHC = torch::softmax(score_RHC, 2);
+  if (rows.aligned != nullptr) {
+    const auto best_R = weight_RHC.sum(1).argmax(1).to(torch::kCPU, torch::kInt);
+    const auto* best = best_R.data_ptr<int32_t>();
+    rows.aligned->assign(best, best + R);
+  }
+  return torch::matmul(weight_RHC.unsqueeze(2), value_RHCW).reshape({R, D});
+}
+
 // Every row over its cells: [R, D].
 torch::Tensor attend_cached(const torch::Tensor& query_RD, const CachedRows& rows, int64_t layer,
                             int64_t heads) {
+  if (!query_RD.is_cpu()) return attend_on_device(query_RD, rows, layer, heads);
   const int64_t R = query_RD.size(0), D = query_RD.size(1), stride = query_RD.stride(0);
   auto out_RD = torch::empty({R, D}, torch::kFloat);
   const auto* query = query_RD.data_ptr<float>();
@@ -75,6 +98,11 @@ torch::Tensor SelfAttention::step(const torch::Tensor& x_RD, const torch::Tensor
                                   const CachedRows& rows, int64_t layer) const {
   const auto parts_R3D = in_->infer(x_RD);
   const int64_t D = shape_.width;
+  if (!x_RD.is_cpu()) {
+    rows.cache.put(layer, rows.own, parts_R3D.slice(1, D));
+    return out_->infer(attend_cached(parts_R3D.slice(1, 0, D), rows, layer, shape_.heads),
+                       added_RD);
+  }
   const auto* part = parts_R3D.data_ptr<float>() + D;
   for (const int32_t cell : rows.own) {
     std::copy(part, part + 2 * D, rows.cache.at(layer, cell));
@@ -110,6 +138,7 @@ torch::Tensor CrossAttention::forward(const torch::Tensor& x_BLD, const KeysValu
 void CrossAttention::remember(const torch::Tensor& memory_TD, const Cells& cells,
                               DecodeCache& cache, int64_t layer) const {
   const auto parts_T2D = memory_->infer(memory_TD);
+  if (!parts_T2D.is_cpu()) return cache.put(layer, cells, parts_T2D);
   const auto* part = parts_T2D.data_ptr<float>();
   for (const int32_t cell : cells) {
     std::copy(part, part + 2 * shape_.width, cache.at(layer, cell));

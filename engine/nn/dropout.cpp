@@ -1,11 +1,14 @@
 // Autograd functions around the masks.
 #include "engine/nn/dropout.h"
 
+#include "engine/base/error.h"
 #include "engine/base/split_mix.h"
+#include "engine/device/ops.h"
 #include "engine/nn/dropout_mask.h"
 
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
 
 namespace xp {
 namespace {
@@ -24,6 +27,11 @@ uint64_t next_key() {
 
 // `added` may be undefined. The mask is applied in float32.
 torch::Tensor masked(const torch::Tensor& x, const torch::Tensor& added, uint64_t key, double p) {
+  if (!x.is_cpu()) {
+    const auto kept = x.to(torch::kFloat) * dropout_mask(x, p, key, /*first=*/0);
+    return (added.defined() ? added.to(torch::kFloat) + kept : kept)
+        .to(added.defined() ? added.scalar_type() : x.scalar_type());
+  }
   const auto from = x.to(torch::kFloat).contiguous();
   const auto h = added.defined() ? added.to(torch::kFloat).contiguous() : added;
   auto out = torch::empty_like(from);
@@ -36,6 +44,19 @@ torch::Tensor masked(const torch::Tensor& x, const torch::Tensor& added, uint64_
     apply_dropout_mask(part, key, p);
   });
   return out.to(added.defined() ? added.scalar_type() : x.scalar_type());
+}
+
+// xp::dropout_mask (engine/device/ops.h) on the CPU.
+torch::Tensor mask_like(const torch::Tensor& like, double p, int64_t seed, int64_t first) {
+  check(first == 0, "a mask begins at its first element");
+  auto out = torch::ones(like.sizes(), torch::kFloat);
+  auto* const values = out.data_ptr<float>();
+  apply_dropout_mask({values, nullptr, values, 0, out.numel()}, static_cast<uint64_t>(seed), p);
+  return out;
+}
+
+TORCH_LIBRARY_IMPL(xp, CPU, m) {
+  m.impl("dropout_mask", &mask_like);
 }
 
 void save(AutogradContext* context, const torch::Tensor& x, uint64_t key, double p) {

@@ -1,7 +1,8 @@
 // First values of parameters: each from its own random stream, named by the parameter.
 //
 // So a parameter's first value depends on the run's seed and its own name, never on the number of
-// ranks or on other parameters: expert 5 starts with the same values on any rank.
+// ranks or on other parameters: expert 5 starts with the same values on any rank. They are drawn by
+// the CPU, so that they do not depend on the device to which they then move.
 #pragma once
 
 #include <torch/types.h>

@@ -2,6 +2,7 @@
 #include "engine/nn/layers.h"
 
 #include "engine/base/error.h"
+#include "engine/device/accelerator.h"
 
 #include <ATen/Parallel.h>
 
@@ -26,6 +27,15 @@ torch::Tensor sinusoids(int64_t positions, int64_t width) {
   return out.to(torch::kFloat);
 }
 
+// What a packed product computes, by LibTorch's products: there is nothing to pack on a device.
+torch::Tensor on_device(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
+                        const torch::Tensor& bias_N, const torch::Tensor& added_TN, bool relu) {
+  const auto bias = bias_N.defined() ? std::optional(bias_N) : std::nullopt;
+  auto y_TN = torch::linear(x_TK, weight_NK, bias);
+  if (added_TN.defined()) y_TN = y_TN.add_(added_TN);
+  return relu ? y_TN.relu_() : y_TN;
+}
+
 }  // namespace
 
 void PackedCopy::use(Precision precision) {
@@ -36,6 +46,7 @@ void PackedCopy::use(Precision precision) {
 torch::Tensor PackedCopy::multiply(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
                                    const torch::Tensor& bias_N, const torch::Tensor& added_TN,
                                    bool relu) {
+  if (!x_TK.is_cpu()) return on_device(weight_NK, x_TK, bias_N, added_TN, relu);
   check(weight_NK.scalar_type() == torch::kFloat && x_TK.scalar_type() == torch::kFloat,
         "products without gradient are of 32-bit floats");
   const int64_t T = x_TK.size(0), N = weight_NK.size(0), K = weight_NK.size(1);
@@ -70,8 +81,8 @@ torch::Tensor PackedCopy::multiply(const torch::Tensor& weight_NK, const torch::
 Linear::Linear(int64_t in, int64_t out, const Init& init, double bound, bool zero_bias) {
   if (bound == 0) bound = 1 / std::sqrt(static_cast<double>(in));
   weight = register_parameter("weight", (init / "weight").uniform({out, in}, bound));
-  bias = register_parameter(
-      "bias", zero_bias ? torch::zeros({out}) : (init / "bias").uniform({out}, bound));
+  bias = register_parameter("bias", zero_bias ? torch::zeros({out}, computing_device())
+                                              : (init / "bias").uniform({out}, bound));
 }
 
 torch::Tensor Linear::forward(const torch::Tensor& x) const {
@@ -95,8 +106,8 @@ void use_precision(torch::nn::Module& module, Precision precision) {
 }
 
 Norm::Norm(int64_t width) {
-  weight = register_parameter("weight", torch::ones({width}));
-  bias = register_parameter("bias", torch::zeros({width}));
+  weight = register_parameter("weight", torch::ones({width}, computing_device()));
+  bias = register_parameter("bias", torch::zeros({width}, computing_device()));
 }
 
 torch::Tensor Norm::forward(const torch::Tensor& x) const {
@@ -123,8 +134,7 @@ Embedding::Embedding(int64_t vocabulary, int64_t width, const Init& init) {
 
 void Embedding::prepare(int64_t positions) {
   if (position_PD_.defined() && position_PD_.size(0) >= positions) return;
-  position_PD_ =
-      sinusoids(std::max<int64_t>(2 * positions, 256), weight.size(1)).to(weight.device());
+  position_PD_ = to_device(sinusoids(std::max<int64_t>(2 * positions, 256), weight.size(1)));
 }
 
 torch::Tensor Embedding::forward(const torch::Tensor& piece_BL) {
@@ -138,8 +148,8 @@ torch::Tensor Embedding::forward(const torch::Tensor& piece_BL) {
 torch::Tensor Embedding::at(const torch::Tensor& piece_T, const torch::Tensor& position_T) {
   if (position_T.numel() > 0) prepare(position_T.max().item<int64_t>() + 1);
   const double scale = std::sqrt(static_cast<double>(weight.size(1)));
-  const auto x_TD = torch::embedding(weight, piece_T) * scale;
-  return x_TD + torch::embedding(position_PD_, position_T).to(x_TD.dtype());
+  const auto x_TD = torch::embedding(weight, to_device(piece_T)) * scale;
+  return x_TD + torch::embedding(position_PD_, to_device(position_T)).to(x_TD.dtype());
 }
 
 torch::Tensor Embedding::forward_around_pads(const torch::Tensor& piece_BL) {

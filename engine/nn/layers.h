@@ -20,9 +20,9 @@ class PackedCopy {
  public:
   /// Of the copies to come.
   void use(Precision precision);
-  /// x_TK W' + bias + added, or relu of it; `bias` and `added` may be undefined. All are fp32 on
-  /// the CPU, whatever the copy is. A row has the same bits whatever rows come with it. Works on
-  /// all threads.
+  /// x_TK W' + bias + added, or relu of it; `bias` and `added` may be undefined. All are fp32,
+  /// whatever the copy is. On the CPU a row has the same bits whatever rows come with it, and all
+  /// threads work; on a device the product is LibTorch's, without a copy.
   torch::Tensor multiply(const torch::Tensor& weight_NK, const torch::Tensor& x_TK,
                          const torch::Tensor& bias_N, const torch::Tensor& added_TN,
                          bool relu = false);
@@ -85,7 +85,7 @@ class Embedding : public torch::nn::Module {
   Embedding(int64_t vocabulary, int64_t width, const Init& init);
   /// [B, L] -> [B, L, D].
   torch::Tensor forward(const torch::Tensor& piece_BL);
-  /// One piece each: [T] at the positions [T] -> [T, D].
+  /// One piece each: [T] at the positions [T], both in the host's memory -> [T, D].
   torch::Tensor at(const torch::Tensor& piece_T, const torch::Tensor& position_T);
   /// [B, L] -> [B, L, D], but pads on either side take no position, as in the predecessor.
   torch::Tensor forward_around_pads(const torch::Tensor& piece_BL);

@@ -25,7 +25,7 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     const double vocabulary = static_cast<double>(output.size(0));
     // A share of the others alone is this share of all, the target included.
     const double smoothing = vocabulary > 1 ? share * vocabulary / (vocabulary - 1) : 0;
-    auto nll = torch::zeros({}, torch::kFloat), spread = torch::zeros({}, torch::kFloat);
+    auto nll = torch::zeros({}, h.options()), spread = torch::zeros({}, h.options());
     auto grad_h = with_gradient ? torch::empty_like(h) : torch::Tensor();
     auto grad_output = with_gradient ? torch::zeros_like(output) : torch::Tensor();
     for (int64_t first = 0; first < h.size(0); first += kPiece) {

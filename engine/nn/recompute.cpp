@@ -1,6 +1,7 @@
 // An autograd function that holds its block and where the streams of random numbers were.
 #include "engine/nn/recompute.h"
 
+#include "engine/device/accelerator.h"
 #include "engine/nn/dropout.h"
 
 #include <ATen/Context.h>
@@ -23,19 +24,19 @@ class Surroundings {
   static Surroundings now() {
     Surroundings out;
     out.masks_ = dropout_position();
-    auto generator = at::globalContext().defaultGenerator(at::kCPU);
+    auto generator = at::globalContext().defaultGenerator(computing_device());
     const std::lock_guard lock(generator.mutex());
     out.draws_ = generator.get_state();
-    out.has_autocast_ = at::autocast::is_autocast_enabled(at::kCPU);
+    out.has_autocast_ = at::autocast::is_autocast_enabled(computing_device().type());
     return out;
   }
   bool has_autocast() const { return has_autocast_; }
   void restore() const {
     set_dropout_position(masks_);
-    auto generator = at::globalContext().defaultGenerator(at::kCPU);
+    auto generator = at::globalContext().defaultGenerator(computing_device());
     const std::lock_guard lock(generator.mutex());
     generator.set_state(draws_);
-    at::autocast::set_autocast_enabled(at::kCPU, has_autocast_);
+    at::autocast::set_autocast_enabled(computing_device().type(), has_autocast_);
   }
 
  private:

@@ -20,6 +20,11 @@ namespace {
 
 using Tensors = std::map<std::string, torch::Tensor>;
 
+// A copy in the host's memory.
+torch::Tensor host_copy(const torch::Tensor& tensor) {
+  return tensor.is_cpu() ? tensor.clone() : tensor.to(torch::kCPU);
+}
+
 std::string state_name(const std::string& state, const std::string& parameter) {
   return "optimizer." + state + "/" + parameter;
 }
@@ -176,11 +181,11 @@ void Checkpoints::save(const FlatParameters& parameters, const TrainProgress& pr
   const FlatBuffer &shared = parameters.shared, &experts = parameters.experts;
   if (shared.shares > 1 || world.rank() == 0) {
     const OptimizerState state = whole_state(shared, world);
-    if (world.rank() == 0) add(tensors, shared, shared.values.clone(), state);
+    if (world.rank() == 0) add(tensors, shared, host_copy(shared.values), state);
   }
   // Every rank knows whether there are experts at all: they are distributed evenly.
   if (world.size() == 1)
-    add(tensors, experts, experts.values.clone(), whole_state(experts, world));
+    add(tensors, experts, host_copy(experts.values), whole_state(experts, world));
   else if (experts.size() > 0)
     add_experts(tensors, experts, world);
   if (world.rank() != 0) return;
@@ -311,7 +316,7 @@ void load_parameters(const std::vector<fs::path>& paths, TranslationModel& model
       files.push_back(std::make_shared<TensorFile>(path));
   }
   for (auto& parameter : model.parameter_list()) {
-    auto mean = torch::empty_like(parameter.tensor);
+    auto mean = torch::empty_like(parameter.tensor, torch::kCPU);
     file.read(parameter.name, mean);
     if (!files.empty()) {
       const std::string bytes = mean_of(files, parameter.name);

@@ -4,6 +4,8 @@
 
 #include "engine/base/error.h"
 
+#include <c10/core/StreamGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -14,6 +16,18 @@ namespace xp {
 namespace {
 
 constexpr int64_t kChannel = 1;  // the exchange uses 0
+
+c10::Stream current_stream(const c10::Device& device) {
+  return c10::impl::VirtualGuardImpl(device.type()).getStream(device);
+}
+
+// What this thread has given to its stream of the device so far; null on the CPU.
+std::shared_ptr<c10::Event> event_here(const c10::Device& device) {
+  if (device.is_cpu()) return nullptr;
+  auto out = std::make_shared<c10::Event>(device.type());
+  out->record(current_stream(device));
+  return out;
+}
 
 }  // namespace
 
@@ -134,9 +148,10 @@ int64_t GradientReduction::inter_node_bytes() const {
 }
 
 void GradientReduction::push(int64_t begin, int64_t end, Wire wire) {
+  auto ready = event_here(shared_.gradients.device());
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({begin, end, wire});
+    waiting_.push_back({begin, end, wire, std::move(ready)});
   }
   changed_.notify_all();
 }
@@ -145,9 +160,19 @@ void GradientReduction::wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return failure_ || (waiting_.empty() && !is_summing_); });
   if (failure_) std::rethrow_exception(failure_);
+  if (summed_) summed_->block(current_stream(shared_.gradients.device()));
 }
 
 void GradientReduction::work() {
+  const auto device = shared_.gradients.device();
+  if (device.is_cpu()) return sum(device);
+  // A stream of its own, so that sums run beside the backward pass.
+  const c10::impl::VirtualGuardImpl guard(device.type());
+  const c10::StreamGuard on_stream(guard.getStreamFromGlobalPool(device));
+  sum(device);
+}
+
+void GradientReduction::sum(const c10::Device& device) {
   for (;;) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
@@ -157,12 +182,16 @@ void GradientReduction::work() {
     is_summing_ = true;
     lock.unlock();
     std::exception_ptr failure;
+    std::shared_ptr<c10::Event> summed;
     try {
+      if (range.ready) range.ready->block(current_stream(device));
       sum_.add_up(shared_.gradients.slice(0, range.begin, range.end), range.wire);
+      summed = event_here(device);
     } catch (...) {
       failure = std::current_exception();
     }
     lock.lock();
+    summed_ = std::move(summed);
     is_summing_ = false;
     failure_ = failure;
     lock.unlock();

@@ -9,9 +9,12 @@
 #include "engine/comm/hierarchical_sum.h"
 #include "engine/train/parameters.h"
 
+#include <c10/core/Event.h>
+
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -59,6 +62,7 @@ class GradientReduction {
   void start_ready();
   void agree_on_order();
   void push(int64_t begin, int64_t end, Wire wire);
+  void sum(const c10::Device& device);
   void wait();
   void work();
 
@@ -82,12 +86,14 @@ class GradientReduction {
   struct Range {
     int64_t begin, end;
     Wire wire;
+    std::shared_ptr<c10::Event> ready;  ///< its gradients are there; null on the CPU
   };
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Range> waiting_;
   bool is_summing_ = false, ends_ = false;
   std::exception_ptr failure_;
+  std::shared_ptr<c10::Event> summed_;  ///< what the thread has given to its stream so far
   std::thread thread_;
 };
 

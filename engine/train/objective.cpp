@@ -1,6 +1,7 @@
 // Forward pass, cross entropy and balance loss.
 #include "engine/train/objective.h"
 
+#include "engine/device/accelerator.h"
 #include "engine/nn/loss.h"
 
 #include <ATen/autocast_mode.h>
@@ -13,12 +14,12 @@ class Autocast {
  public:
   explicit Autocast(bool on) : on_(on) {
     if (!on_) return;
-    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
-    at::autocast::set_autocast_enabled(at::kCPU, true);
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::set_autocast_enabled(device_, true);
   }
   ~Autocast() {
     if (!on_) return;
-    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::set_autocast_enabled(device_, false);
     at::autocast::clear_cache();
   }
   Autocast(const Autocast&) = delete;
@@ -26,6 +27,7 @@ class Autocast {
 
  private:
   bool on_;
+  torch::DeviceType device_ = computing_device().type();
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Flattens parameters.
 #include "engine/train/parameters.h"
 
+#include "engine/device/accelerator.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -18,11 +20,12 @@ FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::str
   int64_t size = 0;
   for (const auto& parameter : out.parameters)
     size += parameter.tensor.numel();
-  out.values = torch::empty({size});
-  out.gradients = torch::zeros({size + tail});
+  const auto device = computing_device();
+  out.values = torch::empty({size}, device);
+  out.gradients = torch::zeros({size + tail}, device);
   const auto [first, last] = out.part(out.share);
   for (const auto& name : state_names)
-    out.state[name] = torch::zeros({last - first});
+    out.state[name] = torch::zeros({last - first}, device);
   const torch::NoGradGuard no_grad;
   int64_t at = 0;
   for (auto& parameter : out.parameters) {
@@ -60,18 +63,19 @@ void FlatParameters::zero_gradients() {
   experts.gradients.zero_();
 }
 
-double FlatParameters::normalise_gradients(Group& world, double tokens, double expert_scale,
-                                           double clip_norm) {
+torch::Tensor FlatParameters::normalise_gradients(Group& world, double tokens, double expert_scale,
+                                                  double clip_norm) {
   const torch::NoGradGuard no_grad;
   auto shared_gradient = shared.gradient(), expert_gradient = experts.gradient();
   if (copies) copies->all_reduce_sum(expert_gradient);
   auto expert_square = expert_gradient.square().sum() / static_cast<double>(num_copies());
   if (expert_gradient.numel() > 0) world.all_reduce_sum(expert_square);
-  const double square = shared_gradient.square().sum().item<double>() +
-                        expert_scale * expert_scale * expert_square.item<double>();
-  const double norm = std::sqrt(square) / tokens;
-  if (!std::isfinite(norm)) return norm;
-  const double clip = clip_norm > 0 ? std::min(1.0, clip_norm / (norm + 1e-12)) : 1;
+  const auto square = shared_gradient.square().sum().to(torch::kDouble) +
+                      expert_scale * expert_scale * expert_square.to(torch::kDouble);
+  const auto norm = square.sqrt() / tokens;
+  if (norm.is_cpu() && !std::isfinite(norm.item<double>())) return norm;
+  const auto clip =
+      clip_norm > 0 ? (clip_norm / (norm + 1e-12)).clamp_max(1) : torch::ones_like(norm);
   shared_gradient.mul_(clip / tokens);
   expert_gradient.mul_(clip * expert_scale / tokens);
   return norm;

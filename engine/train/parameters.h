@@ -50,9 +50,12 @@ struct FlatParameters {
 
   /// Turns sums of gradients into means and clips them: sums those of copied experts, scales
   /// experts' by `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm`
-  /// (0: no clipping). Returns the norm before clipping; if it is not finite the gradients keep
-  /// their values. Shared gradients must have been summed over ranks. Collective over `world`.
-  double normalise_gradients(Group& world, double tokens, double expert_scale, double clip_norm);
+  /// (0: no clipping). Returns the norm before clipping, float64, on the device. If it is not
+  /// finite the gradients on the CPU keep their values; those on a device are not finite either,
+  /// since the host does not ask. Shared gradients must have been summed over ranks. Collective
+  /// over `world`.
+  torch::Tensor normalise_gradients(Group& world, double tokens, double expert_scale,
+                                    double clip_norm);
 };
 
 /// One update of all parameters from their final gradients. Collective over `world` if state is

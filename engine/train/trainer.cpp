@@ -34,7 +34,8 @@ double cpu_now() {
 }
 
 // Figures that are summed over ranks behind the gradients, so that they need no collective of their
-// own.
+// own. On a device only the losses are: the host sums what it knows itself, and reads the losses of
+// several updates at once.
 enum Figure : int64_t { kTokens, kNll, kBalance, kCpuSeconds, kSeconds, kStop, kNumFigures };
 
 constexpr int64_t kWarmSteps = 10;     // left out of timings: caches and allocators warm up
@@ -91,7 +92,8 @@ class Run {
   void log_update();
   void log_loads();
   void diverge(const std::string& what, int64_t update);
-  void judge(const std::vector<std::string>& findings);
+  void judge(const std::vector<std::string>& findings, int64_t update);
+  void read_figures();
   bool has_diverged() const { return !divergence_.empty(); }
   bool is_stop_requested() const { return figures_[kStop] > 0; }
   double share_done() const;
@@ -120,7 +122,14 @@ class Run {
   TrainProgress progress_;
   double quality_ = 0;      ///< of the last validation
   std::string divergence_;  // one sentence, if the training diverged
-  std::array<double, kNumFigures> figures_{};
+  // What the host has not read yet of an update: gradient norm, sums of -log p and balance losses.
+  struct Unread {
+    int64_t update;
+    double tokens;
+    torch::Tensor values;
+  };
+  std::vector<Unread> unread_;
+  std::array<double, kNumFigures> host_figures_{}, figures_{};  // of this rank; of all
   std::vector<double> step_ms_;
   LinkBytes bytes_;  // of updates, this rank, since this attempt began
   int64_t saved_update_ = -1, timed_updates_ = 0, num_too_long_ = 0, num_warnings_ = 0;
@@ -192,41 +201,55 @@ void Run::add_gradients(const Batch& batch, bool is_last) {
     return;
   }
   const Objective objective = objective_of(model_, batch, settings_);
-  auto tail = parameters_.shared.tail();
+  const torch::Tensor tail = parameters_.shared.tail();
+  const auto tokens = static_cast<double>(batch.num_tokens);
+  const auto add = [&tail](Figure figure, const torch::Tensor& value) {
+    const torch::NoGradGuard no_grad;
+    tail[figure].add_(value.detach());
+  };
   if (objective.balance.defined())
-    tail[kBalance] += objective.balance.item<double>() * static_cast<double>(batch.num_tokens);
+    add(kBalance, (objective.balance.detach().to(torch::kDouble) * tokens).to(torch::kFloat));
   if (is_last) reduction_.begin();
   objective.sum.backward();
-  tail[kTokens] += static_cast<double>(batch.num_tokens);
-  tail[kNll] += objective.nll.item<double>();
+  host_figures_[kTokens] += tokens;
+  add(kNll, objective.nll);
 }
 
 // Sums gradients and figures over the ranks.
 void Run::reduce_gradients() {
   auto tail = parameters_.shared.tail();
   const double cpu = cpu_now();
-  tail[kCpuSeconds] = cpu - cpu_before_;
+  host_figures_[kCpuSeconds] = cpu - cpu_before_;
   cpu_before_ = cpu;
-  if (world_.rank() == 0) tail[kSeconds] = pending_seconds_;
-  if (job_.stop != nullptr && job_.stop->load()) tail[kStop] = 1;
+  if (world_.rank() == 0) host_figures_[kSeconds] = pending_seconds_;
+  if (job_.stop != nullptr && job_.stop->load()) host_figures_[kStop] = 1;
+  const auto own = torch::tensor(torch::ArrayRef<double>(host_figures_), torch::kDouble);
+  host_figures_ = {};
+  if (tail.is_cpu()) tail.add_(own);
   reduction_.finish();
-  const auto sums = tail.to(torch::kDouble);
+  auto sums = tail.is_cpu() ? tail.to(torch::kDouble) : own;
+  if (!tail.is_cpu()) world_.all_reduce_sum(sums);
   std::copy_n(sums.data_ptr<double>(), kNumFigures, figures_.begin());
 }
 
-// Leaves the parameters as they are if the gradient is not finite.
+// On the CPU, leaves the parameters as they are if the gradient is not finite.
 void Run::apply_gradients() {
   const torch::NoGradGuard no_grad;
   const int64_t number = progress_.update + 1;
-  gradient_norm_ = parameters_.normalise_gradients(
+  const auto norm = parameters_.normalise_gradients(
       world_, std::max(figures_[kTokens], 1.0),
       expert_gradient_scale(settings_.expert_gradient_scale, world_.size(),
                             parameters_.num_copies()),
       settings_.clip_norm);
-  if (!std::isfinite(gradient_norm_)) {
-    diverge("its gradient is not finite", number);
-    return;
+  if (norm.is_cpu()) {
+    gradient_norm_ = norm.item<double>();
+    if (!std::isfinite(gradient_norm_)) {
+      diverge("its gradient is not finite", number);
+      return;
+    }
   }
+  const auto tail = parameters_.shared.tail().to(torch::kDouble);
+  unread_.push_back({number, figures_[kTokens], torch::stack({norm, tail[kNll], tail[kBalance]})});
   apply_update(parameters_, *optimizer_, number, optimizer_->lr() * schedule_->factor(number),
                world_);
 }
@@ -251,10 +274,29 @@ void Run::update() {
   progress_.tokens += figures_[kTokens];
   progress_.cpu_seconds += figures_[kCpuSeconds];
   progress_.seconds += figures_[kSeconds];
-  progress_.loss = figures_[kNll] / std::max(figures_[kTokens], 1.0);
   bytes_ += world_.bytes() - before;
   time_update(seconds_since(start));
-  judge(health_.check_update(progress_.loss, gradient_norm_, progress_.trend));
+  if (parameters_.shared.values.is_cpu()) read_figures();
+}
+
+// Reads the losses and gradient norms of the updates since the last time, all at once, and judges
+// them one by one.
+void Run::read_figures() {
+  if (unread_.empty()) return;
+  std::vector<torch::Tensor> values;
+  for (const auto& one : unread_)
+    values.push_back(one.values);
+  const auto read = torch::stack(values).to(torch::kCPU);
+  const auto* value = read.data_ptr<double>();
+  for (const auto& [update, tokens, device_values] : std::exchange(unread_, {})) {
+    gradient_norm_ = value[0];
+    progress_.loss = value[1] / std::max(tokens, 1.0);
+    figures_[kBalance] = value[2];
+    value += 3;
+    if (!std::isfinite(gradient_norm_)) return diverge("its gradient is not finite", update);
+    judge(health_.check_update(progress_.loss, gradient_norm_, progress_.trend), update);
+    if (has_diverged()) return;
+  }
 }
 
 void Run::time_update(double seconds) {
@@ -285,17 +327,18 @@ void Run::diverge(const std::string& what, int64_t update) {
 }
 
 // Warns of what [train.health] finds, or ends the training with it.
-void Run::judge(const std::vector<std::string>& findings) {
+void Run::judge(const std::vector<std::string>& findings, int64_t update) {
   for (const auto& finding : findings) {
     ++num_warnings_;
-    if (events_ != nullptr) spdlog::warn("update {}: {}", progress_.update, finding);
-    if (health_.stops())
-      divergence_ = fmt::format("stopped after update {}: {}", progress_.update, finding);
+    if (events_ != nullptr) spdlog::warn("update {}: {}", update, finding);
+    if (health_.stops()) divergence_ = fmt::format("stopped after update {}: {}", update, finding);
   }
 }
 
 void Run::log_update() {
   if (progress_.update % kEventUpdates != 0 && progress_.update != 1) return;
+  read_figures();
+  if (has_diverged()) return;
   const MoeMetrics metrics = model_.take_metrics();
   if (events_ == nullptr) return;
   Value values = {{"loss", progress_.loss},
@@ -333,7 +376,7 @@ bool Run::is_finished() const {
 
 void Run::log_loads() {
   const ExpertLoads loads = model_.take_loads();
-  judge(health_.check_loads(loads));
+  judge(health_.check_loads(loads), progress_.update);
   if (events_ == nullptr || loads.empty()) return;
   Value values = Value::object();
   for (const auto& [layer, shares] : loads) {
@@ -352,7 +395,8 @@ bool Run::validates_now(double epochs_before) const {
 
 void Run::validate() {
   if (progress_.validated_update == progress_.update) return;  // resumed from its checkpoint
-  log_loads();
+  read_figures();
+  if (!has_diverged()) log_loads();
   if (has_diverged()) return;
   count_pending_time();
   model_.eval();
@@ -406,6 +450,8 @@ double Run::link_sum(int64_t LinkBytes::*member) const {
 
 void Run::save() {
   if (saved_update_ == progress_.update) return;
+  read_figures();
+  if (has_diverged()) return;
   count_pending_time();
   if (!has_finite_parameters()) {
     diverge("its parameters are not finite after it", progress_.update);
@@ -461,7 +507,7 @@ TrainEnd Run::run() {
     update();
     if (has_diverged()) break;
     log_update();
-    if (is_finished()) break;
+    if (has_diverged() || is_finished()) break;
     if (job_.validate && validates_now(epochs_before)) validate();
     if (!has_diverged() && progress_.update % settings_.save_every == 0) save();
   }

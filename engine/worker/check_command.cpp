@@ -3,6 +3,7 @@
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/to_integer.h"
+#include "engine/device/accelerator.h"
 #include "engine/launch/ranks.h"
 #include "engine/launch/slow_nodes.h"
 #include "engine/worker/rank.h"
@@ -24,11 +25,11 @@ constexpr double kMaxSkew_s = 60;
 // Every rank sends every other one rows that hold the numbers of sender and receiver.
 void exchange(Group& world) {
   const int64_t size = world.size();
-  auto rows = torch::empty({size * kRows, kColumns});
+  auto rows = torch::empty({size * kRows, kColumns}, computing_device());
   for (int64_t to = 0; to < size; ++to)
     rows.narrow(0, to * kRows, kRows).fill_(static_cast<double>(world.rank() * size + to));
   const std::vector<int64_t> counts(static_cast<size_t>(size), kRows);
-  const auto got = world.all_to_all(rows, counts, counts);
+  const auto got = world.all_to_all(rows, counts, counts).to(torch::kCPU);
   for (int64_t from = 0; from < size; ++from) {
     const auto part = got.narrow(0, from * kRows, kRows);
     const auto expected = static_cast<float>(from * size + world.rank());
@@ -60,7 +61,7 @@ double exchange_with(int64_t shift, const Groups& groups) {
   std::vector<int64_t> sent(static_cast<size_t>(world.size())), taken = sent;
   sent[static_cast<size_t>((node + shift) % nodes * ranks)] = mine;
   taken[static_cast<size_t>((node + nodes - shift) % nodes * ranks)] = mine;
-  const auto rows = torch::zeros({mine, kBlock});
+  const auto rows = torch::zeros({mine, kBlock}, computing_device());
   world.barrier();
   const double begun = now_s();
   world.all_to_all(rows, sent, taken);

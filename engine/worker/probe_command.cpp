@@ -5,6 +5,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/base/to_integer.h"
+#include "engine/device/accelerator.h"
 #include "engine/train/objective.h"
 #include "engine/train/pairs.h"
 #include "engine/train/parameters.h"
@@ -32,6 +33,7 @@ class Timer {
       world_.barrier();
       const auto start = Clock::now();
       work();
+      if (accelerator() != nullptr) accelerator()->synchronize();
       const auto took = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
       auto slowest = torch::full({1}, to_integer(took) + 1, torch::kLong);
       world_.all_reduce_max(slowest);
@@ -50,7 +52,8 @@ constexpr int kTries = 3;
 void exchange(Group& group, int64_t rows_each) {
   std::vector<int64_t> counts(static_cast<size_t>(group.size()), rows_each);
   counts[static_cast<size_t>(group.rank())] = 0;
-  group.all_to_all(torch::zeros({rows_each * (group.size() - 1), 1024}), counts, counts);
+  const auto rows = torch::zeros({rows_each * (group.size() - 1), 1024}, computing_device());
+  group.all_to_all(rows, counts, counts);
 }
 
 // In each direction, for each member. Zeros for a group of one.

@@ -123,6 +123,7 @@ std::shared_ptr<TranslationModel> build_model(const Value& settings, const Prepa
 }
 
 int64_t peak_memory_bytes() {
+  if (accelerator() != nullptr) return accelerator()->peak_memory_bytes();
   constexpr std::string_view kName = "VmHWM:";  // in KiB
   for (const auto& line : split(read_if_there("/proc/self/status").value_or(""), '\n')) {
     if (line.starts_with(kName)) return 1024 * std::atoll(line.c_str() + kName.size());

@@ -29,7 +29,8 @@ Value load_run_settings(const WorkerArguments& arguments);
 std::shared_ptr<TranslationModel> build_model(const Value& settings, const PreparedCorpus& corpus,
                                               const Groups& groups, const EvalSection* eval);
 
-/// The largest resident memory of this process so far; 0 if the kernel does not say.
+/// The largest resident memory of this process so far, or of its tensors on a device; 0 if the
+/// kernel does not say.
 int64_t peak_memory_bytes();
 
 }  // namespace xp

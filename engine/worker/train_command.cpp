@@ -2,6 +2,7 @@
 #include "engine/base/cpu.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
+#include "engine/device/accelerator.h"
 #include "engine/eval/evaluate.h"
 #include "engine/train/trainer.h"
 #include "engine/worker/log.h"
@@ -119,7 +120,8 @@ int train_command(const WorkerArguments& arguments) {
   if (valid.size() > 0) job.validate = Validator(corpus, valid, job.settings, *model, groups);
   job.stop = &stop_requested;
   const bool is_first = groups.world->rank() == 0;
-  if (is_first && job.settings.precision == "bf16" && !has_bf16_instructions())
+  const bool uses_cpu = accelerator() == nullptr;
+  if (is_first && uses_cpu && job.settings.precision == "bf16" && !has_bf16_instructions())
     spdlog::warn(kNoBf16);
   std::optional<EventLog> events;
   if (is_first) events.emplace(attempt_folder(arguments.folder, arguments.attempt));

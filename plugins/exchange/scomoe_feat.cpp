@@ -96,6 +96,7 @@ struct ScomoeFeat final : Exchange {
     routed.send();
     std::vector<torch::Tensor> parts;
     if (sizes[kLocal] > 0) {
+      count_local_rows(call, logits.own_TX);
       parts.push_back(mix_locally(slice(kLocal), logits.own_TX,
                                   [&call](int64_t index, const torch::Tensor& rows) {
                                     return call.expert(kLocal, index, rows);

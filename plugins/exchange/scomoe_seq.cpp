@@ -78,8 +78,9 @@ struct ScomoeSeq final : Exchange {
       return call.expert(0, index, rows);
     };
     if (present[kLocal]) {
-      add(kLocal,
-          mix_locally(rows_of(kLocal), logits.own_TX.index_select(0, tokens[kLocal]), expert));
+      const auto own_KX = logits.own_TX.index_select(0, tokens[kLocal]);
+      count_local_rows(call, own_KX);
+      add(kLocal, mix_locally(rows_of(kLocal), own_KX, expert));
     }
     const auto results =
         routed.finish([&expert](int64_t, int64_t index, const torch::Tensor& rows) {
@@ -113,14 +114,22 @@ struct ScomoeSeq final : Exchange {
                                                     bool as_seed) {
     const int64_t T = logits.own_TX.size(0);
     auto is_left_T = torch::ones({T}, logits.own_TX.options().dtype(torch::kBool));
+    int64_t count_left = T;
     const auto take = [&](const torch::Tensor& score_TX, int64_t count) {
       const auto score_T = score_TX.detach().mean(1).masked_fill(
           is_left_T.logical_not(), -std::numeric_limits<double>::infinity());
       const auto taken = std::get<1>(score_T.topk(count));
       is_left_T.index_fill_(0, taken, false);
+      count_left -= count;
       return as_seed ? taken : std::get<0>(taken.sort());
     };
-    const auto rest = [&] { return is_left_T.nonzero().squeeze(1); };
+    // Where rows are left is not asked of a device: how many is known.
+    const auto rest = [&] {
+      if (is_left_T.is_cpu()) return is_left_T.nonzero().squeeze(1);
+      const auto first_T = is_left_T.logical_not().argsort(/*stable=*/true, /*dim=*/0,
+                                                           /*descending=*/false);
+      return first_T.slice(0, 0, count_left);
+    };
     const auto local = take(logits.own_TX, sizes[kLocal]);
     if (sizes[kGlobal] == 0 && !as_seed) return {local, rest(), local.slice(0, 0, 0)};
     const auto node = take(logits.node_TY, sizes[kNode]);

@@ -5,6 +5,7 @@
 // Shapes: B sentences, S source length, L target length, T real tokens, D width, V vocabulary, R
 // rows being decoded.
 #include "engine/base/error.h"
+#include "engine/device/accelerator.h"
 #include "engine/moe/blocks.h"
 #include "engine/moe/moe_settings.h"
 #include "engine/moe/moe_stack.h"
@@ -90,7 +91,7 @@ struct Stack {
 
   // Takes part in the other ranks' exchanges as `infer` does, without rows.
   void infer_nothing(int64_t width) const {
-    const auto none_TD = torch::zeros({0, width});
+    const auto none_TD = torch::zeros({0, width}, computing_device());
     for (const auto& layer : layers) {
       auto* feed_forward = layer->feed_forward();
       if (feed_forward != nullptr && feed_forward->moe() != nullptr) feed_forward->infer(none_TD);
@@ -141,17 +142,16 @@ class Transformer final : public TranslationModel {
     RealTokens real;
     if (batch.num_tokens != flat_P.size(0))
       real.index_T = (flat_P != Special::kPad).nonzero().squeeze(1);
+    auto target_T = real.index_T.defined() ? flat_P.index_select(0, real.index_T) : flat_P;
+    target_T = to_device(target_T);
+    if (real.index_T.defined()) real.index_T = to_device(real.index_T);
     auto h = embedded(*target_, batch.target_in_BL);
     const auto target_mask = seen_by_pads(batch.target_in_BL);
     for (const auto& layer : decoder_.layers)
       h = layer->forward(h, source.h_BSD, source.mask, target_mask, real);
     h = decoder_.ending(h, real);
     auto h_TD = finished(h, decoder_norm_).flatten(0, 1);
-    auto target_T = flat_P;
-    if (real.index_T.defined()) {
-      h_TD = h_TD.index_select(0, real.index_T);
-      target_T = flat_P.index_select(0, real.index_T);
-    }
+    if (real.index_T.defined()) h_TD = h_TD.index_select(0, real.index_T);
     return {h_TD, output(), target_T, combined_balance()};
   }
 
@@ -195,7 +195,7 @@ class Transformer final : public TranslationModel {
     auto& state = dynamic_cast<State&>(decode_state);
     if (rows.empty()) {
       decoder_.infer_nothing(settings_.width);
-      return torch::zeros({0, context_.target_vocabulary});
+      return torch::zeros({0, context_.target_vocabulary}, computing_device());
     }
     extend(state, rows);
     CachedRows own{state.own, {}, {}}, memory{state.memory, {}, {}};
@@ -291,7 +291,7 @@ class Transformer final : public TranslationModel {
   // experts with few slots count.
   torch::Tensor encoded(const std::vector<std::vector<int32_t>>& sources) {
     const auto source_BS = padded(sources);
-    const auto real_T = (source_BS.flatten() != Special::kPad).nonzero().squeeze(1);
+    const auto real_T = to_device((source_BS.flatten() != Special::kPad).nonzero().squeeze(1));
     return encode(source_BS).h_BSD.flatten(0, 1).index_select(0, real_T);
   }
 
@@ -395,8 +395,9 @@ class Transformer final : public TranslationModel {
 
   // The predecessor's MoE layers see what its pads attend to: the tokens before them.
   torch::Tensor seen_by_pads(const torch::Tensor& piece_BL) const {
-    const auto is_pad_BL = piece_BL == Special::kPad;
-    if (settings_.moe.whose() != Compatibility::kSeed || !is_pad_BL.any().item<bool>()) return {};
+    const auto is_pad_here = piece_BL == Special::kPad;
+    if (settings_.moe.whose() != Compatibility::kSeed || !is_pad_here.any().item<bool>()) return {};
+    const auto is_pad_BL = to_device(is_pad_here);
     const int64_t L = piece_BL.size(1);
     const auto behind_LL = torch::ones({L, L}, is_pad_BL.options()).triu(1);
     const auto hidden = is_pad_BL.unsqueeze(1).logical_or(behind_LL);
@@ -407,22 +408,23 @@ class Transformer final : public TranslationModel {
 
   torch::Tensor embedded(Embedding& table, const torch::Tensor& piece_BL) {
     const auto h_BLD = settings_.moe.whose() == Compatibility::kSeed
-                           ? table.forward_around_pads(piece_BL)
-                           : table.forward(piece_BL);
+                           ? table.forward_around_pads(to_device(piece_BL))
+                           : table.forward(to_device(piece_BL));
     return dropped(h_BLD, settings_.dropout, is_training());
   }
 
   Source encode(const torch::Tensor& source_BS) {
     Source out;
     RealTokens real;
-    const auto is_pad_BS = source_BS == Special::kPad;
+    const auto is_pad_here = source_BS == Special::kPad;
     auto h = embedded(*source_, source_BS);
-    if (is_pad_BS.any().item<bool>()) {
+    if (is_pad_here.any().item<bool>()) {
+      const auto is_pad_BS = to_device(is_pad_here);
       out.mask = torch::zeros(is_pad_BS.sizes(), h.options())
                      .masked_fill_(is_pad_BS, -std::numeric_limits<float>::infinity())
                      .unsqueeze(1)
                      .unsqueeze(1);
-      real.index_T = is_pad_BS.flatten().logical_not().nonzero().squeeze(1);
+      real.index_T = to_device(is_pad_here.flatten().logical_not().nonzero().squeeze(1));
       if (settings_.moe.whose() == Compatibility::kSeed)
         h = h * is_pad_BS.logical_not().unsqueeze(2);
     }
@@ -446,7 +448,7 @@ class Transformer final : public TranslationModel {
       // The predecessor counts the clustering layer as one with loss 0.
       const bool counts_cluster = stack.tail && stack.tail->cluster() != nullptr &&
                                   settings_.moe.whose() == Compatibility::kSeed;
-      if (counts_cluster) losses.push_back(torch::zeros({}));
+      if (counts_cluster) losses.push_back(torch::zeros({}, computing_device()));
       for (const auto& [name, layer] : stack.moe)
         if (layer->balance().defined()) losses.push_back(layer->balance());
     };

@@ -40,7 +40,7 @@ struct Adam final : Optimizer {
   void apply(torch::Tensor& parameters, const torch::Tensor& gradient, OptimizerState& state,
              int64_t update, double lr) const override {
     if (parameters.numel() == 0) return;
-    const auto step = at::full({}, static_cast<double>(update), at::kFloat);
+    const auto step = at::full({}, static_cast<double>(update), parameters.options());
     // The kernel adds eps after the correction, fairseq before it.
     const double correction = std::sqrt(1 - std::pow(config.betas[1], static_cast<double>(update)));
     at::_fused_adamw_({parameters}, {gradient}, {state.at("mean")}, {state.at("square")}, {},

@@ -9,6 +9,10 @@ using Catch::Approx;
 
 namespace {
 
+double figure(const Routing& routing, const char* name) {
+  return routing.metrics.at(name).item<double>();
+}
+
 torch::Tensor six_tokens() {
   return torch::tensor({2.0, 1.0, 0.0, -1.0, 3.0, 2.0, 0.0, 0.0, 1.0, 0.5, 0.0, 0.0,
                         0.0, 0.0, 2.0, 1.0,  4.0, 1.0, 0.0, 0.0, 0.0, 3.0, 1.0, 0.0},
@@ -47,14 +51,14 @@ TEST_CASE("top-2 fills slots with first choices, then second choices (golden A)"
         "0:(0,0.7311)(1,0.7311)(2,0.6225)(4,1.0000) 1:(5,0.8808)(0,0.2689)(1,0.2689)(2,0.3775) "
         "2:(3,0.7311)(5,0.1192) 3:(3,0.2689)");
   CHECK(routing.balance.item<double>() == Approx(1.542474).epsilon(1e-6));
-  CHECK(routing.metrics.at("entropy") == Approx(0.859344).epsilon(1e-5));
-  CHECK(routing.metrics.at("overflow_first") == 0);
-  CHECK(routing.metrics.at("overflow_second") == Approx(16.6667).epsilon(1e-5));
-  CHECK(routing.metrics.at("unused_first") == 1);
-  CHECK(routing.metrics.at("unused_second") == 1);
-  CHECK(routing.metrics.at("balance_top_first") == Approx(66.6667).epsilon(1e-5));
-  CHECK(routing.metrics.at("balance_bottom_first") == 0);
-  CHECK(routing.metrics.at("unrouted") == 0);
+  CHECK(figure(routing, "entropy") == Approx(0.859344).epsilon(1e-5));
+  CHECK(figure(routing, "overflow_first") == 0);
+  CHECK(figure(routing, "overflow_second") == Approx(16.6667).epsilon(1e-5));
+  CHECK(figure(routing, "unused_first") == 1);
+  CHECK(figure(routing, "unused_second") == 1);
+  CHECK(figure(routing, "balance_top_first") == Approx(66.6667).epsilon(1e-5));
+  CHECK(figure(routing, "balance_bottom_first") == 0);
+  CHECK(figure(routing, "unrouted") == 0);
 }
 
 TEST_CASE("a token that lost one expert gives all to the other, before or after (golden E, E2)") {
@@ -64,9 +68,9 @@ TEST_CASE("a token that lost one expert gives all to the other, before or after 
   const Routing after = route(kTop2InOrder, {0.5, -1, true});
   CHECK(slots(after) ==
         "0:(0,0.7311)(1,1.0000) 1:(5,0.8808)(0,0.2689) 2:(3,0.7311)(5,0.1192) 3:(3,0.2689)");
-  CHECK(after.metrics.at("overflow_first") == Approx(33.3333).epsilon(1e-5));
-  CHECK(after.metrics.at("overflow_second") == Approx(50));
-  CHECK(after.metrics.at("unrouted") == Approx(0.333333).epsilon(1e-5));
+  CHECK(figure(after, "overflow_first") == Approx(33.3333).epsilon(1e-5));
+  CHECK(figure(after, "overflow_second") == Approx(50));
+  CHECK(figure(after, "unrouted") == Approx(0.333333).epsilon(1e-5));
 }
 
 TEST_CASE(

@@ -28,9 +28,12 @@ struct Top1 final : Router {
     const auto raw_KT = choice_T.unsqueeze(0), expert_KT = without_pads(raw_KT, call.pad_T, E);
     const Slots slots = assign_slots(expert_KT, priority(p_TE, config.prioritized), E,
                                      capacity_slots(call.capacity, /*choices=*/1, T, E));
-    return {slots.order_N, weight_T.index_select(0, slots.order_N).to(call.logits_TE.dtype()),
-            slots.count_E, balance_loss(p_TE, expert_KT[0]),
-            gate_metrics(p_TE, raw_KT, expert_KT, slots.kept_KT, call.pad_T)};
+    return {slots.order_N,
+            slots.weight_N(weight_T).to(call.logits_TE.dtype()),
+            slots.count_E,
+            balance_loss(p_TE, expert_KT[0]),
+            gate_metrics(p_TE, raw_KT, expert_KT, slots.kept_KT, call.pad_T),
+            slots.kept_E};
   }
 
   Config config;

@@ -51,10 +51,12 @@ struct Top2 final : Router {
                                      capacity_slots(call.capacity, /*choices=*/2, T, E));
     weight_KT = weight_KT * slots.kept_KT;
     if (config.normalize == "after-dropping") weight_KT = normalized(weight_KT);
-    const auto token_N = T == 0 ? slots.order_N : slots.order_N.remainder(T);
-    return {token_N, weight_KT.flatten().index_select(0, slots.order_N).to(call.logits_TE.dtype()),
-            slots.count_E, balance_loss(p_TE, expert_KT[0]),
-            gate_metrics(p_TE, raw_KT, expert_KT, slots.kept_KT, call.pad_T)};
+    return {slots.token_N(),
+            slots.weight_N(weight_KT).to(call.logits_TE.dtype()),
+            slots.count_E,
+            balance_loss(p_TE, expert_KT[0]),
+            gate_metrics(p_TE, raw_KT, expert_KT, slots.kept_KT, call.pad_T),
+            slots.kept_E};
   }
 
   // The predecessor draws in evaluation too, so that two evaluations differ (predecessor.md 13.16).

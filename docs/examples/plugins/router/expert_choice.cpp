@@ -48,7 +48,8 @@ struct ExpertChoice final : Router {
     out.count_E = torch::full({E}, C, torch::kLong);
     out.balance = p_TE.sum() * 0 + 1;
     out.metrics["unrouted"] =
-        num_free == 0 ? 0 : 1 - reached(token_N, T) / static_cast<double>(num_free);
+        torch::tensor(num_free == 0 ? 0 : 1 - reached(token_N, T) / static_cast<double>(num_free),
+                      torch::kDouble);
     return out;
   }
 
