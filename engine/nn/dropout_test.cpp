@@ -1,6 +1,8 @@
 // Dropout: how much is dropped, and that masks depend on stream and index only.
 #include "engine/nn/dropout.h"
 
+#include "engine/base/split_mix.h"
+#include "engine/device/ops.h"
 #include "engine/nn/dropout_mask.h"
 
 #include <ATen/Parallel.h>
@@ -95,4 +97,12 @@ TEST_CASE("bfloat16 stays bfloat16, and a sum has the type of what is added to")
   CHECK(sum.scalar_type() == torch::kFloat);
   sum.sum().backward();
   CHECK(x.grad().scalar_type() == torch::kBFloat16);
+}
+
+TEST_CASE("the operator's mask is that of the dropout with its key") {
+  constexpr double kP = 0.3;
+  const auto x = torch::randn({70'000});
+  seed_dropout(7);
+  const auto expected = dropped(x, kP, /*training=*/true);
+  CHECK((x * dropout_mask(x, kP, SplitMix(7).next(), /*first=*/0)).equal(expected));
 }

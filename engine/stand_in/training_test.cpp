@@ -79,11 +79,12 @@ struct StandInTest : CorpusFixture {
   }
 
   // On ranks that share the experts.
-  std::vector<Trained> on_all(const Topology& topology, const Value& changes, bool on_device) {
+  std::vector<Trained> on_all(const Topology& topology, const Value& changes, bool on_device,
+                              int64_t updates = 4) {
     ++num_trainings;
     return on_ranks<Trained>(topology, [&](const Groups& groups) {
       if (on_device) take_device(groups.world->rank());
-      return train_on(on_device ? for_devices(groups) : groups, changes, job(4));
+      return train_on(on_device ? for_devices(groups) : groups, changes, job(updates));
     });
   }
 
@@ -127,6 +128,16 @@ TEST_CASE_METHOD(StandInTest, "ranks with one expert each train on the stand-in 
     for (size_t rank = 0; rank < cpu.size(); ++rank)
       CHECK(device[rank].loss == Approx(cpu[rank].loss).epsilon(1e-5));
   }
+}
+
+TEST_CASE_METHOD(StandInTest, "ranks that exchange rows do not wait for an update either") {
+  const OnStandIn on;
+  const auto waits_of_all = [&](int64_t updates) {
+    take_host_reads();
+    on_all({1, 2}, experts("gshard", 1), true, updates);
+    return take_host_reads();
+  };
+  CHECK(waits_of_all(6) == waits_of_all(3));
 }
 
 TEST_CASE_METHOD(StandInTest, "a training that is interrupted on the stand-in ends the same") {
