@@ -34,9 +34,8 @@ struct MoeCall {
   /// shape.
   std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)> expert;
   Wire wire = Wire::kExact;  ///< of rows that cross nodes: [model.moe] wire
-  /// Told how many rows go from this rank to the experts from number `first` on, int64 on the
-  /// device, where rows are slots or all rows; where `expert` is given just these rows it counts
-  /// them itself.
+  /// On a device: told how many rows of this rank go to the experts from number `first` on, int64,
+  /// because `expert` gets slots there, whose number says nothing.
   std::function<void(int64_t first, const torch::Tensor& count)> count_rows = {};
 };
 

@@ -32,8 +32,8 @@ struct RouteCall {
   Draws* draws = nullptr;  ///< never null inside a model
 };
 
-/// GateFigures by name: scalars on the logits' device, without gradient, so that nobody waits for
-/// them.
+/// Figures of a gate by name: scalars on the logits' device, without gradient. They are read later,
+/// so that nobody waits for them.
 using GateFigures = std::map<std::string, torch::Tensor>;
 
 /// A routing as rows grouped by expert, in slot order: the form in which they are sent. No S x E x
@@ -45,8 +45,9 @@ struct Routing {
   torch::Tensor balance;   ///< load-balancing loss, a differentiable scalar; 1 when uniform
   GateFigures metrics =
       {};  ///< "entropy", "overflow_first", "unused_first", ... (shares in percent)
-  torch::Tensor kept_E = {};  ///< int64 on the device: of these rows those of tokens, if they are
-                              ///< slots; else undefined
+  /// int64, on the device: how many of an expert's rows are of tokens, if they are slots; else
+  /// undefined.
+  torch::Tensor kept_E = {};
 };
 
 /// A router declares the figure `choices`, which planning asks for (registry/relations.h).
