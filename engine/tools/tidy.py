@@ -32,6 +32,8 @@ MAY_INCLUDE = {
     "engine/comm": "engine/device engine/base",
     "engine/nn": "engine/comm engine/device registry engine/base",
     "engine/moe": "engine/nn engine/comm engine/device registry engine/base",
+    "engine/cuda": "engine/launch engine/moe engine/nn engine/device engine/comm registry"
+    " engine/base",
     "engine/train": "engine/nn engine/data engine/comm engine/device results/runs registry"
     " engine/base",
     "engine/eval": "engine/moe engine/nn engine/data engine/comm engine/device results/runs registry"
@@ -58,8 +60,8 @@ MAY_INCLUDE = {
     "engine/worker": "engine/laws engine/train engine/eval engine/launch engine/run engine/plan"
     " engine/moe engine/nn engine/data engine/comm engine/device engine/experiment results/runs"
     " registry engine/base",
-    "bench": "engine/eval engine/moe engine/nn engine/launch engine/comm results/runs registry"
-    " engine/base",
+    "bench": "engine/eval engine/moe engine/nn engine/launch engine/comm engine/device"
+    " results/runs registry engine/base",
     "plugins": "engine/moe engine/nn engine/data engine/launch engine/comm engine/device registry"
     " engine/base",
     "docs": "engine/moe engine/nn engine/data engine/launch engine/comm registry engine/base",
@@ -71,6 +73,7 @@ TORCH_INTERFACES = {"engine/testing/ranks.h", "engine/testing/gradients.h"} | {
     f"registry/{kind}.h" for kind in ("model", "router", "exchange", "optimizer", "draws")
 }
 TORCH_FOLDERS = {"engine/device", "engine/stand_in", "engine/comm", "engine/nn", "engine/moe",
+                 "engine/cuda",
                  "engine/train", "engine/eval", "engine/laws", "engine/worker",
                  "engine/conformance", "bench", "docs"} | {
     f"plugins/{kind}" for kind in ("model", "router", "exchange", "optimizer")
@@ -89,8 +92,9 @@ FOREIGN = [
     (r"torch/torch\.h", (), "it costs 15 s a file; torch/types.h or torch/nn/module.h will do"),
 ]
 
-READS_ENVIRONMENT = ("engine/base/", "engine/cli/", "engine/launch/", "engine/worker/",
-                     "plugins/launcher/", "engine/testing/", "results/runs/provenance.cpp")
+READS_ENVIRONMENT = ("engine/base/", "engine/cli/", "engine/cuda/", "engine/launch/",
+                     "engine/worker/", "plugins/launcher/", "engine/testing/",
+                     "results/runs/provenance.cpp")
 # Who may fork or exec besides tests; everybody else asks engine/base/process.h.
 STARTS_PROCESSES = ("engine/base/process.cpp", "engine/launch/fork_server.cpp",
                     "engine/cli/commands/run.cpp", "engine/conformance/", "engine/testing/",
@@ -137,7 +141,8 @@ NAMES_SHARES = ("engine/conformance/", "engine/testing/", "engine/cli/commands/i
 TEST_IDIOM = "using namespace xp;  // NOLINT: tests read better without the prefix"
 # Headers whose functions have a source each, by what they are for.
 IMPLEMENTED_ELSEWHERE = {
-    "engine/conformance/cases.h", "engine/laws/laws.h", "engine/worker/commands.h"}
+    "engine/conformance/cases.h", "engine/laws/laws.h",
+    "engine/worker/commands.h"}
 BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
 THIRD_PARTY = "cmake/gloo-shim/"
 SKIPPED = re.compile(r"(^|/)(\.git|\.deps|\.cache|__pycache__|build[^/]*|xp-workspace)(/|$)")
