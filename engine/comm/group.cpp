@@ -248,6 +248,7 @@ class GlooGroup final : public Group {
 
   const LinkBytes& bytes() const override { return bytes_; }
   bool overlaps() const override { return shared_->rendezvous.overlap; }
+  std::string blame() override { return shared_->blame(); }
 
  private:
   static constexpr int kTag = 0;

@@ -115,6 +115,11 @@ class Group {
   virtual const LinkBytes& bytes() const = 0;
   /// Rendezvous::overlap.
   virtual bool overlaps() const = 0;
+
+  /// Whom to blame for an operation of other links that failed, as the end of a sentence: "; rank 2
+  /// on node1 is gone"; empty if nobody. Tells the others that this rank failed, and waits for what
+  /// they tell, up to Rendezvous::timeout_s.
+  virtual std::string blame() { return ""; }
 };
 
 /// Whether members are in different nodes.
