@@ -1,5 +1,6 @@
 // `xp doctor`: checks this machine's prerequisites, one line each with what to do.
 #include "engine/base/cpu.h"
+#include "engine/base/devices.h"
 #include "engine/base/file.h"
 #include "engine/base/json_text.h"
 #include "engine/base/process.h"
@@ -8,6 +9,7 @@
 #include "engine/cli/points/options.h"
 #include "engine/cli/points/programs.h"
 #include "engine/cli/terminal/text_table.h"
+#include "engine/launch/gpus.h"
 #include "registry/launcher.h"
 #include "results/runs/provenance.h"
 #include "results/store/store.h"
@@ -121,6 +123,17 @@ Finding bf16_finding() {
           ""};
 }
 
+Finding accelerator_finding(const Value& devices) {
+  const GpuReport report = gpu_report();
+  if (!report.problem.empty()) {
+    if (devices.empty()) return {"accelerators", "none: runs use the CPU", ""};
+    return {"accelerators", json_text(devices), report.problem + "; see `nvidia-smi`"};
+  }
+  const bool is_built = has_accelerator(engine_file(), "cuda");
+  return {"accelerators", summary(report),
+          is_built ? "" : "xp-engine has no module for them: scripts/setup.sh cuda, make build"};
+}
+
 Finding store_finding() {
   try {
     Store::in_memory();
@@ -169,9 +182,7 @@ std::vector<Finding> findings(const Options& options) {
       bf16_finding(),
       {"memory", human_bytes(machine.value("memory_bytes", 0.0)), ""},
       {"compiler", text("compiler"), ""}};
-  const Value devices = machine.value("devices", Value::array());
-  out.push_back(
-      {"accelerators", devices.empty() ? "none: runs use the CPU" : json_text(devices), ""});
+  out.push_back(accelerator_finding(machine.value("devices", Value::array())));
   out.push_back(engine_finding());
   out.push_back(components_finding());
   for (const auto& file : plugin_files())

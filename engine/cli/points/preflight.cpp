@@ -2,13 +2,17 @@
 #include "engine/cli/points/preflight.h"
 
 #include "engine/base/cpu.h"
+#include "engine/base/devices.h"
 #include "engine/base/text.h"
+#include "engine/cli/points/programs.h"
+#include "engine/launch/gpus.h"
 #include "results/runs/programs.h"
 #include "results/runs/provenance.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <set>
 #include <unistd.h>
@@ -22,10 +26,26 @@ double figure(const Point& point, const char* name) {
   return found == point.assessment->figures.end() ? 0 : found->second;
 }
 
+bool is_on_this_machine(const Point& point) {
+  return point.settings().value("launch.use", "") == "local";
+}
+
+// Asked once: the driver may have to start the GPUs.
+const GpuReport& gpus() {
+  static const GpuReport report = gpu_report();
+  return report;
+}
+
+bool is_on_these_gpus(const Point& point) {
+  const std::string device = point.settings().value("launch.device", "auto");
+  const bool may_use =
+      device == "cuda" || (device == "auto" && has_accelerator(engine_file(), "cuda"));
+  return is_on_this_machine(point) && may_use && !gpus().gpus.empty();
+}
+
 bool is_on_this_cpu(const Point& point) {
-  const Settings& settings = point.settings();
-  return settings.value("launch.use", "") == "local" &&
-         settings.value("launch.device", "") != "cuda";
+  return is_on_this_machine(point) && point.settings().value("launch.device", "") != "cuda" &&
+         !is_on_these_gpus(point);
 }
 
 // Those that are kept, what is best according to each of them, and the one being written.
@@ -51,6 +71,36 @@ Need disk_need(const Plan& plan) {
 
 double free_space(const Workspace& workspace) {
   return static_cast<double>(free_bytes(workspace.root));
+}
+
+// Ranks that a GPU has too little memory for, and nodes that the GPUs do not fit.
+std::vector<std::string> gpu_notes(const Plan& plan) {
+  std::vector<std::string> out;
+  const Point* largest = nullptr;
+  double most = 0;
+  std::set<std::string> problems;
+  for (const auto& point : plan.points) {
+    if (point.training == State::kDone || !is_on_these_gpus(point)) continue;
+    if (const double bytes = figure(point, "memory_bytes"); bytes > most) {
+      most = bytes;
+      largest = &point;
+    }
+    const auto ranks = static_cast<int64_t>(point.settings().value("launch.nodes", 1.0) *
+                                            point.settings().value("launch.ranks_per_node", 1.0));
+    if (auto problem = node_problem(gpus(), ranks); !problem.empty())
+      problems.insert(std::move(problem));
+  }
+  out.assign(problems.begin(), problems.end());
+  if (largest == nullptr) return out;
+  double room = std::numeric_limits<double>::infinity();
+  for (const auto& gpu : gpus().gpus)
+    room = std::min(room, static_cast<double>(gpu.memory_bytes));
+  if (most > room) {
+    out.push_back(
+        fmt::format("a rank of {} takes about {} of memory, and a GPU of this machine has {}",
+                    largest->name, human_bytes(most), human_bytes(room)));
+  }
+  return out;
 }
 
 // Disk and memory that may not suffice.
@@ -137,7 +187,7 @@ std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& p
                                   const Workspace& workspace) {
   std::vector<std::string> out = plan.notes;
   out.insert(out.end(), plan.unpredicted.begin(), plan.unpredicted.end());
-  for (const auto& more : {precision_notes(plan), machine_notes(plan, workspace),
+  for (const auto& more : {precision_notes(plan), gpu_notes(plan), machine_notes(plan, workspace),
                            plugin_notes(plan, plugins, workspace), trust_notes(workspace)})
     out.insert(out.end(), more.begin(), more.end());
   return out;
