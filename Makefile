@@ -13,7 +13,11 @@ LEFT_OUT := fuzz|soak|gpu
 PREFIX ?= /usr/local
 BUNDLE ?= build/xp-bundle
 
-.PHONY: help setup build build-tests install bundle quickstart test setup-tests test-asan test-fuzz build-fuzz fuzz soak headers clean
+# For machines without a GPU: the kind for CUDA beside the one that is used.
+CUDA ?= .deps/libtorch-cuda
+
+.PHONY: help setup build build-tests install bundle quickstart test setup-tests test-asan test-fuzz \
+	test-cuda-build build-fuzz fuzz soak headers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,7 +53,15 @@ test: build-tests setup-tests ## build and run all tests but fuzz, soak and gpu
 	ctest --test-dir build -LE '$(LEFT_OUT)' --output-on-failure --no-tests=error -j 2 || status=1; \
 	$(MAKE) test-asan || status=1; \
 	$(MAKE) test-fuzz || status=1; \
+	$(MAKE) test-cuda-build || status=1; \
 	exit $$status
+
+# Downloads 3 GB the first time, and takes about a minute and a half besides.
+test-cuda-build: build ## compile libxp_cuda.so for all GPUs, load it without one
+	@scripts/get-libtorch.sh --check cuda || scripts/get-libtorch.sh cuda $(CUDA)
+	@cmake --preset release --log-level=WARNING -Wno-dev -DLibTorch_CUDA_ROOT=$(CURDIR)/$(CUDA) >/dev/null
+	@ninja -C build -j $(JOBS) xp_cuda xp_cuda_test xp_nccl_links_test
+	ctest --test-dir build -R '^cuda: ' --output-on-failure --no-tests=error
 
 test-asan: setup
 	@cmake --preset asan --log-level=WARNING -Wno-dev >/dev/null

@@ -4,10 +4,12 @@
 #
 #   LibTorch_ROOT       folder that holds  torch/{lib,include}   (wheel layout)
 #                       or                 {lib,include}         (zip layout)
+#   LibTorch_CUDA_ROOT  the same of the kind for CUDA, if it is another folder
 # Targets
 #   LibTorch::cpu       torch_cpu + c10; enough for everything except CUDA
-#   LibTorch::cuda      torch_cuda + c10_cuda (only if LibTorch_CUDA_FOUND)
-# Variables: LibTorch_VERSION, LibTorch_CUDA_FOUND, LibTorch_LIBRARY_DIR
+#   LibTorch::cuda      torch_cuda + c10_cuda, NCCL, the CUDA runtime (only if LibTorch_CUDA_FOUND)
+# Variables: LibTorch_VERSION, LibTorch_CUDA_FOUND, LibTorch_LIBRARY_DIR, LibTorch_CUDA_LIBRARY_DIR,
+#            LibTorch_NVIDIA_DIR (of NVIDIA's wheels: headers, libraries and the compiler)
 
 set(_hints)
 foreach(_r IN ITEMS "${LibTorch_ROOT}" "$ENV{LibTorch_ROOT}" "${PROJECT_SOURCE_DIR}/.deps/libtorch")
@@ -21,8 +23,13 @@ find_path(LibTorch_INCLUDE_DIR NAMES torch/csrc/api/include/torch/torch.h
 set(_here HINTS ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
 find_library(LibTorch_CPU_LIBRARY NAMES torch_cpu ${_here})
 find_library(LibTorch_C10_LIBRARY NAMES c10 ${_here})
-find_library(LibTorch_CUDA_LIBRARY NAMES torch_cuda ${_here})
-find_library(LibTorch_C10_CUDA_LIBRARY NAMES c10_cuda ${_here})
+set(_cuda_hints "")
+if(LibTorch_CUDA_ROOT)
+  list(APPEND _cuda_hints ${LibTorch_CUDA_ROOT} ${LibTorch_CUDA_ROOT}/torch)
+endif()
+set(_cuda_here HINTS ${_cuda_hints} ${_hints} PATH_SUFFIXES lib NO_DEFAULT_PATH)
+find_library(LibTorch_CUDA_LIBRARY NAMES torch_cuda ${_cuda_here})
+find_library(LibTorch_C10_CUDA_LIBRARY NAMES c10_cuda ${_cuda_here})
 
 if(LibTorch_INCLUDE_DIR)
   foreach(_h torch/headeronly/version.h torch/csrc/api/include/torch/version.h)
@@ -79,17 +86,28 @@ if(NOT TARGET LibTorch::cpu)
     LibTorch::torch_cpu LibTorch::c10 Threads::Threads)
 endif()
 
+# The kind for CPUs has the CUDA runtime, too, but not NCCL.
 set(LibTorch_CUDA_FOUND FALSE)
-if(LibTorch_CUDA_LIBRARY AND LibTorch_C10_CUDA_LIBRARY AND NOT TARGET LibTorch::cuda)
-  add_library(LibTorch::torch_cuda SHARED IMPORTED)
-  set_target_properties(LibTorch::torch_cuda PROPERTIES
-    IMPORTED_LOCATION "${LibTorch_CUDA_LIBRARY}")
-  add_library(LibTorch::c10_cuda SHARED IMPORTED)
-  set_target_properties(LibTorch::c10_cuda PROPERTIES
-    IMPORTED_LOCATION "${LibTorch_C10_CUDA_LIBRARY}")
+if(LibTorch_CUDA_LIBRARY AND LibTorch_C10_CUDA_LIBRARY)
+  get_filename_component(LibTorch_CUDA_LIBRARY_DIR "${LibTorch_CUDA_LIBRARY}" DIRECTORY)
+  get_filename_component(LibTorch_NVIDIA_DIR "${LibTorch_CUDA_LIBRARY_DIR}/../../nvidia" ABSOLUTE)
+  set(_nccl ${LibTorch_NVIDIA_DIR}/nccl/lib/libnccl.so.2)
+  set(_cudart ${LibTorch_NVIDIA_DIR}/cu13/lib/libcudart.so.13)
+  if(EXISTS ${_nccl} AND EXISTS ${_cudart})
+    set(LibTorch_CUDA_FOUND TRUE)
+  endif()
+endif()
+if(LibTorch_CUDA_FOUND AND NOT TARGET LibTorch::cuda)
+  foreach(_l IN ITEMS "torch_cuda;${LibTorch_CUDA_LIBRARY}" "c10_cuda;${LibTorch_C10_CUDA_LIBRARY}"
+      "nccl;${_nccl}" "cudart;${_cudart}")
+    list(GET _l 0 _name)
+    list(GET _l 1 _file)
+    add_library(LibTorch::${_name} SHARED IMPORTED)
+    set_target_properties(LibTorch::${_name} PROPERTIES IMPORTED_LOCATION "${_file}")
+  endforeach()
   add_library(LibTorch::cuda INTERFACE IMPORTED)
-  target_compile_definitions(LibTorch::cuda INTERFACE USE_C10D_NCCL)
+  target_include_directories(LibTorch::cuda SYSTEM INTERFACE
+    ${LibTorch_NVIDIA_DIR}/cu13/include ${LibTorch_NVIDIA_DIR}/nccl/include)
   target_link_libraries(LibTorch::cuda INTERFACE
-    LibTorch::torch_cuda LibTorch::c10_cuda LibTorch::cpu)
-  set(LibTorch_CUDA_FOUND TRUE)
+    LibTorch::torch_cuda LibTorch::c10_cuda LibTorch::nccl LibTorch::cudart LibTorch::cpu)
 endif()

@@ -18,6 +18,10 @@ foreach(program IN ITEMS xp xp-engine)
   target_link_options(${program} PRIVATE -Wl,--disable-new-dtags)
 endforeach()
 install(TARGETS xp xp-engine RUNTIME COMPONENT programs)
+if(TARGET xp_cuda)
+  # Not in a bundle, which would need gigabytes of libraries for it.
+  install(TARGETS xp_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cuda)
+endif()
 install(FILES ${CMAKE_BINARY_DIR}/xp-engine.diff DESTINATION ${CMAKE_INSTALL_BINDIR}
   COMPONENT programs OPTIONAL)
 install(FILES ${CMAKE_BINARY_DIR}/components.json DESTINATION ${CMAKE_INSTALL_DATADIR}/xp

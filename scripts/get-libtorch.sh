@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Unpacks the C++ part of PyTorch's wheels into .deps/libtorch. Safe to repeat and to interrupt.
+# Unpacks the C++ part of PyTorch's wheels into .deps/libtorch, for cuda with NCCL and the CUDA
+# compiler. Safe to repeat and to interrupt.
 #
 # usage: scripts/get-libtorch.sh [--check] cpu|cuda [FOLDER]
 #

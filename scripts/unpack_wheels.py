@@ -1,4 +1,5 @@
-"""Unpacks from PyTorch's wheels what a C++ program needs: headers, libraries, licences.
+"""Unpacks from PyTorch's wheels what a C++ program needs: headers, libraries, licences; for CUDA
+also its compiler.
 
 usage: unpack_wheels.py cpu|cuda WHEELS FOLDER
 
@@ -35,7 +36,8 @@ def wanted(kind, path):
     if path.startswith("nvidia/") and kind == "cpu":
         return name in CPU_LIBRARIES
     if path.startswith("nvidia/"):
-        return "/lib/" in path or "/include/" in path or is_licence(name)
+        is_kept = any(f"/{folder}/" in path for folder in ("lib", "include", "bin", "nvvm"))
+        return is_kept and not name.startswith("libnvvm.") or is_licence(name)
     return ".dist-info/" in path and is_licence(path)
 
 
@@ -46,7 +48,9 @@ def main():
         with zipfile.ZipFile(wheel) as archive:
             for member in archive.infolist():
                 if not member.is_dir() and wanted(kind, member.filename):
-                    archive.extract(member, folder)
+                    path = archive.extract(member, folder)
+                    if "/bin/" in member.filename:
+                        os.chmod(path, 0o755)
                     total += member.file_size
     print(f"get-libtorch: unpacked {total / 1e6:.0f} MB", file=sys.stderr)
 

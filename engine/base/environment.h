@@ -9,11 +9,14 @@ namespace xp {
 
 /// Names of variables that programs of xp read. A person sets the first ones.
 namespace variable {
-inline constexpr const char* kWorkspace = "XP_WORKSPACE";  ///< the default of --workspace
-inline constexpr const char* kMirror = "XP_MIRROR";        ///< the default of --mirror
-inline constexpr const char* kEngine = "XP_ENGINE";        ///< the program that trains
-inline constexpr const char* kPlugins = "XP_PLUGINS";      ///< files, separated by ':'
-inline constexpr const char* kVectors = "XP_VECTORS";      ///< cases for xp-conformance
+inline constexpr const char* kWorkspace = "XP_WORKSPACE";        ///< the default of --workspace
+inline constexpr const char* kMirror = "XP_MIRROR";              ///< the default of --mirror
+inline constexpr const char* kEngine = "XP_ENGINE";              ///< the program that trains
+inline constexpr const char* kPlugins = "XP_PLUGINS";            ///< files, separated by ':'
+inline constexpr const char* kVectors = "XP_VECTORS";            ///< cases for xp-conformance
+inline constexpr const char* kRanksPerGpu = "XP_RANKS_PER_GPU";  ///< ranks that share one, in tests
+/// Set: values of a GPU that the host reads are counted; those of other threads are told.
+inline constexpr const char* kCountReads = "XP_COUNT_HOST_READS";
 /// Which node of a step an agent is on, if no scheduler says so.
 inline constexpr const char* kNode = "XP_NODE";
 // What a launcher tells a rank (LaunchJob).

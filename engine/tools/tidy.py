@@ -141,7 +141,7 @@ NAMES_SHARES = ("engine/conformance/", "engine/testing/", "engine/cli/commands/i
 TEST_IDIOM = "using namespace xp;  // NOLINT: tests read better without the prefix"
 # Headers whose functions have a source each, by what they are for.
 IMPLEMENTED_ELSEWHERE = {
-    "engine/conformance/cases.h", "engine/laws/laws.h",
+    "engine/conformance/cases.h", "engine/cuda/launch.h", "engine/laws/laws.h",
     "engine/worker/commands.h"}
 BAD_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|manager|impl|misc)(_|\.|$)")
 THIRD_PARTY = "cmake/gloo-shim/"
