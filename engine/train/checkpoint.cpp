@@ -143,6 +143,8 @@ Value to_json(const TrainProgress& p) {
           {"validations_since_best", p.validations_since_best},
           {"mean_loss", p.trend.mean},
           {"lowest_mean_loss", p.trend.lowest_mean},
+          {"loss_scale", p.scale.factor},
+          {"loss_scale_updates", p.scale.good_updates},
           {"validated_update", p.validated_update},
           {"validation", p.validation}};
 }
@@ -167,6 +169,7 @@ TrainProgress progress_from_json(const Value& v) {
   p.step_ms = v.value("step_ms", 0.0);
   p.tokens_per_second = v.value("tokens_per_second", 0.0);
   p.trend = {v.value("mean_loss", 0.0), v.value("lowest_mean_loss", 0.0)};
+  p.scale = {v.value("loss_scale", LossScale{}.factor), v.value("loss_scale_updates", int64_t{0})};
   p.validated_update = v.value("validated_update", int64_t{0});
   p.validation = v.value("validation", Validation());
   return p;

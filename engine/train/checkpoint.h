@@ -7,6 +7,7 @@
 
 #include "engine/base/file.h"
 #include "engine/train/health.h"
+#include "engine/train/loss_scale.h"
 #include "engine/train/pairs.h"
 #include "engine/train/parameters.h"
 #include "results/runs/workspace.h"
@@ -32,6 +33,7 @@ struct TrainProgress {
   double best_value = 0;         ///< of the best metric so far
   int64_t best_update = 0, validations_since_best = 0;
   LossTrend trend;
+  LossScale scale;               ///< of float16
   int64_t validated_update = 0;  ///< of the last validation, 0 = none yet
   Validation validation;         ///< its figures
 };

@@ -9,12 +9,13 @@
 namespace xp {
 namespace {
 
-// bfloat16 for matrix products while it lives, if asked for.
+// 16-bit matrix products while it lives, if the precision of [train] asks for them.
 class Autocast {
  public:
-  explicit Autocast(bool on) : on_(on) {
+  explicit Autocast(const std::string& precision)
+      : on_(precision != "fp32"), device_(computing_device().type()) {
     if (!on_) return;
-    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::set_autocast_dtype(device_, precision == "fp16" ? at::kHalf : at::kBFloat16);
     at::autocast::set_autocast_enabled(device_, true);
   }
   ~Autocast() {
@@ -27,13 +28,13 @@ class Autocast {
 
  private:
   bool on_;
-  torch::DeviceType device_ = computing_device().type();
+  torch::DeviceType device_;
 };
 
 }  // namespace
 
 Objective objective_of(TranslationModel& model, const Batch& batch, const TrainSection& settings) {
-  const Autocast autocast(settings.precision == "bf16");
+  const Autocast autocast(settings.precision);
   const ModelOutput output = model.forward(batch);
   const CrossEntropy loss =
       cross_entropy(output.h_TD, output.output_VD, output.target_T, settings.label_smoothing);

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
+#include "engine/device/accelerator.h"
 #include "engine/nn/dropout.h"
 #include "engine/train/gradient_reduction.h"
 #include "engine/train/objective.h"
@@ -58,7 +59,7 @@ class Run {
         reduction_(parameters_.shared, groups, wire_from(settings_.gradient_wire)),
         checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background, job.origin),
         health_(settings_.health) {
-    if (settings_.precision == "fp16") {
+    if (scales_loss() && computing_device().is_cpu()) {
       user_error("'precision' is \"fp16\", which needs a GPU; use \"bf16\" or \"fp32\" on the CPU");
     }
     resume();
@@ -95,6 +96,8 @@ class Run {
   void judge(const std::vector<std::string>& findings, int64_t update);
   void read_figures();
   bool has_diverged() const { return !divergence_.empty(); }
+  bool scales_loss() const { return settings_.precision == "fp16"; }
+  double loss_factor() const { return scales_loss() ? progress_.scale.factor : 1; }
   bool is_stop_requested() const { return figures_[kStop] > 0; }
   double share_done() const;
   bool is_finished() const;
@@ -210,7 +213,8 @@ void Run::add_gradients(const Batch& batch, bool is_last) {
   if (objective.balance.defined())
     add(kBalance, (objective.balance.detach().to(torch::kDouble) * tokens).to(torch::kFloat));
   if (is_last) reduction_.begin();
-  objective.sum.backward();
+  const auto sum = scales_loss() ? objective.sum * loss_factor() : objective.sum;
+  sum.backward();
   host_figures_[kTokens] += tokens;
   add(kNll, objective.nll);
 }
@@ -236,20 +240,29 @@ void Run::reduce_gradients() {
 void Run::apply_gradients() {
   const torch::NoGradGuard no_grad;
   const int64_t number = progress_.update + 1;
-  const auto norm = parameters_.normalise_gradients(
-      world_, std::max(figures_[kTokens], 1.0),
+  auto norm = parameters_.normalise_gradients(
+      world_, std::max(figures_[kTokens], 1.0) * loss_factor(),
       expert_gradient_scale(settings_.expert_gradient_scale, world_.size(),
                             parameters_.num_copies()),
       settings_.clip_norm);
-  if (norm.is_cpu()) {
+  bool is_left_out = false;
+  // In float16 the host asks after every update, since the factor of the next one follows from it.
+  if (norm.is_cpu() || scales_loss()) {
     gradient_norm_ = norm.item<double>();
-    if (!std::isfinite(gradient_norm_)) {
+    is_left_out = !std::isfinite(gradient_norm_) && scales_loss() && progress_.scale.fail();
+    if (is_left_out) {
+      gradient_norm_ = 0;
+      norm = torch::zeros_like(norm);
+    } else if (!std::isfinite(gradient_norm_)) {
       diverge("its gradient is not finite", number);
       return;
+    } else if (scales_loss()) {
+      progress_.scale.succeed();
     }
   }
   const auto tail = parameters_.shared.tail().to(torch::kDouble);
   unread_.push_back({number, figures_[kTokens], torch::stack({norm, tail[kNll], tail[kBalance]})});
+  if (is_left_out) return;
   apply_update(parameters_, *optimizer_, number, optimizer_->lr() * schedule_->factor(number),
                world_);
 }
