@@ -45,9 +45,9 @@ inline constexpr const char* kTooLong = "E060";  // a sentence that max_tokens h
 inline constexpr const char* kDevice = "E039";
 inline constexpr const char* kMetric = "E061";  // a program or file that a metric needs
 
-// E040 to E050 are the rules that components of this tree declare (registry/relations.h): E040
+// E040 to E051 are the rules that components of this tree declare (registry/relations.h): E040
 // shares, E041 experts and ranks, E042 heads, E043 batches, E044 capacity, E045 widths, E046
 // processors, E047 runs that share a job, E048 number formats, E049 vocabularies, E050 what cannot
-// be evaluated.
+// be evaluated, E051 GPUs of jobs.
 
 }  // namespace xp::code

@@ -49,6 +49,12 @@ std::vector<Rule> SlurmSettings::rules() {
            "'pack' in [launch.slurm] is {slurm.pack}, but only runs of one node share a job; these "
            "have {nodes} nodes and a job each",
            {"slurm.pack", "nodes"},
+           true},
+          {"E051",
+           "device != 'cuda' or slurm.gres != ''",
+           "'device' in [launch] is \"cuda\", but 'gres' in [launch.slurm] is empty: a job gets no "
+           "GPU unless 'extra' asks for some; use gres = \"gpu:{ranks_per_node}\"",
+           {"slurm.gres", "device"},
            true}};
 }
 

@@ -1,5 +1,7 @@
 // The client against real daemons of Slurm: what scripts of a test cannot know.
+#include "engine/base/shell.h"
 #include "engine/launch/slurm.h"
+#include "engine/launch/slurm_step.h"
 #include "engine/testing/cluster.h"
 #include "engine/testing/message.h"
 
@@ -85,6 +87,25 @@ TEST_CASE("what Slurm refuses is told before it waits, and what nobody knows is 
   const BatchState nobodys = it.queue.poll({{"xp-b-1", "4711"}}).at("xp-b-1");
   CHECK(nobodys.phase == Phase::kUnknown);
   CHECK(nobodys.is_absent);
+}
+
+TEST_CASE("the ranks of a step see the GPUs of their own node", "[cluster]") {
+  const Cluster cluster({"--gpus", "2"});
+  const TempFolder folder;
+  LaunchJob job;
+  job.nodes = 2;
+  job.ranks_per_node = 2;
+  const auto step = srun_command(
+      {.gres = "gpu:2"}, job, {"node0", "node1"},
+      {"/bin/sh", "-c",
+       "echo $CUDA_VISIBLE_DEVICES > '" + folder.path().string() + "'/$SLURMD_NODENAME"});
+  std::vector<std::string> quoted;
+  for (const auto& word : step)
+    quoted.push_back(shell_quoted(word));
+  cluster.ask({"sbatch", "--wait", "--nodes=2", "--ntasks-per-node=2", "--gres=gpu:2",
+               "--output=/dev/null", "--wrap", join(quoted, " ")});
+  CHECK(read_file(folder.path() / "node0") == "0,1\n");
+  CHECK(read_file(folder.path() / "node1") == "0,1\n");
 }
 
 }  // namespace
