@@ -17,7 +17,7 @@ BUNDLE ?= build/xp-bundle
 CUDA ?= .deps/libtorch-cuda
 
 .PHONY: help setup build build-tests install bundle quickstart test setup-tests test-asan test-fuzz \
-	test-cuda-build build-fuzz fuzz soak headers clean
+	test-cuda-build build-gpu test-gpu build-fuzz fuzz soak headers clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,12 +56,20 @@ test: build-tests setup-tests ## build and run all tests but fuzz, soak and gpu
 	$(MAKE) test-cuda-build || status=1; \
 	exit $$status
 
-# Downloads 3 GB the first time, and takes about a minute and a half besides.
+# Downloads 3 GB the first time, and takes about a minute and a half besides (docs/gpu.md).
 test-cuda-build: build ## compile libxp_cuda.so for all GPUs, load it without one
 	@scripts/get-libtorch.sh --check cuda || scripts/get-libtorch.sh cuda $(CUDA)
 	@cmake --preset release --log-level=WARNING -Wno-dev -DLibTorch_CUDA_ROOT=$(CURDIR)/$(CUDA) >/dev/null
 	@ninja -C build -j $(JOBS) xp_cuda xp_cuda_test xp_nccl_links_test
 	ctest --test-dir build -R '^cuda: ' --output-on-failure --no-tests=error
+
+build-gpu:
+	@scripts/setup.sh cuda
+	@cmake --preset release --log-level=WARNING -Wno-dev >/dev/null
+	@ninja -C build -j $(JOBS) programs gpu
+
+test-gpu: build-gpu ## on a machine with a GPU: compare it with the CPU, 6 minutes at most
+	python3 bench/gpu/steps.py test
 
 test-asan: setup
 	@cmake --preset asan --log-level=WARNING -Wno-dev >/dev/null
