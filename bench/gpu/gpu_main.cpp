@@ -15,6 +15,7 @@
 #include "engine/comm/group.h"
 #include "engine/device/accelerator.h"
 
+#include <c10/util/Exception.h>
 #include <fmt/core.h>
 
 #include <cstdlib>
@@ -132,8 +133,10 @@ int main(int argc, char** argv) {
   try {
     fmt::print("{}\n", xp::json_text(xp::answer({argv + 1, argv + argc})));
     return 0;
+  } catch (const c10::Error& error) {
+    fmt::print(stderr, "{}\n", error.what_without_backtrace());
   } catch (const std::exception& error) {
     fmt::print(stderr, "{}\n", error.what());
-    return 1;
   }
+  return 1;
 }
