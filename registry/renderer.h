@@ -98,6 +98,18 @@ struct BarChart {
   std::vector<Bar> bars;
 };
 
+/// Values that add up, end to end in tracks; a bar has one track above the other.
+struct StackChart {
+  struct Bar {
+    std::string name;
+    std::vector<std::vector<double>> tracks;  ///< as in `parts`
+    size_t row = 0;
+  };
+  std::string title, unit;
+  std::vector<std::vector<std::string>> parts;  ///< names, by track
+  std::vector<Bar> bars;
+};
+
 /// Values over two axes; NaN if there is none.
 struct HeatMap {
   std::string title, row_name, column_name;
@@ -165,6 +177,7 @@ struct Details {
   std::vector<Chart> charts;
   std::vector<Tradeoff> tradeoffs;
   std::vector<BarChart> bars;
+  std::vector<StackChart> stacks;
   std::vector<HeatMap> maps;
   SentenceSet sentences;
   std::vector<CorpusCard> corpora;

@@ -5,9 +5,19 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace xp {
+
+double steady_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void LinkTime::add(double from_s, double until_s) {
+  busy_s += std::max(0.0, until_s - std::max(from_s, past_s_));
+  past_s_ = std::max(past_s_, until_s);
+}
 
 // What both halves share.
 struct InFlightExchange {
@@ -17,10 +27,12 @@ struct InFlightExchange {
   Wire wire = Wire::kExact;
   torch::ScalarType type = torch::kFloat;  // of the rows at both ends
   std::unique_ptr<PendingRows> pending;
+  double started_s = 0;
 
   torch::Tensor send(const torch::Tensor& rows, const std::vector<int64_t>& to,
                      const std::vector<int64_t>& from) {
     const LinkBytes before = group->bytes();
+    started_s = steady_s();
     pending = group->start_all_to_all(on_wire(rows, wire), to, from);
     if (traffic != nullptr) traffic->bytes += group->bytes() - before;
     if (!group->overlaps()) wait();
@@ -29,17 +41,16 @@ struct InFlightExchange {
 
   torch::Tensor receive() {
     const auto rows = wait();
-    if (traffic != nullptr) traffic->exchange_s += pending->seconds();
+    if (traffic != nullptr) traffic->of(*group).add(started_s, started_s + pending->seconds());
     pending.reset();
     return rows;
   }
 
  private:
   torch::Tensor wait() {
-    const auto start = std::chrono::steady_clock::now();
+    const double start_s = steady_s();
     auto rows = pending->wait();
-    const std::chrono::duration<double> waited = std::chrono::steady_clock::now() - start;
-    if (traffic != nullptr) traffic->exposed_s += waited.count();
+    if (traffic != nullptr) traffic->of(*group).exposed_s += steady_s() - start_s;
     return rows;
   }
 };

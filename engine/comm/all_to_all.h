@@ -17,11 +17,26 @@
 
 namespace xp {
 
+/// Seconds on a clock that never goes back.
+double steady_s();
+
+/// Time of exchanges over one class of links, added up.
+struct LinkTime {
+  double busy_s = 0;     ///< from starts to the arrival of the last row; overlaps count once
+  double exposed_s = 0;  ///< of it, the rank did nothing but wait
+  /// An exchange that lasted `from_s` to `until_s` of `steady_s`.
+  void add(double from_s, double until_s);
+
+ private:
+  double past_s_ = 0;  // until when it is counted
+};
+
 /// What exchanges sent from this rank and how long they took, forward and backward, added up.
 struct Traffic {
   LinkBytes bytes;
-  double exchange_s = 0;  ///< from the start of an exchange to the arrival of its last row
-  double exposed_s = 0;   ///< of it, time in which the rank did nothing but wait
+  LinkTime in_node, inter_node;  ///< of groups inside a node, and of groups of several nodes
+  LinkTime& of(const Group& group) { return spans_nodes(group) ? inter_node : in_node; }
+  double exposed_s() const { return in_node.exposed_s + inter_node.exposed_s; }
 };
 
 struct InFlightExchange;

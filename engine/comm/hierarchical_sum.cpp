@@ -3,6 +3,7 @@
 #include "engine/comm/hierarchical_sum.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/all_to_all.h"
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
@@ -62,13 +63,18 @@ HierarchicalSum::HierarchicalSum(const Groups& groups, int64_t channel) {
 
 void HierarchicalSum::add_up(torch::Tensor values, Wire wire) {
   check(values.dim() == 1 && values.is_contiguous(), "sums are made of a contiguous vector");
+  const double start_s = steady_s();
   if (node_->size() > 1) reduce_scatter(*node_, values, Wire::kExact);
+  const double at_peers_s = steady_s();
   if (peers_->size() > 1) {
     const auto share = share_of(values, node_->rank(), *node_);
     reduce_scatter(*peers_, share, wire);
     all_gather(*peers_, share, wire);
   }
+  const double back_s = steady_s();
   if (node_->size() > 1) all_gather(*node_, values, Wire::kExact);
+  inter_node_s_ += back_s - at_peers_s;
+  in_node_s_ += at_peers_s - start_s + steady_s() - back_s;
 }
 
 int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire) {

@@ -28,9 +28,13 @@ class HierarchicalSum {
 
   /// What this rank sent so far.
   const LinkBytes& bytes() const { return node_->bytes(); }
+  /// Seconds so far of the steps inside the node, and of those between nodes.
+  double in_node_s() const { return in_node_s_; }
+  double inter_node_s() const { return inter_node_s_; }
 
  private:
   std::shared_ptr<Group> node_, peers_;
+  double in_node_s_ = 0, inter_node_s_ = 0;
 };
 
 /// Bytes that all ranks together send to other nodes to sum n values.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace xp {
 namespace {
@@ -83,7 +84,27 @@ Rows MoeLayer::padded(const Rows& rows) const {
   return pad_to_largest_rank(rows, *groups_.together.world);
 }
 
+// A clock that stands still while the layer waits for other ranks.
+double MoeLayer::own_clock_s() const {
+  double waited_s = 0;
+  for (const auto& [part, traffic] : traffic_)
+    waited_s += traffic.exposed_s();
+  return steady_s() - waited_s;
+}
+
+// The layer's backward pass lasts from its results' gradient to its rows'.
+void MoeLayer::time_backward(const torch::Tensor& x_TD, const torch::Tensor& y_TD) {
+  if (!x_TD.requires_grad() || !y_TD.requires_grad()) return;
+  const auto start_s = std::make_shared<std::optional<double>>();
+  y_TD.register_hook([this, start_s](const torch::Tensor&) { *start_s = own_clock_s(); });
+  x_TD.register_hook([this, start_s](const torch::Tensor&) {
+    if (*start_s) compute_s_ += own_clock_s() - **start_s;
+    start_s->reset();
+  });
+}
+
 torch::Tensor MoeLayer::forward(const Rows& rows) {
+  const double start_s = own_clock_s();
   const Rows all = padded(rows);
   const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
                         [this](int64_t part, int64_t index, const torch::Tensor& x) {
@@ -91,6 +112,8 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
                             rows_X_[static_cast<size_t>(index)] += x.size(0);
                           return experts_->forward(part, index, x);
                         });
+  compute_s_ += own_clock_s() - start_s;
+  time_backward(all.x_TD, y_TD);
   return without_padding(y_TD, rows);
 }
 
@@ -157,9 +180,11 @@ std::map<std::string, double> MoeLayer::take_metrics() {
     const Traffic now = std::exchange(traffic, {});
     out[part + ".inter_node_bytes"] = static_cast<double>(now.bytes.inter_node);
     out[part + ".in_node_bytes"] = static_cast<double>(now.bytes.in_node);
-    out[part + ".exchange_ms"] = 1e3 * now.exchange_s;
-    out[part + ".exposed_ms"] = 1e3 * now.exposed_s;
+    out[part + ".in_node_ms"] = 1e3 * now.in_node.busy_s;
+    out[part + ".inter_node_ms"] = 1e3 * now.inter_node.busy_s;
+    out[part + ".exposed_ms"] = 1e3 * now.exposed_s();
   }
+  out["layer.compute_ms"] = 1e3 * std::exchange(compute_s_, 0);
   for (auto& [name, sum] : out)
     sum /= static_cast<double>(std::max<int64_t>(num_calls_, 1));
   num_calls_ = 0;

@@ -51,7 +51,8 @@ class MoeLayer : public torch::nn::Module {
   const torch::Tensor& balance() const { return balance_; }
   /// Mean figures of a call since the last time, by part: those of the gate, and of the exchange,
   /// forward and backward: "global.inter_node_bytes", "global.in_node_bytes" (sent by this rank),
-  /// "global.exchange_ms" and "global.exposed_ms" (of it, waiting with nothing else to do).
+  /// "global.in_node_ms", "global.inter_node_ms" (rows under way) and "global.exposed_ms" (waiting
+  /// with nothing else to do). "layer.compute_ms": in the layer, without waiting.
   std::map<std::string, double> take_metrics();
   /// How many rows came to each of the E experts while training since the last time, int64 [E], in
   /// the host's memory: this rank's share, of which the sum over the ranks is meant.
@@ -65,6 +66,8 @@ class MoeLayer : public torch::nn::Module {
   Rows padded(const Rows& rows) const;
   void note_rows(int64_t first, const torch::Tensor& count);
   torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE, const ExpertOfPart& expert);
+  double own_clock_s() const;
+  void time_backward(const torch::Tensor& x_TD, const torch::Tensor& y_TD);
 
   MoeShape shape_;
   std::shared_ptr<const Router> router_;
@@ -78,6 +81,7 @@ class MoeLayer : public torch::nn::Module {
   std::map<std::string, Traffic> traffic_;
   std::vector<int64_t> rows_X_;  ///< to each expert of this rank, on the CPU
   torch::Tensor rows_E_;         ///< from this rank to each expert, on a device
+  double compute_s_ = 0;
   int64_t num_calls_ = 0;
 };
 

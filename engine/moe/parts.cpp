@@ -141,7 +141,13 @@ void RoutedParts::send() {
     auto all_RC = torch::zeros({widest.size(), own_RC.size(1)}, torch::kLong);
     counts.push_back(all_RC.index_copy(0, members.back(), own_RC));
   }
+  const double start_s = steady_s();
   const auto arriving = CountExchange(torch::cat(counts, 1), call_.x_TD, is_finite_, widest).wait();
+  if (Traffic* traffic = call_.traffic(kPartNames[parts_.rbegin()->first])) {
+    LinkTime& time = traffic->of(widest);
+    time.add(start_s, steady_s());
+    time.exposed_s += steady_s() - start_s;
+  }
   int64_t past = arriving.size(1);
   size_t i = parts_.size();
   for (auto part = parts_.rbegin(); part != parts_.rend(); ++part) {

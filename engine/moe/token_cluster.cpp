@@ -213,8 +213,9 @@ std::map<std::string, double> TokenCluster::take_metrics() {
   const double calls = static_cast<double>(std::max<int64_t>(std::exchange(num_calls_, 0), 1));
   return {{"cluster.inter_node_bytes", static_cast<double>(now.bytes.inter_node) / calls},
           {"cluster.in_node_bytes", static_cast<double>(now.bytes.in_node) / calls},
-          {"cluster.exchange_ms", 1e3 * now.exchange_s / calls},
-          {"cluster.exposed_ms", 1e3 * now.exposed_s / calls}};
+          {"cluster.in_node_ms", 1e3 * now.in_node.busy_s / calls},
+          {"cluster.inter_node_ms", 1e3 * now.inter_node.busy_s / calls},
+          {"cluster.exposed_ms", 1e3 * now.exposed_s() / calls}};
 }
 
 }  // namespace xp

@@ -47,6 +47,9 @@ class GradientReduction {
   int64_t inter_node_bytes() const;
   /// What this rank sent so far. Not while sums are under way.
   const LinkBytes& bytes() const { return sum_.bytes(); }
+  /// Seconds that its sums took so far inside the node and between nodes, behind other work or not.
+  double in_node_s() const { return sum_.in_node_s(); }
+  double inter_node_s() const { return sum_.inter_node_s(); }
   double exposed_s() const { return exposed_s_; }  ///< what the last `finish` waited
 
  private:

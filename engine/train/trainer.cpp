@@ -91,6 +91,7 @@ class Run {
   void time_update(double seconds);
   void count_pending_time();
   void log_update();
+  void add_parts(const MoeMetrics& metrics, Value& values);
   void log_loads();
   void diverge(const std::string& what, int64_t update);
   void judge(const std::vector<std::string>& findings, int64_t update);
@@ -139,6 +140,13 @@ class Run {
   double timed_tokens_ = 0, timed_seconds_ = 0, gradient_norm_ = 0, update_seconds_ = 0;
   double pending_seconds_ = 0;  // of the last update, not yet in the progress
   double cpu_before_ = 0;       // CPU time of this rank up to here is in the progress, or left out
+  // Of this rank, since its last event of an update.
+  struct Interval {
+    int64_t updates = 0;
+    double seconds = 0, exposed_s = 0;       // waiting for sums of gradients
+    double in_node_s = 0, inter_node_s = 0;  // what the reduction had taken when it began
+  };
+  Interval interval_;
 };
 
 void Run::resume() {
@@ -314,6 +322,9 @@ void Run::read_figures() {
 
 void Run::time_update(double seconds) {
   pending_seconds_ = update_seconds_ = seconds;
+  ++interval_.updates;
+  interval_.seconds += seconds;
+  interval_.exposed_s += reduction_.exposed_s();
   if (++timed_updates_ <= kWarmSteps) return;
   step_ms_.push_back(1e3 * seconds);
   timed_tokens_ += figures_[kTokens];
@@ -348,6 +359,30 @@ void Run::judge(const std::vector<std::string>& findings, int64_t update) {
   }
 }
 
+// Means of an update since the last event: of the gradients, and of the whole. Figures of layers are
+// of one call.
+void Run::add_parts(const MoeMetrics& metrics, Value& values) {
+  const Interval now = std::exchange(
+      interval_, Interval{.in_node_s = reduction_.in_node_s(),
+                          .inter_node_s = reduction_.inter_node_s()});
+  const double ms = 1e3 / static_cast<double>(std::max<int64_t>(now.updates, 1));
+  const double calls = static_cast<double>(num_micro_batches(settings_, world_.size()) *
+                                           job_.micro_batch_split);
+  const std::map<std::string, double> gradients = {
+      {"in_node_ms", ms * (interval_.in_node_s - now.in_node_s)},
+      {"inter_node_ms", ms * (interval_.inter_node_s - now.inter_node_s)},
+      {"exposed_ms", ms * now.exposed_s}};
+  for (const auto& [part, of_gradients] : gradients) {
+    double sum = of_gradients;
+    for (const auto& [name, value] : metrics)
+      if (name.ends_with("." + part)) sum += calls * value;
+    values["gradient_" + part] = of_gradients;
+    values[part] = sum;
+  }
+  values["compute_ms"] = std::max(0.0, ms * now.seconds - values["exposed_ms"].get<double>());
+  values["calls"] = calls;
+}
+
 void Run::log_update() {
   if (progress_.update % kEventUpdates != 0 && progress_.update != 1) return;
   read_figures();
@@ -362,8 +397,8 @@ void Run::log_update() {
                   {"epochs", stream_->epochs()},
                   {"share_done", share_done()},
                   {"cpu_seconds", progress_.cpu_seconds},
-                  {"step_ms", 1e3 * update_seconds_},
-                  {"gradient_exposed_ms", 1e3 * reduction_.exposed_s()}};
+                  {"step_ms", 1e3 * update_seconds_}};
+  add_parts(metrics, values);
   if (timed_seconds_ > 0) values["tokens_per_second"] = timed_tokens_ / timed_seconds_;
   for (const auto& [name, value] : metrics)
     values[name] = value;

@@ -9,6 +9,7 @@
 #include "results/runs/checkpoints.h"
 #include "results/runs/tensor_file.h"
 
+#include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -103,6 +104,29 @@ TEST_CASE_METHOD(TrainerTest, "a checkpoint names the best and the validation th
   CHECK(progress(12)["validation"]["bleu"] == 20);
   CHECK(end.summary["best_update"] == 8);
   CHECK(end.summary["valid_bleu"] == 20);
+}
+
+TEST_CASE_METHOD(TrainerTest, "an update's time is what its rank computed and what it waited") {
+  moe = four_experts("gshard");
+  validates_with({10, 30, 20});
+  train_on();
+  size_t offset = 0;
+  const auto attempt = std::to_string(last_attempt(folder.path()));
+  for (const auto& event : read_events(folder.path() / "attempts" / attempt, offset)) {
+    if (event.event != "update" || event.update != 1) continue;
+    const Value& values = event.values;
+    const auto ms = [&](const char* name) { return values.at(name).get<double>(); };
+    CHECK(ms("compute_ms") + ms("exposed_ms") == Catch::Approx(ms("step_ms")));
+    CHECK(ms("exposed_ms") >= ms("gradient_exposed_ms"));
+    CHECK(ms("inter_node_ms") == 0);  // one rank
+    double layers = 0;
+    for (const auto& [name, value] : values.items())
+      if (name.ends_with(".layer.compute_ms")) layers += value.get<double>() * ms("calls");
+    CHECK(layers > 0);
+    CHECK(layers < ms("compute_ms"));
+    return;
+  }
+  FAIL("no event of the first update");
 }
 
 TEST_CASE_METHOD(TrainerTest, "what is best according to each kept checkpoint is kept") {

@@ -112,6 +112,8 @@ std::string figures_of(const Details& details) {
     out += svg_of(chart);
   for (const BarChart& chart : details.bars)
     out += html_of(chart);
+  for (const StackChart& chart : details.stacks)
+    out += html_of(chart);
   return out + "</div>\n";
 }
 
@@ -266,7 +268,8 @@ struct Html final : Renderer {
       return out;
     };
     section("comparison", "Comparison", table_of(table) + notes_of(table));
-    if (!more.charts.empty() || !more.tradeoffs.empty() || !more.bars.empty())
+    if (!more.charts.empty() || !more.tradeoffs.empty() || !more.bars.empty() ||
+        !more.stacks.empty())
       section("figures", "Figures", figures_of(more));
     if (!more.maps.empty()) section("maps", "Maps", all_of(more.maps));
     if (!more.sentences.sentences.empty())

@@ -74,6 +74,12 @@ align-items:center;font-size:.875rem;padding:.12em 0}
 .fill{display:block;height:.9em;border-radius:2px;background:var(--k);
 print-color-adjust:exact;-webkit-print-color-adjust:exact}
 .fill.d1{background:repeating-linear-gradient(90deg,var(--k) 0 6px,transparent 6px 9px)}
+.tracks{display:grid;gap:2px}.track{display:flex}
+.part{display:block;height:.6em;border-radius:1px;
+print-color-adjust:exact;-webkit-print-color-adjust:exact}
+.p00{background:var(--k0)}.p01{background:repeating-linear-gradient(90deg,var(--k0) 0 3px,
+transparent 3px 5px)}.p10{background:var(--k2)}.p11{background:repeating-linear-gradient(90deg,
+var(--k1) 0 6px,transparent 6px 7px)}.legend .part{width:28px}
 .legend{display:flex;flex-wrap:wrap;gap:.2rem 1rem;list-style:none;padding:0;margin:.3em 0;
 font-size:.875rem}.legend li{display:flex;align-items:center;gap:.4em}
 .legend svg{width:28px;height:8px}

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace xp {
 namespace {
@@ -333,6 +334,47 @@ std::string html_of(const BarChart& chart) {
         "{}</span></li>",
         bar.row, html_escaped(bar.name), look_of_row(bar.row), 100 * share, short_number(bar.value),
         spread, html_escaped(chart.unit));
+  }
+  return out + "</ul></figure>";
+}
+
+std::string html_of(const StackChart& chart) {
+  double most = 0;
+  for (const auto& bar : chart.bars) {
+    for (const auto& track : bar.tracks)
+      most = std::max(most, std::accumulate(track.begin(), track.end(), 0.0));
+  }
+  std::string out = fmt::format("<figure class=\"bars stacks\"><figcaption>{}</figcaption><ul>",
+                                html_escaped(chart.title));
+  for (const auto& bar : chart.bars) {
+    std::string tracks, values;
+    for (size_t i = 0; i < bar.tracks.size(); ++i) {
+      tracks += "<span class=\"track\">";
+      for (size_t part = 0; part < bar.tracks[i].size(); ++part) {
+        const double value = std::max(bar.tracks[i][part], 0.0);
+        const std::string text = fmt::format("{} {} {}", html_escaped(chart.parts.at(i).at(part)),
+                                             short_number(value), html_escaped(chart.unit));
+        tracks +=
+            fmt::format("<span class=\"part p{}{}\" style=\"width:{:.1f}%\" title=\"{}\"></span>",
+                        i, part, most > 0 ? 100 * value / most : 0, text);
+        values += (values.empty() ? "" : ", ") + text;
+      }
+      tracks += "</span>";
+    }
+    const double sum =
+        bar.tracks.empty() ? 0 : std::accumulate(bar.tracks[0].begin(), bar.tracks[0].end(), 0.0);
+    out += fmt::format(
+        "<li data-row=\"{}\"><span class=\"name\">{}</span><span class=\"tracks\" role=\"img\" "
+        "aria-label=\"{}\">{}</span><span class=\"value\">{} {}</span></li>",
+        bar.row, html_escaped(bar.name), values, tracks, short_number(sum),
+        html_escaped(chart.unit));
+  }
+  out += "</ul><ul class=\"legend\">";
+  for (size_t i = 0; i < chart.parts.size(); ++i) {
+    for (size_t part = 0; part < chart.parts[i].size(); ++part) {
+      out += fmt::format("<li><span class=\"part p{}{}\" aria-hidden=\"true\"></span>{}</li>", i,
+                         part, html_escaped(chart.parts[i][part]));
+    }
   }
   return out + "</ul></figure>";
 }

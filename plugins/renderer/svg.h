@@ -24,6 +24,8 @@ std::string look_of_row(size_t row);
 std::string svg_of(const Chart& chart);
 std::string svg_of(const Tradeoff& tradeoff);
 std::string html_of(const BarChart& chart);
+/// The parts of a track differ in their fill, and their values are read aloud.
+std::string html_of(const StackChart& chart);
 /// Bars; the second of two series is drawn hollow.
 std::string svg_of(const Histogram& histogram);
 /// An HTML table whose cells are tinted: it can be read aloud, and needs no legend.

@@ -8,6 +8,7 @@
 #include "results/report/router_maps.h"
 #include "results/report/run_cards.h"
 #include "results/report/sentence_set.h"
+#include "results/report/step_times.h"
 #include "results/store/store.h"
 
 #include <fmt/chrono.h>
@@ -286,7 +287,10 @@ Details report_details(const ReportSection& section, const ReportInput& input, c
   }
   add_charts(section, input, rows, store, out);
   add_step_times(section, input, rows, out);
+  out.stacks = part_charts(rows, store);
   add_crossed(section, input, rows, out);
+  for (HeatMap& map : part_maps(rows, store))
+    out.maps.push_back(std::move(map));
   for (HeatMap& map : router_maps(rows, input.measures, store))
     out.maps.push_back(std::move(map));
   add_translations(input, rows, out);

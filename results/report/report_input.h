@@ -97,6 +97,7 @@ struct ReportInput {
   /// Scores the sentences of a page. May be null.
   std::shared_ptr<const Metric> sentence_metric{};
   std::optional<Budget> at;  ///< compare at an equal budget instead of at the end
+  std::vector<std::string> notes{};  ///< what else is to be said below the table
 
   /// nullptr if that run of `point` was not run.
   const ReportRun* run(const ReportPoint& point, RunKind kind) const;

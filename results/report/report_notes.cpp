@@ -243,6 +243,7 @@ std::vector<std::string> report_notes(const NotedReport& report) {
   add_split(input, rows.points, notes);
   add_left_out(input, rows.points, notes);
   add_reading(report, notes);
+  notes.insert(notes.end(), input.notes.begin(), input.notes.end());
   add_empty_columns(section, input, rows.points, notes);
   if (auto progress = progress_note(input, rows.points)) notes.push_back(*std::move(progress));
   return notes;

@@ -8,6 +8,7 @@
 #include "results/store/changes.h"
 #include "results/store/database.h"
 #include "results/store/router_health.h"
+#include "results/store/step_parts.h"
 
 #include <algorithm>
 #include <cmath>
@@ -205,6 +206,7 @@ class Writer {
     const int64_t last = last_attempt(folder.path);
     std::map<int64_t, double> seconds_at = {{0, 0.0}};
     RouterHealth health;
+    StepTimes times;
     std::optional<Event> load;
     Cost cost;
     for (int64_t attempt = 1; attempt <= last; ++attempt) {
@@ -227,6 +229,7 @@ class Writer {
         const bool validation = event.event == "validation";
         if (!event.values.is_object() || (!validation && event.event != "update")) continue;
         if (event.update >= 0) seconds_at[event.update] = before + event.seconds;
+        if (!validation) times.see(event.update, event.values);
         take_metric(folder.id, "seconds", event.update, before + event.seconds, attempt);
         for (const auto& [name, value] : event.values.items()) {
           if (!value.is_number() && !value.is_null()) continue;
@@ -248,8 +251,10 @@ class Writer {
     }
     take_cost(folder, cost);
     if (load) take_load(folder, *load, last);
-    for (const auto& [name, value] : health.summary())
-      run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
+    for (const auto& figures : {health.summary(), times.summary()}) {
+      for (const auto& [name, value] : figures)
+        run("INSERT OR IGNORE INTO summary VALUES (?, ?, ?)", folder.id, name, value);
+    }
   }
 
   // Null if it is missing or damaged.

@@ -5,6 +5,8 @@
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
 #include "engine/cli/points/programs.h"
+#include "engine/plan/shares.h"
+#include "engine/run/corpora.h"
 
 #include <fmt/format.h>
 
@@ -86,6 +88,11 @@ int show_plan(const Options& options) {
     return recorded_pace(workspace, training);
   });
   for (const auto& note : step_notes(plan, workspace, forecast))
+    notes.push_back(note);
+  const Corpora corpora(workspace, options.mirror, experiment->spec.folder(), plan.name);
+  for (const auto& note :
+       shares_that_pay(plan, *experiment->catalog, workspace,
+                       [&](const Value& corpus) { return corpora.figures(corpus); }))
     notes.push_back(note);
   const auto others = other_builds(plan, workspace, engine_file()).sentence();
   if (!others.empty()) notes.push_back(others);

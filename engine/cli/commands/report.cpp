@@ -11,11 +11,14 @@
 #include "engine/cli/terminal/colour.h"
 #include "engine/data/prepared_corpus.h"
 #include "engine/plan/outlook.h"
+#include "engine/plan/shares.h"
+#include "engine/run/corpora.h"
 #include "results/report/budget.h"
 #include "results/report/effects.h"
 #include "results/report/pareto.h"
 #include "results/report/report.h"
 #include "results/report/report_details.h"
+#include "results/report/step_times.h"
 #include "results/store/store.h"
 
 #include <fmt/format.h>
@@ -54,7 +57,8 @@ std::vector<std::string> corpus_ids(const Plan& plan) {
 }
 
 // Whether predicted step times are shown; they need the plans of all experiments.
-bool shows_forecast(const ReportSection& section) {
+bool shows_forecast(const ReportSection& section, const ReportOptions& options) {
+  if (options.parts) return true;
   const auto& columns = section.columns;
   const auto& files = section.files;
   return section.format == "html" ||
@@ -232,8 +236,9 @@ Words renderers() {
   return out;
 }
 
-Table wanted_table(const ReportSection& section, const ReportInput& input,
+Table wanted_table(const ReportSection& section, const ReportInput& input, const Store& store,
                    const ReportOptions& options) {
+  if (options.parts) return parts_table(section, input, store);
   if (options.effects) return effects_table(section, input);
   if (!options.pareto.empty()) return pareto_table(section, input, options.pareto);
   return make_report(section, input);
@@ -248,7 +253,7 @@ class Reporter {
 
   std::string text(const std::string& format, bool is_kept) const {
     const auto renderer = make_part<Renderer>({{"use", format}});
-    Table table = wanted_table(section_, input_, options_);
+    Table table = wanted_table(section_, input_, store_, options_);
     if (renderer->wants_details()) table.details = report_details(section_, input_, store_);
     return is_kept ? renderer->render(kept_table(std::move(table)), false)
                    : renderer->render(table, wants_colour());
@@ -328,6 +333,8 @@ void ReportOptions::declare(Arguments& arguments) {
   arguments.flag("--write", write, "write the report into the files that [report] names");
   arguments.flag("--check", check, "fail if a number in those files no longer holds");
   arguments.flag("--effects", effects, "mean effect of each setting, and interactions");
+  arguments.flag("--parts", parts,
+                 "where the time of an update goes: compute, links and waiting, by layer");
 }
 
 int print_report(const ReportOptions& typed) {
@@ -345,7 +352,12 @@ int print_report(const ReportOptions& typed) {
   input.description = experiment->spec.description;
   input.words = experiment_words(typed);
   input.points = report_points(experiment->plan);
-  if (shows_forecast(section)) predict_steps(experiment->plan, workspace, store, input);
+  if (shows_forecast(section, options)) {
+    predict_steps(experiment->plan, workspace, store, input);
+    const Corpora corpora(workspace, options.mirror, experiment->spec.folder(), input.name);
+    input.notes = shares_that_pay(experiment->plan, *experiment->catalog, workspace,
+                                  [&](const Value& corpus) { return corpora.figures(corpus); });
+  }
   input.runs = report_runs(workspace, store, input.points);
   input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));
   const PointSettings settings(*experiment, input);

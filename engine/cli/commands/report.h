@@ -13,7 +13,7 @@ struct ReportOptions : ExperimentOptions {
   std::string rows, columns, where, baseline, pivot, sort, pool;
   std::string at;      ///< BUDGET=VALUE
   std::string pareto;  ///< a cost
-  bool effects = false;
+  bool effects = false, parts = false;
   bool write = false, check = false;  ///< the files of [report]
 };
 
