@@ -17,6 +17,12 @@
 
 namespace xp {
 
+/// How fast links are to be, on a cluster that emulates them; empty: as they are.
+struct LinkLimits {
+  std::string inter, in_node;  ///< "100mbit"
+  double latency_ms = 0;       ///< added between nodes
+};
+
 /// What to start: `command` once per rank, with XP_RANK, XP_NODES, XP_RANKS_PER_NODE, XP_RENDEZVOUS
 /// (host:port), XP_KEY (a secret), XP_THREADS, XP_TIMEOUT_S, XP_INTERFACE and XP_DEVICE (its place
 /// among the ranks of its machine) in its environment.
@@ -29,7 +35,8 @@ struct LaunchJob {
   std::string interface;   ///< empty: the one that leads to the first node
   std::vector<int> cores;  ///< processors the ranks may use; empty = all of this process
   std::vector<int> gpus;   ///< accelerators, by number; empty = all that are visible
-  bool warm = false;       ///< many such jobs follow: keep the program loaded between them
+  LinkLimits links{};
+  bool warm = false;  ///< many such jobs follow: keep the program loaded between them
 };
 
 /// How the ranks of a job ended. `cause` is one sentence naming the rank, its exit code or signal,

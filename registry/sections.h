@@ -344,6 +344,24 @@ struct EvalSection {
   }
 };
 
+/// [launch.links]: what if. Part of a run's id once it is written, so that rates can be swept.
+struct LinkSettings {
+  std::optional<std::string> inter, in_node;
+  std::optional<double> latency_ms;
+
+  void describe(auto& field) {
+    const Limit rate =
+        matching("[1-9][0-9]*(\\.[0-9]+)?(kbit|mbit|gbit)", "a rate, such as \"100mbit\"");
+    field("inter", inter,
+          "rate of a node's port, for predictions; a run needs an emulated cluster that sets it",
+          rate, Scope::kTrain);
+    field("in_node", in_node, "rate of a rank's links inside its node, for predictions only", rate,
+          Scope::kTrain);
+    field("latency_ms", latency_ms, "added to the time of a message between nodes",
+          between(0, 10'000, "ms"), Scope::kTrain);
+  }
+};
+
 /// [launch]: settings that all launchers share.
 struct LaunchSection {
   static constexpr Scope kScope = Scope::kNone;
@@ -351,6 +369,7 @@ struct LaunchSection {
   int64_t nodes = 1, ranks_per_node = 1, threads_per_rank = 1, timeout_s = 600;
   std::string device = "auto", interface, on_oom = "fail";
   bool overlap = true;
+  LinkSettings links;
 
   void describe(auto& field) {
     field("use", use, "the launcher: a component of kind `launcher`");
@@ -371,6 +390,7 @@ struct LaunchSection {
     field("on_oom", on_oom,
           "when memory runs out: fail, or halve the micro-batch and accumulate twice as often",
           one_of({"fail", "halve"}));
+    field.table("links", links);
   }
 
   static std::vector<Figure> figures() { return {{"ranks", "nodes * ranks_per_node"}}; }

@@ -449,6 +449,20 @@ run_in() {
   enter_login "$@"
 }
 
+# Called on a node, before a job's ranks start there: its own end of the cable.
+links() { # RATE LATENCY_MS
+  local rate=$1 delay=()
+  [ "$rate" != none ] || rate=$RATE
+  tc qdisc del dev eth0 root 2>/dev/null || true
+  if [ "$rate" != none ]; then
+    tc qdisc add dev eth0 root handle 1: tbf rate "$rate" burst 256kb latency 100ms
+    delay=(parent 1:1)
+  else
+    delay=(root)
+  fi
+  [ "$2" = 0 ] || tc qdisc add dev eth0 "${delay[@]}" netem delay "$2ms" limit 100000
+}
+
 environment() {
   printf 'export %s\n' "CLUSTER_DIR='$DIR'" "SLURM_CONF='$SLURM_CONF'" "PATH='$DIR/bin':\$PATH"
 }
@@ -459,7 +473,7 @@ main() {
   local verb=${1-help} descriptor
   [ $# = 0 ] || shift
   DIR=$(readlink -m "$DIR")
-  export CLUSTER_DIR=$DIR SLURM_CONF=$DIR/etc/slurm.conf
+  export CLUSTER_DIR=$DIR SLURM_CONF=$DIR/etc/slurm.conf XP_SET_LINKS=$SELF # see [launch.links]
   PATH=${PATH//"$DIR/bin:"/} # else the commands in there would call themselves
   # The daemons must not keep files of the caller open: a pipe would never end.
   for descriptor in "/proc/$$/fd/"*; do
@@ -489,6 +503,7 @@ main() {
     stall) kill -STOP "$(pid_of slurmctld)" ;;
     unstall) kill -CONT "$(pid_of slurmctld)" ;;
     _init) init "$1" ;;
+    _links) links "$@" ;;
     _end_with) end_with "$1" ;;
     *)
       sed -n '2,/^# Functions/{/^# Functions/d;s/^# \{0,1\}//p}' "$SELF"

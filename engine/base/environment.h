@@ -19,6 +19,9 @@ inline constexpr const char* kRanksPerGpu = "XP_RANKS_PER_GPU";  ///< ranks that
 inline constexpr const char* kCountReads = "XP_COUNT_HOST_READS";
 /// Which node of a step an agent is on, if no scheduler says so.
 inline constexpr const char* kNode = "XP_NODE";
+/// The program that sets how fast this node's links are, on a cluster that emulates them. It is
+/// called with `_links`, a rate or "none", and a latency in ms.
+inline constexpr const char* kSetLinks = "XP_SET_LINKS";
 // What a launcher tells a rank (LaunchJob).
 inline constexpr const char* kRank = "XP_RANK";
 inline constexpr const char* kNodes = "XP_NODES";

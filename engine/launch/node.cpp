@@ -27,8 +27,9 @@
 namespace xp {
 
 // The JSON forms of node-job.json and node-I.json.
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LinkLimits, inter, in_node, latency_ms)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchJob, name, command, nodes, ranks_per_node,
-                                   threads_per_rank, timeout_s, interface, cores, gpus)
+                                   threads_per_rank, timeout_s, interface, links, cores, gpus)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(LaunchEnd, outcome, rank, exit_code, host, cause,
                                    peak_memory_bytes, cpu_seconds, other_load, energy_j)
 

@@ -52,6 +52,26 @@ Environment rank_environment(const LaunchJob& job, int64_t rank, const Ranks::Pa
   return out;
 }
 
+// On a cluster that emulates links every job says how fast this machine's are: the last job may
+// have left them slow.
+void set_links(const LinkLimits& links) {
+  if (!links.in_node.empty())
+    user_error(
+        "'in_node' in [launch.links] is for predictions: nothing here limits links in a node");
+  const bool asks = !links.inter.empty() || links.latency_ms > 0;
+  const std::string program = environment_value(variable::kSetLinks);
+  if (program.empty() && asks) {
+    user_error(
+        "only an emulated cluster (scripts/cluster.sh) can run with [launch.links]; `xp plan` and "
+        "`xp replay` predict without one");
+  }
+  if (program.empty()) return;
+  const Finished set = run_program({program, "_links", links.inter.empty() ? "none" : links.inter,
+                                    fmt::format("{}", links.latency_ms)});
+  if (set.exit_code != 0)
+    machine_error("'{}' cannot set how fast the links are: {}", program, trim(set.errors));
+}
+
 // The last bytes of a log.
 std::string log_tail(const fs::path& log) {
   constexpr std::streamoff kBytes = 64 * 1024;  // a message with all its stack
@@ -103,6 +123,7 @@ Ranks::Ranks(const LaunchJob& job, const Part& part, std::shared_ptr<Starter> st
       log_folder_(job.log_folder),
       host_(job.host.empty() ? host_name() : job.host),
       memory_kills_(memory_kills()) {
+  set_links(job.links);
   const int64_t first = part.first_node * job.ranks_per_node;
   for (int64_t i = 0; i < part.num_nodes * job.ranks_per_node; ++i) {
     const int64_t rank = first + i;

@@ -7,11 +7,13 @@
 #include "engine/launch/node.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers.hpp>
 
 #include <chrono>
 #include <csignal>
 #include <poll.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
 
@@ -49,6 +51,29 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 }  // namespace
+
+TEST_CASE("a cluster that emulates links sets them before the ranks of a job start") {
+  const Scene scene;
+  const fs::path said = scene.folder.path() / "said", program = scene.folder.path() / "set";
+  write_atomic(program, "#!/bin/sh\necho \"$*\" >> " + said.string() + "\n");
+  fs::permissions(program, fs::perms::owner_all);
+  auto job = scene.job("true");
+  job.links = {"100mbit", "", 2.5};
+  CHECK_THROWS_WITH(start_here(job),
+                    "only an emulated cluster (scripts/cluster.sh) can run with [launch.links]; "
+                    "`xp plan` and `xp replay` predict without one");
+  ::setenv("XP_SET_LINKS", program.c_str(), 1);
+  const auto running = start_here(job);
+  while (!running->poll())
+    ::usleep(1000);
+  CHECK(scene.run("true").outcome == Outcome::kDone);  // a job that says nothing of links
+  ::unsetenv("XP_SET_LINKS");
+  CHECK(read_file(said) == "_links 100mbit 2.5\n_links none 0\n");
+  job.links = {"", "1gbit", 0};
+  CHECK_THROWS_WITH(start_here(job),
+                    "'in_node' in [launch.links] is for predictions: nothing here limits links in "
+                    "a node");
+}
 
 TEST_CASE("each rank has its place in its environment and a log of its own") {
   const Scene scene;

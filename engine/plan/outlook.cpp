@@ -47,6 +47,8 @@ class Shapes {
     Value what = {{"figures", point.assessment->figures}};
     for (const char* key : {"nodes", "ranks_per_node", "threads_per_rank", "device", "overlap"})
       what[key] = point.settings().at("launch").value(key, Value());
+    const Value* links = point.settings().find("launch.links");
+    if (links != nullptr && !links->empty()) what["links"] = *links;
     // Exchanges of equal figures may take different times, and so may other formats on the links.
     for (const char* path : {"model.moe.exchange", "model.moe.wire", "train.gradient_wire"}) {
       if (const Value* value = point.settings().find(path)) what[path] = *value;

@@ -72,6 +72,19 @@ TEST_CASE("a dense point is one, however often what experts have varies") {
   CHECK(planned.plan.merged == 3);
 }
 
+TEST_CASE("rates of links can be swept, and are in no id of an experiment without them") {
+  Planned swept("[sweep]\n\"launch.links.inter\" = [\"100mbit\", \"1gbit\"]\n");
+  CHECK(names(swept) == std::vector<std::string>{"inter=100mbit", "inter=1gbit"});
+  swept.identified();
+  CHECK(swept.plan.points[0].ids->training != swept.plan.points[1].ids->training);
+  Planned none("");
+  none.identified();
+  const Settings& settings = none.plan.points[0].settings();
+  CHECK(settings.find("launch.links.inter") == nullptr);
+  Planned slower("[launch.links]\ninter = \"100mbit\"\n");
+  CHECK(slower.identified().plan.points[0].ids != none.plan.points[0].ids);
+}
+
 TEST_CASE("a point has the same ids alone as beside others") {
   const char* const kAxes[] = {"every = [0, 2]", "every = [2, 0]",
                                "exchange = [\"dense\", \"gshard\"]"};

@@ -1,6 +1,7 @@
 // The step model at two variants of a point.
 #include "engine/plan/shares.h"
 
+#include "engine/base/text.h"
 #include "engine/plan/variant.h"
 
 #include <fmt/format.h>
@@ -36,7 +37,54 @@ std::vector<std::pair<const Probe*, Widest>> widest_points(const Plan& plan, Pro
 }
 
 // Of a share to two decimals, not below it.
-double rounded_up(double share) { return std::ceil(100 * share - 1e-9) / 100; }
+double rounded_up(double share) {
+  return std::ceil(100 * share - 1e-9) / 100;
+}
+
+/// A setting of an exchange that makes its global share smaller.
+struct Smaller {
+  std::string exchange, setting;
+  double step_ms = 0;
+};
+
+std::vector<std::string> fractions_of(const Declaration& exchange) {
+  std::vector<std::string> out;
+  for (const Setting& setting : exchange.settings) {
+    if (setting.type == Type::kNumber && setting.limit.low == 0 && setting.limit.high == 1)
+      out.push_back(setting.name);
+  }
+  return out;
+}
+
+// The two quickest ways to a global share of `share`: one fraction of an exchange takes the rest,
+// its other fractions are 0, and what it declares says whether that is what they are for.
+std::vector<Smaller> smaller_shares(const Catalog& catalog, Variants& variants, const Point& point,
+                                    double share, const Probe& probe) {
+  constexpr size_t kShown = 2;
+  constexpr double kNear = 1e-6;
+  std::vector<Smaller> out;
+  for (const auto& [name, exchange] : catalog.all()) {
+    if (exchange.kind != "exchange") continue;
+    const auto fractions = fractions_of(exchange);
+    for (const auto& setting : fractions) {
+      Value table = {{"use", exchange.name}};
+      for (const auto& other : fractions)
+        table[other] = other == setting ? 1 - share : 0.0;
+      const Variant variant =
+          variants.of(point.settings().whole(), {{"model.moe.exchange", std::move(table)}});
+      const auto& breaches = variant.assessment->breaches;
+      if (std::any_of(breaches.begin(), breaches.end(), [](auto& one) { return !one.is_note; }))
+        continue;
+      const auto step = predict_step(variant.assessment->figures, variant.settings, probe);
+      if (!step || !step->share || std::abs(*step->share - share) > kNear) continue;
+      out.push_back({exchange.name, setting, step->step_ms()});
+    }
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Smaller& a, const Smaller& b) { return a.step_ms < b.step_ms; });
+  out.resize(std::min(out.size(), kShown));
+  return out;
+}
 
 }  // namespace
 
@@ -48,30 +96,26 @@ std::vector<std::string> shares_that_pay(const Plan& plan, const Catalog& catalo
   std::vector<std::string> out;
   for (const auto& [probe, widest] : widest_points(plan, probes)) {
     const double most = *widest.step.share, least = rounded_up(*widest.step.least_share);
-    const std::string links = fmt::format(
-        "shares on {:.0f} Mbit/s between {} nodes", 8e-6 * probe->inter_node.bytes_per_s,
-        widest.point->settings().value("launch.nodes", int64_t{1}));
+    const std::string links =
+        fmt::format("shares on {:.0f} Mbit/s between {} nodes",
+                    8e-6 * with_links(*probe, widest.point->settings()).inter_node.bytes_per_s,
+                    widest.point->settings().value("launch.nodes", int64_t{1}));
     if (least >= most) {
       out.push_back(fmt::format(
           "{}: none pays; with a global share of {:.2f} the links between nodes are not the bound",
           links, most));
       continue;
     }
+    const auto better = smaller_shares(catalog, variants, *widest.point, least, *probe);
+    if (better.empty()) continue;
     std::vector<std::string> words;
-    for (const char* name : {"alpha", "beta"}) {
-      Value exchange = {{"use", "scomoe-seq"}, {"first", "same"}, {"alpha", 0.0}, {"beta", 0.0}};
-      exchange[name] = 1 - least;
-      const Variant variant = variants.of(widest.point->settings().whole(),
-                                          {{"model.moe.exchange", std::move(exchange)}});
-      const auto step = predict_step(variant.assessment->figures, variant.settings, *probe);
-      if (!step) continue;
-      words.push_back(fmt::format("{} = {:.2f} in {:.0f} ms", name, 1 - least, step->step_ms()));
-    }
-    if (words.size() < 2) continue;
+    for (const Smaller& one : better)
+      words.push_back(fmt::format("{:.0f} ms by {} with {} = {:.2f}", one.step_ms, one.exchange,
+                                  one.setting, 1 - least));
     out.push_back(fmt::format(
         "{}: they pay down to a global share of {:.2f} (gamma*); predicted is a step of {:.0f} ms "
-        "with {:.2f}, and of scomoe-seq with {} or {}",
-        links, least, widest.step.step_ms(), most, words[0], words[1]));
+        "with {:.2f}, {}",
+        links, least, widest.step.step_ms(), most, join(words, ", ")));
   }
   return out;
 }

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace xp {
 namespace {
@@ -80,8 +81,32 @@ std::string_view resource_name(Resource resource) {
   return kNames[static_cast<size_t>(resource)];
 }
 
+double rate_of(std::string_view text) {
+  constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc()) return 0;
+  for (const auto& [unit, factor] : kUnits)
+    if (std::string_view(stop, static_cast<size_t>(end - stop)) == unit) return number * factor / 8;
+  return 0;
+}
+
+Probe with_links(Probe probe, const Settings& settings) {
+  const auto set = [&](const char* path, LinkSpeed& link) {
+    const double rate = rate_of(settings.value(path, ""));
+    if (rate > 0) link.bytes_per_s = rate;
+  };
+  set("launch.links.in_node", probe.in_node);
+  set("launch.links.inter", probe.inter_node);
+  probe.inter_node.latency_s += 1e-3 * settings.value("launch.links.latency_ms", 0.0);
+  return probe;
+}
+
 std::optional<StepPrediction> predict_step(const Figures& figures, const Settings& settings,
-                                           const Probe& probe) {
+                                           const Probe& measured) {
+  const Probe probe = with_links(measured, settings);
   const Layout layout{settings.value("launch.nodes", 1.0),
                       settings.value("launch.ranks_per_node", 1.0)};
   if (layout.nodes > 1 && probe.inter_node.bytes_per_s <= 0) return std::nullopt;

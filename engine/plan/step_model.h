@@ -12,6 +12,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace xp {
 
@@ -55,9 +56,16 @@ struct StepPrediction {
   bool is_beyond() const { return share && least_share && *share < *least_share; }
 };
 
-/// Nothing if the point lacks a figure, or the probe a link, that it depends on.
+/// Nothing if the point lacks a figure, or the probe a link, that it depends on. [launch.links]
+/// takes the place of what the probe measured.
 std::optional<StepPrediction> predict_step(const Figures& figures, const Settings& settings,
                                            const Probe& probe);
+
+/// Bytes per second of "100mbit"; 0 for a text that is no rate.
+double rate_of(std::string_view text);
+
+/// A probe whose links are as fast as [launch.links] says, where it says so.
+Probe with_links(Probe probe, const Settings& settings);
 
 /// Where a probe of this machine lies for points with these [launch] settings: points that differ
 /// in what no speed of links or processors depends on share it.

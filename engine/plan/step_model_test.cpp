@@ -89,6 +89,23 @@ TEST_CASE("a share pays down to where the port is as busy as the processor") {
   CHECK(predict_step(less, layout(2, 1), probe())->least_share == Approx(0.4));
 }
 
+TEST_CASE("[launch.links] takes the place of what was measured") {
+  CHECK(rate_of("100mbit") == 12.5e6);
+  CHECK(rate_of("2.5gbit") == 312.5e6);
+  CHECK(rate_of("64kbit") == 8e3);
+  for (const char* no_rate : {"", "100", "mbit", "100 mbit", "100mbits", "1e", "-"})
+    CHECK(rate_of(no_rate) == 0);
+  Section launch;
+  launch.table = {
+      {"nodes", 2}, {"ranks_per_node", 1}, {"links", {{"inter", "16kbit"}, {"latency_ms", 10.0}}}};
+  const Settings slower(std::map<std::string, Section>{{"launch", launch}});
+  const auto step = predict_step(figures(2000), slower, probe()).value();
+  CHECK(step.inter_node_ms == Approx(500 + 8 * 10));  // 2 kB/s, and 8 exchanges
+  auto no_port = probe();
+  no_port.inter_node = {};
+  CHECK(predict_step(figures(2000), slower, no_port).has_value());
+}
+
 TEST_CASE("links inside a node carry rows and sums of gradients, none between nodes of one") {
   auto near = figures(0);
   near["in_node_bytes"] = 400;

@@ -63,7 +63,8 @@ Attempt::Attempt(const Work& work, FileLock lease, Places places, const AttemptS
       start_work();
     }
   } catch (const Error& error) {
-    failed_start_ = LaunchEnd{Outcome::kMachine, -1, 0, "", error.what(), 0};
+    const Outcome outcome = error.blame() == Blame::kUser ? Outcome::kUser : Outcome::kMachine;
+    failed_start_ = LaunchEnd{outcome, -1, 0, "", error.what(), 0};
   }
 }
 

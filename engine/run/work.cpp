@@ -130,6 +130,9 @@ LaunchJob shape_of_job(const Value& launch) {
   job.threads_per_rank = launch.value("threads_per_rank", int64_t{1});
   job.timeout_s = launch.value("timeout_s", int64_t{600});
   job.interface = launch.value("interface", "");
+  const Value links = launch.value("links", Value::object());
+  job.links = {links.value("inter", ""), links.value("in_node", ""),
+               links.value("latency_ms", 0.0)};
   return job;
 }
 

@@ -68,6 +68,7 @@ Probe measured(const Work& work, const Point& point) {
   }
   LaunchJob job = shape_of_job(work.launch());
   job.name = "probe";
+  job.links = {};  // predictions put them in place of what is measured
   job.log_folder = work.folder;
   job.command = work.command;
   const LaunchEnd end = run_to_its_end(*launcher, job);
