@@ -6,6 +6,7 @@
 #include "engine/comm/all_to_all.h"
 #include "engine/comm/group.h"
 #include "registry/router.h"
+#include "registry/sent_rows.h"
 
 #include <torch/types.h>
 
@@ -37,6 +38,8 @@ struct MoeCall {
   /// On a device: told how many rows of this rank go to the experts from number `first` on, int64,
   /// because `expert` gets slots there, whose number says nothing.
   std::function<void(int64_t first, const torch::Tensor& count)> count_rows = {};
+  /// Where part `name` counts the rows that it sends; empty: nobody counts.
+  std::function<SentRows*(const std::string& name)> sent{};
 };
 
 struct MoeResult {

@@ -8,6 +8,7 @@
 #include "registry/draws.h"
 #include "registry/precision.h"
 #include "registry/registry.h"
+#include "registry/sent_rows.h"
 
 #include <torch/nn/module.h>
 #include <torch/types.h>
@@ -106,6 +107,10 @@ struct TranslationModel : torch::nn::Module {
   virtual MoeMetrics take_metrics() = 0;
   /// Of all ranks together; empty without experts. Collective.
   virtual ExpertLoads take_loads() { return {}; }
+  /// What this rank's exchanges sent while training since the last time, by layer and part:
+  /// "encoder.1.global"; "encoder.1.layer" has all tokens of the layer. The same names on all
+  /// ranks.
+  virtual std::map<std::string, SentRows> take_sent() { return {}; }
 };
 
 struct ModelContext {

@@ -133,6 +133,14 @@ void MoeLayer::train(bool on) {
 
 torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
                             const ExpertOfPart& expert) {
+  std::function<SentRows*(const std::string&)> sent;
+  if (is_training() && all.x_TD.is_cpu()) {
+    SentRows& whole = sent_["layer"];
+    whole.width = all.x_TD.size(1);
+    whole.value_bytes = static_cast<int64_t>(all.x_TD.element_size());
+    whole.tokens += all.x_TD.size(0);
+    sent = [this](const std::string& part) { return &sent_[part]; };
+  }
   const MoeCall call{
       all.x_TD,
       logits_TE,
@@ -146,7 +154,8 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
       [this](const std::string& part) { return &traffic_[part]; },
       expert,
       shape_.wire,
-      [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); }};
+      [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); },
+      sent};
   MoeResult result = exchange_->forward(call);
   balance_ = result.balance;
   ++num_calls_;

@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xp {
@@ -57,6 +58,8 @@ class MoeLayer : public torch::nn::Module {
   /// How many rows came to each of the E experts while training since the last time, int64 [E], in
   /// the host's memory: this rank's share, of which the sum over the ranks is meant.
   torch::Tensor take_rows_E();
+  /// See TranslationModel::take_sent; by part.
+  std::map<std::string, SentRows> take_sent() { return std::exchange(sent_, {}); }
   /// The ranks that hold copies of this layer's experts; null if there are none.
   const std::shared_ptr<Group>& copies() const { return groups_.copies; }
 
@@ -82,6 +85,7 @@ class MoeLayer : public torch::nn::Module {
   std::vector<int64_t> rows_X_;  ///< to each expert of this rank, on the CPU
   torch::Tensor rows_E_;         ///< from this rank to each expert, on a device
   double compute_s_ = 0;
+  std::map<std::string, SentRows> sent_;
   int64_t num_calls_ = 0;
 };
 

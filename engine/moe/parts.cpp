@@ -111,6 +111,12 @@ void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor&
   const bool is_on_host = x_KD.is_cpu();
   // On a device the norm of the gradient tells, without a value to be read for each layer.
   if (is_on_host) is_finite_ = is_finite_ && routing.weight_N.isfinite().all().item<bool>();
+  if (call_.sent && is_on_host) {
+    SentRows& sent = *call_.sent(name);
+    sent.width = x_KD.size(1);
+    sent.value_bytes = static_cast<int64_t>(x_KD.element_size());
+    sent.tokens += x_KD.size(0);
+  }
   const Groups& groups = call_.groups;
   const int64_t X = call_.experts_per_rank;
   if (call_.count_rows && !is_on_host) {
@@ -130,6 +136,22 @@ void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor&
   }
 }
 
+// The first columns are rows for the experts of each member; the next one, if there is one, those
+// that cross to its node.
+void RoutedParts::count_sent(Part part, const RoutedRows& rows,
+                             const torch::Tensor& counts_RC) const {
+  const Group& world = *call_.groups.world;
+  const int64_t X = call_.experts_per_rank, G = world.topology().ranks_per_node;
+  SentRows& sent = *call_.sent(kPartNames[part]);
+  const int64_t first = (rows.group().world_rank(0) - world.world_rank(0)) * X;
+  add_counts(to_vector(counts_RC.slice(1, 0, X).flatten()), static_cast<size_t>(first),
+             static_cast<size_t>(world.size() * X), sent.rows_E);
+  if (counts_RC.size(1) == X) return;
+  const auto crossing_M =
+      to_vector(counts_RC.select(1, X).slice(0, call_.groups.node->rank(), world.size(), G));
+  add_counts(crossing_M, 0, crossing_M.size(), sent.crossing_M);
+}
+
 void RoutedParts::send() {
   if (parts_.empty()) return;
   // Without a global part nothing crosses nodes, counts included.
@@ -138,6 +160,7 @@ void RoutedParts::send() {
   for (auto& [part, rows] : parts_) {
     members.push_back(members_of(rows->group(), widest));
     const auto own_RC = rows->counts();
+    if (call_.sent) count_sent(part, *rows, own_RC);
     auto all_RC = torch::zeros({widest.size(), own_RC.size(1)}, torch::kLong);
     counts.push_back(all_RC.index_copy(0, members.back(), own_RC));
   }

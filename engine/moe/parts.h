@@ -68,6 +68,8 @@ class RoutedParts {
   GateFigures metrics;
 
  private:
+  void count_sent(Part part, const RoutedRows& rows, const torch::Tensor& counts_RC) const;
+
   const MoeCall& call_;
   std::map<Part, std::unique_ptr<RoutedRows>> parts_;
   bool is_finite_ = true;

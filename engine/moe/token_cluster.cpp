@@ -179,6 +179,13 @@ TokenCluster::ClusteredRows TokenCluster::dispatch(const Rows& home, int64_t len
     sorted = sort_jointly(home.x_TD, scores(z_TD, {}), {});
   }
   Group& world = *groups_.world;
+  if (is_training()) {
+    sent_.width = sorted.rows_TD.size(1);
+    sent_.value_bytes = static_cast<int64_t>(sorted.rows_TD.element_size());
+    sent_.tokens += sorted.rows_TD.size(0);
+    const auto count_E = to_vector(sorted.count_E);
+    add_counts(count_E, 0, count_E.size(), sent_.rows_E);
+  }
   const auto arriving_RX = CountExchange(sorted.count_E.view({world.size(), -1}), sorted.rows_TD,
                                          /*is_finite=*/true, world)
                                .wait();

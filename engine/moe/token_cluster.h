@@ -57,6 +57,8 @@ class TokenCluster : public torch::nn::Module {
   torch::Tensor combine(const torch::Tensor& rows_MD, const ClusteredRows& clustered);
 
   std::map<std::string, double> take_metrics();
+  /// See TranslationModel::take_sent; its one part is "cluster".
+  std::map<std::string, SentRows> take_sent() { return {{"cluster", std::exchange(sent_, {})}}; }
 
  private:
   struct Sorted {
@@ -79,6 +81,7 @@ class TokenCluster : public torch::nn::Module {
   std::shared_ptr<Norm> norm_;
   std::shared_ptr<Experts> experts_;
   Traffic traffic_;
+  SentRows sent_;
   int64_t num_calls_ = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "engine/base/json_text.h"
 #include "engine/device/accelerator.h"
 #include "engine/nn/dropout.h"
+#include "engine/train/exchange_log.h"
 #include "engine/train/gradient_reduction.h"
 #include "engine/train/objective.h"
 #include "engine/train/parameters.h"
@@ -63,6 +64,7 @@ class Run {
       user_error("'precision' is \"fp16\", which needs a GPU; use \"bf16\" or \"fp32\" on the CPU");
     }
     resume();
+    exchange_log_.emplace(world_, job_.attempt, progress_.update);
     count_too_long(pairs);
     const BatchRule rule{settings_.max_tokens, world_.size(),
                          seed_for(static_cast<uint64_t>(settings_.seed), "batches")};
@@ -92,6 +94,9 @@ class Run {
   void count_pending_time();
   void log_update();
   void add_parts(const MoeMetrics& metrics, Value& values);
+  int64_t num_calls() const {  // of each MoE layer in an update
+    return num_micro_batches(settings_, world_.size()) * job_.micro_batch_split;
+  }
   void log_loads();
   void diverge(const std::string& what, int64_t update);
   void judge(const std::vector<std::string>& findings, int64_t update);
@@ -122,6 +127,7 @@ class Run {
   GradientReduction reduction_;
   Checkpoints checkpoints_;
   Health health_;
+  std::optional<ExchangeLog> exchange_log_;
   std::unique_ptr<BatchStream> stream_;
   TrainProgress progress_;
   double quality_ = 0;      ///< of the last validation
@@ -359,15 +365,14 @@ void Run::judge(const std::vector<std::string>& findings, int64_t update) {
   }
 }
 
-// Means of an update since the last event: of the gradients, and of the whole. Figures of layers are
-// of one call.
+// Means of an update since the last event: of the gradients, and of the whole. Figures of layers
+// are of one call.
 void Run::add_parts(const MoeMetrics& metrics, Value& values) {
   const Interval now = std::exchange(
-      interval_, Interval{.in_node_s = reduction_.in_node_s(),
-                          .inter_node_s = reduction_.inter_node_s()});
+      interval_,
+      Interval{.in_node_s = reduction_.in_node_s(), .inter_node_s = reduction_.inter_node_s()});
   const double ms = 1e3 / static_cast<double>(std::max<int64_t>(now.updates, 1));
-  const double calls = static_cast<double>(num_micro_batches(settings_, world_.size()) *
-                                           job_.micro_batch_split);
+  const auto calls = static_cast<double>(num_calls());
   const std::map<std::string, double> gradients = {
       {"in_node_ms", ms * (interval_.in_node_s - now.in_node_s)},
       {"inter_node_ms", ms * (interval_.inter_node_s - now.inter_node_s)},
@@ -555,12 +560,16 @@ TrainEnd Run::run() {
     update();
     if (has_diverged()) break;
     log_update();
-    if (has_diverged() || is_finished()) break;
+    if (has_diverged()) break;
+    if (exchange_log_->is_due(progress_.update))
+      exchange_log_->write(model_, progress_.update, num_calls());
+    if (is_finished()) break;
     if (job_.validate && validates_now(epochs_before)) validate();
     if (!has_diverged() && progress_.update % settings_.save_every == 0) save();
   }
   const bool stops = is_stop_requested() && !is_finished();
   if (!has_diverged()) {
+    exchange_log_->write(model_, progress_.update, num_calls());
     if (job_.validate && !stops)
       validate();
     else

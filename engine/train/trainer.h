@@ -27,6 +27,8 @@ struct TrainJob {
   TrainSection settings;
   SamplingSection sampling;
   fs::path checkpoints;                 ///< the folder of the training's checkpoints
+  fs::path attempt;                     ///< its folder, for the record of what exchanges send;
+                                        ///< empty: not recorded. The same on all ranks
   fs::path init_from;                   ///< first parameters; empty: the model's own
   Origin origin;                        ///< what checkpoints say they are of
   std::function<Validated()> validate;  ///< collective; the model is in evaluation mode meanwhile;

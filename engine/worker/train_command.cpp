@@ -112,6 +112,7 @@ int train_command(const WorkerArguments& arguments) {
   job.sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
   job.micro_batch_split = settings.value("micro_batch_split", int64_t{1});
   job.checkpoints = arguments.folder / "checkpoints";
+  job.attempt = attempt_folder(arguments.folder, arguments.attempt);
   job.init_from = job.settings.init_from.value_or("");
   job.origin = {settings.value("training_id", ""), settings};
   job.origin.settings.erase("training_id");

@@ -246,17 +246,19 @@ class Transformer final : public TranslationModel {
 
   MoeMetrics take_metrics() override {
     MoeMetrics out;
-    const auto take = [&out](const std::string& name, auto* layer) {
+    take_from_layers([&out](const std::string& name, auto* layer) {
       for (const auto& [key, value] : layer->take_metrics())
         out[name + "." + key] = value;
-    };
-    const auto take_all = [&take](const std::string& side, const auto& stack) {
-      for (const auto& [name, layer] : stack.moe)
-        take(name, layer);
-      if (stack.tail && stack.tail->cluster() != nullptr) take(side, stack.tail->cluster());
-    };
-    take_all("encoder", encoder_);
-    take_all("decoder", decoder_);
+    });
+    return out;
+  }
+
+  std::map<std::string, SentRows> take_sent() override {
+    std::map<std::string, SentRows> out;
+    take_from_layers([&out](const std::string& name, auto* layer) {
+      for (const auto& [part, sent] : layer->take_sent())
+        out[name + "." + part] = sent;
+    });
     return out;
   }
 
@@ -286,6 +288,18 @@ class Transformer final : public TranslationModel {
   struct Source {
     torch::Tensor h_BSD, mask;
   };
+
+  // `take` gets the name of each MoE and clustering layer, and the layer.
+  template <class Take>
+  void take_from_layers(const Take& take) {
+    const auto take_all = [&take](const std::string& side, const auto& stack) {
+      for (const auto& [name, layer] : stack.moe)
+        take(name, layer);
+      if (stack.tail && stack.tail->cluster() != nullptr) take(side, stack.tail->cluster());
+    };
+    take_all("encoder", encoder_);
+    take_all("decoder", decoder_);
+  }
 
   // Encoded pieces of all sources, one after the other: [T, D]. As in training, with pads, which
   // experts with few slots count.

@@ -50,6 +50,10 @@ Table page_table(int rows) {
   out.details.rows = {"m1", "m2"};
   out.details.facts = {{"corpus", "words & more"}};
   out.details.bars = {{"Time of an update", "ms", {{"m1", 10, 0.5, 0}, {"m2", 40, 0, 1}}}};
+  out.details.stacks = {{"An update",
+                         "ms",
+                         {{"compute", "exposed"}, {"in-node", "inter-node"}},
+                         {{"m<1>", {{30, 10}, {5, 20}}, 0}}}};
   out.details.sentences = {
       "chrF",
       true,
@@ -106,6 +110,20 @@ TEST_CASE("the page is self-contained and nothing in it breaks out of its place"
   CHECK(page.find("<strong class=\"best\">20.00<span class=\"spoken\"> (best)</span></strong>") !=
         std::string::npos);
   CHECK(page.find("--heat:0%\">20.0</td><td>–</td>") != std::string::npos);
+}
+
+TEST_CASE("bars of several tracks have one scale, and say what they show") {
+  const std::string page = html(page_table(1));
+  for (const char* part :
+       {"<span class=\"name\">m&lt;1&gt;</span><span class=\"tracks\" role=\"img\" "
+        "aria-label=\"compute 30 ms, exposed 10 ms, in-node 5 ms, inter-node 20 ms\">",
+        "<span class=\"part p01\" style=\"width:25.0%\" title=\"exposed 10 ms\"></span>",
+        "<span class=\"part p11\" style=\"width:50.0%\" title=\"inter-node 20 ms\"></span>",
+        "<span class=\"value\">40 ms</span>",
+        "<li><span class=\"part p10\" aria-hidden=\"true\"></span>in-node</li>"}) {
+    INFO(part);
+    CHECK(page.find(part) != std::string::npos);
+  }
 }
 
 TEST_CASE("a page has facts, bars and translations, and no hint what to type") {
