@@ -10,6 +10,7 @@ ExchangeTraits exchange_traits(const Declaration& exchange, const Value& table) 
     return value.is_null() ? fallback : value != 0;
   };
   return {trait("has_experts", otherwise.has_experts), trait("uses_nodes", otherwise.uses_nodes),
+          trait("gives_result", otherwise.gives_result),
           trait("spares_first", otherwise.spares_first)};
 }
 

@@ -8,6 +8,7 @@ namespace xp {
 struct ExchangeTraits {
   bool has_experts = true;    ///< false: every MoE layer is an ordinary feed-forward layer
   bool uses_nodes = false;    ///< true: every rank must hold at least one expert
+  bool gives_result = true;   ///< false: it measures time; what it trains is not to be compared
   bool spares_first = false;  ///< true: the first MoE layer of each stack uses `gshard` instead
 };
 

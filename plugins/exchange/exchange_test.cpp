@@ -107,6 +107,30 @@ TEST_CASE("gshard without drops equals every token through its two best experts"
   }
 }
 
+TEST_CASE("rows that stay are computed where they are, and nothing is sent") {
+  const auto outcomes = on_ranks<Outcome>({2, 2}, [&](const Groups& groups) {
+    const auto seed = static_cast<uint64_t>(groups.world->rank());
+    return run(groups, {.exchange = {{"use", "stay"}}, .experts = 8}, random({6, kWidth}, seed),
+               random({6, 8}, seed + 100));
+  });
+  for (int64_t rank = 0; rank < 4; ++rank) {
+    const Outcome& outcome = outcomes[static_cast<size_t>(rank)];
+    const auto seed = static_cast<uint64_t>(rank);
+    const auto x = random({6, kWidth}, seed), logits = random({6, 8}, seed + 100);
+    auto expected = torch::zeros_like(x);
+    for (int64_t t = 0; t < 6; ++t) {
+      const auto [weight, expert] = torch::softmax(logits[t], 0).topk(2);
+      const auto share = weight / weight.sum();
+      // Of the two experts here the one with the chosen expert's place.
+      for (int64_t k = 0; k < 2; ++k)
+        expected[t] += share[k] * x[t] * (2 * rank + expert[k].item<int64_t>() % 2 + 1);
+    }
+    CHECK(near(outcome.y_TD, expected));
+    CHECK(outcome.both.in_node + outcome.both.inter_node == 0);
+    CHECK(outcome.grad_logits_TE.abs().sum().item<double>() > 0);
+  }
+}
+
 TEST_CASE("a rank without tokens takes part and the others are unharmed") {
   const auto outcomes = on_ranks<Outcome>({2, 2}, [&](const Groups& groups) {
     const int64_t T = groups.world->rank() == 2 ? 0 : 6;

@@ -100,6 +100,10 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const M
   std::optional<ReportState> missing;
   Sample out;
   for (const ReportPoint* point : points) {
+    if (input_.is_no_result && input_.is_no_result(*point)) {
+      out.is_no_result = true;
+      if (!measure.is_relative) continue;  // a score or a loss
+    }
     const ReportRun& training = run_of(input_, *point, RunKind::kTraining);
     const ReportRun& measured = run_of(input_, *point, measured_by(measure));
     const auto number = value(*point, measured, measure);
@@ -119,6 +123,7 @@ Sample Comparison::sample(const std::vector<const ReportPoint*>& points, const M
     const bool keeps_layouts = measure.depends_on != DependsOn::kNothing || !pools_layout_;
     if (keeps_layouts && !training.layout.empty()) layouts.insert(training.layout);
   }
+  if (out.is_no_result && !measure.is_relative) out.missing = "no result";
   if (missing && *missing != ReportState::kDone) out.missing = state_name(*missing);
   if (missing == ReportState::kDone && input_.at) out.missing = "not reached";
   const bool is_mixed = machines.size() > 1 || layouts.size() > 1;
@@ -226,7 +231,7 @@ void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& me
   if (measure.better == Better::kNeither) return;
   std::optional<size_t> best, worst;
   for (size_t i = 0; i < cells.size(); ++i) {
-    if (!samples[i].is_comparable()) continue;
+    if (!samples[i].is_comparable() || samples[i].is_no_result) continue;
     if (!best || beats(cells[i].value, cells[*best].value, measure.better)) best = i;
     if (!worst || !beats(cells[i].value, cells[*worst].value, measure.better)) worst = i;
   }
@@ -234,7 +239,7 @@ void Comparison::mark_best(const std::vector<Sample>& samples, const Measure& me
   std::vector<size_t> tested;
   std::vector<double> p;
   for (size_t i = 0; i < cells.size(); ++i) {
-    if (!samples[i].is_comparable()) continue;
+    if (!samples[i].is_comparable() || samples[i].is_no_result) continue;
     cells[i].is_best = cells[i].value == cells[*best].value;
     if (cells[i].is_best || samples[i].machine != samples[*best].machine) continue;
     const auto found = test(samples[i], samples[*best], measure);

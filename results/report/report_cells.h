@@ -43,6 +43,7 @@ struct Sample {
                         ///< do not measure it
   Tone tone = Tone::kQuiet;   ///< of `missing`
   bool is_disturbed = false;  ///< speed of runs that were all disturbed by other programs
+  bool is_no_result = false;  ///< of points that measure time only: never the best
 
   bool empty() const { return values.empty(); }
   /// Whether its mean may be set against those of other rows.

@@ -72,6 +72,8 @@ struct ReportInput {
   std::function<bool(const ReportPoint&)> is_baseline;  ///< empty = no differences
   /// A setting that is no axis, for [report] rows; null if the point has none. May be empty.
   std::function<Value(const ReportPoint&, const std::string& name)> setting;
+  /// Whether a point measures time and bytes only: its quality is none. May be empty.
+  std::function<bool(const ReportPoint&)> is_no_result{};
   /// The unit of a setting by its path; "" if it has none. May be empty.
   std::function<std::string(const std::string& path)> unit_of;
   /// The names in [eval] metrics of a point. May be empty: nothing is known then.
@@ -96,7 +98,7 @@ struct ReportInput {
   std::function<TranslatedTexts(const std::vector<std::string>& evaluations)> translations;
   /// Scores the sentences of a page. May be null.
   std::shared_ptr<const Metric> sentence_metric{};
-  std::optional<Budget> at;  ///< compare at an equal budget instead of at the end
+  std::optional<Budget> at;          ///< compare at an equal budget instead of at the end
   std::vector<std::string> notes{};  ///< what else is to be said below the table
 
   /// nullptr if that run of `point` was not run.

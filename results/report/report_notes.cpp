@@ -144,6 +144,13 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
   if (figures.left_out_machines())
     notes.emplace_back(
         "speed on different machines, or beside another number of runs, is not compared");
+  const auto& no_result = report.input.is_no_result;
+  if (no_result && std::any_of(report.rows.points.begin(), report.rows.points.end(),
+                               [&](const ReportPoint* point) { return no_result(*point); })) {
+    notes.emplace_back(
+        "no result: these rows show what a step costs without communication; their models are not "
+        "to be compared");
+  }
   if (seen.disturbed) {
     notes.push_back(fmt::format(
         "?: other programs kept more than {:.0f} % of the machine busy, so this speed is not "

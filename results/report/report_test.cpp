@@ -101,6 +101,22 @@ TEST_CASE("a score of which less is better is best at its minimum") {
   CHECK(draft.table().columns[1].unit == "%");
 }
 
+TEST_CASE("a row that measures time only has no quality and is never the best") {
+  Draft draft;
+  draft.done("gshard", 1, 20, 100).done("dense", 1, 19, 90).done("stay", 1, 3, 60);
+  draft.baseline("stay");
+  draft.input.is_no_result = [](const ReportPoint& point) {
+    return point.axes.at("model.moe.exchange.use") == "stay";
+  };
+  CHECK(draft.cells() == std::vector<Words>{{"gshard", "20*", "100+0.666667"},
+                                            {"dense", "19", "90+0.5*"},
+                                            {"stay", "no result", "60"}});
+  const auto notes = draft.table().notes;
+  CHECK(std::find(notes.begin(), notes.end(),
+                  "no result: these rows show what a step costs without communication; their "
+                  "models are not to be compared") != notes.end());
+}
+
 TEST_CASE("a measure without direction has no best row") {
   Draft draft;
   draft.done("dense", 1, 18, 50).done("gshard", 1, 20, 100);

@@ -13,6 +13,7 @@
 #include "engine/plan/outlook.h"
 #include "engine/plan/shares.h"
 #include "engine/run/corpora.h"
+#include "registry/exchange_traits.h"
 #include "results/report/budget.h"
 #include "results/report/effects.h"
 #include "results/report/pareto.h"
@@ -381,6 +382,13 @@ int print_report(const ReportOptions& typed) {
   }
   input.setting = [&](const ReportPoint& point, const std::string& path) {
     return settings.at(point, path);
+  };
+  input.is_no_result = [&](const ReportPoint& point) {
+    const Value exchange = settings.at(point, "model.moe.exchange");
+    if (!exchange.is_object()) return false;
+    const auto* declared =
+        experiment->catalog->find("exchange", exchange.value("use", std::string()));
+    return declared != nullptr && !exchange_traits(*declared, exchange).gives_result;
   };
   input.metrics = [&](const ReportPoint& point) {
     return settings.at(point, "eval.metrics").get<std::vector<std::string>>();

@@ -1,0 +1,55 @@
+// No communication: every row goes to an expert of its own rank, as many rows as the router kept.
+// What is trained is no result, since tokens do not get the experts that the gate chose for them;
+// but a step computes what GShard's does, so that the difference in time is the price of the
+// exchange.
+//
+// Shapes: T tokens, D width, N kept rows, X experts per rank, R ranks.
+#include "engine/moe/routed.h"
+#include "registry/exchange.h"
+
+namespace xp {
+namespace {
+
+struct Stay final : Exchange {
+  struct Config {
+    void describe(auto&) {}
+
+    static std::vector<Figure> figures() {
+      return {{"has_experts", "1"},
+              {"gives_result", "0"},
+              {"global_share", "0"},
+              {"expert_rows", "model.moe.rows"},
+              {"local_rows", "model.moe.rows"},
+              {"in_node_rows", "0"},
+              {"inter_node_rows", "0"}};
+    }
+  };
+
+  explicit Stay(const Config&) {}
+
+  bool keeps_rows_independent(const Topology& topology) const override {
+    return topology.ranks() == 1;
+  }
+
+  // The i-th expert of every other rank is the i-th expert here.
+  MoeResult forward(const MoeCall& call) const override {
+    const Routing routing = call.router.route(
+        {call.logits_TE, call.capacity, call.pad_T, call.compatibility, call.draws});
+    const auto rows_ND = run_experts(
+        call.x_TD.index_select(0, routing.token_N),
+        routing.count_E.view({-1, call.experts_per_rank}),
+        [&call](int64_t index, const torch::Tensor& rows) { return call.expert(0, index, rows); });
+    const auto weighted_ND = (rows_ND * routing.weight_N.unsqueeze(1)).to(call.x_TD.dtype());
+    MoeResult out{torch::zeros_like(call.x_TD).index_add(0, routing.token_N, weighted_ND),
+                  routing.balance,
+                  {}};
+    for (const auto& [name, value] : routing.metrics)
+      out.metrics["local." + name] = value;
+    return out;
+  }
+};
+
+XP_REGISTER(Exchange, Stay, "stay", "rows stay on their rank: what communication costs; no result");
+
+}  // namespace
+}  // namespace xp
