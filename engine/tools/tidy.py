@@ -36,8 +36,8 @@ MAY_INCLUDE = {
     " engine/base",
     "engine/train": "engine/nn engine/data engine/comm engine/device results/runs registry"
     " engine/base",
-    "engine/eval": "engine/moe engine/nn engine/data engine/comm engine/device results/runs registry"
-    " engine/base",
+    "engine/eval": "engine/moe engine/nn engine/data engine/comm engine/device results/runs"
+    " registry engine/base",
     "engine/launch": "registry engine/base",
     "engine/run": "engine/plan engine/data engine/experiment engine/launch results/runs registry"
     " engine/base",

@@ -11,7 +11,8 @@ class Store;
 
 /// For each of the first rows whose models route, averaged over its trainings: the share of a
 /// layer's rows that came to each expert at the end of training; the same of each direction in
-/// evaluation, if there are several; and the figures that its routers logged at the end of training.
+/// evaluation, if there are several; and the figures that its routers logged at the end of
+/// training.
 std::vector<HeatMap> router_maps(const ReportRows& rows, const Measures& measures,
                                  const Store& store);
 

@@ -15,11 +15,6 @@ const CommandEntry*& first_entry() {
   return first;
 }
 
-const OtherWords*& first_words() {
-  static const OtherWords* first = nullptr;
-  return first;
-}
-
 }  // namespace
 
 void declare(Command& command, Arguments& arguments) {
@@ -54,19 +49,6 @@ const CommandEntry* find_command(std::string_view name) {
   while (entry != nullptr && name != entry->name)
     entry = entry->next;
   return entry;
-}
-
-OtherWords::OtherWords(const char* command_name, const char* many_words)
-    : command(command_name), words(many_words), next(first_words()) {
-  first_words() = this;
-}
-
-std::string_view command_called(std::string_view word) {
-  for (const auto* entry = first_words(); entry != nullptr; entry = entry->next) {
-    for (const auto& one : split(entry->words, ' '))
-      if (one == word) return entry->command;
-  }
-  return "";
 }
 
 std::string unknown_command(const std::string& name) {
