@@ -73,8 +73,8 @@ struct DecodeRow {
 /// ("encoder.1.overflow_first").
 using MoeMetrics = std::map<std::string, double>;
 
-/// Share of a layer's rows, in percent, that came to each of its experts while training since it
-/// was last asked for: layer ("encoder.1") -> one for each expert, in the order of their numbers.
+/// Share of a layer's rows, in percent, that came to each of its experts since it was last asked
+/// for: layer ("encoder.1") -> one for each expert, in the order of their numbers.
 using ExpertLoads = std::map<std::string, std::vector<double>>;
 
 /// A built model. With MoE layers over several ranks every call is collective; a rank without work

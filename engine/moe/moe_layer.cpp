@@ -108,8 +108,7 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
   const Rows all = padded(rows);
   const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
                         [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                          if (is_training() && x.is_cpu())
-                            rows_X_[static_cast<size_t>(index)] += x.size(0);
+                          if (x.is_cpu()) rows_X_[static_cast<size_t>(index)] += x.size(0);
                           return experts_->forward(part, index, x);
                         });
   compute_s_ += own_clock_s() - start_s;
@@ -121,6 +120,7 @@ torch::Tensor MoeLayer::infer(const Rows& rows) {
   const Rows all = padded(rows);
   const auto y_TD = run(all, packed_gate_.multiply(gate_ED_, all.x_TD, {}, {}),
                         [this](int64_t part, int64_t index, const torch::Tensor& x) {
+                          rows_X_[static_cast<size_t>(index)] += x.size(0);
                           return experts_->infer(part, index, x);
                         });
   return without_padding(y_TD, rows);
@@ -167,7 +167,6 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
 }
 
 void MoeLayer::note_rows(int64_t first, const torch::Tensor& count) {
-  if (!is_training()) return;
   if (!rows_E_.defined()) rows_E_ = torch::zeros({shape_.experts}, count.options());
   rows_E_.slice(0, first, first + count.numel()).add_(count);
 }

@@ -55,7 +55,7 @@ class MoeLayer : public torch::nn::Module {
   /// "global.in_node_ms", "global.inter_node_ms" (rows under way) and "global.exposed_ms" (waiting
   /// with nothing else to do). "layer.compute_ms": in the layer, without waiting.
   std::map<std::string, double> take_metrics();
-  /// How many rows came to each of the E experts while training since the last time, int64 [E], in
+  /// How many rows came to each of the E experts since the last time, int64 [E], in
   /// the host's memory: this rank's share, of which the sum over the ranks is meant.
   torch::Tensor take_rows_E();
   /// See TranslationModel::take_sent; by part.

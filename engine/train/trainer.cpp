@@ -459,6 +459,7 @@ void Run::validate() {
     progress_.validation = found.figures;
     quality_ = std::isnan(found.quality) ? -std::numeric_limits<double>::infinity() : found.quality;
     model_.take_metrics();
+    model_.take_loads();
   }
   model_.train();
   cpu_before_ = cpu_now();
