@@ -22,9 +22,9 @@ double sum_of(const Row& values) {
 }
 
 /// Which ranks act together, and where experts are.
-class Places {
+class RankPlaces {
  public:
-  explicit Places(const ReplayLayout& layout)
+  explicit RankPlaces(const ReplayLayout& layout)
       : layout_(layout), group_(std::min(layout.ranks(), layout.experts)) {}
 
   int64_t group() const { return group_; }
@@ -67,7 +67,7 @@ double both_in(const Row& rows, double tokens, const std::function<bool(size_t e
 /// Bytes by rank and node, both directions.
 class Load {
  public:
-  Load(const ReplayLayout& layout, const Places& places)
+  Load(const ReplayLayout& layout, const RankPlaces& places)
       : places_(places),
         of_rank_(static_cast<size_t>(layout.ranks())),
         of_node_(static_cast<size_t>(layout.nodes)) {}
@@ -88,7 +88,7 @@ class Load {
   double busiest_port() const { return *std::max_element(of_node_.begin(), of_node_.end()); }
 
  private:
-  const Places& places_;
+  const RankPlaces& places_;
   Row of_rank_, of_node_;
 };
 
@@ -184,7 +184,7 @@ class Player {
     ReplayLayout own = layout_;
     own.nodes = record_.nodes;
     own.ranks_per_node = record_.ranks_per_node;
-    const Places places(own);
+    const RankPlaces places(own);
     double found = 0, estimated = 0;
     for (int64_t r = 0; r < record_.ranks(); ++r) {
       const auto source = static_cast<size_t>(r);
@@ -242,7 +242,7 @@ class Player {
 
   const ExchangeRecord& record_;
   const ReplayLayout& layout_;
-  Places places_;
+  RankPlaces places_;
   Load load_;
   bool is_same_;
   ReplayedRows out_;

@@ -114,13 +114,13 @@ TEST_CASE_METHOD(TrainerTest, "an update's time is what its rank computed and wh
   const auto attempt = std::to_string(last_attempt(folder.path()));
   for (const auto& event : read_events(folder.path() / "attempts" / attempt, offset)) {
     if (event.event != "update" || event.update != 1) continue;
-    const Value& values = event.values;
-    const auto ms = [&](const char* name) { return values.at(name).get<double>(); };
+    const Value& found = event.values;
+    const auto ms = [&](const char* name) { return found.at(name).get<double>(); };
     CHECK(ms("compute_ms") + ms("exposed_ms") == Catch::Approx(ms("step_ms")));
     CHECK(ms("exposed_ms") >= ms("gradient_exposed_ms"));
     CHECK(ms("inter_node_ms") == 0);  // one rank
     double layers = 0;
-    for (const auto& [name, value] : values.items())
+    for (const auto& [name, value] : found.items())
       if (name.ends_with(".layer.compute_ms")) layers += value.get<double>() * ms("calls");
     CHECK(layers > 0);
     CHECK(layers < ms("compute_ms"));
