@@ -4,7 +4,7 @@ printed kept in one JSON file. A step that the file has already is not run again
 usage: steps.py test|speed [--device cuda|cpu] [--build FOLDER] [--seconds N] [--smoke]
 
   --device   cpu tries the steps themselves on a machine without a GPU
-  --seconds  starts no step after so long (default 330); the next call resumes
+  --seconds  starts no step after so long (default 240); the next call resumes
   --smoke    small shapes
 """
 
@@ -51,7 +51,7 @@ def arguments():
     parser.add_argument("what", choices=["test", "speed"])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--build", default=ROOT / "build")
-    parser.add_argument("--seconds", type=int, default=330)
+    parser.add_argument("--seconds", type=int, default=240)
     parser.add_argument("--smoke", action="store_true")
     return parser.parse_args()
 
