@@ -12,12 +12,13 @@ namespace xp {
 Variant Variants::of(const Value& settings, const Changes& changes) {
   std::map<std::string, Section> sections;
   for (const char* name : kPointSections) {
+    Section& section = sections[name];  // empty: a training has no [eval]
     if (!settings.contains(name)) continue;
     Value table = settings.at(name);
     const std::string prefix = std::string(name) + ".";
     for (const auto& [path, value] : changes)
       if (path.starts_with(prefix)) set_path(table, path.substr(prefix.size()), value);
-    sections[name] = resolve_section(catalog_, name, table, Value());
+    section = resolve_section(catalog_, name, table, Value());
   }
   Variant out{Settings(sections), nullptr};
   for (const auto& [path, value] : changes) {

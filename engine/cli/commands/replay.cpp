@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -49,44 +50,51 @@ struct Options : WorkspaceOptions {
         .otherwise("0");
     arguments.option("--exchange", "NAME", &exchange, "a component of kind `exchange`")
         .otherwise(as_run);
-    arguments.option("--set", "NAME=NUMBER", &sets,
+    arguments.option("--set", "NAME=VALUE", &sets,
                      "a setting of the exchange, see `xp components NAME`; may be repeated");
     WorkspaceOptions::declare(arguments);
     declare_json(arguments, json);
   }
 };
 
-// "share=0.3".
-std::pair<std::string, double> assignment(const std::string& word) {
-  const size_t at = word.find('=');
+// "NAME=VALUE" of a setting that the exchange declares; numbers and texts.
+std::pair<std::string, Value> assignment(const std::string& word, const Declaration& exchange) {
+  const size_t at = std::min(word.find('='), word.size());
+  const std::string name = word.substr(0, at);
+  const std::string text = at < word.size() ? word.substr(at + 1) : "";
+  const auto setting = std::find_if(exchange.settings.begin(), exchange.settings.end(),
+                                    [&](const Setting& one) { return one.name == name; });
+  if (setting == exchange.settings.end())
+    usage_error("--set: '{}' is no setting of the exchange '{}'", name, exchange.name);
+  if (setting->type == Type::kText) return {name, text};
   double number = 0;
-  if (at != std::string::npos) {
-    const char* const end = word.data() + word.size();
-    const auto [stop, error] = std::from_chars(word.data() + at + 1, end, number);
-    if (error == std::errc() && stop == end && at > 0) return {word.substr(0, at), number};
-  }
-  usage_error("--set: '{}' is not NAME=NUMBER", word);
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end) usage_error("--set: '{}' is not NAME=NUMBER", word);
+  return {name, number};
 }
 
-Variants::Changes changes_of(const Options& options, const Catalog& catalog) {
+Variants::Changes changes_of(const Options& options, const Value& spec, const Catalog& catalog) {
   Variants::Changes out;
   const auto add = [&out](const char* path, const Value& value) { out.emplace_back(path, value); };
-  if (!options.exchange.empty()) {
-    if (catalog.find("exchange", options.exchange) == nullptr)
-      usage_error("there is no exchange '{}'; `xp components` lists them", options.exchange);
-    add("model.moe.exchange", {{"use", options.exchange}});
-  }
+  std::string name = options.exchange;
+  if (const Value* use = find_path(spec, "model.moe.exchange.use"); name.empty() && use != nullptr)
+    name = use->get<std::string>();
+  const Declaration* exchange = catalog.find("exchange", name);
+  if (exchange == nullptr)
+    usage_error("there is no exchange '{}'; `xp components` lists them", name);
+  if (!options.exchange.empty()) add("model.moe.exchange", {{"use", name}});
   for (const auto& set : options.sets) {
-    const auto [name, number] = assignment(set);
-    out.emplace_back("model.moe.exchange." + name, number);
+    auto [setting, value] = assignment(set, *exchange);
+    out.emplace_back("model.moe.exchange." + setting, std::move(value));
   }
   if (options.nodes > 0) add("launch.nodes", options.nodes);
   if (options.ranks_per_node > 0) add("launch.ranks_per_node", options.ranks_per_node);
-  for (const auto& [name, path, rate] :
+  for (const auto& [option, path, rate] :
        {std::tuple("--inter", "launch.links.inter", options.inter),
         std::tuple("--in-node", "launch.links.in_node", options.in_node)}) {
     if (rate.empty()) continue;
-    if (rate_of(rate) <= 0) usage_error("{}: '{}' is no rate, such as 100mbit", name, rate);
+    if (rate_of(rate) <= 0) usage_error("{}: '{}' is no rate, such as 100mbit", option, rate);
     add(path, rate);
   }
   if (options.latency_ms > 0) add("launch.links.latency_ms", options.latency_ms);
@@ -203,7 +211,7 @@ int replay(const Options& options) {
   const Corpora corpora(workspace, {}, {}, "");
   Variants variants(catalog, [&](const Value& corpus) { return corpora.figures(corpus); });
   const Replay::Side own = side_of(variants, run.spec, {});
-  const auto changes = changes_of(options, catalog);
+  const auto changes = changes_of(options, run.spec, catalog);
   const Replay::Side other = side_of(variants, run.spec, changes);
   const Replay player(*record, own);
   const auto probe = read_probe(probe_file(workspace, run.spec.at("launch")));
