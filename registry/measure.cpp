@@ -346,7 +346,8 @@ std::string columns_document() {
       "averages and compares neither over\ndifferent ones.\n\n"
       "## Predictions\n\n"
       "`predicted_X` is what the plan expects of X, and `X_vs_predicted` what was measured as a "
-      "share of it, for `step_ms`, `parameters`,\n`inter_node_bytes` and `in_node_bytes`. Only "
+      "share of it, for `step_ms` and its parts,\n`parameters`, `inter_node_bytes` and "
+      "`in_node_bytes`. Only "
       "predicted:\n\n" +
       table_head();
   for (const Measure& measure : declared_measures()) {
