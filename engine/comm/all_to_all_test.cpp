@@ -85,7 +85,7 @@ TEST_CASE("bytes are counted by link, forward and backward") {
   CHECK(bytes.in_node == (1 + 2) * kRowBytes);
   CHECK(bytes.inter_node == (5 + 7 + 4 + 5) * kRowBytes);
   CHECK(outcomes[1].bytes.inter_node == bytes.inter_node);
-  CHECK(outcomes[1].traffic.exposed_s >= 0);
+  CHECK(outcomes[1].traffic.exposed_s() >= 0);
 }
 
 TEST_CASE("rows that are sent in two halves equal those that are sent in one") {
