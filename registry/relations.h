@@ -78,6 +78,10 @@ inline constexpr PlannedFigure kPlannedFigures[] = {
     {"exchange", "inter_node_rows", "rows sent to other nodes"},
 };
 
+/// Figures of exchanges that rules may ask for and that say no if they are not declared
+/// (registry/exchange_traits.h).
+inline constexpr std::string_view kTraits[] = {"uses_nodes", "spares_first"};
+
 /// A setting of a component that the evaluation may set to another value than the training did. A
 /// component's Config lists them:
 ///

@@ -113,6 +113,13 @@ class Wiring {
   std::vector<std::pair<std::string, size_t>> shown_;
 };
 
+// A trait that a component does not declare is one that it has not.
+bool is_trait(std::string_view path) {
+  return std::any_of(std::begin(kTraits), std::end(kTraits), [path](std::string_view trait) {
+    return path.ends_with(trait) && path.find(".exchange.") != path.npos;
+  });
+}
+
 /// The components of one point and the figures that were asked for so far.
 class Evaluation {
  public:
@@ -248,7 +255,8 @@ class Evaluation {
 
   void apply(const Rule& rule, const Bound& holds, Assessment& out) {
     for (const auto& name : holds.names) {
-      if (look(name).value->is_null()) return;
+      const Found found = look(name);
+      if (found.value->is_null() && !is_trait(wiring_->slot(found.slot).path)) return;
     }
     if (value_of(holds) != false) return;
     Breach breach{rule.code, filled(rule.message, holds.table), {}, rule.is_note};

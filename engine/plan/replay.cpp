@@ -1,6 +1,8 @@
 // The exchanges of engine/moe, row by row: what goes where, how often, in which format.
 #include "engine/plan/replay.h"
 
+#include "engine/base/error.h"
+
 #include <algorithm>
 #include <numeric>
 
@@ -25,7 +27,12 @@ double sum_of(const Row& values) {
 class RankPlaces {
  public:
   explicit RankPlaces(const ReplayLayout& layout)
-      : layout_(layout), group_(std::min(layout.ranks(), layout.experts)) {}
+      : layout_(layout), group_(std::min(layout.ranks(), layout.experts)) {
+    if (group_ < 1 || layout.ranks() % group_ != 0 || layout.experts % group_ != 0) {
+      user_error("{} experts cannot be shared out equally to {} ranks", layout.experts,
+                 layout.ranks());
+    }
+  }
 
   int64_t group() const { return group_; }
   int64_t on_rank() const { return layout_.experts / group_; }
@@ -100,7 +107,17 @@ class Player {
         layout_(layout),
         places_(layout),
         load_(layout, places_),
-        is_same_(record.nodes == layout.nodes && record.ranks_per_node == layout.ranks_per_node) {}
+        is_same_(record.nodes == layout.nodes && record.ranks_per_node == layout.ranks_per_node) {
+    for (const auto& [layer, parts] : record.layers) {
+      for (const auto& [name, part] : parts) {
+        for (const Row& rows : part.rows) {
+          if (rows.size() > static_cast<size_t>(layout.experts))
+            machine_error("the record of '{}' has {} experts; its model has {}", layer, rows.size(),
+                          layout.experts);
+        }
+      }
+    }
+  }
 
   ReplayedRows run() {
     double most = 0, mean = 0;
