@@ -197,20 +197,21 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("the shares of rows that experts got add up, and are counted while training only") {
+TEST_CASE("the shares of rows that experts got add up, in training and evaluation") {
   const auto model = build(tiny("gshard"));
   const Batch batch = batch_of({{5, 2}, {6, 7, 9, 2}}, {{2, 8}, {2, 9, 9}}, {{8, 2}, {9, 9, 2}});
-  model->forward(batch);
-  for (const auto& [layer, shares] : model->take_loads())
-    CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == 0);
-  model->train();
-  model->forward(batch);
-  const ExpertLoads loads = model->take_loads();
-  CHECK_FALSE(loads.empty());
-  for (const auto& [layer, shares] : loads) {
-    INFO(layer);
-    CHECK(shares.size() == 4);
-    CHECK(std::abs(std::accumulate(shares.begin(), shares.end(), 0.0) - 100) < 1e-9);
+  for (const bool trains : {true, false}) {
+    model->train(trains);
+    model->forward(batch);
+    const ExpertLoads loads = model->take_loads();
+    CHECK_FALSE(loads.empty());
+    for (const auto& [layer, shares] : loads) {
+      INFO(layer << (trains ? " training" : " evaluation"));
+      CHECK(shares.size() == 4);
+      CHECK(std::abs(std::accumulate(shares.begin(), shares.end(), 0.0) - 100) < 1e-9);
+    }
+    for (const auto& [layer, shares] : model->take_loads())
+      CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == 0);
   }
   CHECK(build(tiny("dense"))->take_loads().empty());
 }
