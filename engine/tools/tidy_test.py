@@ -99,7 +99,7 @@ class TidyTest(unittest.TestCase):
 
     def test_the_build_may_not_link_more_or_less_than_the_table_allows(self):
         tree = tidy.Tree({
-            "engine/nn/CMakeLists.txt": "xp_module(nn TORCH USES comm registry base)\n",
+            "engine/nn/CMakeLists.txt": "xp_module(nn TORCH USES comm device registry base)\n",
             "engine/experiment/CMakeLists.txt": "xp_module(spec USES registry LIBS toml)\n",
         })
         self.assertEqual([path for path, _, _ in tidy.build_agrees(tree)],
