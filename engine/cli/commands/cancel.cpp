@@ -2,7 +2,6 @@
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/question.h"
 #include "engine/run/jobs.h"
@@ -184,8 +183,7 @@ int cancel_runs(const Options& options) {
 }
 
 XP_COMMAND(Options, cancel_runs, "cancel", Group::kRuns,
-           "stop runs, or keep them from starting; retry resumes them");
-const OtherWords kOtherWords("cancel", "pause stop kill");
+           "stop runs, or keep them from starting; retry resumes them", "pause stop kill");
 
 }  // namespace
 }  // namespace xp

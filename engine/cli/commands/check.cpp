@@ -1,7 +1,6 @@
 // `xp check FILE`: every mistake of an experiment file at once.
 #include "engine/base/json_text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/preflight.h"
 
@@ -28,8 +27,7 @@ int check_experiment(const Options& options) {
 }
 
 XP_COMMAND(Options, check_experiment, "check", Group::kExperiments,
-           "report every mistake in an experiment file");
-const OtherWords kOtherWords("check", "validate lint");
+           "report every mistake in an experiment file", "validate lint");
 
 }  // namespace
 }  // namespace xp

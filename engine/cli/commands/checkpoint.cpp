@@ -4,7 +4,6 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/points/options.h"
 #include "engine/cli/terminal/text_table.h"
@@ -194,8 +193,7 @@ int work_on_checkpoints(const Options& options) {
 }
 
 XP_COMMAND(Options, work_on_checkpoints, "checkpoint", Group::kResults,
-           "inspect, average, export or import checkpoints");
-const OtherWords kOtherWords("checkpoint", "average convert");
+           "inspect, average, export or import checkpoints", "average convert");
 
 }  // namespace
 }  // namespace xp

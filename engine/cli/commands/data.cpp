@@ -2,7 +2,6 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/terminal/text_table.h"
@@ -284,8 +283,8 @@ int work_on_data(const Options& options) {
 }
 
 XP_COMMAND(Options, work_on_data, "data", Group::kData,
-           "prepare the corpora of an experiment, or inspect, verify and export them");
-const OtherWords kOtherWords("data", "preprocess prepare");
+           "prepare the corpora of an experiment, or inspect, verify and export them",
+           "preprocess prepare");
 
 }  // namespace
 }  // namespace xp

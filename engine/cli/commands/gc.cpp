@@ -2,7 +2,6 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/terminal/text_table.h"
 #include "results/runs/garbage.h"
@@ -77,8 +76,7 @@ int collect(const Options& options) {
 }
 
 XP_COMMAND(Options, collect, "gc", Group::kResults,
-           "list checkpoints and builds that nothing needs; --yes removes them");
-const OtherWords kOtherWords("gc", "clean");
+           "list checkpoints and builds that nothing needs; --yes removes them", "clean");
 
 }  // namespace
 }  // namespace xp

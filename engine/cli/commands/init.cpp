@@ -3,7 +3,6 @@
 #include "engine/base/file.h"
 #include "engine/base/shell.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 
 #include <fmt/format.h>
@@ -40,9 +39,8 @@ int init(const Options& options) {
   return Exit::kDone;
 }
 
-XP_COMMAND(Options, init, "init", Group::kExperiments,
-           "write a commented experiment to start from");
-const OtherWords kOtherWords("init", "new create");
+XP_COMMAND(Options, init, "init", Group::kExperiments, "write a commented experiment to start from",
+           "new create");
 
 }  // namespace
 }  // namespace xp

@@ -1,7 +1,6 @@
 // `xp logs`: the log of a rank, or of a job; -f follows it.
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/log_tail.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/launch/rank_log.h"
@@ -187,8 +186,8 @@ int show_logs(const Options& options) {
   return Exit::kDone;
 }
 
-XP_COMMAND(Options, show_logs, "logs", Group::kRuns, "print the log of a run; -f follows it");
-const OtherWords kOtherWords("logs", "log tail");
+XP_COMMAND(Options, show_logs, "logs", Group::kRuns, "print the log of a run; -f follows it",
+           "log tail");
 
 }  // namespace
 }  // namespace xp

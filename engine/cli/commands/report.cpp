@@ -5,7 +5,6 @@
 #include "engine/base/text.h"
 #include "engine/cli/commands/report_files.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/terminal/colour.h"
@@ -411,8 +410,8 @@ int print_report(const ReportOptions& typed) {
 }
 
 namespace {
-XP_COMMAND(ReportOptions, print_report, "report", Group::kExperiments, "compare what was measured");
-const OtherWords kOtherWords("report", "results table summary");
+XP_COMMAND(ReportOptions, print_report, "report", Group::kExperiments, "compare what was measured",
+           "results table summary");
 }  // namespace
 
 }  // namespace xp

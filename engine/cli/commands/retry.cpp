@@ -3,7 +3,6 @@
 #include "engine/base/toml.h"
 #include "engine/cli/commands/run.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/advice.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/question.h"
@@ -113,8 +112,8 @@ int retry(const Options& options) {
 }
 
 XP_COMMAND(Options, retry, "retry", Group::kRuns,
-           "run again what failed or was cancelled, from its last checkpoint");
-const OtherWords kOtherWords("retry", "resume rerun restart");
+           "run again what failed or was cancelled, from its last checkpoint",
+           "resume rerun restart");
 
 }  // namespace
 }  // namespace xp

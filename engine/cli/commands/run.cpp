@@ -4,7 +4,6 @@
 #include "engine/base/own_program.h"
 #include "engine/cli/commands/report.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/corpus_check.h"
 #include "engine/cli/points/experiment.h"
@@ -331,8 +330,8 @@ int run_experiment(const RunOptions& options) {
 
 namespace {
 XP_COMMAND(RunOptions, run_experiment, "run", Group::kExperiments,
-           "run what is missing, then print the report");
-const OtherWords kOtherWords("run", "train evaluate sweep launch submit start multirun");
+           "run what is missing, then print the report",
+           "train evaluate sweep launch submit start multirun");
 }  // namespace
 
 }  // namespace xp

@@ -5,7 +5,6 @@
 #include "engine/cli/commands/translated_text.h"
 #include "engine/cli/commands/typed_metrics.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/terminal/text_table.h"
@@ -383,8 +382,8 @@ int score(const Options& options) {
 }
 
 XP_COMMAND(Options, score, "score", Group::kResults,
-           "score runs or files of translations, and test whether systems differ");
-const OtherWords kOtherWords("score", "bleu sacrebleu");
+           "score runs or files of translations, and test whether systems differ",
+           "bleu sacrebleu");
 
 }  // namespace
 }  // namespace xp

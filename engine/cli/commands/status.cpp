@@ -2,7 +2,6 @@
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/point_table.h"
 #include "engine/cli/points/selection.h"
@@ -234,8 +233,8 @@ int show_status(const Options& options) {
 }
 
 XP_COMMAND(Options, show_status, "status", Group::kRuns,
-           "show the progress of each point: what it is waiting for, or why it failed");
-const OtherWords kOtherWords("status", "list ls ps runs");
+           "show the progress of each point: what it is waiting for, or why it failed",
+           "list ls ps runs");
 
 }  // namespace
 }  // namespace xp

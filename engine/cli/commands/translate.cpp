@@ -6,7 +6,6 @@
 #include "engine/cli/commands/translation_ranks.h"
 #include "engine/cli/commands/translation_settings.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/named_run.h"
 #include "engine/cli/points/programs.h"
@@ -378,8 +377,7 @@ int translate(const Options& options) {
 }
 
 XP_COMMAND(Options, translate, "translate", Group::kRuns,
-           "translate sentences with a trained model");
-const OtherWords kOtherWords("translate", "generate interactive decode infer predict");
+           "translate sentences with a trained model", "generate interactive decode infer predict");
 
 }  // namespace
 }  // namespace xp

@@ -3,7 +3,6 @@
 #include "engine/base/progress.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
-#include "engine/cli/parser/other_words.h"
 #include "engine/cli/points/point_table.h"
 #include "engine/cli/points/selection.h"
 #include "engine/cli/terminal/notify.h"
@@ -295,8 +294,7 @@ int watch(const Options& options) {
 }
 
 XP_COMMAND(Options, watch, "watch", Group::kRuns,
-           "show progress live: redrawn on a terminal, a line per change elsewhere");
-const OtherWords kOtherWords("watch", "top monitor");
+           "show progress live: redrawn on a terminal, a line per change elsewhere", "top monitor");
 
 }  // namespace
 }  // namespace xp

@@ -2,7 +2,6 @@
 #include "engine/cli/parser/command.h"
 
 #include "engine/base/text.h"
-#include "engine/cli/parser/other_words.h"
 
 #include <algorithm>
 #include <tuple>
@@ -22,12 +21,13 @@ void declare(Command& command, Arguments& arguments) {
   arguments.flag_verbose();
 }
 
-CommandEntry::CommandEntry(const char* command_name, Group of_group, const char* one_line,
-                           Make make_command)
+CommandEntry::CommandEntry(const char* command_name, Group of_group, Make make_command,
+                           const char* one_line, const char* words_elsewhere)
     : name(command_name),
       group(of_group),
-      summary(one_line),
       make(make_command),
+      summary(one_line),
+      words(words_elsewhere),
       next(first_entry()) {
   first_entry() = this;
 }
@@ -51,8 +51,17 @@ const CommandEntry* find_command(std::string_view name) {
   return entry;
 }
 
+const CommandEntry* command_called(std::string_view word) {
+  if (word.empty()) return nullptr;
+  for (const auto* entry = first_entry(); entry != nullptr; entry = entry->next) {
+    const auto words = split(entry->words, ' ');
+    if (std::find(words.begin(), words.end(), word) != words.end()) return entry;
+  }
+  return nullptr;
+}
+
 std::string unknown_command(const std::string& name) {
-  if (const auto* meant = find_command(command_called(name)); meant != nullptr) {
+  if (const auto* meant = command_called(name); meant != nullptr) {
     return fmt::format("no command named '{}'; `xp {}` may be what you want: {}", name, meant->name,
                        meant->summary);
   }

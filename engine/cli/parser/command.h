@@ -59,12 +59,15 @@ class CommandOf final : public Command {
 /// A static object that links itself into one list, as components do (registry/registry.h).
 struct CommandEntry {
   using Make = std::unique_ptr<Command> (*)();
-  CommandEntry(const char* command_name, Group of_group, const char* one_line, Make make_command);
+  /// `words_elsewhere`: by which other tools call what it does, with spaces between them.
+  CommandEntry(const char* command_name, Group of_group, Make make_command, const char* one_line,
+               const char* words_elsewhere = "");
 
   const char* name;
   Group group;
-  const char* summary;
   Make make;
+  const char* summary;
+  const char* words;
   const CommandEntry* next;
 };
 
@@ -72,13 +75,18 @@ struct CommandEntry {
 std::vector<const CommandEntry*> commands();
 /// Also hidden ones; null if there is none.
 const CommandEntry* find_command(std::string_view name);
-/// "no command named 'pln', did you mean 'plan'? ...", or what stands for it (OtherWords).
+/// The one that other tools call `word`; null if there is none.
+const CommandEntry* command_called(std::string_view word);
+/// "no command named 'pln', did you mean 'plan'? ...", or the command that other tools call so.
 std::string unknown_command(const std::string& name);
 
-#define XP_COMMAND(Options, run, name, group, summary)               \
-  static const ::xp::CommandEntry xp_command_##run(                  \
-      name, group, summary, []() -> std::unique_ptr<::xp::Command> { \
-        return std::make_unique<::xp::CommandOf<Options, run>>();    \
-      })
+/// After the group: the summary and, if there are any, the words of other tools.
+#define XP_COMMAND(Options, run, name, group, ...)                \
+  static const ::xp::CommandEntry xp_command_##run(               \
+      name, group,                                                \
+      []() -> std::unique_ptr<::xp::Command> {                    \
+        return std::make_unique<::xp::CommandOf<Options, run>>(); \
+      },                                                          \
+      __VA_ARGS__)
 
 }  // namespace xp
