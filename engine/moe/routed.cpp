@@ -33,6 +33,19 @@ torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& cou
   return order_M.defined() ? results.index_select(0, to_device(order_M.argsort())) : results;
 }
 
+torch::Tensor dispatched(const torch::Tensor& x_TD, const Routing& routing) {
+  return x_TD.is_cpu() ? x_TD.index_select(0, routing.token_N) : gather_rows(x_TD, routing.token_N);
+}
+
+torch::Tensor combined(const torch::Tensor& rows_ND, const Routing& routing,
+                       const torch::Tensor& x_TD) {
+  if (!x_TD.is_cpu())
+    return scatter_rows(rows_ND.to(x_TD.dtype()), routing.token_N, routing.weight_N, x_TD.size(0));
+  // Under autocast the experts answer in bfloat16; sums are kept in the layer's own type.
+  const auto weighted_ND = (rows_ND * routing.weight_N.unsqueeze(1)).to(x_TD.dtype());
+  return torch::zeros_like(x_TD).index_add(0, routing.token_N, weighted_ND);
+}
+
 DirectRows::DirectRows(torch::Tensor x_TD, Routing routing, Group& group, int64_t experts_per_rank,
                        Traffic* traffic, Wire wire)
     : x_TD_(std::move(x_TD)),
@@ -48,8 +61,7 @@ void DirectRows::send(const torch::Tensor& arriving_RX) {
   arriving_RX_ = arriving_RX;
   sent_ = to_vector(counts().sum(1));
   taken_ = to_vector(arriving_RX_.sum(1));
-  rows_ = x_TD_.is_cpu() ? x_TD_.index_select(0, routing_.token_N)
-                         : gather_rows(x_TD_, routing_.token_N);
+  rows_ = dispatched(x_TD_, routing_);
   if (group_.size() > 1) in_flight_ = send_rows(rows_, sent_, taken_, group_, traffic_, wire_);
 }
 
@@ -61,13 +73,7 @@ void DirectRows::run(const ExpertFunction& expert) {
 
 torch::Tensor DirectRows::finish() {
   if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
-  if (!x_TD_.is_cpu()) {
-    return scatter_rows(rows_.to(x_TD_.dtype()), routing_.token_N, routing_.weight_N,
-                        x_TD_.size(0));
-  }
-  // Under autocast the experts answer in bfloat16; sums are kept in the layer's own type.
-  const auto weighted_ND = (rows_ * routing_.weight_N.unsqueeze(1)).to(x_TD_.dtype());
-  return torch::zeros_like(x_TD_).index_add(0, routing_.token_N, weighted_ND);
+  return combined(rows_, routing_, x_TD_);
 }
 
 }  // namespace xp

@@ -24,6 +24,14 @@ using ExpertFunction = std::function<torch::Tensor(int64_t index, const torch::T
 torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& counts_RX,
                           const ExpertFunction& expert);
 
+/// The rows of a routing: [N, D]; those of slots that nobody has are zero.
+torch::Tensor dispatched(const torch::Tensor& x_TD, const Routing& routing);
+
+/// Sums the results of these rows by token with their weights, in the type of `x_TD`: [T, D]; zero
+/// rows for tokens that reached no expert.
+torch::Tensor combined(const torch::Tensor& rows_ND, const Routing& routing,
+                       const torch::Tensor& x_TD);
+
 /// Rows on their way to experts and back. All members of `group` go through the same steps in the
 /// same order; the caller exchanges the counts.
 class RoutedRows {

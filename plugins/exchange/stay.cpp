@@ -36,13 +36,9 @@ struct Stay final : Exchange {
     const Routing routing = call.router.route(
         {call.logits_TE, call.capacity, call.pad_T, call.compatibility, call.draws});
     const auto rows_ND = run_experts(
-        call.x_TD.index_select(0, routing.token_N),
-        routing.count_E.view({-1, call.experts_per_rank}),
+        dispatched(call.x_TD, routing), routing.count_E.view({-1, call.experts_per_rank}),
         [&call](int64_t index, const torch::Tensor& rows) { return call.expert(0, index, rows); });
-    const auto weighted_ND = (rows_ND * routing.weight_N.unsqueeze(1)).to(call.x_TD.dtype());
-    MoeResult out{torch::zeros_like(call.x_TD).index_add(0, routing.token_N, weighted_ND),
-                  routing.balance,
-                  {}};
+    MoeResult out{combined(rows_ND, routing, call.x_TD), routing.balance, {}};
     for (const auto& [name, value] : routing.metrics)
       out.metrics["local." + name] = value;
     return out;
