@@ -108,7 +108,7 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
   const Rows all = padded(rows);
   const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
                         [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                          if (x.is_cpu()) rows_X_[static_cast<size_t>(index)] += x.size(0);
+                          count_own_rows(index, x);
                           return experts_->forward(part, index, x);
                         });
   compute_s_ += own_clock_s() - start_s;
@@ -120,7 +120,7 @@ torch::Tensor MoeLayer::infer(const Rows& rows) {
   const Rows all = padded(rows);
   const auto y_TD = run(all, packed_gate_.multiply(gate_ED_, all.x_TD, {}, {}),
                         [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                          rows_X_[static_cast<size_t>(index)] += x.size(0);
+                          count_own_rows(index, x);
                           return experts_->infer(part, index, x);
                         });
   return without_padding(y_TD, rows);
@@ -141,21 +141,20 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
     whole.tokens += all.x_TD.size(0);
     sent = [this](const std::string& part) { return &sent_[part]; };
   }
-  const MoeCall call{
-      all.x_TD,
-      logits_TE,
-      *router_,
-      {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
-      groups_.together,
-      experts_->on_rank(),
-      all.pad_T,
-      shape_.compatibility,
-      shape_.draws.get(),
-      [this](const std::string& part) { return &traffic_[part]; },
-      expert,
-      shape_.wire,
-      [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); },
-      sent};
+  const MoeCall call{all.x_TD,
+                     logits_TE,
+                     *router_,
+                     {shape_.capacity_factor, shape_.capacity_fraction, is_training()},
+                     groups_.together,
+                     experts_->on_rank(),
+                     all.pad_T,
+                     shape_.compatibility,
+                     shape_.draws.get(),
+                     [this](const std::string& part) { return &traffic_[part]; },
+                     expert,
+                     shape_.wire,
+                     [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); },
+                     sent};
   MoeResult result = exchange_->forward(call);
   balance_ = result.balance;
   ++num_calls_;
@@ -164,6 +163,11 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
     sum = sum.defined() ? sum + value : value;
   }
   return result.y_TD;
+}
+
+// On a device an expert gets slots, whose number says nothing: see note_rows.
+void MoeLayer::count_own_rows(int64_t index, const torch::Tensor& rows) {
+  if (rows.is_cpu()) rows_X_[static_cast<size_t>(index)] += rows.size(0);
 }
 
 void MoeLayer::note_rows(int64_t first, const torch::Tensor& count) {

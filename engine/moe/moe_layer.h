@@ -41,8 +41,8 @@ class MoeLayer : public torch::nn::Module {
   MoeLayer(const MoeShape& shape, std::shared_ptr<const Router> router,
            std::shared_ptr<const Exchange> exchange, const Groups& groups, const Init& init);
 
-  /// [T, D]; T may be 0. Collective. GateFigures add up until they are taken. kSeed: every rank
-  /// adds empty rows up to the largest rank's number (predecessor.md 3.2).
+  /// [T, D]; T may be 0. Collective. Figures add up until they are taken. kSeed: every rank adds
+  /// empty rows up to the largest rank's number (predecessor.md 3.2).
   torch::Tensor forward(const Rows& rows);
   /// The same without gradient: a row's products have the same bits whatever rows come with it.
   torch::Tensor infer(const Rows& rows);
@@ -67,6 +67,7 @@ class MoeLayer : public torch::nn::Module {
   using ExpertOfPart =
       std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)>;
   Rows padded(const Rows& rows) const;
+  void count_own_rows(int64_t index, const torch::Tensor& rows);
   void note_rows(int64_t first, const torch::Tensor& count);
   torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE, const ExpertOfPart& expert);
   double own_clock_s() const;
