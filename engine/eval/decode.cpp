@@ -5,6 +5,7 @@
 #include "engine/base/error.h"
 #include "engine/base/json_text.h"
 #include "engine/comm/gather.h"
+#include "engine/device/accelerator.h"
 
 #include <algorithm>
 #include <numeric>
@@ -179,7 +180,7 @@ class Translation {
 
   torch::Tensor mean_embedding(size_t sentence) const {
     const auto piece_S = torch::tensor(sources_[sentence].pieces, torch::kLong);
-    return model_.source_embedding().index_select(0, piece_S).mean(0);
+    return model_.source_embedding().index_select(0, to_device(piece_S)).mean(0);
   }
 
   std::vector<SearchResult> step() {
