@@ -3,6 +3,7 @@
 #include "engine/train/gradient_reduction.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/all_to_all.h"
 
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -10,7 +11,6 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
-#include <chrono>
 
 namespace xp {
 namespace {
@@ -131,14 +131,14 @@ void GradientReduction::agree_on_order() {
 
 void GradientReduction::finish() {
   if (!thread_.joinable()) return;
-  const auto start = std::chrono::steady_clock::now();
+  const double start_s = steady_s();
   if (order_.empty()) agree_on_order();
   is_under_way_ = false;
   start_ready();
   push(shared_.size(), shared_.gradients.numel(), Wire::kExact);
   wait();
   num_started_ = 0;
-  exposed_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  exposed_s_ = steady_s() - start_s;
 }
 
 int64_t GradientReduction::inter_node_bytes() const {

@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
+#include "engine/comm/all_to_all.h"
 #include "engine/device/accelerator.h"
 #include "engine/nn/dropout.h"
 #include "engine/train/exchange_log.h"
@@ -15,19 +16,12 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <limits>
 
 namespace xp {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 double cpu_now() {
   timespec now{};
@@ -282,7 +276,7 @@ void Run::apply_gradients() {
 }
 
 void Run::update() {
-  const auto start = Clock::now();
+  const double start_s = steady_s();
   const LinkBytes before = world_.bytes();
   // Streams of random numbers for each update and rank: resuming needs no saved generator.
   const auto seed = static_cast<uint64_t>(settings_.seed);
@@ -302,7 +296,7 @@ void Run::update() {
   progress_.cpu_seconds += figures_[kCpuSeconds];
   progress_.seconds += figures_[kSeconds];
   bytes_ += world_.bytes() - before;
-  time_update(seconds_since(start));
+  time_update(steady_s() - start_s);
   if (parameters_.shared.values.is_cpu()) read_figures();
 }
 
