@@ -336,9 +336,15 @@ bool can_replay(const ExchangeRecord& record, const ReplayLayout& layout) {
   return true;
 }
 
+Replay::Replay(ExchangeRecord record, Side recorded)
+    : record_(std::move(record)),
+      own_(std::move(recorded)),
+      layout_(own_.settings),
+      own_rows_(replay_rows(record_, layout_)) {}
+
 Replay::Result Replay::of(const Side& side, const Probe* probe) const {
-  const ReplayLayout own(own_.settings), layout(side.settings);
-  const ReplayedRows recorded = replay_rows(record_, own);
+  const ReplayLayout &own = layout_, layout(side.settings);
+  const ReplayedRows& recorded = own_rows_;
   const double full = all_bytes(own_.figures);
   const double fill =
       full > 0 ? (recorded.local + recorded.in_node + recorded.inter_node) / full : 1;

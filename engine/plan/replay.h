@@ -50,7 +50,8 @@ class Replay {
     std::optional<StepPrediction> step;  ///< nothing without a probe, or a rate that it needs
   };
 
-  Replay(ExchangeRecord record, Side recorded) : record_(std::move(record)), own_(recorded) {}
+  /// Raises as replay_rows.
+  Replay(ExchangeRecord record, Side recorded);
 
   /// `probe` may be null.
   Result of(const Side& side, const Probe* probe) const;
@@ -58,6 +59,8 @@ class Replay {
  private:
   ExchangeRecord record_;
   Side own_;
+  ReplayLayout layout_;    ///< of the record
+  ReplayedRows own_rows_;  ///< on it
 };
 
 }  // namespace xp

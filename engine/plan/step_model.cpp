@@ -81,6 +81,14 @@ std::string_view resource_name(Resource resource) {
   return kNames[static_cast<size_t>(resource)];
 }
 
+Value json_of(const StepPrediction& step) {
+  return {{"compute_ms", step.compute_ms},
+          {"in_node_ms", step.in_node_ms},
+          {"inter_node_ms", step.inter_node_ms},
+          {"exposed_ms", step.exposed_ms},
+          {"bound", resource_name(step.bound)}};
+}
+
 double rate_of(std::string_view text) {
   constexpr std::pair<std::string_view, double> kUnits[] = {
       {"kbit", 1e3}, {"mbit", 1e6}, {"gbit", 1e9}};

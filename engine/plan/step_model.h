@@ -56,6 +56,9 @@ struct StepPrediction {
   bool is_beyond() const { return share && least_share && *share < *least_share; }
 };
 
+/// The parts of a step and what binds, as commands print them: "compute_ms", ..., "bound".
+Value json_of(const StepPrediction& step);
+
 /// Nothing if the point lacks a figure, or the probe a link, that it depends on. [launch.links]
 /// takes the place of what the probe measured.
 std::optional<StepPrediction> predict_step(const Figures& figures, const Settings& settings,

@@ -52,14 +52,11 @@ Value steps_json(const std::vector<StepForecast>& forecast) {
       out.push_back(one.step_ms ? Value{{"step_ms", *one.step_ms}} : Value());
       continue;
     }
-    out.push_back({{"step_ms", number(one.step_ms)},
-                   {"compute_ms", parts->compute_ms},
-                   {"in_node_ms", parts->in_node_ms},
-                   {"inter_node_ms", parts->inter_node_ms},
-                   {"exposed_ms", parts->exposed_ms},
-                   {"bound", resource_name(parts->bound)},
-                   {"global_share", number(parts->share)},
-                   {"least_share", number(parts->least_share)}});
+    Value step = json_of(*parts);
+    step["step_ms"] = number(one.step_ms);
+    step["global_share"] = number(parts->share);
+    step["least_share"] = number(parts->least_share);
+    out.push_back(std::move(step));
   }
   return out;
 }

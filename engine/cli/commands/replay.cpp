@@ -139,11 +139,7 @@ Value json_of(const Line& line) {
                {"rows", result.is_as_recorded ? "recorded" : "declared"}};
   if (!result.step) return out;
   out["step_ms"] = *step_ms;
-  out["compute_ms"] = result.step->compute_ms;
-  out["in_node_ms"] = result.step->in_node_ms;
-  out["inter_node_ms"] = result.step->inter_node_ms;
-  out["exposed_ms"] = result.step->exposed_ms;
-  out["bound"] = resource_name(result.step->bound);
+  out.update(json_of(*result.step));
   return out;
 }
 
