@@ -306,17 +306,8 @@ Tensor balanced_assignment(const Tensor& value_GJ, int64_t each) {
   if (J == 0) return jobs;
   const auto reals = at::empty({2, J}, value.options());
   const auto integers = at::empty({4, J}, value.options().dtype(torch::kInt));
-  AuctionWork work;
-  work.value_KJ = read<float>(value);
-  work.K = K;
-  work.J = J;
-  work.jobs = written<int64_t>(jobs);
-  work.cost_J = written<float>(reals);
-  work.top_J = work.cost_J + J;
-  work.holder_J = written<int32_t>(integers);
-  work.bidder_J = work.holder_J + J;
-  work.listed = work.holder_J + 2 * J;
-  work.left = work.holder_J + 3 * J;
+  const AuctionWork work = auction_work(read<float>(value), K, J, written<int64_t>(jobs),
+                                        written<float>(reals), written<int32_t>(integers));
   check_launch(launch_auction(work, stream()), "the balanced assignment");
   return jobs;
 }

@@ -33,6 +33,23 @@ struct AuctionWork {
   XP_KERNEL int64_t each() const { return J / K; }
 };
 
+/// The work of an auction whose room is `reals`, [2 * J], and `integers`, [4 * J].
+inline AuctionWork auction_work(const float* value_KJ, int64_t K, int64_t J, int64_t* jobs,
+                                float* reals, int32_t* integers) {
+  AuctionWork out;
+  out.value_KJ = value_KJ;
+  out.K = K;
+  out.J = J;
+  out.jobs = jobs;
+  out.cost_J = reals;
+  out.top_J = reals + J;
+  out.holder_J = integers;
+  out.bidder_J = integers + J;
+  out.listed = integers + 2 * J;
+  out.left = integers + 3 * J;
+  return out;
+}
+
 struct AuctionRoom {
   int32_t bins[kRowsAtOnce][kBins];
   int32_t partial[kRowsAtOnce][kLanes];

@@ -18,17 +18,8 @@ torch::Tensor emulated(const torch::Tensor& value_KJ, bool last_first, AuctionRu
   auto jobs = torch::full({J}, -1, torch::kLong);
   auto reals = torch::empty({2, J});
   auto integers = torch::empty({4, J}, torch::kInt);
-  AuctionWork work;
-  work.value_KJ = elements<float>(value);
-  work.K = K;
-  work.J = J;
-  work.jobs = elements<int64_t>(jobs);
-  work.cost_J = elements<float>(reals);
-  work.top_J = work.cost_J + J;
-  work.holder_J = elements<int32_t>(integers);
-  work.bidder_J = work.holder_J + J;
-  work.listed = work.holder_J + 2 * J;
-  work.left = work.holder_J + 3 * J;
+  AuctionWork work = auction_work(elements<float>(value), K, J, elements<int64_t>(jobs),
+                                  elements<float>(reals), elements<int32_t>(integers));
   work.rules = rules;
   const auto room = std::make_unique<AuctionRoom>();
   on_grid(1, last_first, [&](auto& team, int64_t) { Auction<HostTeam>(team, work, *room).run(); });
