@@ -77,13 +77,17 @@ if(NOT TARGET LibTorch::cpu)
   target_include_directories(LibTorch::cpu SYSTEM INTERFACE
     "${_inc}" "${_inc}/torch/csrc/api/include")
   target_compile_definitions(LibTorch::cpu INTERFACE USE_DISTRIBUTED USE_C10D_GLOO)
+  # at::parallel_for is a loop of OpenMP in a header: without the option it runs on one thread, and
+  # with another runtime than LibTorch's it would not know its number of threads. Clang has another.
+  target_compile_options(LibTorch::cpu INTERFACE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fopenmp>)
+  file(GLOB _openmp "${LibTorch_LIBRARY_DIR}/libgomp*.so*")
   # torch_cpu needs libcudart/libcupti (CUDA wheels); the loader finds them by
   # torch_cpu's own $ORIGIN rpath, the link editor need not resolve them.
   target_link_options(LibTorch::cpu INTERFACE
     -Wl,--no-as-needed -Wl,--allow-shlib-undefined
     "-Wl,--unresolved-symbols=ignore-in-shared-libs")
   target_link_libraries(LibTorch::cpu INTERFACE
-    LibTorch::torch_cpu LibTorch::c10 Threads::Threads)
+    LibTorch::torch_cpu LibTorch::c10 ${_openmp} Threads::Threads)
 endif()
 
 # The kind for CPUs has the CUDA runtime, too, but not NCCL.

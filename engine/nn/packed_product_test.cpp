@@ -2,8 +2,12 @@
 // bits in any company.
 #include "engine/nn/layers.h"
 
+#include <ATen/Parallel.h>
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
+
+#include <array>
+#include <thread>
 
 using namespace xp;  // NOLINT: tests read better without the prefix
 
@@ -169,4 +173,19 @@ TEST_CASE("another precision packs the weights again") {
   CHECK(torch::allclose(layer.infer(x), exact, 0, 0.05));
   layer.use(Precision::kFp32);
   CHECK(layer.infer(x).equal(exact));
+}
+
+TEST_CASE("loops are shared by as many threads as LibTorch is asked for") {
+#ifdef __clang__
+  SKIP("Clang has another runtime of OpenMP, and its loops run on one thread");
+#endif
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  std::array<std::thread::id, 2> ids;
+  at::parallel_for(0, 2, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      ids[static_cast<size_t>(i)] = std::this_thread::get_id();
+  });
+  at::set_num_threads(before);
+  CHECK(ids[0] != ids[1]);
 }
