@@ -31,12 +31,15 @@ struct MoeCall {
   Draws* draws = nullptr;
   /// The counters of what exchanges of part `name` ("node", "global") send.
   std::function<Traffic*(const std::string& name)> traffic;
-  /// Runs local expert `index` of part `part` on its rows, [n, width of the part] -> the same
-  /// shape.
-  std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)> expert;
+  /// Runs part `part` of this rank's experts, [M, width of the part] -> the same shape. Rows
+  /// start[i] to start[i + 1] - 1 are those of local expert i; `start_X1`, int64, is in either
+  /// memory.
+  std::function<torch::Tensor(int64_t part, const torch::Tensor& rows_MD,
+                              const torch::Tensor& start_X1)>
+      experts;
   Wire wire = Wire::kExact;  ///< of rows that cross nodes: [model.moe] wire
   /// On a device: told how many rows of this rank go to the experts from number `first` on, int64,
-  /// because `expert` gets slots there, whose number says nothing.
+  /// because `experts` get slots there, whose number says nothing.
   std::function<void(int64_t first, const torch::Tensor& count)> count_rows = {};
   /// Where part `name` counts the rows that it sends; empty: nobody counts.
   std::function<SentRows*(const std::string& name)> sent{};

@@ -4,6 +4,7 @@
 
 #include "engine/device/ops_cpu.h"
 
+#include <ATen/autocast_mode.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -131,8 +132,18 @@ Tensor scatter_rows(const Tensor& rows_ND, const Tensor& token_N, const Tensor& 
 
 Tensor grouped_product(const Tensor& rows_ND, const std::vector<Tensor>& weight_X,
                        const std::vector<Tensor>& bias_X, const Tensor& start_X1) {
-  const auto bias_XO = bias_X.empty() ? std::nullopt : std::optional(torch::stack(bias_X));
-  return GroupedProduct::apply(rows_ND, torch::stack(weight_X), bias_XO, start_X1);
+  const auto device = rows_ND.device().type();
+  const auto type = at::autocast::is_autocast_enabled(device)
+                        ? at::autocast::get_autocast_dtype(device)
+                        : rows_ND.scalar_type();
+  const auto stacked = [type](const std::vector<Tensor>& tensors) {
+    variable_list out;
+    for (const auto& tensor : tensors)
+      out.push_back(tensor.to(type));
+    return torch::stack(out);
+  };
+  const auto bias_XO = bias_X.empty() ? std::nullopt : std::optional(stacked(bias_X));
+  return GroupedProduct::apply(rows_ND.to(type), stacked(weight_X), bias_XO, start_X1);
 }
 
 Tensor balanced_jobs(const Tensor& value_GJ, int64_t each) {

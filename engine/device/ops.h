@@ -44,8 +44,9 @@ torch::Tensor scatter_rows(const torch::Tensor& rows_ND, const torch::Tensor& to
 ///     -> Tensor
 /// Rows start[i] to start[i + 1] - 1 times the transpose of weight i, [O, D], plus bias i, [O];
 /// rows outside of all groups are zero: [N, O]. `start_X1` is int64 and rises; without biases the
-/// list is empty. Differentiable in rows, weights and biases. The operator gets slices of one
-/// tensor [X, O, D]: cost, besides the products, one copy of the weights.
+/// list is empty. Differentiable in rows, weights and biases. Under autocast in its type, as a
+/// linear layer is. The operator gets slices of one tensor [X, O, D]: cost, besides the products,
+/// one copy of the weights.
 torch::Tensor grouped_product(const torch::Tensor& rows_ND,
                               const std::vector<torch::Tensor>& weight_X,
                               const std::vector<torch::Tensor>& bias_X,

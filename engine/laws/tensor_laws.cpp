@@ -102,17 +102,18 @@ Passed pass(const Exchange& exchange, const Groups& groups) {
   const auto router = make_part<Router>({{"use", "top2"}});
   Draws draws;
   std::map<std::string, Traffic> traffic;
-  const MoeCall call{x_TD,
-                     logits_TE,
-                     *router,
-                     {0, -1, true},
-                     groups,
-                     1,
-                     {},
-                     Compatibility::kNone,
-                     &draws,
-                     [&](const std::string& part) { return &traffic[part]; },
-                     [](int64_t, int64_t, const torch::Tensor& rows) { return rows * 1; }};
+  const MoeCall call{
+      x_TD,
+      logits_TE,
+      *router,
+      {0, -1, true},
+      groups,
+      1,
+      {},
+      Compatibility::kNone,
+      &draws,
+      [&](const std::string& part) { return &traffic[part]; },
+      [](int64_t, const torch::Tensor& rows, const torch::Tensor&) { return rows * 1; }};
   const MoeResult result = exchange.forward(call);
   auto objective = (result.y_TD * random({T, kWidth}, 5)).sum();
   if (result.balance.defined()) {

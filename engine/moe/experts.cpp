@@ -2,6 +2,9 @@
 #include "engine/moe/experts.h"
 
 #include "engine/base/error.h"
+#include "engine/device/accelerator.h"
+#include "engine/device/ops.h"
+#include "engine/moe/counts.h"
 
 namespace xp {
 
@@ -42,12 +45,50 @@ Experts::Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t in
   }
 }
 
-torch::Tensor Experts::forward(int64_t part, int64_t index, const torch::Tensor& rows) const {
-  return ffn(part, index).forward(rows);
+torch::Tensor Experts::forward(int64_t part, const torch::Tensor& rows_MD,
+                               const torch::Tensor& start_X1) const {
+  if (!rows_MD.is_cpu() && on_rank() > 1) return grouped(part, rows_MD, start_X1);
+  return one_by_one(rows_MD, start_X1, [&](int64_t index, const torch::Tensor& rows) {
+    return ffn(part, index).forward(rows);
+  });
 }
 
-torch::Tensor Experts::infer(int64_t part, int64_t index, const torch::Tensor& rows) const {
-  return ffn(part, index).infer(rows);
+torch::Tensor Experts::infer(int64_t part, const torch::Tensor& rows_MD,
+                             const torch::Tensor& start_X1) const {
+  if (!rows_MD.is_cpu() && on_rank() > 1) return grouped(part, rows_MD, start_X1);
+  return one_by_one(rows_MD, start_X1, [&](int64_t index, const torch::Tensor& rows) {
+    return ffn(part, index).infer(rows);
+  });
+}
+
+torch::Tensor Experts::one_by_one(
+    const torch::Tensor& rows_MD, const torch::Tensor& start_X1,
+    const std::function<torch::Tensor(int64_t index, const torch::Tensor& rows)>& expert) const {
+  if (on_rank() == 1) return expert(0, rows_MD);
+  const auto parts = rows_MD.split_with_sizes(to_vector(start_X1.diff()));
+  std::vector<torch::Tensor> out;
+  for (size_t i = 0; i < parts.size(); ++i)
+    out.push_back(expert(static_cast<int64_t>(i), parts[i]));
+  return torch::cat(out);
+}
+
+torch::Tensor Experts::grouped(int64_t part, const torch::Tensor& rows_MD,
+                               const torch::Tensor& start_X1) const {
+  std::vector<const Linear*> first, second;
+  for (int64_t index = 0; index < on_rank(); ++index) {
+    first.push_back(&ffn(part, index).first());
+    second.push_back(&ffn(part, index).second());
+  }
+  const auto start = to_device(start_X1);
+  const auto product = [&start](const torch::Tensor& x, const std::vector<const Linear*>& layers) {
+    std::vector<torch::Tensor> weight_X, bias_X;
+    for (const Linear* layer : layers) {
+      weight_X.push_back(layer->weight);
+      bias_X.push_back(layer->bias);
+    }
+    return grouped_product(x, weight_X, bias_X, start);
+  };
+  return product(product(rows_MD, first).relu_(), second);
 }
 
 }  // namespace xp

@@ -10,6 +10,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -32,15 +33,24 @@ class Experts : public torch::nn::Module {
   Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t inner, const Group& together,
           const Init& init);
   int64_t on_rank() const { return static_cast<int64_t>(parts_.size()); }
-  /// Part `part` of local expert `index` on its rows.
-  torch::Tensor forward(int64_t part, int64_t index, const torch::Tensor& rows) const;
+  /// Part `part` of the local experts on their rows; see MoeCall::experts. Every expert runs, also
+  /// without rows, so that its parameters are in every rank's gradient graph. On a device two
+  /// grouped products run all experts.
+  torch::Tensor forward(int64_t part, const torch::Tensor& rows_MD,
+                        const torch::Tensor& start_X1) const;
   /// The same without gradient; see FeedForward::infer.
-  torch::Tensor infer(int64_t part, int64_t index, const torch::Tensor& rows) const;
+  torch::Tensor infer(int64_t part, const torch::Tensor& rows_MD,
+                      const torch::Tensor& start_X1) const;
 
  private:
   const FeedForward& ffn(int64_t part, int64_t index) const {
     return *parts_.at(static_cast<size_t>(index)).at(static_cast<size_t>(part));
   }
+  torch::Tensor one_by_one(
+      const torch::Tensor& rows_MD, const torch::Tensor& start_X1,
+      const std::function<torch::Tensor(int64_t index, const torch::Tensor& rows)>& expert) const;
+  torch::Tensor grouped(int64_t part, const torch::Tensor& rows_MD,
+                        const torch::Tensor& start_X1) const;
 
   std::vector<std::vector<std::shared_ptr<FeedForward>>> parts_;  ///< [local expert][part]
 };

@@ -107,9 +107,9 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
   const double start_s = own_clock_s();
   const Rows all = padded(rows);
   const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
-                        [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                          count_own_rows(index, x);
-                          return experts_->forward(part, index, x);
+                        [this](int64_t part, const torch::Tensor& x, const torch::Tensor& start) {
+                          count_own_rows(x, start);
+                          return experts_->forward(part, x, start);
                         });
   compute_s_ += own_clock_s() - start_s;
   time_backward(all.x_TD, y_TD);
@@ -119,9 +119,9 @@ torch::Tensor MoeLayer::forward(const Rows& rows) {
 torch::Tensor MoeLayer::infer(const Rows& rows) {
   const Rows all = padded(rows);
   const auto y_TD = run(all, packed_gate_.multiply(gate_ED_, all.x_TD, {}, {}),
-                        [this](int64_t part, int64_t index, const torch::Tensor& x) {
-                          count_own_rows(index, x);
-                          return experts_->infer(part, index, x);
+                        [this](int64_t part, const torch::Tensor& x, const torch::Tensor& start) {
+                          count_own_rows(x, start);
+                          return experts_->infer(part, x, start);
                         });
   return without_padding(y_TD, rows);
 }
@@ -132,7 +132,7 @@ void MoeLayer::train(bool on) {
 }
 
 torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
-                            const ExpertOfPart& expert) {
+                            const decltype(MoeCall::experts)& experts) {
   std::function<SentRows*(const std::string&)> sent;
   if (is_training() && all.x_TD.is_cpu()) {
     SentRows& whole = sent_["layer"];
@@ -151,7 +151,7 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
                      shape_.compatibility,
                      shape_.draws.get(),
                      [this](const std::string& part) { return &traffic_[part]; },
-                     expert,
+                     experts,
                      shape_.wire,
                      [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); },
                      sent};
@@ -165,9 +165,11 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
   return result.y_TD;
 }
 
-// On a device an expert gets slots, whose number says nothing: see note_rows.
-void MoeLayer::count_own_rows(int64_t index, const torch::Tensor& rows) {
-  if (rows.is_cpu()) rows_X_[static_cast<size_t>(index)] += rows.size(0);
+// On a device experts get slots, whose number says nothing: see note_rows.
+void MoeLayer::count_own_rows(const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+  if (!rows_MD.is_cpu()) return;
+  const auto count_X = to_vector(start_X1.diff());
+  add_counts(count_X, 0, count_X.size(), rows_X_);
 }
 
 void MoeLayer::note_rows(int64_t first, const torch::Tensor& count) {

@@ -64,12 +64,11 @@ class MoeLayer : public torch::nn::Module {
   const std::shared_ptr<Group>& copies() const { return groups_.copies; }
 
  private:
-  using ExpertOfPart =
-      std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor& rows)>;
   Rows padded(const Rows& rows) const;
-  void count_own_rows(int64_t index, const torch::Tensor& rows);
+  void count_own_rows(const torch::Tensor& rows_MD, const torch::Tensor& start_X1);
   void note_rows(int64_t first, const torch::Tensor& count);
-  torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE, const ExpertOfPart& expert);
+  torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE,
+                    const decltype(MoeCall::experts)& experts);
   double own_clock_s() const;
   void time_backward(const torch::Tensor& x_TD, const torch::Tensor& y_TD);
 

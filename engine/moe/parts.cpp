@@ -22,19 +22,6 @@ torch::Tensor members_of(const Group& group, const Group& all) {
   return torch::tensor(out, torch::kLong);
 }
 
-// Every expert computes all rows, so that nobody has to know how many chose it.
-torch::Tensor mix_all_rows(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
-                           const ExpertFunction& expert) {
-  const auto [logit_T2, expert_T2] = logits_TX.topk(2, 1);
-  const auto weight_T2 = torch::softmax(logit_T2.to(torch::kFloat), 1);
-  auto y_TD = torch::zeros_like(x_TD);
-  for (int64_t index = 0; index < logits_TX.size(1); ++index) {
-    const auto weight_T1 = (weight_T2 * (expert_T2 == index)).sum(1, /*keepdim=*/true);
-    y_TD = y_TD + (expert(index, x_TD) * weight_T1).to(y_TD.dtype());
-  }
-  return y_TD;
-}
-
 // Rows that chose each expert of the rank.
 torch::Tensor local_counts(const torch::Tensor& logits_TX) {
   const int64_t X = logits_TX.size(1);
@@ -81,21 +68,16 @@ PartLogits::PartLogits(const MoeCall& call) {
 }
 
 torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
-                          const ExpertFunction& expert) {
-  const int64_t X = logits_TX.size(1);
-  if (X == 1) return expert(0, x_TD);
-  if (!x_TD.is_cpu()) return mix_all_rows(x_TD, logits_TX, expert);
+                          const ExpertsFunction& experts) {
+  const int64_t T = x_TD.size(0), X = logits_TX.size(1);
+  if (X == 1) return experts(x_TD, torch::tensor({int64_t{0}, T}));
   const auto [logit_T2, expert_T2] = logits_TX.topk(2, 1);
-  const auto weight_T2 = torch::softmax(logit_T2.to(torch::kFloat), 1);
-  auto y_TD = torch::zeros_like(x_TD);
-  for (int64_t index = 0; index < X; ++index) {
-    const auto chosen = (expert_T2 == index).nonzero();
-    const auto row = chosen.select(1, 0), choice = chosen.select(1, 1);
-    const auto weight = weight_T2.index({row, choice}).unsqueeze(1);
-    const auto rows = expert(index, x_TD.index_select(0, row)) * weight;
-    y_TD = y_TD.index_add(0, row, rows.to(y_TD.dtype()));
-  }
-  return y_TD;
+  const auto weight_J = torch::softmax(logit_T2.to(torch::kFloat), 1).flatten();
+  const auto expert_J = expert_T2.flatten();
+  const auto order_J = expert_J.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
+  const Routing routing{order_J.floor_divide(2), weight_J.index_select(0, order_J), {}, {}, {}};
+  const auto rows_JD = experts(dispatched(x_TD, routing), starts_of(counted(expert_J, X)));
+  return combined(rows_JD, routing, x_TD);
 }
 
 void RoutedParts::add(Part part, const torch::Tensor& x_KD, const torch::Tensor& logits_KE,
@@ -180,11 +162,11 @@ void RoutedParts::send() {
   }
 }
 
-std::map<Part, torch::Tensor> RoutedParts::finish(
-    const std::function<torch::Tensor(int64_t, int64_t, const torch::Tensor&)>& expert) {
+std::map<Part, torch::Tensor> RoutedParts::finish(const std::function<int64_t(Part)>& expert_part) {
   for (auto& [part, rows] : parts_) {
-    rows->run([&expert, part = part](int64_t index, const torch::Tensor& x) {
-      return expert(part, index, x);
+    rows->run([this, number = expert_part(part)](const torch::Tensor& rows_MD,
+                                                 const torch::Tensor& start_X1) {
+      return call_.experts(number, rows_MD, start_X1);
     });
   }
   std::map<Part, torch::Tensor> out;

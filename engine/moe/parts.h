@@ -41,10 +41,9 @@ struct PartLogits {
 };
 
 /// Runs the rank's own experts, without slots or balance loss. One expert takes the tokens
-/// unweighted; of several the best two are mixed by the softmax of their logits. On a device each
-/// of several computes all rows.
+/// unweighted; of several the best two are mixed by the softmax of their logits.
 torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
-                          const ExpertFunction& expert);
+                          const ExpertsFunction& experts);
 
 /// Tells call.count_rows which of the rank's experts tokens with these logits choose, on a device.
 void count_local_rows(const MoeCall& call, const torch::Tensor& logits_TX);
@@ -58,11 +57,9 @@ class RoutedParts {
   void add(Part part, const torch::Tensor& x_KD, const torch::Tensor& logits_KE,
            const torch::Tensor& tokens_K);
   void send();
-  /// Runs `expert` (part, local expert, rows) on the rows that arrive, those of the node first; the
-  /// results of each part.
-  std::map<Part, torch::Tensor> finish(
-      const std::function<torch::Tensor(int64_t part, int64_t index, const torch::Tensor&)>&
-          expert);
+  /// Runs the part of `experts` (MoeCall::experts) that `expert_part` names on the rows that
+  /// arrive, those of the node first; the results of each part.
+  std::map<Part, torch::Tensor> finish(const std::function<int64_t(Part)>& expert_part);
 
   torch::Tensor balance_sum;  ///< of the routed parts; undefined without any
   GateFigures metrics;

@@ -12,8 +12,10 @@ namespace {
 using Sizes = std::array<int64_t, kNumParts>;
 
 // Expert e scales by e + 1.
-torch::Tensor scaled(int64_t index, const torch::Tensor& rows) {
-  return rows * static_cast<double>(index + 1);
+torch::Tensor scaled(const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+  const auto count_X = start_X1.diff();
+  const auto factor_X = torch::arange(1, count_X.numel() + 1);
+  return rows_MD * factor_X.repeat_interleave(count_X).unsqueeze(1);
 }
 
 }  // namespace

@@ -20,17 +20,17 @@ torch::Tensor by_expert(const torch::Tensor& counts_RX) {
 
 }  // namespace
 
+torch::Tensor starts_of(const torch::Tensor& count_X) {
+  return torch::constant_pad_nd(count_X.cumsum(0), {1, 0});
+}
+
 torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& counts_RX,
-                          const ExpertFunction& expert) {
-  if (counts_RX.size(1) == 1) return expert(0, rows_MD);
+                          const ExpertsFunction& experts) {
+  const auto start_X1 = starts_of(counts_RX.sum(0));
   const auto order_M = by_expert(counts_RX);
-  const auto sorted = order_M.defined() ? rows_MD.index_select(0, to_device(order_M)) : rows_MD;
-  const auto parts = sorted.split_with_sizes(to_vector(counts_RX.sum(0)));
-  std::vector<torch::Tensor> out;
-  for (size_t i = 0; i < parts.size(); ++i)
-    out.push_back(expert(static_cast<int64_t>(i), parts[i]));
-  const auto results = torch::cat(out);
-  return order_M.defined() ? results.index_select(0, to_device(order_M.argsort())) : results;
+  if (!order_M.defined()) return experts(rows_MD, start_X1);
+  const auto results = experts(rows_MD.index_select(0, to_device(order_M)), start_X1);
+  return results.index_select(0, to_device(order_M.argsort()));
 }
 
 torch::Tensor dispatched(const torch::Tensor& x_TD, const Routing& routing) {
@@ -65,9 +65,9 @@ void DirectRows::send(const torch::Tensor& arriving_RX) {
   if (group_.size() > 1) in_flight_ = send_rows(rows_, sent_, taken_, group_, traffic_, wire_);
 }
 
-void DirectRows::run(const ExpertFunction& expert) {
+void DirectRows::run(const ExpertsFunction& experts) {
   if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
-  rows_ = run_experts(rows_, arriving_RX_, expert);
+  rows_ = run_experts(rows_, arriving_RX_, experts);
   if (group_.size() > 1) in_flight_ = send_rows(rows_, taken_, sent_, group_, traffic_, wire_);
 }
 

@@ -15,14 +15,18 @@
 
 namespace xp {
 
-/// Runs the `index`-th local expert on rows [n, D].
-using ExpertFunction = std::function<torch::Tensor(int64_t index, const torch::Tensor& rows)>;
+/// Runs the local experts on their rows; see MoeCall::experts.
+using ExpertsFunction =
+    std::function<torch::Tensor(const torch::Tensor& rows_MD, const torch::Tensor& start_X1)>;
+
+/// Where each of X consecutive blocks begins, and the end of the last: [X + 1].
+torch::Tensor starts_of(const torch::Tensor& count_X);
 
 /// Rows that arrived by source rank, then expert: runs each expert on its own rows and gives the
-/// results back in the order of arrival. `counts_RX`: rows by source and expert. Every expert runs,
-/// also without rows, so that its parameters are in every rank's gradient graph.
+/// results back in the order of arrival. `counts_RX`: rows by source and expert, in the host's
+/// memory.
 torch::Tensor run_experts(const torch::Tensor& rows_MD, const torch::Tensor& counts_RX,
-                          const ExpertFunction& expert);
+                          const ExpertsFunction& experts);
 
 /// The rows of a routing: [N, D]; those of slots that nobody has are zero.
 torch::Tensor dispatched(const torch::Tensor& x_TD, const Routing& routing);
@@ -43,7 +47,7 @@ class RoutedRows {
   /// Starts to send the rows. `arriving_RC`: the members' counts for this rank.
   virtual void send(const torch::Tensor& arriving_RC) = 0;
   /// Receives the rows, runs the experts, starts to send the results back.
-  virtual void run(const ExpertFunction& expert) = 0;
+  virtual void run(const ExpertsFunction& experts) = 0;
   /// Receives the results and sums them by token with their weights: [T, D]; zero rows for tokens
   /// that reached no expert.
   virtual torch::Tensor finish() = 0;
@@ -61,7 +65,7 @@ class DirectRows final : public RoutedRows {
   Group& group() const override { return group_; }
   torch::Tensor counts() const override { return routing_.count_E.view({group_.size(), -1}); }
   void send(const torch::Tensor& arriving_RX) override;
-  void run(const ExpertFunction& expert) override;
+  void run(const ExpertsFunction& experts) override;
   torch::Tensor finish() override;
 
  private:

@@ -148,16 +148,20 @@ TokenCluster::Sorted TokenCluster::sort_by_position(const torch::Tensor& rows_TD
           counts_of_experts(size_K * length)};
 }
 
-torch::Tensor TokenCluster::expert(int64_t index, const torch::Tensor& rows) {
+torch::Tensor TokenCluster::experts(const torch::Tensor& rows, const torch::Tensor& start_X1) {
   // The predecessor's rows arrive normalised, so that the layer's own stream is lost
   // (predecessor.md 13.14).
   const bool normalise = cluster_.pre_norm && !as_seed();
   const auto x = normalise ? norm_->forward(rows) : rows;
-  auto y = experts_->forward(0, index, x).to(rows.dtype());
+  auto y = experts_->forward(0, x, start_X1).to(rows.dtype());
   y = dropped(y, cluster_.dropout, is_training());
   if (cluster_.gate == "sigmoid") {
-    const auto own = gate_ED_[groups_.world->rank() * experts_->on_rank() + index];
-    const auto share = torch::sigmoid(torch::matmul(x, own)).unsqueeze(1);
+    const int64_t X = experts_->on_rank(), first = groups_.world->rank() * X;
+    const auto logits_MX = torch::matmul(x, gate_ED_.slice(0, first, first + X).t());
+    const auto row_M = torch::arange(x.size(0), x.options().dtype(torch::kLong));
+    const auto expert_M = torch::bucketize(row_M, to_device(start_X1.slice(0, 1)),
+                                           /*out_int32=*/false, /*right=*/true);
+    const auto share = torch::sigmoid(logits_MX.gather(1, expert_M.unsqueeze(1)));
     y = as_seed() ? share * (y - rows) : share * y;
   }
   y = rows + y;
@@ -204,7 +208,9 @@ TokenCluster::ClusteredRows TokenCluster::dispatch(const Rows& home, int64_t len
   }
   clustered.rows.x_TD =
       run_experts(receive_rows(std::move(flight)), arriving_RX,
-                  [this](int64_t index, const torch::Tensor& rows) { return expert(index, rows); });
+                  [this](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+                    return experts(rows_MD, start_X1);
+                  });
   ++num_calls_;
   return clustered;
 }

@@ -71,7 +71,7 @@ class TokenCluster : public torch::nn::Module {
   Sorted sort_by_position(const torch::Tensor& rows_TD, const torch::Tensor& score_TK,
                           const torch::Tensor& pad_T, int64_t length) const;
   torch::Tensor counts_of_experts(const torch::Tensor& size_K) const;
-  torch::Tensor expert(int64_t index, const torch::Tensor& rows);
+  torch::Tensor experts(const torch::Tensor& rows_MD, const torch::Tensor& start_X1);
 
   MoeShape shape_;
   ClusterShape cluster_;

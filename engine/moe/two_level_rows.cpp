@@ -12,11 +12,6 @@
 namespace xp {
 namespace {
 
-// Where each of M consecutive blocks begins.
-torch::Tensor starts(const torch::Tensor& counts_M) {
-  return counts_M.cumsum(0) - counts_M;
-}
-
 torch::Tensor tensor_of(const std::vector<int64_t>& integers) {
   return torch::tensor(integers, torch::kLong);
 }
@@ -65,7 +60,7 @@ void TwoLevelRows::pack(const Routing& routing, int64_t first_own, int64_t past_
   token_U_ = crossing_U.remainder(T);
   const auto count_M = torch::bincount(crossing_U.floor_divide(T), {}, M);
   sent_U_ = to_vector(count_M);
-  const auto row_in_node_C = row_C - starts(count_M).index_select(0, node_C);
+  const auto row_in_node_C = row_C - starts_of(count_M).index_select(0, node_C);
   choices_C3_ =
       torch::stack({without_own(routing.weight_N).to(torch::kFloat),
                     row_in_node_C.to(torch::kFloat), expert_C.remainder(Y).to(torch::kFloat)},
@@ -101,7 +96,8 @@ void TwoLevelRows::send(const torch::Tensor& arriving_RC) {
 // Of the rows that crossed, within this node: by expert.
 Routing TwoLevelRows::routing_of(const torch::Tensor& choices_C3) const {
   const auto plain_C3 = choices_C3.detach();
-  const auto first_row_C = starts(tensor_of(taken_V_)).repeat_interleave(tensor_of(taken_C_));
+  const auto start_M = starts_of(tensor_of(taken_V_)).slice(0, 0, groups_.peers->size());
+  const auto first_row_C = start_M.repeat_interleave(tensor_of(taken_C_));
   const auto row_C = plain_C3.select(1, 1).to(torch::kLong) + first_row_C;
   const auto expert_C = plain_C3.select(1, 2).to(torch::kLong);
   const auto order_C = expert_C.argsort(/*stable=*/true, /*dim=*/0, /*descending=*/false);
@@ -112,13 +108,13 @@ Routing TwoLevelRows::routing_of(const torch::Tensor& choices_C3) const {
           {}};
 }
 
-void TwoLevelRows::run(const ExpertFunction& expert) {
-  own_->run(expert);
+void TwoLevelRows::run(const ExpertsFunction& experts) {
+  own_->run(experts);
   const auto rows_VD = receive_rows(std::move(rows_));
   const auto choices_C3 = receive_rows(std::move(choices_));
   forwarded_.emplace(rows_VD, routing_of(choices_C3), *groups_.node, experts_per_rank_, traffic_);
   forwarded_->send(forwarded_GX_);
-  forwarded_->run(expert);
+  forwarded_->run(experts);
   rows_ = send_rows(forwarded_->finish(), taken_V_, sent_U_, *groups_.peers, traffic_, wire_);
 }
 

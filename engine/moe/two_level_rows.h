@@ -25,7 +25,7 @@ class TwoLevelRows final : public RoutedRows {
   Group& group() const override { return *groups_.world; }
   torch::Tensor counts() const override;
   void send(const torch::Tensor& arriving_RC) override;
-  void run(const ExpertFunction& expert) override;
+  void run(const ExpertsFunction& experts) override;
   torch::Tensor finish() override;
 
  private:

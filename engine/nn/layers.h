@@ -73,6 +73,8 @@ class FeedForward : public torch::nn::Module {
   torch::Tensor forward(const torch::Tensor& x) const;  ///< [..., D] -> [..., D]; no dropout
   /// The same plus `added`, which may be undefined, without gradient: [T, D] -> [T, D].
   torch::Tensor infer(const torch::Tensor& x_TD, const torch::Tensor& added_TD = {}) const;
+  const Linear& first() const { return *first_; }
+  const Linear& second() const { return *second_; }
 
  private:
   std::shared_ptr<Linear> first_, second_;

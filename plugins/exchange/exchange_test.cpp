@@ -40,8 +40,11 @@ Outcome run(const Groups& groups, const Call& call, const torch::Tensor& x,
   const int64_t X = call.experts / groups.world->size(), first = groups.world->rank() * X;
   const auto router = make_part<Router>(call.router);
   const auto x_TD = x.clone().requires_grad_(), logits_TE = logits.clone().requires_grad_();
-  const auto expert = [first](int64_t, int64_t index, const torch::Tensor& rows) {
-    return rows * static_cast<double>(first + index + 1);
+  const auto experts = [first](int64_t, const torch::Tensor& rows_MD,
+                               const torch::Tensor& start_X1) {
+    const auto count_X = start_X1.diff();
+    const auto factor_X = torch::arange(first + 1, first + 1 + count_X.numel());
+    return rows_MD * factor_X.repeat_interleave(count_X).unsqueeze(1);
   };
   const LinkBytes before = groups.world->bytes();
   Draws draws;
@@ -57,7 +60,7 @@ Outcome run(const Groups& groups, const Call& call, const torch::Tensor& x,
                                           Compatibility::kNone,
                                           &draws,
                                           [&](const std::string& part) { return &traffic[part]; },
-                                          expert,
+                                          experts,
                                           call.wire});
   Outcome out;
   out.forward = groups.world->bytes() - before;

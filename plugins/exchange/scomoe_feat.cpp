@@ -97,12 +97,13 @@ struct ScomoeFeat final : Exchange {
     std::vector<torch::Tensor> parts;
     if (sizes[kLocal] > 0) {
       count_local_rows(call, logits.own_TX);
-      parts.push_back(mix_locally(slice(kLocal), logits.own_TX,
-                                  [&call](int64_t index, const torch::Tensor& rows) {
-                                    return call.expert(kLocal, index, rows);
-                                  }));
+      parts.push_back(
+          mix_locally(slice(kLocal), logits.own_TX,
+                      [&call](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+                        return call.experts(kLocal, rows_MD, start_X1);
+                      }));
     }
-    for (const auto& [part, rows] : routed.finish(call.expert))
+    for (const auto& [part, rows] : routed.finish([](Part part) { return part; }))
       parts.push_back(rows);
     MoeResult out{torch::cat(parts, 1), call.logits_TE.sum() * 0, routed.metrics};
     const int num_routed = int{sizes[kNode] > 0} + int{sizes[kGlobal] > 0};

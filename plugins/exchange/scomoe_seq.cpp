@@ -74,19 +74,15 @@ struct ScomoeSeq final : Exchange {
     const auto add = [&out, &tokens](Part part, const torch::Tensor& rows) {
       out.y_TD = out.y_TD.index_add(0, tokens[part], rows.to(out.y_TD.dtype()));
     };
-    const auto expert = [&call](int64_t index, const torch::Tensor& rows) {
-      return call.expert(0, index, rows);
-    };
     if (present[kLocal]) {
       const auto own_KX = logits.own_TX.index_select(0, tokens[kLocal]);
       count_local_rows(call, own_KX);
-      add(kLocal, mix_locally(rows_of(kLocal), own_KX, expert));
+      add(kLocal, mix_locally(rows_of(kLocal), own_KX,
+                              [&call](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+                                return call.experts(0, rows_MD, start_X1);
+                              }));
     }
-    const auto results =
-        routed.finish([&expert](int64_t, int64_t index, const torch::Tensor& rows) {
-          return expert(index, rows);
-        });
-    for (const auto& [part, rows] : results)
+    for (const auto& [part, rows] : routed.finish([](Part) { return 0; }))
       add(part, rows);
     // The local part has no gate; the predecessor counts it as one with loss 0
     // (predecessor.md 13.17).

@@ -37,7 +37,9 @@ struct Stay final : Exchange {
         {call.logits_TE, call.capacity, call.pad_T, call.compatibility, call.draws});
     const auto rows_ND = run_experts(
         dispatched(call.x_TD, routing), routing.count_E.view({-1, call.experts_per_rank}),
-        [&call](int64_t index, const torch::Tensor& rows) { return call.expert(0, index, rows); });
+        [&call](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+          return call.experts(0, rows_MD, start_X1);
+        });
     MoeResult out{combined(rows_ND, routing, call.x_TD), routing.balance, {}};
     for (const auto& [name, value] : routing.metrics)
       out.metrics["local." + name] = value;
