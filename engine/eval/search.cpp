@@ -4,6 +4,7 @@
 #include "engine/base/error.h"
 #include "engine/base/split_mix.h"
 #include "engine/base/to_integer.h"
+#include "engine/device/accelerator.h"
 #include "engine/eval/choose.h"
 
 #include <ATen/Parallel.h>
@@ -31,6 +32,13 @@ void forbid_repeats(const Pieces& pieces, size_t begin, int64_t n, std::span<flo
       logits[static_cast<size_t>(at[static_cast<std::ptrdiff_t>(before)])] = kForbidden;
   }
 }
+
+// What a device tells of a row of logits: its largest ones, and two that may be forced.
+struct LargestLogits {
+  double log_sum;
+  float end, prefix;  // of </s>, and of the next piece of the prefix
+  std::span<const float> logits, pieces;
+};
 
 // One piece by its probability. `chance` is uniform in [0, 1).
 Choice draw(std::span<const float> logits, double log_sum, const Sampling& rule, double chance) {
@@ -88,41 +96,45 @@ struct Search::Sentence {
 
   size_t length() const { return rows.front().pieces.size(); }
   void choose(Row& row, std::span<float> logits, const SearchRule& rule) const;
+  void choose(Row& row, const LargestLogits& largest, const SearchRule& rule) const;
   std::vector<int64_t> advance(const SearchRule& rule);
   std::vector<int64_t> advance_drawn(const SearchRule& rule);
   bool is_done(const SearchRule& rule) const;
   SearchResult result(const SearchRule& rule);
 
  private:
+  template <class LogitOf>
+  bool choose_forced(Row& row, double log_sum, LogitOf logit_of) const;
   bool ends(int32_t piece) const {
     return piece == Special::kEnd && length() >= source.prefix.size();
   }
   void finish(const Row& row, double log_p, const SearchRule& rule);
 };
 
+// Whether a live row can only be followed by one piece, which `next` then has.
+template <class LogitOf>
+bool Search::Sentence::choose_forced(Row& row, double log_sum, LogitOf logit_of) const {
+  const auto force = [&](int32_t piece) {
+    row.next.push_back({static_cast<double>(logit_of(piece)) - log_sum, piece});
+  };
+  // A model that has diverged: the hypothesis ends.
+  if (!std::isfinite(log_sum))
+    row.next.push_back({-1e30, Special::kEnd});
+  else if (length() < source.prefix.size())
+    force(source.prefix[length()]);
+  else if (length() >= max_length)
+    force(Special::kEnd);
+  return !row.next.empty();
+}
+
 // Leaves what can follow a row in `next`, best first. Writes into the logits.
 void Search::Sentence::choose(Row& row, std::span<float> logits, const SearchRule& rule) const {
   row.next.clear();
   if (!row.is_live()) return;
   const double log_sum = log_sum_exp(logits);
-  // A model that has diverged: the hypothesis ends.
-  if (!std::isfinite(log_sum)) {
-    row.next.push_back({-1e30, Special::kEnd});
-    return;
-  }
-  const auto log_p = [&](int32_t piece) {
-    return static_cast<double>(logits[static_cast<size_t>(piece)]) - log_sum;
-  };
-  if (length() < source.prefix.size()) {
-    const int32_t piece = source.prefix[length()];
-    row.next.push_back({log_p(piece), piece});
-    return;
-  }
-  const Choice end{log_p(Special::kEnd), Special::kEnd};
-  if (length() >= max_length) {
-    row.next.push_back(end);
-    return;
-  }
+  const auto logit_of = [&](int32_t piece) { return logits[static_cast<size_t>(piece)]; };
+  if (choose_forced(row, log_sum, logit_of)) return;
+  const Choice end{static_cast<double>(logit_of(Special::kEnd)) - log_sum, Special::kEnd};
   const auto allowed = std::min(logits.size(), static_cast<size_t>(source.num_pieces));
   logits = logits.first(allowed);
   for (const int32_t piece : {Special::kPad, Special::kBegin})
@@ -140,6 +152,31 @@ void Search::Sentence::choose(Row& row, std::span<float> logits, const SearchRul
         best_choices(logits, log_sum, std::min(2 * rule.beam, static_cast<int64_t>(allowed)));
   }
   if (row.next.empty()) row.next.push_back(end);  // all is forbidden
+}
+
+// The same by the largest logits, which are enough if few pieces are forbidden.
+void Search::Sentence::choose(Row& row, const LargestLogits& largest,
+                              const SearchRule& rule) const {
+  row.next.clear();
+  if (!row.is_live()) return;
+  const auto logit_of = [&](int32_t piece) {
+    return piece == Special::kEnd ? largest.end : largest.prefix;
+  };
+  if (choose_forced(row, largest.log_sum, logit_of)) return;
+  for (size_t i = 0; i < largest.logits.size(); ++i) {
+    const auto piece = static_cast<int32_t>(largest.pieces[i]);
+    const bool is_allowed = piece != Special::kPad && piece != Special::kBegin &&
+                            (piece != Special::kEnd || length() >= min_length);
+    if (is_allowed && largest.logits[i] > kForbidden)
+      row.next.push_back({static_cast<double>(largest.logits[i]) - largest.log_sum, piece});
+  }
+  std::sort(row.next.begin(), row.next.end(), [](const Choice& a, const Choice& b) {
+    return a.log_p != b.log_p ? a.log_p > b.log_p : a.piece < b.piece;
+  });
+  if (row.next.size() > static_cast<size_t>(2 * rule.beam))
+    row.next.resize(static_cast<size_t>(2 * rule.beam));
+  if (row.next.empty())
+    row.next.push_back({static_cast<double>(largest.end) - largest.log_sum, Special::kEnd});
 }
 
 void Search::Sentence::finish(const Row& row, double log_p, const SearchRule& rule) {
@@ -286,10 +323,71 @@ void Search::note_attended(const std::vector<int64_t>& first_row) {
   }
 }
 
+// Calls `choose(sentence, row of it, number of the row)` for all rows.
+template <class Choose>
+void Search::for_each_row(const std::vector<int64_t>& first_row, Choose choose) {
+  constexpr int64_t kWorth = 4;  // sentences that are worth the start of a thread
+  at::parallel_for(0, static_cast<int64_t>(open_.size()), kWorth, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      Sentence& sentence = *open_[static_cast<size_t>(i)];
+      int64_t number = first_row[static_cast<size_t>(i)];
+      for (auto& row : sentence.rows)
+        choose(sentence, row, number++);
+    }
+  });
+}
+
+void Search::choose_from(const torch::Tensor& logits_RV, const std::vector<int64_t>& first_row) {
+  const auto here_RV = logits_RV.to(torch::kCPU).contiguous();
+  const auto V = static_cast<size_t>(here_RV.size(1));
+  auto* const logits = here_RV.data_ptr<float>();
+  for_each_row(first_row, [&](Sentence& sentence, Sentence::Row& row, int64_t number) {
+    sentence.choose(row, {logits + static_cast<size_t>(number) * V, V}, rule_);
+  });
+}
+
+// How many pieces can follow all rows, if the largest logits tell which do; else 0.
+int64_t Search::num_pieces_of_all(int64_t V) const {
+  constexpr int64_t kExact = int64_t{1} << 24;  // integers below are exact in float32
+  if (rule_.sampling || rule_.no_repeat_ngram > 0 || open_.empty() || V > kExact) return 0;
+  const int32_t first = open_.front()->source.num_pieces;
+  const bool is_same = std::all_of(open_.begin(), open_.end(), [first](const auto& sentence) {
+    return sentence->source.num_pieces == first;
+  });
+  return is_same ? std::min<int64_t>(V, first) : 0;
+}
+
+// A device sorts its logits; the host reads a few of each row instead of all.
+void Search::choose_on_device(const torch::Tensor& logits_RV, int64_t num_pieces,
+                              const std::vector<int64_t>& first_row) {
+  std::vector<int64_t> forced_R;
+  for (const auto& sentence : open_) {
+    const auto& prefix = sentence->source.prefix;
+    const int32_t piece =
+        sentence->length() < prefix.size() ? prefix[sentence->length()] : Special::kEnd;
+    forced_R.insert(forced_R.end(), sentence->rows.size(), piece);
+  }
+  constexpr int64_t kForbiddenPieces = 3;  // pad, begin and perhaps the end
+  const int64_t K = std::min(2 * rule_.beam + kForbiddenPieces, num_pieces);
+  const auto [logit_RK, piece_RK] = logits_RV.slice(1, 0, num_pieces).topk(K, 1);
+  const auto prefix_R1 = logits_RV.gather(1, to_device(torch::tensor(forced_R)).unsqueeze(1));
+  const auto read = torch::cat({logits_RV.logsumexp(1, /*keepdim=*/true),
+                                logits_RV.slice(1, Special::kEnd, Special::kEnd + 1), prefix_R1,
+                                logit_RK, piece_RK.to(torch::kFloat)},
+                               1)
+                        .to(torch::kCPU)
+                        .contiguous();
+  const auto* const values = read.data_ptr<float>();
+  const auto width = static_cast<size_t>(read.size(1)), k = static_cast<size_t>(K);
+  for_each_row(first_row, [&](Sentence& sentence, Sentence::Row& row, int64_t number) {
+    const auto* const at = values + static_cast<size_t>(number) * width;
+    sentence.choose(row, LargestLogits{at[0], at[1], at[2], {at + 3, k}, {at + 3 + k, k}}, rule_);
+  });
+}
+
 std::vector<SearchResult> Search::step() {
   const torch::NoGradGuard no_grad;
-  const auto logits_RV = model_.step(*state_, rows_).to(torch::kCPU).contiguous();
-  const int64_t V = logits_RV.size(1);
+  const auto logits_RV = model_.step(*state_, rows_);
   std::vector<int64_t> first_row;
   int64_t num_rows = 0;
   for (const auto& sentence : open_) {
@@ -297,16 +395,11 @@ std::vector<SearchResult> Search::step() {
     num_rows += static_cast<int64_t>(sentence->rows.size());
   }
   if (rule_.is_aligning && num_rows > 0) note_attended(first_row);
-  auto* logits = logits_RV.data_ptr<float>();
-  constexpr int64_t kWorth = 4;  // sentences that are worth the start of a thread
-  at::parallel_for(0, static_cast<int64_t>(open_.size()), kWorth, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      Sentence& sentence = *open_[static_cast<size_t>(i)];
-      float* row = logits + first_row[static_cast<size_t>(i)] * V;
-      for (size_t k = 0; k < sentence.rows.size(); ++k, row += V)
-        sentence.choose(sentence.rows[k], {row, static_cast<size_t>(V)}, rule_);
-    }
-  });
+  const int64_t num_pieces = logits_RV.is_cpu() ? 0 : num_pieces_of_all(logits_RV.size(1));
+  if (num_pieces > 0)
+    choose_on_device(logits_RV, num_pieces, first_row);
+  else
+    choose_from(logits_RV, first_row);
   rows_.clear();
   std::vector<SearchResult> out;
   std::vector<std::unique_ptr<Sentence>> still_open;

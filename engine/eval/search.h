@@ -87,7 +87,14 @@ class Search {
  private:
   struct Sentence;
 
-  void note_attended(const std::vector<int64_t>& first_row);  // of each open sentence
+  // `first_row`: of each open sentence.
+  void note_attended(const std::vector<int64_t>& first_row);
+  template <class Choose>
+  void for_each_row(const std::vector<int64_t>& first_row, Choose choose);
+  void choose_from(const torch::Tensor& logits_RV, const std::vector<int64_t>& first_row);
+  int64_t num_pieces_of_all(int64_t V) const;
+  void choose_on_device(const torch::Tensor& logits_RV, int64_t num_pieces,
+                        const std::vector<int64_t>& first_row);
 
   TranslationModel& model_;
   SearchRule rule_;
