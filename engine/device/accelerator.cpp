@@ -115,9 +115,15 @@ torch::Device computing_device() {
   return c10::impl::getDeviceGuardImpl(device_type)->getDevice();
 }
 
-torch::Tensor to_device(const torch::Tensor& host) {
+torch::Tensor to_device(const torch::Tensor& tensor) {
   const auto device = computing_device();
-  return device.is_cpu() ? host : host.to(device, /*non_blocking=*/true);
+  if (device.is_cpu() || !tensor.is_cpu()) return tensor;
+  return pinned(tensor).to(device, /*non_blocking=*/true);
+}
+
+torch::Tensor pinned(const torch::Tensor& host) {
+  return device_type == torch::kCPU || !host.defined() || host.numel() == 0 ? host
+                                                                            : host.pin_memory();
 }
 
 UncountedReads::UncountedReads() {

@@ -64,9 +64,13 @@ Accelerator* accelerator();
 /// Where parameters and activations of this thread's rank live: the CPU, or the current device.
 torch::Device computing_device();
 
-/// The same values on the computing device, a copy for which the host does not wait; on the CPU the
-/// tensor itself.
-torch::Tensor to_device(const torch::Tensor& host);
+/// The same values on the computing device, a copy for which the host does not wait; on the CPU, or
+/// of a tensor that is there, the tensor itself.
+torch::Tensor to_device(const torch::Tensor& tensor);
+
+/// The same values in memory of the host that is never paged, from which a device copies while the
+/// host works; the tensor itself if nothing is computed on a device. Any thread; cost: a copy.
+torch::Tensor pinned(const torch::Tensor& host);
 
 /// What copies of a group's operations are not counted as: the host reads its own values only
 /// because the links are those of the CPU. While one lives, `host_reads` counts nothing that this

@@ -237,7 +237,7 @@ Tensor copy_from(const Tensor& from, const Tensor& to, bool non_blocking) {
   const Tensor source = comes ? from : operation.operand(from, /*writes=*/false);
   if (!leaves) {
     operation.operand(to, /*writes=*/true).copy_(source);
-    if (!comes || non_blocking) return to;
+    if (!comes || (non_blocking && is_pinned(from.data_ptr()))) return to;
     count_host_read("copy to the device");
   } else if (non_blocking) {
     deliver_later(source.clone(), to);

@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 
+#include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,6 +16,12 @@ std::map<const std::byte*, PageBlock>& blocks() {
 }
 
 int64_t bytes_now = 0, bytes_at_most = 0;
+
+// Pinned memory: where it begins and ends.
+std::map<const std::byte*, const std::byte*>& pins() {
+  static auto* const all = new std::map<const std::byte*, const std::byte*>();
+  return *all;
+}
 
 void protect(const PageBlock& block, int access) {
   check(::mprotect(block.begin, block.bytes, access) == 0, "the stand-in's pages can be protected");
@@ -57,11 +64,45 @@ class PageAllocator final : public c10::Allocator {
   }
 };
 
+void free_pinned(void* address) {
+  {
+    const std::lock_guard lock(mutex());
+    pins().erase(static_cast<std::byte*>(address));
+  }
+  ::operator delete(address);
+}
+
+class PinnedAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    auto* const at = static_cast<std::byte*>(::operator new(bytes));
+    const std::lock_guard lock(mutex());
+    pins()[at] = at + bytes;
+    return {at, at, &free_pinned, c10::Device(torch::kCPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &free_pinned; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    std::memcpy(to, from, bytes);
+  }
+};
+
 }  // namespace
 
 c10::Allocator& allocator() {
   static auto* const only = new PageAllocator();
   return *only;
+}
+
+c10::Allocator& pinned_allocator() {
+  static auto* const only = new PinnedAllocator();
+  return *only;
+}
+
+bool is_pinned(const void* address) {
+  const std::lock_guard lock(mutex());
+  const auto* const at = static_cast<const std::byte*>(address);
+  const auto after = pins().upper_bound(at);
+  return after != pins().begin() && at < std::prev(after)->second;
 }
 
 PageBlock* block_of(const void* address) {

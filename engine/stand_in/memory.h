@@ -20,6 +20,12 @@ struct PageBlock {
 /// Of LibTorch's device PrivateUse1.
 c10::Allocator& allocator();
 
+/// Of the host's memory from which the device copies while the host works.
+c10::Allocator& pinned_allocator();
+
+/// Whether an address is of pinned memory.
+bool is_pinned(const void* address);
+
 /// The block that an address is in; null: it is not the stand-in's. Under `mutex`.
 PageBlock* block_of(const void* address);
 

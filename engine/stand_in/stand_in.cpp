@@ -123,9 +123,8 @@ struct Hooks final : at::PrivateUse1HooksInterface {
   c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex device) const override {
     return std::exchange(device_now, device);
   }
-  c10::Allocator* getPinnedMemoryAllocator() const override {
-    return c10::GetAllocator(torch::kCPU);
-  }
+  c10::Allocator* getPinnedMemoryAllocator() const override { return &pinned_allocator(); }
+  bool isPinnedPtr(const void* data) const override { return is_pinned(data); }
   c10::Device getDeviceFromPtr(void*) const override { return {kType, device_now}; }
   // Random numbers are those of the CPU, which computes.
   const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override {

@@ -9,7 +9,8 @@
 //   while another stream may still use it;
 // - a copy to the host that does not block arrives when the host waits for it; until then the
 //   destination is NaN, or -1;
-// - whatever makes the host wait for the device is counted, by the operator's name.
+// - whatever makes the host wait for the device is counted, by the operator's name: copies to it
+//   from memory that is not pinned are among that.
 #pragma once
 
 #include "engine/device/accelerator.h"

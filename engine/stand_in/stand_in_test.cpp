@@ -119,6 +119,8 @@ TEST_CASE("what makes the host wait is counted by its name") {
   x.masked_select(x > 0);
   x.cpu();
   torch::ones({2}).to(kDevice);
+  on_device(torch::ones({2}));  // from memory that can be paged
+  on_device(torch::ones({2}).pin_memory());
   {
     const UncountedReads uncounted;
     x.cpu();
@@ -127,6 +129,29 @@ TEST_CASE("what makes the host wait is counted by its name") {
   CHECK(take_host_reads() == std::map<std::string, int64_t>{{"aten::item", 1},
                                                             {"aten::masked_select", 1},
                                                             {"aten::nonzero", 1},
-                                                            {"copy to the device", 1},
+                                                            {"copy to the device", 2},
                                                             {"copy to the host", 1}});
+}
+
+TEST_CASE("copies of to_device come from pinned memory, whose views are pinned too") {
+  StandIn stand_in;
+  use_accelerator(&stand_in);
+  take_device(0);
+  take_host_reads();
+  const auto host = pinned(torch::arange(6));
+  CHECK(host.slice(0, 2, 4).is_pinned());
+  CHECK(to_device(host.slice(0, 2, 4)).cpu().equal(torch::arange(2, 4)));
+  CHECK(to_device(torch::arange(3)).device() == kDevice);
+  CHECK(take_host_reads() == std::map<std::string, int64_t>{{"copy to the host", 1}});
+  use_accelerator(nullptr);
+  CHECK_FALSE(pinned(torch::arange(3)).is_pinned());
+}
+
+TEST_CASE("more ranks than devices are an error that says how many there are") {
+  StandIn stand_in;
+  use_accelerator(&stand_in);
+  CHECK(message_of([] { take_device(StandIn::kDevices); }) ==
+        "there are more ranks on this machine than devices: rank 8 of it finds 8 of stand_in; use "
+        "ranks_per_node = 8 in [launch], or device = \"cpu\"");
+  use_accelerator(nullptr);
 }

@@ -2,6 +2,7 @@
 #include "engine/train/pairs.h"
 
 #include "engine/base/error.h"
+#include "engine/device/accelerator.h"
 #include "engine/nn/padding.h"
 
 #include <algorithm>
@@ -157,7 +158,10 @@ void BatchStream::make_batch() {
     enter(next_window_.get());
   }
   next_batch_ = std::async(std::launch::async, [this, step = position_.step] {
-    return pairs_.batch(window_->batch(step));
+    Batch out = pairs_.batch(window_->batch(step));
+    for (auto* tensor : {&out.source_BS, &out.target_in_BL, &out.target_out_BL})
+      *tensor = pinned(*tensor);
+    return out;
   });
 }
 
