@@ -4,37 +4,12 @@
 #include "engine/nn/lanes.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace xp {
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-
-XP_FOR_EACH_PROCESSOR float largest_of(const float* x, int64_t count) {
-  Lanes most = lanes_of(kNone);
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    most = larger_of(load_lanes(x + i), most);
-  return max_of(larger_of(load_lanes(x + i, count - i, kNone), most));
-}
-
-// The sum of e^(x - shift). Sums of 16 x 64 terms in float, of these in double.
-XP_FOR_EACH_PROCESSOR double sum_exp(const float* x, int64_t count, float shift) {
-  constexpr int64_t kPart = 64 * kLanes;
-  double sum = 0;
-  for (int64_t at = 0; at < count; at += kPart) {
-    const int64_t end = std::min(count, at + kPart);
-    Lanes part = lanes_of(0);
-    int64_t i = at;
-    for (; i + kLanes <= end; i += kLanes)
-      part += exp_of(load_lanes(x + i) - shift);
-    if (i < end) part += exp_of(load_lanes(x + i, end - i, kNone) - shift);
-    sum += static_cast<double>(sum_of(part));
-  }
-  return sum;
-}
 
 constexpr int64_t kBlock = 4 * kLanes;
 
@@ -49,12 +24,6 @@ XP_FOR_EACH_PROCESSOR int64_t next_above(const float* x, int64_t at, int64_t cou
 }
 
 }  // namespace
-
-double log_sum_exp(std::span<const float> logits) {
-  const auto count = static_cast<int64_t>(logits.size());
-  const float largest = largest_of(logits.data(), count);
-  return static_cast<double>(largest) + std::log(sum_exp(logits.data(), count, largest));
-}
 
 std::vector<Choice> best_choices(std::span<const float> logits, double log_sum, int64_t count) {
   struct Candidate {

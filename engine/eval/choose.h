@@ -13,9 +13,6 @@ struct Choice {
   int32_t piece;
 };
 
-/// log of the sum of e^logit; NaN if a logit is.
-double log_sum_exp(std::span<const float> logits);
-
 /// The `count` likeliest pieces that are not -inf, best first; equal ones in the order of their
 /// ids. `log_sum` is that of all logits before any was forbidden. Cost: one pass over the logits.
 std::vector<Choice> best_choices(std::span<const float> logits, double log_sum, int64_t count);

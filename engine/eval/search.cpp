@@ -6,6 +6,7 @@
 #include "engine/base/to_integer.h"
 #include "engine/device/accelerator.h"
 #include "engine/eval/choose.h"
+#include "engine/nn/row_loss.h"
 
 #include <ATen/Parallel.h>
 

@@ -1,6 +1,7 @@
 // The fused loss against LibTorch's own, over more tokens than one piece holds.
 #include "engine/nn/loss.h"
 
+#include <ATen/autocast_mode.h>
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <torch/nn/functional/loss.h>
@@ -39,6 +40,21 @@ TEST_CASE("loss and gradients equal the two-step form, with and without smoothin
       CHECK(torch::allclose(fused.output_VD.grad(), plain.output_VD.grad(), 1e-4, 1e-4));
     }
   }
+}
+
+TEST_CASE("in bfloat16 the loss is exact and its gradient is rounded") {
+  const Case exact = random_case(300), rounded = random_case(300);
+  const CrossEntropy expected = cross_entropy(exact.h_TD, exact.output_VD, exact.target_T, 0.1);
+  expected.objective.backward();
+  at::autocast::set_autocast_dtype(torch::kCPU, torch::kBFloat16);
+  at::autocast::set_autocast_enabled(torch::kCPU, true);
+  const CrossEntropy loss = cross_entropy(rounded.h_TD, rounded.output_VD, rounded.target_T, 0.1);
+  at::autocast::set_autocast_enabled(torch::kCPU, false);
+  loss.objective.backward();
+  CHECK(loss.objective.equal(expected.objective));
+  CHECK_FALSE(rounded.h_TD.grad().equal(exact.h_TD.grad()));
+  CHECK(torch::allclose(rounded.h_TD.grad(), exact.h_TD.grad(), 0.02, 0.02));
+  CHECK(torch::allclose(rounded.output_VD.grad(), exact.output_VD.grad(), 0.02, 0.2));
 }
 
 TEST_CASE("no tokens make no loss") {

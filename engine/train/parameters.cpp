@@ -2,12 +2,32 @@
 #include "engine/train/parameters.h"
 
 #include "engine/device/accelerator.h"
+#include "engine/nn/row_loss.h"
+
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace xp {
 namespace {
+
+// In blocks whose borders do not depend on the number of threads.
+torch::Tensor square_sum(const torch::Tensor& gradient) {
+  if (!gradient.is_cpu()) return gradient.square().sum().to(torch::kDouble);
+  constexpr int64_t kBlock = 1 << 16;
+  const auto* const values = gradient.const_data_ptr<float>();
+  const int64_t size = gradient.numel(), blocks = (size + kBlock - 1) / kBlock;
+  std::vector<double> sums(static_cast<size_t>(blocks));
+  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto count = static_cast<size_t>(std::min(kBlock, size - i * kBlock));
+      sums[static_cast<size_t>(i)] = sum_of_squares({values + i * kBlock, count});
+    }
+  });
+  return torch::full({}, std::accumulate(sums.begin(), sums.end(), 0.0), torch::kDouble);
+}
 
 FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::string>& state_names,
                    int64_t tail, const Group* sharded_over) {
@@ -68,10 +88,9 @@ torch::Tensor FlatParameters::normalise_gradients(Group& world, double tokens, d
   const torch::NoGradGuard no_grad;
   auto shared_gradient = shared.gradient(), expert_gradient = experts.gradient();
   if (copies) copies->all_reduce_sum(expert_gradient);
-  auto expert_square = expert_gradient.square().sum() / static_cast<double>(num_copies());
+  auto expert_square = square_sum(expert_gradient) / static_cast<double>(num_copies());
   if (expert_gradient.numel() > 0) world.all_reduce_sum(expert_square);
-  const auto square = shared_gradient.square().sum().to(torch::kDouble) +
-                      expert_scale * expert_scale * expert_square.to(torch::kDouble);
+  const auto square = square_sum(shared_gradient) + expert_scale * expert_scale * expert_square;
   const auto norm = square.sqrt() / tokens;
   if (norm.is_cpu() && !std::isfinite(norm.item<double>())) return norm;
   const auto clip =

@@ -13,24 +13,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <malloc.h>
 #include <string>
 #include <xp_abi.h>
 #include <xp_version.h>
 
 namespace {
 
-// Every step allocates and frees tensors of megabytes: keep their memory instead of returning it to
-// the kernel each time, which costs a tenth of a small model's step in page faults.
-void keep_memory() {
-  constexpr int kHuge = 1 << 30;
-  ::mallopt(M_MMAP_THRESHOLD, kHuge);
-  ::mallopt(M_TRIM_THRESHOLD, kHuge);
-  ::mallopt(M_TOP_PAD, 64 << 20);
-}
-
 int run(int argc, char** argv) {
-  keep_memory();
   CLI::App app{"One rank of a run; started by `xp`.", "xp-engine"};
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("xp-engine {} ({}), LibTorch {}", XP_VERSION,

@@ -1,0 +1,128 @@
+// Sixteen logits at a time.
+#include "engine/nn/row_loss.h"
+
+#include "engine/nn/lanes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace xp {
+namespace {
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+constexpr int64_t kPart = 64 * kLanes;  // so many terms are summed in float, their sums in double
+
+XP_FOR_EACH_PROCESSOR float largest_of(const float* x, int64_t count) {
+  Lanes most = lanes_of(kNone);
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    most = larger_of(load_lanes(x + i), most);
+  return max_of(larger_of(load_lanes(x + i, count - i, kNone), most));
+}
+
+// The sum of e^(x - shift).
+XP_FOR_EACH_PROCESSOR double sum_exp(const float* x, int64_t count, float shift) {
+  double sum = 0;
+  for (int64_t at = 0; at < count; at += kPart) {
+    const int64_t end = std::min(count, at + kPart);
+    Lanes part = lanes_of(0);
+    int64_t i = at;
+    for (; i + kLanes <= end; i += kLanes)
+      part += exp_of(load_lanes(x + i) - shift);
+    if (i < end) part += exp_of(load_lanes(x + i, end - i, kNone) - shift);
+    sum += static_cast<double>(sum_of(part));
+  }
+  return sum;
+}
+
+XP_FOR_EACH_PROCESSOR double sum_of_all(const float* x, int64_t count) {
+  double sum = 0;
+  for (int64_t at = 0; at < count; at += kPart) {
+    const int64_t end = std::min(count, at + kPart);
+    Lanes part = lanes_of(0);
+    int64_t i = at;
+    for (; i + kLanes <= end; i += kLanes)
+      part += load_lanes(x + i);
+    if (i < end) part += load_lanes(x + i, end - i, 0);
+    sum += static_cast<double>(sum_of(part));
+  }
+  return sum;
+}
+
+// x = e^(x - shift) * scale - less.
+XP_FOR_EACH_PROCESSOR void to_probabilities(float* x, int64_t count, float shift, float scale,
+                                            float less) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    store_lanes(x + i, exp_of(load_lanes(x + i) - shift) * scale - less);
+  const Lanes rest = exp_of(load_lanes(x + i, count - i, kNone) - shift) * scale - less;
+  for (int64_t k = 0; i + k < count; ++k)
+    x[i + k] = rest[k];
+}
+
+XP_FOR_EACH_PROCESSOR double sum_of_squared(const float* x, int64_t count) {
+  constexpr int64_t kBlock = 4 * kPart;
+  double sum = 0;
+  for (int64_t at = 0; at < count; at += kBlock) {
+    const int64_t end = std::min(count, at + kBlock);
+    Lanes even = lanes_of(0), odd = lanes_of(0);
+    int64_t i = at;
+    for (; i + 2 * kLanes <= end; i += 2 * kLanes) {
+      const Lanes first = load_lanes(x + i), second = load_lanes(x + i + kLanes);
+      even += first * first;
+      odd += second * second;
+    }
+    for (; i < end; i += kLanes) {
+      const Lanes rest =
+          i + kLanes <= end ? load_lanes(x + i) : load_lanes(x + i, end - i, /*fill=*/0);
+      even += rest * rest;
+    }
+    sum += static_cast<double>(sum_of(even + odd));
+  }
+  return sum;
+}
+
+struct Sums {
+  float largest;
+  double exp, log_sum;  // of e^(x - largest); the logarithm of that of e^x
+};
+
+Sums sums_of(std::span<const float> logits) {
+  const auto count = static_cast<int64_t>(logits.size());
+  const float largest = largest_of(logits.data(), count);
+  const double exp = sum_exp(logits.data(), count, largest);
+  return {largest, exp, static_cast<double>(largest) + std::log(exp)};
+}
+
+RowLoss loss_of(std::span<const float> logits, int64_t target, double log_sum) {
+  const auto count = static_cast<int64_t>(logits.size());
+  return {log_sum - static_cast<double>(logits[static_cast<size_t>(target)]),
+          log_sum - sum_of_all(logits.data(), count) / static_cast<double>(count)};
+}
+
+}  // namespace
+
+double log_sum_exp(std::span<const float> logits) {
+  return sums_of(logits).log_sum;
+}
+
+RowLoss row_loss(std::span<const float> logits, int64_t target) {
+  return loss_of(logits, target, log_sum_exp(logits));
+}
+
+RowLoss row_gradient(std::span<float> logits, int64_t target, double smoothing) {
+  const auto count = static_cast<int64_t>(logits.size());
+  const Sums sums = sums_of(logits);
+  const RowLoss out = loss_of(logits, target, sums.log_sum);
+  to_probabilities(logits.data(), count, sums.largest, static_cast<float>(1 / sums.exp),
+                   static_cast<float>(smoothing / static_cast<double>(count)));
+  logits[static_cast<size_t>(target)] -= static_cast<float>(1 - smoothing);
+  return out;
+}
+
+double sum_of_squares(std::span<const float> values) {
+  return sum_of_squared(values.data(), static_cast<int64_t>(values.size()));
+}
+
+}  // namespace xp
