@@ -25,7 +25,7 @@ help: ## this list
 quickstart: ## set up, build, run experiments/quickstart.toml: ends with its report
 	@echo "quickstart: 1. installs the packages that are missing (up to 100 MB to download)"
 	@echo "            2. unpacks LibTorch into .deps, unless it is there (540 MB to download)"
-	@echo "            3. builds build/xp and build/xp-engine (about 10 minutes on 2 idle cores)"
+	@echo "            3. builds build/xp and build/xp-engine (8 minutes on 2 idle cores)"
 	@echo "            4. runs the experiment (28 MB to download, 4 minutes)"
 	@echo "            After an interruption it resumes where it was: run it again."
 	@$(MAKE) build

@@ -196,7 +196,7 @@ class Replay {
     for (int64_t step = 0; step < kSteps; ++step) {
       draws_->load(recording_, fmt::format("step{}.", step), "");
       const double tolerance = step == 0 ? 1e-4 : 1e-3;
-      parameters.zero_gradients();
+      parameters.clear_gradients();
       const Batch batch = batch_of(recording_, step);
       const auto n = static_cast<double>(batch.num_tokens);
       const ModelOutput output = model_->forward(batch);
@@ -207,6 +207,7 @@ class Replay {
       const auto row = torch::stack({objective.detach(), loss.nll, to_device(torch::tensor(n))});
       findings_.near(fmt::format("loss of step {}", step), row, losses[step].flatten(), tolerance);
       objective.backward();
+      parameters.complete_gradients();
 
       auto tail = parameters.shared.tail();
       tail[0] = n;

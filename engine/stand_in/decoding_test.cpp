@@ -5,6 +5,7 @@
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace xp {
@@ -36,10 +37,13 @@ struct Decoded {
   std::map<std::string, int64_t> waits;  // in steps
 };
 
-Decoded decoded(const Value& moe) {
+const SearchRule kRule = {.beam = 3, .max_length_a = 1, .max_length_b = 3, .num_best = 2};
+
+// `like`: what all sources have in common.
+Decoded decoded(const Value& moe, const SearchRule& rule = kRule, const SearchSource& like = {}) {
   const auto model = model_with(moe);
-  Search search(*model, {.beam = 3, .max_length_a = 1, .max_length_b = 3, .num_best = 2});
-  std::vector<SearchSource> sources(3);
+  Search search(*model, rule);
+  std::vector<SearchSource> sources(3, like);
   for (size_t i = 0; i < sources.size(); ++i) {
     for (size_t k = 0; k < 2 + 2 * i; ++k)
       sources[i].pieces.push_back(static_cast<int32_t>(4 + (7 * i + 5 * k) % 36));
@@ -57,11 +61,12 @@ Decoded decoded(const Value& moe) {
   return out;
 }
 
-Decoded decoded_there(const Value& moe) {
+template <class... Options>
+Decoded decoded_there(const Options&... options) {
   StandIn stand_in;
   use_accelerator(&stand_in);
   take_device(0);
-  auto out = decoded(moe);
+  auto out = decoded(options...);
   use_accelerator(nullptr);
   return out;
 }
@@ -83,6 +88,25 @@ TEST_CASE("a dense model translates on the stand-in as on the CPU, one wait for 
   const Decoded there = decoded_there(dense);
   check_same(there, decoded(dense));
   CHECK(there.waits == std::map<std::string, int64_t>{{"copy to the host", there.steps}});
+}
+
+TEST_CASE("pieces that are forced or forbidden are the same on the stand-in, one wait for a step") {
+  SearchRule rule = kRule;
+  rule.min_length_b = 4;
+  SearchSource like;
+  like.prefix = {9, 12};
+  like.num_hidden = 1;
+  like.num_pieces = 20;
+  const Value dense = {{"every", 0}};
+  const Decoded there = decoded_there(dense, rule, like), here = decoded(dense, rule, like);
+  check_same(there, here);
+  CHECK(there.waits == std::map<std::string, int64_t>{{"copy to the host", there.steps}});
+  const Pieces& pieces = here.results.front().best.front().pieces;
+  CHECK(pieces.front() == 12);
+  CHECK(pieces.size() >= 4);
+  CHECK(*std::max_element(pieces.begin(), pieces.end()) < 20);
+  rule.no_repeat_ngram = 1;  // which needs all logits
+  check_same(decoded_there(dense, rule, like), decoded(dense, rule, like));
 }
 
 TEST_CASE("experts translate on the stand-in as on the CPU, one wait for a step") {

@@ -7,8 +7,6 @@
 
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
-#include <torch/csrc/autograd/function_hook.h>
-#include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 
@@ -31,17 +29,6 @@ std::shared_ptr<c10::Event> event_here(const c10::Device& device) {
 
 }  // namespace
 
-// Runs in the backward pass, in the thread that called it.
-struct GradientReduction::Hook final : torch::autograd::PostAccumulateGradHook {
-  Hook(GradientReduction& the_reduction, size_t the_parameter)
-      : reduction(the_reduction), parameter(the_parameter) {}
-  void operator()(const torch::autograd::Variable&) override {
-    reduction.gradient_is_there(parameter);
-  }
-  GradientReduction& reduction;
-  size_t parameter;
-};
-
 GradientReduction::GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                                      int64_t chunk_values)
     : shared_(shared),
@@ -51,17 +38,13 @@ GradientReduction::GradientReduction(FlatBuffer& shared, const Groups& groups, W
       chunk_values_(chunk_values) {
   if (world_.size() == 1) return;
   cut();
-  for (size_t i = 0; i < shared_.parameters.size(); ++i) {
-    torch::autograd::impl::set_post_acc_grad_hooks(shared_.parameters[i].tensor,
-                                                   std::make_unique<Hook>(*this, i));
-  }
+  *shared_.listener = [this](size_t parameter) { gradient_is_there(parameter); };
   thread_ = std::thread([this] { work(); });
 }
 
 GradientReduction::~GradientReduction() {
   if (!thread_.joinable()) return;
-  for (const auto& parameter : shared_.parameters)
-    torch::autograd::impl::set_post_acc_grad_hooks(parameter.tensor, nullptr);
+  *shared_.listener = {};
   {
     const std::lock_guard lock(mutex_);
     ends_ = true;

@@ -27,8 +27,8 @@ constexpr int64_t kChunkValues = 1 << 18;
 
 class GradientReduction {
  public:
-  /// Both must outlive this; the parameters are leaves whose gradients are views of the buffer. A
-  /// thread is started if there are several ranks. Collective.
+  /// Both must outlive this; the buffer collects its gradients. A thread is started if there are
+  /// several ranks. Collective.
   GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                     int64_t chunk_values = kChunkValues);
   /// Waits for the sum that is under way, if any; it fails once a peer has ended, too.
@@ -58,8 +58,6 @@ class GradientReduction {
     int64_t num_parameters = 0;  ///< that have a gradient in it
     int64_t num_missing = 0;     ///< of these, in this backward pass
   };
-  struct Hook;
-
   void cut();
   void gradient_is_there(size_t parameter);
   void start_ready();

@@ -28,11 +28,11 @@ FlatBuffer buffer_of(const torch::Tensor& values) {
   out.gradients = torch::zeros({values.numel() + kTail});
   int64_t at = 0;
   for (const int64_t size : kSizes) {
-    auto tensor = values.slice(0, at, at + size).detach().requires_grad_();
-    tensor.mutable_grad() = out.gradients.slice(0, at, at + size);
+    const auto tensor = values.slice(0, at, at + size).detach().requires_grad_();
     out.parameters.push_back({std::to_string(at), tensor, false, nullptr});
     at += size;
   }
+  out.collect_gradients();
   return out;
 }
 
@@ -58,13 +58,14 @@ std::vector<torch::Tensor> reduced(const Topology& topology, const Options& opti
         FlatBuffer buffer = buffer_of(torch::ones({17}));
         GradientReduction reduction(buffer, groups, Wire::kExact, kChunk);
         for (int64_t update = 0; update < options.num_updates; ++update) {
-          buffer.gradients.zero_();
+          buffer.clear_gradients();
           for (int64_t batch = 0; batch < options.num_batches; ++batch) {
             if (batch + 1 == options.num_batches) reduction.begin();
             if (rank == options.idle) continue;
             backward(buffer, rank, batch,
                      options.without_last == rank || options.without_last == -2);
           }
+          buffer.complete_gradients();
           buffer.tail()[0] = static_cast<double>(rank + 1);
           reduction.finish();
         }

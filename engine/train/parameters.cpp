@@ -5,6 +5,8 @@
 #include "engine/nn/row_loss.h"
 
 #include <ATen/Parallel.h>
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
 #include <cmath>
@@ -54,13 +56,64 @@ FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::str
     auto view = out.values.slice(0, at, end).view(tensor.sizes());
     view.copy_(tensor);
     tensor.set_data(view);
-    tensor.mutable_grad() = out.gradients.slice(0, at, end).view(tensor.sizes());
     at = end;
   }
+  out.collect_gradients();
   return out;
 }
 
+// Runs when a backward pass has a parameter's gradient: LibTorch has added it to the one in the
+// buffer, or, if there was none, has left it where a product wrote it.
+struct CollectGradient final : torch::autograd::PostAccumulateGradHook {
+  using Listener = std::function<void(size_t)>;
+  CollectGradient(torch::Tensor in_buffer, size_t number, std::shared_ptr<Listener> told)
+      : place(std::move(in_buffer)), parameter(number), listener(std::move(told)) {}
+  void operator()(const torch::autograd::Variable& tensor) override {
+    const torch::NoGradGuard no_grad;
+    torch::Tensor& gradient = tensor.mutable_grad();
+    if (!gradient.is_same(place)) {
+      place.copy_(gradient);
+      gradient = place;
+    }
+    if (*listener) (*listener)(parameter);
+  }
+  torch::Tensor place;
+  size_t parameter;
+  std::shared_ptr<Listener> listener;
+};
+
 }  // namespace
+
+void FlatBuffer::collect_gradients() {
+  int64_t at = 0;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    auto& tensor = parameters[i].tensor;
+    begin_.push_back(at);
+    at += tensor.numel();
+    tensor.mutable_grad() = gradient_of(i);
+    torch::autograd::impl::set_post_acc_grad_hooks(
+        tensor, std::make_unique<CollectGradient>(tensor.grad(), i, listener));
+  }
+}
+
+torch::Tensor FlatBuffer::gradient_of(size_t parameter) const {
+  const auto& tensor = parameters[parameter].tensor;
+  const int64_t begin = begin_[parameter];
+  return gradients.slice(0, begin, begin + tensor.numel()).view(tensor.sizes());
+}
+
+void FlatBuffer::clear_gradients() {
+  for (auto& parameter : parameters)
+    parameter.tensor.mutable_grad() = torch::Tensor();
+  tail().zero_();
+}
+
+void FlatBuffer::complete_gradients() {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    auto& gradient = parameters[i].tensor.mutable_grad();
+    if (!gradient.defined()) gradient = gradient_of(i).zero_();
+  }
+}
 
 std::pair<int64_t, int64_t> FlatBuffer::part(int64_t number) const {
   const int64_t size = (values.numel() + shares - 1) / shares;
@@ -78,9 +131,14 @@ FlatParameters::FlatParameters(TranslationModel& model, const std::vector<std::s
   experts = flatten(std::move(of_rank), state_names, 0, nullptr);
 }
 
-void FlatParameters::zero_gradients() {
-  shared.gradients.zero_();
-  experts.gradients.zero_();
+void FlatParameters::clear_gradients() {
+  shared.clear_gradients();
+  experts.clear_gradients();
+}
+
+void FlatParameters::complete_gradients() {
+  shared.complete_gradients();
+  experts.complete_gradients();
 }
 
 torch::Tensor FlatParameters::normalise_gradients(Group& world, double tokens, double expert_scale,

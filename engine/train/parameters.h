@@ -7,6 +7,7 @@
 
 #include <torch/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,12 +25,28 @@ struct FlatBuffer {
   /// last of which may be smaller (ZeRO stage 1, https://arxiv.org/abs/1910.02054).
   OptimizerState state;
   int64_t share = 0, shares = 1;
+  /// Told the number of a parameter whose gradient a backward pass has brought into the buffer, in
+  /// the thread that called it; empty: nobody is told. Shared with the parameters' hooks.
+  std::shared_ptr<std::function<void(size_t parameter)>> listener =
+      std::make_shared<std::function<void(size_t)>>();
 
   /// [begin, end) of a part.
   std::pair<int64_t, int64_t> part(int64_t number) const;
   int64_t size() const { return values.numel(); }
   torch::Tensor gradient() const { return gradients.slice(0, 0, size()); }
   torch::Tensor tail() const { return gradients.slice(0, size(), gradients.numel()); }
+
+  /// Brings gradients into the buffer from now on: a first one is moved there, others are added.
+  void collect_gradients();
+  /// Takes the parameters' gradients from them, so that the next ones need not be added to zeros.
+  void clear_gradients();
+  /// Those that no backward pass has given since are zero.
+  void complete_gradients();
+
+ private:
+  torch::Tensor gradient_of(size_t parameter) const;
+
+  std::vector<int64_t> begin_;  ///< of each parameter in the buffer
 };
 
 /// Shared parameters are equal on all ranks; an expert is on one rank, or on one of each block of
@@ -46,7 +63,10 @@ struct FlatParameters {
   FlatParameters(TranslationModel& model, const std::vector<std::string>& state_names, int64_t tail,
                  const Group* sharded_over = nullptr);
 
-  void zero_gradients();
+  /// Before the backward passes of an update, and behind them: between the two the buffers have no
+  /// gradients that can be read.
+  void clear_gradients();
+  void complete_gradients();
 
   /// Turns sums of gradients into means and clips them: sums those of copied experts, scales
   /// experts' by `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm`

@@ -229,6 +229,7 @@ void Run::add_gradients(const Batch& batch, bool is_last) {
 
 // Sums gradients and figures over the ranks.
 void Run::reduce_gradients() {
+  parameters_.complete_gradients();
   auto tail = parameters_.shared.tail();
   const double cpu = cpu_now();
   host_figures_[kCpuSeconds] = cpu - cpu_before_;
@@ -283,7 +284,7 @@ void Run::update() {
   const int64_t stream = progress_.update * world_.size() + world_.rank();
   torch::manual_seed(seed_for(seed, "draws", stream));
   seed_dropout(seed_for(seed, "dropout", stream));
-  parameters_.zero_gradients();
+  parameters_.clear_gradients();
   const int64_t num_batches = num_micro_batches(settings_, world_.size());
   for (int64_t i = 0; i < num_batches; ++i)
     micro_batch(/*is_last=*/i + 1 == num_batches);

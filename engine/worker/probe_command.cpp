@@ -90,8 +90,9 @@ class Trained {
     parameters_.emplace(*model_, optimizer_->state_names(), 0);
   }
   void pass(const Batch& batch) {
-    parameters_->zero_gradients();
+    parameters_->clear_gradients();
     if (!batch.empty()) objective_of(*model_, batch, train_).sum.backward();
+    parameters_->complete_gradients();
   }
   void update() {
     const torch::NoGradGuard no_grad;
