@@ -169,8 +169,8 @@ struct TrainSection {
           at_least(1, "tokens"));
     field("clip_norm", clip_norm, "maximum norm of the whole gradient; 0 or inf = no clipping",
           at_least(0).or_infinite());
-    field("label_smoothing", label_smoothing, "probability mass spread evenly over the vocabulary",
-          between(0, 0.99));
+    field("label_smoothing", label_smoothing,
+          "probability mass spread evenly over the other pieces", between(0, 0.99));
     field("precision", precision, "number format of the forward and backward pass",
           one_of({"fp32", "bf16", "fp16"}));
     field("gradient_wire", gradient_wire,

@@ -21,33 +21,43 @@ XP_FOR_EACH_PROCESSOR float largest_of(const float* x, int64_t count) {
   return max_of(larger_of(load_lanes(x + i, count - i, kNone), most));
 }
 
-// The sum of e^(x - shift).
-XP_FOR_EACH_PROCESSOR double sum_exp(const float* x, int64_t count, float shift) {
+// The sum of `term` of all numbers, of which that of `fill` is 0.
+template <class Term>
+XP_INLINE double sum_of_terms(const float* x, int64_t count, float fill, Term term) {
   double sum = 0;
   for (int64_t at = 0; at < count; at += kPart) {
     const int64_t end = std::min(count, at + kPart);
     Lanes part = lanes_of(0);
     int64_t i = at;
     for (; i + kLanes <= end; i += kLanes)
-      part += exp_of(load_lanes(x + i) - shift);
-    if (i < end) part += exp_of(load_lanes(x + i, end - i, kNone) - shift);
+      part += term(load_lanes(x + i));
+    if (i < end) part += term(load_lanes(x + i, end - i, fill));
     sum += static_cast<double>(sum_of(part));
   }
   return sum;
 }
 
+struct Exponential {
+  float shift;
+  XP_INLINE Lanes operator()(const Lanes& x) const { return exp_of(x - shift); }
+};
+struct Itself {
+  XP_INLINE Lanes operator()(const Lanes& x) const { return x; }
+};
+struct Square {
+  XP_INLINE Lanes operator()(const Lanes& x) const { return x * x; }
+};
+
+XP_FOR_EACH_PROCESSOR double sum_exp(const float* x, int64_t count, float shift) {
+  return sum_of_terms(x, count, kNone, Exponential{shift});
+}
+
 XP_FOR_EACH_PROCESSOR double sum_of_all(const float* x, int64_t count) {
-  double sum = 0;
-  for (int64_t at = 0; at < count; at += kPart) {
-    const int64_t end = std::min(count, at + kPart);
-    Lanes part = lanes_of(0);
-    int64_t i = at;
-    for (; i + kLanes <= end; i += kLanes)
-      part += load_lanes(x + i);
-    if (i < end) part += load_lanes(x + i, end - i, 0);
-    sum += static_cast<double>(sum_of(part));
-  }
-  return sum;
+  return sum_of_terms(x, count, 0, Itself{});
+}
+
+XP_FOR_EACH_PROCESSOR double sum_of_squared(const float* x, int64_t count) {
+  return sum_of_terms(x, count, 0, Square{});
 }
 
 // x = e^(x - shift) * scale - less.
@@ -59,28 +69,6 @@ XP_FOR_EACH_PROCESSOR void to_probabilities(float* x, int64_t count, float shift
   const Lanes rest = exp_of(load_lanes(x + i, count - i, kNone) - shift) * scale - less;
   for (int64_t k = 0; i + k < count; ++k)
     x[i + k] = rest[k];
-}
-
-XP_FOR_EACH_PROCESSOR double sum_of_squared(const float* x, int64_t count) {
-  constexpr int64_t kBlock = 4 * kPart;
-  double sum = 0;
-  for (int64_t at = 0; at < count; at += kBlock) {
-    const int64_t end = std::min(count, at + kBlock);
-    Lanes even = lanes_of(0), odd = lanes_of(0);
-    int64_t i = at;
-    for (; i + 2 * kLanes <= end; i += 2 * kLanes) {
-      const Lanes first = load_lanes(x + i), second = load_lanes(x + i + kLanes);
-      even += first * first;
-      odd += second * second;
-    }
-    for (; i < end; i += kLanes) {
-      const Lanes rest =
-          i + kLanes <= end ? load_lanes(x + i) : load_lanes(x + i, end - i, /*fill=*/0);
-      even += rest * rest;
-    }
-    sum += static_cast<double>(sum_of(even + odd));
-  }
-  return sum;
 }
 
 struct Sums {

@@ -21,7 +21,7 @@ RowLoss row_loss(std::span<const float> logits, int64_t target);
 /// spread. Cost: three passes over the row, which should fit the cache. Thread-safe.
 RowLoss row_gradient(std::span<float> logits, int64_t target, double smoothing);
 
-/// The sum of squares: of 4096 in float, of these in double. Thread-safe.
+/// The sum of squares: of 1024 in float, of these in double. Thread-safe.
 double sum_of_squares(std::span<const float> values);
 
 }  // namespace xp

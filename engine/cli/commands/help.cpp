@@ -4,6 +4,7 @@
 #include "engine/base/text.h"
 #include "engine/cli/parser/environment.h"
 #include "engine/cli/points/selection.h"
+#include "registry/measure.h"
 
 #include <fmt/format.h>
 
@@ -35,6 +36,7 @@ constexpr Topic kTopics[] = {
     {"exit-codes", "what the exit code of xp means", exit_codes},
     {"selectors", "how runs are named on the command line", selector_help},
     {"environment", "variables that xp reads", variables},
+    {"columns", "what a report can show, with units and meanings", columns_document},
 };
 
 Words topic_names() {
@@ -51,7 +53,8 @@ struct Options {
   bool is_markdown = false;
 
   void declare(Arguments& arguments) {
-    arguments.positional("TOPIC", &topic, "a command, selectors, exit-codes or environment")
+    arguments
+        .positional("TOPIC", &topic, "a command, selectors, exit-codes, environment or columns")
         .completes([](const std::string&) { return topic_names(); });
     arguments.flag("--markdown", is_markdown, "print docs/commands.md").hidden();
   }

@@ -305,7 +305,9 @@ void ReportOptions::declare(Arguments& arguments) {
       .completes([](const std::string&) { return renderers(); });
   arguments.option("--rows", "LIST", &rows, "settings that make the rows, separated by commas")
       .completes(axes);
-  arguments.option("--columns", "LIST", &columns, "metrics, separated by commas")
+  arguments
+      .option("--columns", "LIST", &columns,
+              "metrics, separated by commas; `xp help columns` lists them")
       .completes(metrics);
   arguments.option("--where", "EXPRESSION", &where, "show only rows for which this holds");
   arguments.option("--baseline", "EXPRESSION", &baseline, "the row that others are compared to");

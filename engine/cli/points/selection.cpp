@@ -236,6 +236,15 @@ std::vector<Selected> distinct_runs(const std::vector<Selected>& selected) {
   return out;
 }
 
+// The words among the axes' values.
+std::vector<std::string> axis_words(const std::vector<PointView>& points) {
+  std::set<std::string> out;
+  for (const auto& point : points)
+    for (const auto& [path, value] : point.axes)
+      if (value.is_string()) out.insert(value.get<std::string>());
+  return {out.begin(), out.end()};
+}
+
 }  // namespace
 
 std::string selector_help() {
@@ -290,7 +299,9 @@ std::vector<Selected> select(const std::vector<PointView>& points,
     if (is_picked) out.push_back(one);
   }
   if (out.empty() && !words.empty()) {
-    usage_error("nothing matches {}; there {} {}", "'" + join(words, "' and '") + "'",
+    const auto meant = words.size() == 1 ? nearest(words.front(), axis_words(points)) : "";
+    usage_error("nothing matches {}{} there {} {}", "'" + join(words, "' and '") + "'",
+                meant.empty() ? ";" : ", did you mean '" + meant + "'?",
                 points.size() == 1 ? "is" : "are", counts_of(points));
   }
   return out;

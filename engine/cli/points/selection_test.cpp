@@ -122,6 +122,9 @@ TEST_CASE("wrong words say what was meant and what there is") {
       six.problem("dense") ==
       "nothing matches 'dense'; there are 6 points: 1 new, 1 silent, 1 done, 1 failed, 1 blocked, "
       "1 cancelled");
+  CHECK(six.problem("gshrd") ==
+        "nothing matches 'gshrd', did you mean 'gshard'? there are 6 points: 1 new, 1 silent, 1 "
+        "done, 1 failed, 1 blocked, 1 cancelled");
   CHECK(message_of([&] { select_one(six.points, {"seed=1"}, six.workspace); }) ==
         "2 runs fit; name one of them:\n"
         "  exchange=gshard seed=1 (training 9000000000000000)\n"
