@@ -47,28 +47,26 @@ Experts::Experts(int64_t experts, const std::vector<int64_t>& widths, int64_t in
 
 torch::Tensor Experts::forward(int64_t part, const torch::Tensor& rows_MD,
                                const torch::Tensor& start_X1) const {
-  if (!rows_MD.is_cpu() && on_rank() > 1) return grouped(part, rows_MD, start_X1);
-  return one_by_one(rows_MD, start_X1, [&](int64_t index, const torch::Tensor& rows) {
-    return ffn(part, index).forward(rows);
+  return run(part, rows_MD, start_X1, [](const FeedForward& expert, const torch::Tensor& rows) {
+    return expert.forward(rows);
   });
 }
 
 torch::Tensor Experts::infer(int64_t part, const torch::Tensor& rows_MD,
                              const torch::Tensor& start_X1) const {
-  if (!rows_MD.is_cpu() && on_rank() > 1) return grouped(part, rows_MD, start_X1);
-  return one_by_one(rows_MD, start_X1, [&](int64_t index, const torch::Tensor& rows) {
-    return ffn(part, index).infer(rows);
+  return run(part, rows_MD, start_X1, [](const FeedForward& expert, const torch::Tensor& rows) {
+    return expert.infer(rows);
   });
 }
 
-torch::Tensor Experts::one_by_one(
-    const torch::Tensor& rows_MD, const torch::Tensor& start_X1,
-    const std::function<torch::Tensor(int64_t index, const torch::Tensor& rows)>& expert) const {
-  if (on_rank() == 1) return expert(0, rows_MD);
+torch::Tensor Experts::run(int64_t part, const torch::Tensor& rows_MD,
+                           const torch::Tensor& start_X1, RunOne run_one) const {
+  if (on_rank() == 1) return run_one(ffn(part, 0), rows_MD);
+  if (!rows_MD.is_cpu()) return grouped(part, rows_MD, start_X1);
   const auto parts = rows_MD.split_with_sizes(to_vector(start_X1.diff()));
   std::vector<torch::Tensor> out;
   for (size_t i = 0; i < parts.size(); ++i)
-    out.push_back(expert(static_cast<int64_t>(i), parts[i]));
+    out.push_back(run_one(ffn(part, static_cast<int64_t>(i)), parts[i]));
   return torch::cat(out);
 }
 

@@ -10,7 +10,6 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
-#include <functional>
 #include <memory>
 #include <vector>
 
@@ -46,9 +45,9 @@ class Experts : public torch::nn::Module {
   const FeedForward& ffn(int64_t part, int64_t index) const {
     return *parts_.at(static_cast<size_t>(index)).at(static_cast<size_t>(part));
   }
-  torch::Tensor one_by_one(
-      const torch::Tensor& rows_MD, const torch::Tensor& start_X1,
-      const std::function<torch::Tensor(int64_t index, const torch::Tensor& rows)>& expert) const;
+  using RunOne = torch::Tensor (*)(const FeedForward& expert, const torch::Tensor& rows);
+  torch::Tensor run(int64_t part, const torch::Tensor& rows_MD, const torch::Tensor& start_X1,
+                    RunOne run_one) const;
   torch::Tensor grouped(int64_t part, const torch::Tensor& rows_MD,
                         const torch::Tensor& start_X1) const;
 
