@@ -88,18 +88,13 @@ void FlatBuffer::collect_gradients() {
   int64_t at = 0;
   for (size_t i = 0; i < parameters.size(); ++i) {
     auto& tensor = parameters[i].tensor;
-    begin_.push_back(at);
-    at += tensor.numel();
-    tensor.mutable_grad() = gradient_of(i);
+    const int64_t end = at + tensor.numel();
+    places_.push_back(gradients.slice(0, at, end).view(tensor.sizes()));
+    tensor.mutable_grad() = places_[i];
     torch::autograd::impl::set_post_acc_grad_hooks(
-        tensor, std::make_unique<CollectGradient>(tensor.grad(), i, listener));
+        tensor, std::make_unique<CollectGradient>(places_[i], i, listener));
+    at = end;
   }
-}
-
-torch::Tensor FlatBuffer::gradient_of(size_t parameter) const {
-  const auto& tensor = parameters[parameter].tensor;
-  const int64_t begin = begin_[parameter];
-  return gradients.slice(0, begin, begin + tensor.numel()).view(tensor.sizes());
 }
 
 void FlatBuffer::clear_gradients() {
@@ -111,7 +106,7 @@ void FlatBuffer::clear_gradients() {
 void FlatBuffer::complete_gradients() {
   for (size_t i = 0; i < parameters.size(); ++i) {
     auto& gradient = parameters[i].tensor.mutable_grad();
-    if (!gradient.defined()) gradient = gradient_of(i).zero_();
+    if (!gradient.defined()) gradient = places_[i].zero_();
   }
 }
 

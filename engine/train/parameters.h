@@ -44,9 +44,7 @@ struct FlatBuffer {
   void complete_gradients();
 
  private:
-  torch::Tensor gradient_of(size_t parameter) const;
-
-  std::vector<int64_t> begin_;  ///< of each parameter in the buffer
+  std::vector<torch::Tensor> places_;  ///< of each parameter's gradient in the buffer
 };
 
 /// Shared parameters are equal on all ranks; an expert is on one rank, or on one of each block of
