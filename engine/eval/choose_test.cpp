@@ -1,6 +1,8 @@
 // Passes over a row of logits, against plain loops.
 #include "engine/eval/choose.h"
 
+#include "engine/nn/waves_fixture.h"
+
 #include <catch2/catch_test_macros.hpp>
 
 #include <cmath>
@@ -11,13 +13,6 @@ using namespace xp;  // NOLINT: tests read better without the prefix
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-
-std::vector<float> waves(size_t count) {
-  std::vector<float> out;
-  for (size_t i = 0; i < count; ++i)
-    out.push_back(20 * std::sin(static_cast<float>(i * i % 1013)));
-  return out;
-}
 
 std::vector<int32_t> pieces(const std::vector<Choice>& choices) {
   std::vector<int32_t> out;

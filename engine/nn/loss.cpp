@@ -35,8 +35,8 @@ PieceLoss piece_loss_here(torch::Tensor& logits_RV, const torch::Tensor& target_
   at::parallel_for(0, R, kWorth, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       const std::span<float> row(logits + r * V, static_cast<size_t>(V));
-      losses[static_cast<size_t>(r)] =
-          with_gradient ? row_gradient(row, targets[r], smoothing) : row_loss(row, targets[r]);
+      losses[static_cast<size_t>(r)] = with_gradient ? row_gradient(row, targets[r], smoothing)
+                                                     : row_loss(row, targets[r], smoothing);
     }
   });
   RowLoss sum;
@@ -54,7 +54,8 @@ PieceLoss piece_loss(torch::Tensor& logits_RV, const torch::Tensor& target_R, do
   const auto vocabulary = static_cast<double>(logits_RV.size(1));
   const auto column = target_R.unsqueeze(1);
   auto log_p = at::_log_softmax(logits_RV, /*dim=*/1, /*half_to_float=*/false);
-  PieceLoss out{-log_p.gather(1, column).sum(), -log_p.sum() / vocabulary};
+  PieceLoss out{-log_p.gather(1, column).sum(), torch::zeros({}, log_p.options())};
+  if (smoothing > 0) out.spread = -log_p.sum() / vocabulary;
   if (!with_gradient) return out;
   logits_RV = log_p.exp_().sub_(smoothing / vocabulary);
   logits_RV.scatter_add_(1, column,

@@ -83,10 +83,13 @@ Sums sums_of(std::span<const float> logits) {
   return {largest, exp, static_cast<double>(largest) + std::log(exp)};
 }
 
-RowLoss loss_of(std::span<const float> logits, int64_t target, double log_sum) {
-  const auto count = static_cast<int64_t>(logits.size());
-  return {log_sum - static_cast<double>(logits[static_cast<size_t>(target)]),
-          log_sum - sum_of_all(logits.data(), count) / static_cast<double>(count)};
+RowLoss loss_of(std::span<const float> logits, int64_t target, double smoothing, double log_sum) {
+  RowLoss out{.nll = log_sum - static_cast<double>(logits[static_cast<size_t>(target)])};
+  if (smoothing > 0) {
+    const auto count = static_cast<int64_t>(logits.size());
+    out.spread = log_sum - sum_of_all(logits.data(), count) / static_cast<double>(count);
+  }
+  return out;
 }
 
 }  // namespace
@@ -95,14 +98,14 @@ double log_sum_exp(std::span<const float> logits) {
   return sums_of(logits).log_sum;
 }
 
-RowLoss row_loss(std::span<const float> logits, int64_t target) {
-  return loss_of(logits, target, log_sum_exp(logits));
+RowLoss row_loss(std::span<const float> logits, int64_t target, double smoothing) {
+  return loss_of(logits, target, smoothing, log_sum_exp(logits));
 }
 
 RowLoss row_gradient(std::span<float> logits, int64_t target, double smoothing) {
   const auto count = static_cast<int64_t>(logits.size());
   const Sums sums = sums_of(logits);
-  const RowLoss out = loss_of(logits, target, sums.log_sum);
+  const RowLoss out = loss_of(logits, target, smoothing, sums.log_sum);
   to_probabilities(logits.data(), count, sums.largest, static_cast<float>(1 / sums.exp),
                    static_cast<float>(smoothing / static_cast<double>(count)));
   logits[static_cast<size_t>(target)] -= static_cast<float>(1 - smoothing);

@@ -13,9 +13,9 @@ double log_sum_exp(std::span<const float> logits);
 /// What a row of logits says about its target.
 struct RowLoss {
   double nll = 0;     ///< -log p of the target
-  double spread = 0;  ///< the mean of -log p over all pieces
+  double spread = 0;  ///< the mean of -log p over all pieces; 0 without smoothing
 };
-RowLoss row_loss(std::span<const float> logits, int64_t target);
+RowLoss row_loss(std::span<const float> logits, int64_t target, double smoothing);
 
 /// The same, and leaves in the logits' place the gradient of (1 - smoothing) nll + smoothing
 /// spread. Cost: three passes over the row, which should fit the cache. Thread-safe.

@@ -1,6 +1,8 @@
 // Passes over a row of logits, against plain loops.
 #include "engine/nn/row_loss.h"
 
+#include "engine/nn/waves_fixture.h"
+
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
 
@@ -13,13 +15,6 @@ using namespace xp;  // NOLINT: tests read better without the prefix
 namespace {
 
 constexpr float kNone = -std::numeric_limits<float>::infinity();
-
-std::vector<float> waves(size_t count) {
-  std::vector<float> out;
-  for (size_t i = 0; i < count; ++i)
-    out.push_back(20 * std::sin(static_cast<float>(i * i % 1013)));
-  return out;
-}
 
 double log_sum(const std::vector<float>& logits) {
   double sum = 0;
@@ -52,8 +47,10 @@ TEST_CASE("a row's loss is that of its target, its gradient the difference of di
       auto gradient = logits;
       const RowLoss loss = row_gradient(gradient, static_cast<int64_t>(target), smoothing);
       CHECK(loss.nll == Catch::Approx(sum - static_cast<double>(logits[target])).margin(1e-5));
-      CHECK(loss.spread == Catch::Approx(sum - mean).margin(1e-5));
-      CHECK(row_loss(logits, static_cast<int64_t>(target)).nll == loss.nll);
+      CHECK(loss.spread == Catch::Approx(smoothing > 0 ? sum - mean : 0).margin(1e-5));
+      const RowLoss alone = row_loss(logits, static_cast<int64_t>(target), smoothing);
+      CHECK(alone.nll == loss.nll);
+      CHECK(alone.spread == loss.spread);
       double worst = 0;
       for (size_t i = 0; i < count; ++i) {
         const double wanted =
@@ -70,7 +67,7 @@ TEST_CASE("logits that are not finite make a loss that is not") {
   std::vector<float> logits = {1, std::nanf(""), 2};
   CHECK(std::isnan(row_gradient(logits, 0, 0.1).nll));
   CHECK(std::isnan(logits[2]));
-  CHECK(std::isnan(row_loss(std::vector<float>{1, -kNone}, 0).nll));
+  CHECK(std::isnan(row_loss(std::vector<float>{1, -kNone}, 0, 0.1).nll));
 }
 
 TEST_CASE("squares are summed whatever their number") {
