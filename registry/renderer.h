@@ -47,6 +47,7 @@ struct Column {
   int decimals = 2;                  ///< behind the point
   bool is_relative = false;          ///< differences are shares of the baseline
   bool is_measured = false;          ///< a metric, not a setting
+  std::string meaning{};             ///< one sentence without a full stop; "" = none
 };
 
 /// A value of `column` as people read it: scaled, rounded, with the suffix ("41.2k"). The unit is

@@ -13,4 +13,14 @@ struct Schedule {
   virtual double factor(int64_t update) const = 0;
 };
 
+/// A rule of schedules with a setting `warmup_updates`: a note if training ends before the peak.
+inline Rule peak_is_reached() {
+  return {"E043",
+          "warmup_updates <= train.max_updates",
+          "'warmup_updates' is {warmup_updates}, but training ends after {train.max_updates} "
+          "updates: the learning rate never reaches 'lr'",
+          {"train.schedule.warmup_updates", "train.max_updates"},
+          /*is_note=*/true};
+}
+
 }  // namespace xp

@@ -229,6 +229,11 @@ struct TrainSection {
              "pieces, a language tag and </s>; raise it to at least {corpus.max_length + 2} or "
              "lower 'max_length' in [corpus]",
              {"max_tokens", "corpus.max_length"}},
+            {"E043",
+             "accumulate == 1 or tokens_per_update == 0",
+             "'accumulate' in [train] is {accumulate} beside 'tokens_per_update', which takes its "
+             "place; drop one of them",
+             {"accumulate", "tokens_per_update"}},
             {"E048",
              "precision != 'fp16' or launch.device != 'cpu'",
              "'precision' in [train] is \"fp16\", which needs a GPU, but 'device' in [launch] is "

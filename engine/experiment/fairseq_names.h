@@ -56,6 +56,7 @@ inline constexpr FairseqName kFairseqNames[] = {
     {"moe_expert_count", "model.moe.experts"},
     {"capacity", "model.moe.capacity_factor"},
     {"moe_gate_loss_wt", "model.moe.balance_weight"},
+    {"gate_loss_wt", "model.moe.balance_weight"},
     {"moe_gate_loss_combine_method", "model.moe.balance_combine"},
     {"moe_top1_expert", "model.moe.router.use"},
     {"moe_second_expert_policy", "model.moe.router.second_expert"},

@@ -237,7 +237,7 @@ class Loader {
       known.push_back(measure.key);
     problems_.add(spec_.source.value_place(at), code::kUnknownColumn,
                   fmt::format("'{}' in [report] columns is neither a measure nor a score; "
-                              "docs/columns.md lists them",
+                              "`xp help columns` lists them",
                               column),
                   nearest(column, known));
   }
@@ -269,6 +269,18 @@ bool Spec::is_doubtful(const std::string& path) const {
   return std::any_of(doubtful.begin(), doubtful.end(), [&path](const std::string& at) {
     return path == at || path.starts_with(at + ".");
   });
+}
+
+Place Spec::place_of(const std::vector<std::string>& paths) const {
+  for (const auto& path : paths) {
+    for (const auto& axis : sweep.axes) {
+      if (std::find(axis.keys.begin(), axis.keys.end(), path) != axis.keys.end()) return axis.place;
+    }
+  }
+  for (const auto& path : paths) {
+    if (source.keys.contains(path)) return source.place_of(path);
+  }
+  return source.place_of("");
 }
 
 Spec load_spec(const std::string& file, Source source, const std::vector<std::string>& sets,

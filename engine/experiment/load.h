@@ -32,6 +32,10 @@ struct Spec {
   /// Whether the value of the setting at a path is not known for certain.
   bool is_doubtful(const std::string& path) const;
 
+  /// The place of the first of these settings that is an axis or, failing that, was written; else
+  /// that of the file.
+  Place place_of(const std::vector<std::string>& paths) const;
+
   /// The folder that relative paths in the file start from.
   std::filesystem::path folder() const { return std::filesystem::path(file).parent_path(); }
 };

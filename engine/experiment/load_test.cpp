@@ -39,9 +39,9 @@ struct Files {
 };
 
 // The findings on a file that begins with the good lines of kHead.
-std::string problems(const std::string& text) {
+std::string problems(const std::string& text, const std::vector<std::string>& sets = {}) {
   Files files;
-  std::string found = files.write("x.toml", kHead + text).problems();
+  std::string found = files.write("x.toml", kHead + text).problems(sets);
   const std::string end = "\n1 error; nothing was run or written";
   if (found.ends_with(end)) found.resize(found.size() - end.size());
   return found;
@@ -262,13 +262,21 @@ TEST_CASE("errors in conditions have their place") {
 TEST_CASE("a column of a report must be a measure or a score") {
   CHECK(problems("[report]\ncolumns = [\"step_ms\", \"stepms\"]\n") ==
         "x.toml:5:23: 'stepms' in [report] columns is neither a measure nor a score; "
-        "docs/columns.md lists them (code E021)\n"
+        "`xp help columns` lists them (code E021)\n"
         "  columns = [\"step_ms\", \"stepms\"]\n"
         "                        ^^^^^^^^\n"
         "  did you mean 'step_ms'?");
   for (const char* column :
        {"train_loss", "predicted_step_ms", "inter_node_bytes_vs_predicted", "router_entropy"})
     CHECK(problems(fmt::format("[report]\ncolumns = [\"{}\"]\n", column)).empty());
+}
+
+TEST_CASE("a list that --set replaces is blamed as --set, whatever the file has in its place") {
+  CHECK(problems("[report]\ncolumns = [\"bleu\", \"step_ms\"]\n",
+                 {R"(report.columns=["bleu","stepms"])"}) ==
+        "--set report.columns=[\"bleu\",\"stepms\"]: 'stepms' in [report] columns is neither a "
+        "measure nor a score; `xp help columns` lists them (code E021)\n"
+        "  did you mean 'step_ms'?");
 }
 
 TEST_CASE("what extends brings in is overridden and named by its own file") {

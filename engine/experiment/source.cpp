@@ -120,6 +120,12 @@ class Reader {
   std::vector<std::string> open_;
 };
 
+// Whether `path` is a key of the table, or an item of the list, at `whole`.
+bool lies_in(const std::string& path, const std::string& whole) {
+  return path.starts_with(whole) && path.size() > whole.size() &&
+         (path[whole.size()] == '.' || path[whole.size()] == '[');
+}
+
 }  // namespace
 
 Place Source::place_of(const std::string& path) const {
@@ -130,7 +136,8 @@ Place Source::place_of(const std::string& path) const {
 
 Place Source::value_place(const std::string& path) const {
   const auto found = values.find(path);
-  return found != values.end() ? found->second : place_of(path);
+  if (found != values.end()) return found->second;
+  return path.ends_with(']') ? value_place(path.substr(0, path.rfind('['))) : place_of(path);
 }
 
 bool Source::before(const std::string& a, const std::string& b) const {
@@ -152,6 +159,8 @@ void Source::assign(const std::string& path, Value new_value, const Place& place
     at = &(*at)[part];
   }
   *at = std::move(new_value);
+  for (auto* places : {&keys, &values})
+    std::erase_if(*places, [&](const auto& known) { return lies_in(known.first, path); });
   keys[path] = values[path] = place;
 }
 

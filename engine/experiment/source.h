@@ -23,13 +23,14 @@ struct Source {
   /// The place of a key; of the file if it has no such key.
   Place place_of(const std::string& path) const;
 
-  /// The place of the value of `path`, or of its item `path[3]`; of the key if there is none.
+  /// The place of the value of `path`, or of its item `path[3]`, which is that of the list if it
+  /// has none of its own; of the key if there is none.
   Place value_place(const std::string& path) const;
 
   /// Whether the key `a` is written before the key `b`.
   bool before(const std::string& a, const std::string& b) const;
 
-  /// Sets one value from the command line.
+  /// Sets one value from the command line; what was written in its place is forgotten.
   void assign(const std::string& path, Value value, const Place& place);
 };
 

@@ -5,25 +5,13 @@
 
 namespace xp {
 
-Place BreachList::place_of(const std::vector<std::string>& paths) const {
-  for (const auto& path : paths) {
-    for (const auto& axis : spec_.sweep.axes) {
-      if (std::find(axis.keys.begin(), axis.keys.end(), path) != axis.keys.end()) return axis.place;
-    }
-  }
-  for (const auto& path : paths) {
-    if (spec_.source.keys.contains(path)) return spec_.source.place_of(path);
-  }
-  return spec_.source.place_of("");
-}
-
 void BreachList::take(const Assessment& assessment, const std::string& name, size_t number) {
   for (const auto& breach : assessment.breaches) {
     const bool is_certain =
         std::none_of(breach.paths.begin(), breach.paths.end(),
                      [this](const std::string& path) { return spec_.is_doubtful(path); });
     if (!is_certain) continue;
-    const Place place = place_of(breach.paths);
+    const Place place = spec_.place_of(breach.paths);
     const auto same = [&](const Finding& f) {
       return f.code == breach.code && f.place.file == place.file && f.place.line == place.line &&
              f.place.column == place.column;

@@ -26,9 +26,6 @@ class BreachList {
     size_t number = 0, count = 0;
     bool is_note = false;
   };
-  /// Of the first of `paths` that is an axis or, failing that, was written.
-  Place place_of(const std::vector<std::string>& paths) const;
-
   const Spec& spec_;
   std::vector<Finding> findings_;
 };

@@ -69,8 +69,11 @@ std::string table_of(const Table& table) {
       "</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Comparison\"><table "
       "id=\"report\" aria-label=\"Comparison\" aria-describedby=\"marks\"><thead><tr>";
   for (const Column& column : table.columns) {
-    out += fmt::format("<th scope=\"col\"{}><button type=\"button\">{}</button></th>",
-                       column.is_number ? " class=\"n\"" : "", html_escaped(head_text(column)));
+    const std::string title =
+        column.meaning.empty() ? "" : fmt::format(" title=\"{}\"", html_escaped(column.meaning));
+    out +=
+        fmt::format("<th scope=\"col\"{}{}><button type=\"button\">{}</button></th>",
+                    column.is_number ? " class=\"n\"" : "", title, html_escaped(head_text(column)));
   }
   out += "</tr></thead><tbody>\n";
   for (size_t at = 0; at < table.rows.size(); ++at) {

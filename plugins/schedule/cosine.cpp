@@ -21,6 +21,7 @@ struct Cosine final : Schedule {
             at_least(1, "updates"));
       field("end", end, "the lowest rate as a share of the peak", fraction());
     }
+    static std::vector<Rule> rules() { return {peak_is_reached()}; }
   };
 
   explicit Cosine(const Config& c) : config(c) {}

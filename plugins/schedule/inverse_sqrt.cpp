@@ -16,6 +16,7 @@ struct InverseSqrt final : Schedule {
       field("warmup_updates", warmup_updates, "updates until the peak learning rate",
             at_least(1, "updates"));
     }
+    static std::vector<Rule> rules() { return {peak_is_reached()}; }
   };
 
   explicit InverseSqrt(const Config& c) : config(c) {}

@@ -56,7 +56,8 @@ Column column_of(const Measure& measure, std::span<const double> values) {
              .better = measure.better,
              .key = measure.key,
              .is_relative = measure.is_relative,
-             .is_measured = true};
+             .is_measured = true,
+             .meaning = measure.meaning};
   if (!measure.is_relative) {
     out.decimals = measure.decimals;
     return out;

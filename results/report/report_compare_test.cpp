@@ -108,9 +108,9 @@ TEST_CASE("one seed a row is enough for a bootstrap over sentences") {
   CHECK(shown(table) == std::vector<Words>{{"a", "50"}, {"b", "60+10!~"}, {"c", "60.5+10.5!*"}});
   CHECK(table.rows[1][1].p.value() < 0.01);
   CHECK(std::abs(table.rows[1][1].interval.value().first - 10) < 1e-9);
-  CHECK(has_note(
-      table,
-      "p < 0.05 by paired bootstrap over sentences and seeds, Holm-corrected in each column"));
+  CHECK(has_note(table,
+                 "significance: p < 0.05, two-sided, by paired bootstrap over sentences and seeds, "
+                 "Holm-corrected in each column"));
 }
 
 TEST_CASE("without sentences seeds are compared by Welch's test") {
@@ -120,7 +120,9 @@ TEST_CASE("without sentences seeds are compared by Welch's test") {
   draft.run("c", 1, 20.3, 1).run("c", 2, 20.1, 1).baseline("a");
   const Table table = draft.table();
   CHECK(shown(table) == std::vector<Words>{{"a", "20.1"}, {"b", "25.1+5!*"}, {"c", "20.2+0.1"}});
-  CHECK(has_note(table, "p < 0.05 by Welch's test over seeds, Holm-corrected in each column"));
+  CHECK(has_note(table,
+                 "significance: p < 0.05, two-sided, by Welch's test over seeds, Holm-corrected in "
+                 "each column"));
 }
 
 TEST_CASE("NaN and infinite figures leave a cell without number, not a broken row") {
@@ -234,7 +236,9 @@ TEST_CASE("how marks were decided is said only below a table that has some") {
   draft.run("a", 1, 20, 1).run("a", 2, 20.1, 1).run("b", 1, 20.3, 1).run("b", 2, 25, 1);
   draft.section.columns = {"bleu"};
   draft.baseline("b");
-  const std::string note = "p < 0.05 by Welch's test over seeds, Holm-corrected in each column";
+  const std::string note =
+      "significance: p < 0.05, two-sided, by Welch's test over seeds, Holm-corrected in each "
+      "column";
   CHECK(has_note(draft.table(), note));  // a is tied
   draft.input.runs["e3"].summary["bleu"] = 20.5;
   draft.section.columns = {"parameters"};

@@ -126,7 +126,9 @@ void add_reading(const NotedReport& report, std::vector<std::string>& notes) {
                      : !figures.has_seed_test() ? "paired bootstrap over sentences and seeds"
                                                 : "paired bootstrap over sentences and seeds for "
                                                   "scores, Welch's test over seeds for the rest";
-    notes.push_back(fmt::format("p < {} by {}, Holm-corrected in each column", kSignificance, by));
+    notes.push_back(
+        fmt::format("significance: p < {}, two-sided, by {}, Holm-corrected in each column",
+                    kSignificance, by));
   }
   // One seed says nothing about chance, so say it below a table of differences.
   if (seen.most == 1 && seen.differences) {

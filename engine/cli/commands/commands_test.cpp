@@ -2,12 +2,14 @@
 #include "engine/base/file.h"
 #include "engine/cli/commands/typing_fixture.h"
 #include "engine/cli/parser/exit_code.h"
+#include "engine/cli/points/devices.h"
 #include "engine/cli/points/run_folder.h"
 #include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace xp {
 namespace {
@@ -212,6 +214,64 @@ TEST_CASE("help explains commands and topics") {
         std::string::npos);
   CHECK(type({"help", "selecters"}).exit_code == Exit::kUsage);
   CHECK(type({"components", "gc"}).output == type({"gc", "--help"}).output);
+}
+
+TEST_CASE("help explains a setting by its path, its tail or what fairseq calls it") {
+  const std::string text =
+      "train.accumulate\n"
+      "  meaning  micro-batches per update; larger batches without more memory\n"
+      "  default  1\n"
+      "  type     an integer\n"
+      "  limits   >= 1\n"
+      "  change   trains and evaluates again\n"
+      "  of       section train, registry/sections.cpp\n";
+  CHECK(type({"help", "accumulate"}).output == text);
+  CHECK(type({"components", "train.accumulate"}).output == text);
+  CHECK(type({"help", "--", "--update-freq"}).output ==
+        "--update-freq of fairseq is train.accumulate here\n\n" + text);
+}
+
+// xp-engine in an empty folder, or beside a file in the place of the module for GPUs.
+struct OtherEngine {
+  explicit OtherEngine(bool has_module) {
+    if (has_module) write_atomic(folder.path() / "libxp_cuda.so", "");
+    ::setenv("XP_ENGINE", (folder.path() / "xp-engine").c_str(), 1);
+  }
+  ~OtherEngine() { ::unsetenv("XP_ENGINE"); }
+  TempFolder folder;
+};
+
+// The first problem that `check` finds.
+Value problem_of(const std::string& settings) {
+  const TempFolder folder;
+  const std::string file = (folder.path() / "x.toml").string();
+  write_atomic(file, "name = \"t\"\n[corpus]\nuse = \"dummy\"\n" + settings);
+  return Value::parse(type({"check", file, "--json", "--workspace", (folder.path() / "w").string()})
+                          .output)["problems"][0];
+}
+
+TEST_CASE("a device that is not there is found before anything starts") {
+  {
+    const OtherEngine engine(false);
+    const Value found = problem_of("[launch]\ndevice = \"cuda\"\n");
+    CHECK(found["code"] == "E039");
+    CHECK(found["line"] == 5);
+    CHECK(found["message"] ==
+          "'device' is \"cuda\", but this xp-engine computes on the CPU only: '" +
+              (engine.folder.path() / "libxp_cuda.so").string() +
+              "' is not there; build it with `scripts/setup.sh cuda`, or use \"auto\" or \"cpu\"");
+    const Value half = problem_of("[train]\nprecision = \"fp16\"\n");
+    CHECK(half["line"] == 5);
+    CHECK(half["message"] ==
+          "'precision' is \"fp16\", which needs a GPU, but this machine computes on its "
+          "processors: this xp-engine has no module for GPUs; use \"bf16\" or \"fp32\"");
+  }
+  if (!gpus().gpus.empty()) SKIP("this machine has a GPU");
+  const OtherEngine engine(true);
+  const std::string message = problem_of("[launch]\ndevice = \"cuda\"\n")["message"];
+  CHECK(message.starts_with("'device' is \"cuda\", but this machine has no GPU: "));
+  CHECK(message.ends_with(
+      "; use \"auto\" or \"cpu\", or a launcher that reaches machines with GPUs"));
 }
 
 TEST_CASE("doctor says what is missing and with what exit code") {

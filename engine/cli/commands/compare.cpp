@@ -28,7 +28,9 @@ struct Options : WorkspaceOptions {
       "translated the same text. A gain is that of the second run, positive if it is better.\n"
       "--sort difference shows the largest gains and losses first, gain and loss only one side,\n"
       "length the longest sources, rare those whose words have most pieces: words that the\n"
-      "training text rarely has. p is that of a paired bootstrap.";
+      "training text rarely has. p is that of sacreBLEU's paired bootstrap over sentences, for\n"
+      "this pair alone; that of `xp report` resamples seeds, too, and is corrected for the number\n"
+      "of rows.";
 
   Words runs;
   std::string subset, direction, metric = "chrf", sort = "difference";
@@ -109,7 +111,8 @@ void print_summary(const SentenceComparison& comparison, const RunFolder& a, con
   fmt::print("A = evaluation {}, B = evaluation {}\n", a.id, b.id);
   for (const auto& total : comparison.totals) {
     fmt::print("{}: {} {:.2f} -> {:.2f}{}\n", total.direction, comparison.label, total.score_a,
-               total.score_b, total.p ? fmt::format(", p = {:.3f}", *total.p) : "");
+               total.score_b,
+               total.p ? fmt::format(", p = {:.3f} of this pair alone", *total.p) : "");
   }
   fmt::print("B is better in {} sentences, worse in {}, equal in {} (the same text in {})\n",
              comparison.wins, comparison.losses, comparison.ties, comparison.num_same);

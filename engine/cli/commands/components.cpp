@@ -1,6 +1,7 @@
 // `xp components [NAME]`: what an experiment can use.
 #include "engine/base/json_text.h"
 #include "engine/base/text.h"
+#include "engine/cli/commands/setting_help.h"
 #include "engine/cli/parser/help.h"
 #include "engine/cli/points/candidates.h"
 #include "engine/cli/points/experiment.h"
@@ -21,25 +22,12 @@ struct Options {
     arguments
         .positional(
             "NAME", &component,
-            "a component, a kind, a section of the file (train) or a command; without it, a list")
+            "a component, a kind, a section of the file (train), a setting or a command; without "
+            "it, a list")
         .completes([](const std::string&) { return component_candidates(); });
     declare_json(arguments, json);
   }
 };
-
-std::string limits_of(const Setting& setting) {
-  const Limit& limit = setting.limit;
-  std::string out;
-  if (!limit.choices.empty()) return join(limit.choices, " | ");
-  if (limit.low_open) {
-    out = fmt::format("> {}", limit.low);
-  } else if (std::isfinite(limit.low)) {
-    out = fmt::format(">= {}", limit.low);
-  }
-  if (std::isfinite(limit.high)) out += fmt::format("{}<= {}", out.empty() ? "" : ", ", limit.high);
-  if (!limit.unit.empty()) out += (out.empty() ? "" : " ") + limit.unit;
-  return out;
-}
 
 // What the settings of components of this kind change: as the section that they are used in.
 Scope scope_of_kind(const Catalog& catalog, const std::string& kind) {
@@ -122,9 +110,13 @@ int list_components(const Options& options) {
       fmt::print("{}", help_text(*command));
       return Exit::kDone;
     }
+    if (const auto text = setting_help(catalog, options.component); !text.empty()) {
+      fmt::print("{}", text);
+      return Exit::kDone;
+    }
     const std::string near = nearest(options.component, names);
-    fmt::print(stderr, "no component named '{}'{}; `xp components` lists all\n", options.component,
-               near.empty() ? "" : fmt::format(", did you mean '{}'?", near));
+    fmt::print(stderr, "no component or setting named '{}'{}; `xp components` lists all\n",
+               options.component, near.empty() ? "" : fmt::format(", did you mean '{}'?", near));
     return Exit::kUsage;
   }
   if (options.json) {

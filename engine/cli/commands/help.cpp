@@ -1,8 +1,10 @@
-// `xp help [TOPIC]`: a command, or what all commands share.
+// `xp help [TOPIC]`: a command, a setting, or what all commands share.
 #include "engine/cli/parser/help.h"
 
 #include "engine/base/text.h"
+#include "engine/cli/commands/setting_help.h"
 #include "engine/cli/parser/environment.h"
+#include "engine/cli/points/experiment.h"
 #include "engine/cli/points/selection.h"
 #include "registry/measure.h"
 
@@ -54,8 +56,13 @@ struct Options {
 
   void declare(Arguments& arguments) {
     arguments
-        .positional("TOPIC", &topic, "a command, selectors, exit-codes, environment or columns")
-        .completes([](const std::string&) { return topic_names(); });
+        .positional("TOPIC", &topic,
+                    "a command, a setting of the experiment file (every, train.max_tokens), an "
+                    "option of fairseq, selectors, exit-codes, environment or columns")
+        .completes([](const std::string& prefix) {
+          return prefix.find('.') == std::string::npos ? topic_names()
+                                                       : setting_paths(build_catalog());
+        });
     arguments.flag("--markdown", is_markdown, "print docs/commands.md").hidden();
   }
 };
@@ -64,6 +71,7 @@ std::string all_topics() {
   std::string out = help_text() + "\nxp help TOPIC\n";
   for (const auto& topic : kTopics)
     out += fmt::format("  {:<13}{}\n", topic.name, topic.summary);
+  out += fmt::format("  {:<13}{}\n", "KEY", "what a setting of the experiment file means");
   return out;
 }
 
@@ -77,13 +85,17 @@ int help(const Options& options) {
     fmt::print("{}: {}\n\n{}", topic.name, topic.summary, topic.text());
     return Exit::kDone;
   }
-  const auto* entry = find_command(options.topic);
-  if (entry == nullptr) usage_error("{}", unknown_name("topic", options.topic, topic_names()));
-  fmt::print("{}", help_text(*entry));
+  if (const auto* entry = find_command(options.topic)) {
+    fmt::print("{}", help_text(*entry));
+    return Exit::kDone;
+  }
+  const std::string text = setting_help(build_catalog(), options.topic);
+  if (text.empty()) usage_error("{}", unknown_name("topic", options.topic, topic_names()));
+  fmt::print("{}", text);
   return Exit::kDone;
 }
 
-XP_COMMAND(Options, help, "help", Group::kMachine, "explain a command, or a topic");
+XP_COMMAND(Options, help, "help", Group::kMachine, "explain a command, a setting, or a topic");
 
 }  // namespace
 }  // namespace xp

@@ -151,6 +151,7 @@ TranslatedTexts page_texts(const Workspace& workspace, const Store& store,
 ReportSection report_section(const Experiment& experiment, const ReportOptions& options) {
   auto section = bind_settings<ReportSection>(experiment.spec.report);
   if (options.json) section.format = "json";
+  if (!options.output.empty()) section.format = format_of(options.output);
   if (!options.format.empty()) section.format = options.format;
   return section;
 }
@@ -303,6 +304,9 @@ void ReportOptions::declare(Arguments& arguments) {
   };
   arguments.option("--format", "FORMAT", &format, "a component of kind `renderer`")
       .completes([](const std::string&) { return renderers(); });
+  arguments.option("-o,--output", "FILE", &output,
+                   "write into this file instead; its ending names the format: .html, .md, .tex, "
+                   ".csv, .json or .txt");
   arguments.option("--rows", "LIST", &rows, "settings that make the rows, separated by commas")
       .completes(axes);
   arguments
@@ -407,6 +411,11 @@ int print_report(const ReportOptions& typed) {
   if (!options.at.empty()) input.at = parse_budget(options.at);
   const Reporter reporter(section, input, store, options);
   if (options.write || options.check) return keep_files(reporter, section, experiment->spec, typed);
+  if (!options.output.empty()) {
+    write_atomic(options.output, reporter.text(section.format, true));
+    fmt::print("wrote {}\n", options.output.string());
+    return Exit::kDone;
+  }
   fmt::print("{}", reporter.text(section.format, false));
   return Exit::kDone;
 }

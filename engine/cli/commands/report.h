@@ -11,8 +11,9 @@ struct ReportOptions : ExperimentOptions {
   std::string format;
   /// As in [report]; lists by comma. Empty: as the file says.
   std::string rows, columns, where, baseline, pivot, sort, pool;
-  std::string at;      ///< BUDGET=VALUE
-  std::string pareto;  ///< a cost
+  std::string at;                ///< BUDGET=VALUE
+  std::string pareto;            ///< a cost
+  std::filesystem::path output;  ///< a file whose ending names the format; empty = print
   bool effects = false, parts = false;
   bool write = false, check = false;  ///< the files of [report]
 };

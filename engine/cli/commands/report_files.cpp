@@ -39,7 +39,7 @@ std::string format_of(const std::filesystem::path& file) {
   std::vector<std::string> endings;
   for (const auto& [ending, format] : kFormats)
     endings.push_back(ending);
-  user_error("'{}' in [report] files must end in one of {}", file.string(), join(endings, " "));
+  user_error("'{}' must end in one of {} to be a report", file.string(), join(endings, " "));
 }
 
 Table kept_table(Table table) {

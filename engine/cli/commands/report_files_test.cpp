@@ -16,7 +16,7 @@ TEST_CASE("the ending of a file names its format") {
   CHECK_THROWS_MATCHES(
       format_of("a/b.pdf"), Error,
       Catch::Matchers::Message(
-          "'a/b.pdf' in [report] files must end in one of .csv .html .json .md .tex .txt"));
+          "'a/b.pdf' must end in one of .csv .html .json .md .tex .txt to be a report"));
 }
 
 TEST_CASE("a file keeps no hint what to type") {

@@ -84,23 +84,26 @@ void store_all(const Argument& argument, const CLI::Option& option) {
     argument.store(word);
 }
 
-// What CLI11 could not place: an option that is not there, or one word too many.
-[[noreturn]] void refuse_extra(const Arguments& arguments, const std::string& word) {
-  if (!word.starts_with('-'))
-    usage_error("'{}' is one word too many; usage: {}", word, usage_of(arguments));
-  Words known;
-  for (const auto& argument : arguments.all()) {
-    if (!argument.is_positional() && !argument.is_hidden) known.push_back(argument.title());
-  }
-  usage_error("{}", unknown_name("option", word.substr(0, word.find('=')), known));
-}
-
 const Argument* option_named(const Arguments& arguments, const std::string& name) {
   for (const auto& argument : arguments.all()) {
     const auto& names = argument.names;
     if (std::find(names.begin(), names.end(), name) != names.end()) return &argument;
   }
   return nullptr;
+}
+
+// What CLI11 could not place: an option that is not there, or one word too many.
+[[noreturn]] void refuse_extra(const Arguments& arguments, const std::string& word) {
+  if (!word.starts_with('-')) {
+    const bool selects = option_named(arguments, "--only") != nullptr;
+    usage_error("'{}' is one word too many; {}usage: {}", word,
+                selects ? "points are picked by --only; " : "", usage_of(arguments));
+  }
+  Words known;
+  for (const auto& argument : arguments.all()) {
+    if (!argument.is_positional() && !argument.is_hidden) known.push_back(argument.title());
+  }
+  usage_error("{}", unknown_name("option", word.substr(0, word.find('=')), known));
 }
 
 // Stores what can be stored; how many words no option took.

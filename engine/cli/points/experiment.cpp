@@ -1,13 +1,13 @@
 // Prints problems the same way for every command.
 #include "engine/cli/points/experiment.h"
 
-#include "engine/base/devices.h"
 #include "engine/base/environment.h"
 #include "engine/base/json_text.h"
 #include "engine/base/shell.h"
 #include "engine/base/text.h"
 #include "engine/cli/parser/verbose.h"
 #include "engine/cli/points/corpus_check.h"
+#include "engine/cli/points/devices.h"
 #include "engine/cli/points/metric_check.h"
 #include "engine/cli/points/programs.h"
 #include "engine/experiment/codes.h"
@@ -17,7 +17,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstdio>
 
 namespace xp {
@@ -70,26 +69,6 @@ void print_problems(const Problems& problems, const ExperimentOptions& options) 
   }
 }
 
-// A device that xp-engine cannot use.
-void check_devices(const Experiment& experiment, Problems& problems) {
-  const auto is_cuda = [](const Point& point) {
-    return point.settings().value("launch.device", "") == "cuda";
-  };
-  const auto& points = experiment.plan.points;
-  if (std::none_of(points.begin(), points.end(), is_cuda) || has_accelerator(engine_file(), "cuda"))
-    return;
-  Place place = experiment.spec.source.value_place("launch.device");
-  for (const auto& axis : experiment.spec.sweep.axes) {
-    if (std::find(axis.keys.begin(), axis.keys.end(), "launch.device") != axis.keys.end())
-      place = axis.place;
-  }
-  problems.add(place, code::kDevice,
-               fmt::format("'device' is \"cuda\", but this xp-engine computes on the CPU only: "
-                           "'{}' is not there; build it with `scripts/setup.sh cuda`, or use "
-                           "\"auto\" or \"cpu\"",
-                           accelerator_module(engine_file(), "cuda").string()));
-}
-
 // All but the assessments; what is wrong so far is added to `problems`.
 Experiment expanded(const ExperimentOptions& options, Problems& problems) {
   const Stage stage("reading " + options.spec + " and expanding its sweep");
@@ -111,7 +90,6 @@ bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems
   if (experiment.spec.is_plannable)
     assess(experiment.plan, experiment.spec, *experiment.catalog, problems,
            [&](const Value& corpus) { return corpora.figures(corpus); });
-  check_devices(experiment, problems);
   if (!problems.empty()) print_problems(problems, options);
   return problems.empty();
 }
@@ -144,9 +122,11 @@ bool fits_corpora(Experiment& experiment, const ExperimentOptions& options) {
   return problems.empty();
 }
 
-// False if a metric cannot be computed here, which is printed then.
-bool can_score(const Experiment& experiment, const ExperimentOptions& options) {
+// False if points cannot be computed or scored here, which is printed then.
+bool can_compute(const Experiment& experiment, const ExperimentOptions& options) {
   Problems problems;
+  for (const auto& found : device_problems(experiment.plan))
+    problems.add(experiment.spec.place_of(found.settings), code::kDevice, found.sentence);
   check_metrics(experiment, problems);
   if (!problems.empty()) print_problems(problems, options);
   return problems.empty();
@@ -217,7 +197,7 @@ std::optional<Experiment> open_to_run(const ExperimentOptions& options, bool wri
   const bool is_done = out.plan.count(PointState::kDone) == out.plan.points.size() &&
                        is_recorded(out.plan, out.spec, options.sets, workspace);
   if (may_be_done && !is_done && !is_sound(out, options, problems)) return std::nullopt;
-  if (!can_score(out, options)) return std::nullopt;
+  if (!can_compute(out, options)) return std::nullopt;
   return out;
 }
 
@@ -225,7 +205,7 @@ std::optional<Experiment> open_to_check(const ExperimentOptions& options) {
   auto out = identify_experiment(options);
   if (!out) return std::nullopt;
   read_states(out->plan, {options.workspace});
-  if (!can_score(*out, options)) return std::nullopt;
+  if (!can_compute(*out, options)) return std::nullopt;
   return out;
 }
 

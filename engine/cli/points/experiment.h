@@ -40,8 +40,8 @@ std::optional<Experiment> open_to_record(const ExperimentOptions& options);
 /// recorded (`writes_plan` is false), nothing will start, so points are not assessed.
 std::optional<Experiment> open_to_run(const ExperimentOptions& options, bool writes_plan);
 
-/// `open_experiment` for a command that only checks: it is a problem if this machine cannot compute
-/// a metric, as it is for `open_to_run`.
+/// `open_experiment` for a command that only checks: it is a problem if this machine lacks a device
+/// or cannot compute a metric, as it is for `open_to_run`.
 std::optional<Experiment> open_to_check(const ExperimentOptions& options);
 
 /// The same options with the file and --set of the last run of an experiment; nothing if that file

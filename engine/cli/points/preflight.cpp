@@ -2,10 +2,8 @@
 #include "engine/cli/points/preflight.h"
 
 #include "engine/base/cpu.h"
-#include "engine/base/devices.h"
 #include "engine/base/text.h"
-#include "engine/cli/points/programs.h"
-#include "engine/launch/gpus.h"
+#include "engine/cli/points/devices.h"
 #include "results/runs/programs.h"
 #include "results/runs/provenance.h"
 
@@ -24,28 +22,6 @@ double figure(const Point& point, const char* name) {
   if (point.assessment == nullptr) return 0;
   const auto found = point.assessment->figures.find(name);
   return found == point.assessment->figures.end() ? 0 : found->second;
-}
-
-bool is_on_this_machine(const Point& point) {
-  return point.settings().value("launch.use", "") == "local";
-}
-
-// Asked once: the driver may have to start the GPUs.
-const GpuReport& gpus() {
-  static const GpuReport report = gpu_report();
-  return report;
-}
-
-bool is_on_these_gpus(const Point& point) {
-  const std::string device = point.settings().value("launch.device", "auto");
-  const bool may_use =
-      device == "cuda" || (device == "auto" && has_accelerator(engine_file(), "cuda"));
-  return is_on_this_machine(point) && may_use && !gpus().gpus.empty();
-}
-
-bool is_on_this_cpu(const Point& point) {
-  return is_on_this_machine(point) && point.settings().value("launch.device", "") != "cuda" &&
-         !is_on_these_gpus(point);
 }
 
 // Those that are kept, what is best according to each of them, and the one being written.
@@ -187,6 +163,8 @@ std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& p
                                   const Workspace& workspace) {
   std::vector<std::string> out = plan.notes;
   out.insert(out.end(), plan.unpredicted.begin(), plan.unpredicted.end());
+  for (const auto& problem : device_problems(plan))
+    out.push_back(problem.sentence);
   for (const auto& more : {precision_notes(plan), gpu_notes(plan), machine_notes(plan, workspace),
                            plugin_notes(plan, plugins, workspace), trust_notes(workspace)})
     out.insert(out.end(), more.begin(), more.end());

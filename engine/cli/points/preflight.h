@@ -9,9 +9,9 @@
 
 namespace xp {
 
-/// Warnings, one sentence each: the plan's notes; disk or memory of this machine that may not
-/// suffice; plug-ins of which finished trainings used another build, which changes no id. Cost:
-/// with plug-ins, reads the spec of every finished training.
+/// Warnings, one sentence each: the plan's notes; devices, disk or memory that this machine lacks;
+/// plug-ins of which finished trainings used another build, which changes no id. Cost: with
+/// plug-ins, reads the spec of every finished training.
 std::vector<std::string> notes_of(const Plan& plan, const std::vector<Plugin>& plugins,
                                   const Workspace& workspace);
 
