@@ -3,6 +3,7 @@
 
 #include "engine/base/error.h"
 #include "engine/device/accelerator.h"
+#include "engine/nn/linear.h"
 
 #include <ATen/Parallel.h>
 
@@ -85,8 +86,8 @@ Linear::Linear(int64_t in, int64_t out, const Init& init, double bound, bool zer
                                               : (init / "bias").uniform({out}, bound));
 }
 
-torch::Tensor Linear::forward(const torch::Tensor& x) const {
-  return torch::linear(x, weight, bias);
+torch::Tensor Linear::forward(const torch::Tensor& x, bool relu) const {
+  return linear(x, weight, bias, relu);
 }
 
 torch::Tensor Linear::infer(const torch::Tensor& x_TK, const torch::Tensor& added_TN,
@@ -119,7 +120,7 @@ FeedForward::FeedForward(int64_t width, int64_t inner, const Init& init)
       second_(register_module("second", std::make_shared<Linear>(inner, width, init / "second"))) {}
 
 torch::Tensor FeedForward::forward(const torch::Tensor& x) const {
-  return second_->forward(first_->forward(x).relu_());
+  return second_->forward(first_->forward(x, /*relu=*/true));
 }
 
 torch::Tensor FeedForward::infer(const torch::Tensor& x_TD, const torch::Tensor& added_TD) const {

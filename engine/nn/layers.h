@@ -41,7 +41,8 @@ class Linear : public torch::nn::Module {
   /// Weights and bias U(-bound, bound), the bias zero if `zero_bias`; bound 0 means 1 /
   /// sqrt(in).
   Linear(int64_t in, int64_t out, const Init& init, double bound = 0, bool zero_bias = false);
-  torch::Tensor forward(const torch::Tensor& x) const;  ///< [..., in] -> [..., out]
+  /// [..., in] -> [..., out]; relu of it if asked.
+  torch::Tensor forward(const torch::Tensor& x, bool relu = false) const;
   /// y + added, or relu of it, without gradient: [T, in] -> [T, out]; `added` may be undefined. See
   /// PackedCopy.
   torch::Tensor infer(const torch::Tensor& x_TK, const torch::Tensor& added_TN = {},

@@ -1,0 +1,24 @@
+// A linear map with gradient whose products write where their results are wanted.
+//
+// Shapes: "..." any leading dimensions, T of all rows; K inputs, N outputs.
+#pragma once
+
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/types.h>
+
+namespace xp {
+
+/// Where the first gradient of a parameter is wanted, kept as the hook that runs once it is there:
+/// a product may write it there and need not be copied.
+struct GradientPlace : torch::autograd::PostAccumulateGradHook {
+  torch::Tensor place;    ///< of the parameter's shape, contiguous
+  bool is_taken = false;  ///< by a product of this backward pass; the hook's end frees it
+};
+
+/// x W' + b, or relu of it: [..., K] -> [..., N]. On the CPU in fp32 without autocast bias and relu
+/// are one pass over the result, and so are the relu's and the bias's gradients; elsewhere it is
+/// LibTorch's. Gradients are the same bits for any number of threads.
+torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight_NK,
+                     const torch::Tensor& bias_N, bool relu = false);
+
+}  // namespace xp

@@ -1,0 +1,107 @@
+// The linear map of our own against LibTorch's.
+#include "engine/nn/linear.h"
+
+#include <ATen/Parallel.h>
+#include <catch2/catch_test_macros.hpp>
+
+namespace xp {
+namespace {
+
+torch::Tensor noise(at::IntArrayRef shape, uint64_t seed) {
+  return torch::randn(shape, at::detail::createCPUGenerator(seed)).requires_grad_();
+}
+
+struct Results {
+  torch::Tensor y, x, weight, bias;  ///< the last three: gradients
+};
+
+template <class Map>
+Results results_of(at::IntArrayRef shape, int64_t outputs, const Map& map) {
+  const auto x = noise(shape, 1), weight = noise({outputs, shape.back()}, 2),
+             bias = noise({outputs}, 3);
+  const auto y = map(x, weight, bias);
+  (y * noise(y.sizes(), 4).detach()).sum().backward();
+  return {y.detach(), x.grad(), weight.grad(), bias.grad()};
+}
+
+void check_close(const Results& a, const Results& b) {
+  CHECK(torch::allclose(a.y, b.y, 1e-5, 1e-5));
+  CHECK(torch::allclose(a.x, b.x, 1e-5, 1e-5));
+  CHECK(torch::allclose(a.weight, b.weight, 1e-5, 1e-4));
+  CHECK(torch::allclose(a.bias, b.bias, 1e-5, 1e-4));
+}
+
+TEST_CASE("a linear map and its gradients are LibTorch's, with and without relu") {
+  const auto plain = [](const auto& x, const auto& w, const auto& b) { return linear(x, w, b); };
+  const auto relu = [](const auto& x, const auto& w, const auto& b) {
+    return linear(x, w, b, true);
+  };
+  const std::vector<std::vector<int64_t>> shapes = {{7, 3}, {2, 5, 16}, {300, 33}, {1, 1}};
+  for (const auto& shape : shapes) {
+    for (const int64_t outputs : {1, 16, 37}) {
+      check_close(results_of(shape, outputs, plain),
+                  results_of(shape, outputs, [](const auto& x, const auto& w, const auto& b) {
+                    return torch::linear(x, w, b);
+                  }));
+      check_close(results_of(shape, outputs, relu),
+                  results_of(shape, outputs, [](const auto& x, const auto& w, const auto& b) {
+                    return torch::linear(x, w, b).relu();
+                  }));
+    }
+  }
+}
+
+TEST_CASE("no rows give no result and zero gradients") {
+  const auto x = torch::zeros({0, 4}).requires_grad_(), weight = noise({3, 4}, 1),
+             bias = noise({3}, 2);
+  const auto y = linear(x, weight, bias, true);
+  CHECK(y.sizes() == at::IntArrayRef({0, 3}));
+  y.sum().backward();
+  CHECK(weight.grad().equal(torch::zeros({3, 4})));
+  CHECK(bias.grad().equal(torch::zeros({3})));
+}
+
+TEST_CASE("gradients are the same bits for any number of threads") {
+  const auto map = [](const auto& x, const auto& w, const auto& b) {
+    return linear(x, w, b, true);
+  };
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const Results one = results_of({500, 64}, 2048, map);
+  at::set_num_threads(2);
+  const Results two = results_of({500, 64}, 2048, map);
+  at::set_num_threads(threads);
+  CHECK(one.bias.equal(two.bias));
+  CHECK(one.y.equal(two.y));
+}
+
+struct Place final : GradientPlace {
+  void operator()(const torch::autograd::Variable& tensor) override {
+    was_there = tensor.grad().data_ptr() == place.data_ptr();
+    if (!was_there) place.copy_(tensor.grad());
+    is_taken = false;
+  }
+  bool was_there = false;
+};
+
+TEST_CASE("a first gradient is written where it is wanted, and others are added to it") {
+  const auto x = noise({6, 4}, 1), weight = noise({3, 4}, 2), bias = noise({3}, 3);
+  auto hook = std::make_unique<Place>();
+  Place* const place = hook.get();
+  place->place = torch::full({3, 4}, 99.0F);
+  torch::autograd::impl::set_post_acc_grad_hooks(weight, std::move(hook));
+  const auto expected = x.detach().sum(0).expand({3, 4});
+  linear(x, weight, bias).sum().backward();
+  CHECK(place->was_there);
+  CHECK(torch::allclose(place->place, expected));
+  linear(x, weight, bias).sum().backward();  // a second micro-batch
+  CHECK(torch::allclose(weight.grad(), 2 * expected));
+  // Used twice in one pass.
+  weight.mutable_grad() = torch::Tensor();
+  (linear(x, weight, bias).sum() + linear(2 * x, weight, bias).sum()).backward();
+  CHECK(torch::allclose(weight.grad(), 3 * expected));
+  CHECK(torch::allclose(place->place, 3 * expected));
+}
+
+}  // namespace
+}  // namespace xp
