@@ -15,6 +15,9 @@
 #include <cstring>
 #include <set>
 
+// Of tcmalloc, which xp-engine links; null in other programs.
+extern "C" void MallocExtension_ReleaseFreeMemory() __attribute__((weak));
+
 namespace xp {
 namespace {
 
@@ -43,26 +46,37 @@ void add(Tensors& out, const FlatBuffer& buffer, const torch::Tensor& values,
   }
 }
 
-// The experts of all ranks: every rank sends its flat buffers and the names and shapes in them.
+// One rank's flat buffer, in the host's memory of rank 0; nothing on the others. Collective.
+torch::Tensor brought_to_first(const torch::Tensor& own, int64_t from, Group& world) {
+  if (world.rank() == from && from == 0) return host_copy(own);
+  if (world.rank() == from) world.transfer({{0, own}}, {});
+  if (world.rank() != 0) return {};
+  const auto taken = torch::empty_like(own);  // ranks have equally many experts
+  world.transfer({}, {{from, taken}});
+  return taken.is_cpu() ? taken : host_copy(taken);
+}
+
+// The experts of all ranks, for rank 0: every rank sends its flat buffers and the names and shapes
+// in them.
 void add_experts(Tensors& out, const FlatBuffer& experts, Group& world) {
   Value layout = Value::array();
   for (const auto& parameter : experts.parameters)
     layout.push_back({parameter.name, parameter.tensor.sizes().vec()});
   const auto layouts = gather_texts(world, json_text(layout));
-  std::map<std::string, torch::Tensor> gathered{{"", world.all_gather(experts.values)}};
-  for (const auto& [name, state] : experts.state)
-    gathered[name] = world.all_gather(state);
+  OptimizerState buffers = experts.state;
+  buffers[""] = experts.values;
   for (int64_t rank = 0; rank < world.size(); ++rank) {
-    int64_t at = 0;
-    for (const auto& item : Value::parse(layouts[static_cast<size_t>(rank)])) {
-      const auto shape = item.at(1).get<std::vector<int64_t>>();
-      const int64_t end = at + c10::multiply_integers(shape);
-      for (const auto& [state, rows] : gathered) {
+    for (const auto& [state, own] : buffers) {
+      const auto values = brought_to_first(own, rank, world);
+      if (!values.defined()) continue;
+      int64_t at = 0;
+      for (const auto& item : Value::parse(layouts[static_cast<size_t>(rank)])) {
+        const auto shape = item.at(1).get<std::vector<int64_t>>();
+        const int64_t end = at + c10::multiply_integers(shape);
         const std::string name = item.at(0).get<std::string>();
-        out[state.empty() ? name : state_name(state, name)] =
-            rows[rank].slice(0, at, end).view(shape);
+        out[state.empty() ? name : state_name(state, name)] = values.slice(0, at, end).view(shape);
+        at = end;
       }
-      at = end;
     }
   }
 }
@@ -179,6 +193,8 @@ void Checkpoints::save(const FlatParameters& parameters, const TrainProgress& pr
                        Group& world, EventLog* events) {
   const torch::NoGradGuard no_grad;
   finish();
+  // What activations left behind is in pieces too small for the copies.
+  if (MallocExtension_ReleaseFreeMemory != nullptr) MallocExtension_ReleaseFreeMemory();
   // Copies: training continues while they are written.
   Tensors tensors;
   const FlatBuffer &shared = parameters.shared, &experts = parameters.experts;
