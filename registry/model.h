@@ -13,6 +13,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -98,6 +99,16 @@ struct TranslationModel : torch::nn::Module {
   /// false: a row's logits also depend on which others are decoded with it, because experts have
   /// few slots or rows are shared out among them. Translations then depend on the batches.
   virtual bool decodes_rows_independently() const = 0;
+
+  /// Called before a pass of training reads parameters of `module`, its submodules' included.
+  using BeforeUse = std::function<void(const torch::nn::Module& module)>;
+  /// From now on `forward` and `idle_forward` call `before_use` while the model is training, each
+  /// parameter's module or one around it before they read it, at last the model itself; an empty
+  /// function: nobody. False: this model does not, so its parameters must be complete before.
+  virtual bool announce_uses(BeforeUse before_use) {
+    static_cast<void>(before_use);
+    return false;
+  }
 
   /// The embeddings of source pieces: [V, D].
   virtual torch::Tensor source_embedding() const = 0;

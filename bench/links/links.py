@@ -13,6 +13,7 @@ measured again, and --rounds 0 prints all.
 
 import argparse
 import contextlib
+import itertools
 import json
 import pathlib
 import statistics
@@ -59,6 +60,7 @@ use = "slurm"
 nodes = 2
 ranks_per_node = 2
 device = "cpu"
+{launch}
 [launch.slurm]
 time = "00:30:00"
 """
@@ -80,14 +82,15 @@ def cases():
     for name, reduce in PEERS.items():
         yield name, lambda bench, tokens, seed, reduce=reduce: bench.peer(reduce, tokens)
     for name, exchange in EXCHANGES.items():
-        for wire in ("fp32", "bf16"):
-            moe = f"[model.moe.exchange]\n{exchange}"
-            if wire == "bf16" and name != "dense":
-                moe = f'wire = "bf16"\n{moe}'
-            train = f'gradient_wire = "{wire}"' if wire == "bf16" else ""
-            yield (f"xp {name}, {wire}",
-                   lambda bench, tokens, seed, moe=moe, train=train: bench.run(moe, train, tokens,
-                                                                               seed))
+        for wire, packing in itertools.product(("fp32", "bf16"), (False, True)):
+            tables = {"moe": f"[model.moe.exchange]\n{exchange}", "train": "",
+                      "launch": "packing = true" if packing else ""}
+            if wire == "bf16":
+                tables["train"] = 'gradient_wire = "bf16"'
+                if name != "dense":
+                    tables["moe"] = 'wire = "bf16"\n' + tables["moe"]
+            yield (f"xp {name}, {wire}{', packed' if packing else ''}",
+                   lambda bench, tokens, seed, tables=tables: bench.run(tables, tokens, seed))
 
 
 class Port:
@@ -114,12 +117,12 @@ class Bench:
     def inside(self, *command):
         return [CLUSTER, "--dir", self.cluster, "exec", *command]
 
-    def run(self, moe, train, tokens, seed):
+    def run(self, tables, tokens, seed):
         """One training of xp. Bytes and CPU time are those between the events of updates 1 and 10;
         the median leaves out the first ten updates."""
         spec = self.folder / "links.toml"
-        spec.write_text(SPEC.format(moe=moe, train=train, tokens=tokens, seed=seed,
-                                    updates=self.updates))
+        spec.write_text(SPEC.format(tokens=tokens, seed=seed, updates=self.updates,
+                                    **tables))
         workspace = self.folder / "workspace"
         known = set(workspace.glob("trainings/*"))
         marks, done = {}, threading.Event()

@@ -1,10 +1,11 @@
-// Flags in /proc/cpuinfo.
+// Flags in /proc/cpuinfo, and a clock of the kernel.
 #include "engine/base/cpu.h"
 
 #include "engine/base/file.h"
 #include "engine/base/text.h"
 
 #include <algorithm>
+#include <ctime>
 
 namespace xp {
 
@@ -22,6 +23,12 @@ bool has_bf16_instructions(std::string_view cpuinfo) {
 
 bool has_bf16_instructions() {
   return has_bf16_instructions(read_if_there("/proc/cpuinfo").value_or(""));
+}
+
+double own_cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 }
 
 }  // namespace xp

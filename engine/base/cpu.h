@@ -1,4 +1,4 @@
-// What this machine's processor can do.
+// What this machine's processor can do, and what this process used of it.
 #pragma once
 
 #include <string_view>
@@ -17,5 +17,8 @@ inline constexpr const char* kNoBf16 =
     "this processor has no bf16 instructions (AVX512-BF16 or AMX): train.precision = \"bf16\" "
     "takes "
     "many times as long as \"fp32\" here";
+
+/// CPU time of this process so far, all threads.
+double own_cpu_seconds();
 
 }  // namespace xp

@@ -2,6 +2,8 @@
 // starts to send the gradients, sending's backward waits for them.
 #include "engine/comm/all_to_all.h"
 
+#include "engine/comm/packed_messages.h"
+
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/custom_class.h>
 
@@ -33,7 +35,7 @@ struct InFlightExchange {
                      const std::vector<int64_t>& from) {
     const LinkBytes before = group->bytes();
     started_s = steady_s();
-    pending = group->start_all_to_all(on_wire(rows, wire), to, from);
+    pending = start_rows(*group, on_wire(rows, wire), to, from);
     if (traffic != nullptr) traffic->bytes += group->bytes() - before;
     if (!group->overlaps()) wait();
     return pending->rows();

@@ -6,6 +6,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 using namespace xp;  // NOLINT: tests read better without the prefix
 
 namespace {
@@ -98,6 +102,73 @@ TEST_CASE("rows that are sent in two halves equal those that are sent in one") {
     return torch::equal(two, one * 2) && one.size(0) == own.taken[0] + own.taken[1];
   });
   CHECK(same == std::vector<bool>{true, true});
+}
+
+TEST_CASE("packed rows and their gradients are those that are sent as they are, to the bit") {
+  struct Both {
+    torch::Tensor rows, gradient;
+    int64_t inter_node = 0;
+  };
+  // Every rank sends 200 rows of 16 values to each; `is_wild`: of all scales, with room in no
+  // message.
+  const auto sent = [](bool packs, bool is_wild, Wire wire) {
+    return on_ranks<Both>(
+        {2, 2},
+        [=](const Groups& groups) {
+          Group& world = *groups.world;
+          auto rows = torch::randn(
+              {800, 16}, at::detail::createCPUGenerator(static_cast<uint64_t>(world.rank())));
+          if (is_wild)
+            rows = rows * torch::exp2(torch::arange(800 * 16).view({800, 16}) % 200 - 100);
+          rows = rows.detach().requires_grad_();
+          const std::vector<int64_t> counts(4, 200);
+          const auto received = receive_rows(send_rows(rows, counts, counts, world, nullptr, wire));
+          (received * received.detach()).sum().backward();
+          return Both{received.detach(), rows.grad(), world.bytes().inter_node};
+        },
+        /*overlap=*/true, /*timeout_s=*/20, packs);
+  };
+  for (const Wire wire : {Wire::kExact, Wire::kBf16}) {
+    for (const bool is_wild : {false, true}) {
+      const auto whole = sent(false, is_wild, wire), packed = sent(true, is_wild, wire);
+      for (size_t rank = 0; rank < 4; ++rank) {
+        CHECK(packed[rank].rows.equal(whole[rank].rows));
+        CHECK(packed[rank].gradient.equal(whole[rank].gradient));
+      }
+      // There and back to two ranks: 4 messages of 3200 values.
+      const int64_t value_bytes = wire == Wire::kBf16 ? 2 : 4;
+      CHECK(whole[0].inter_node == 4 * 3200 * value_bytes);
+      if (!is_wild)
+        CHECK(packed[0].inter_node == 4 * (4 + 13 + 1600 + 3200 * (value_bytes - 1) + 50));
+    }
+  }
+}
+
+TEST_CASE("rows between nodes are seen while they are under way, rows inside a node are not") {
+  std::atomic<bool> is_seen = false;
+  const auto ok = on_ranks<int>({2, 1}, [&](const Groups& groups) {
+    Group& world = *groups.world;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (world.rank() == 1 && !is_seen && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
+    const Sent own = rows_of(world.rank(), world.size());
+    auto rows = send_rows(own.rows, own.sent, own.taken, world, nullptr);
+    if (world.rank() == 0) is_seen = world.has_rows_between_nodes();
+    receive_rows(std::move(rows));
+    while (world.has_rows_between_nodes() && std::chrono::steady_clock::now() < until)
+      std::this_thread::yield();
+    return is_seen && !world.has_rows_between_nodes() ? 1 : 0;
+  });
+  CHECK(ok == std::vector<int>{1, 1});
+  const auto near = on_ranks<int>({1, 2}, [](const Groups& groups) {
+    Group& world = *groups.world;
+    const Sent own = rows_of(world.rank(), world.size());
+    auto rows = send_rows(own.rows, own.sent, own.taken, world, nullptr);
+    const int seen = world.has_rows_between_nodes() ? 1 : 0;
+    receive_rows(std::move(rows));
+    return seen;
+  });
+  CHECK(near == std::vector<int>{0, 0});
 }
 
 TEST_CASE("texts of all lengths are gathered in the order of ranks") {

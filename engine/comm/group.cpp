@@ -26,6 +26,7 @@ struct Shared {
   c10::intrusive_ptr<RunStore> store;
   std::map<int64_t, LinkBytes> bytes;  // by channel
   std::vector<std::string> machines;   // by rank; empty until all have told
+  std::shared_ptr<std::atomic<int>> rows_between_nodes = std::make_shared<std::atomic<int>>(0);
 
   int64_t rank() const { return rendezvous.rank; }
 
@@ -132,13 +133,16 @@ using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
 class GlooRows final : public PendingRows {
  public:
   GlooRows(Gloo gloo, torch::Tensor in, torch::Tensor out, std::vector<int64_t> sent,
-           std::vector<int64_t> taken, Shared& shared)
+           std::vector<int64_t> taken, bool spans_nodes, Shared& shared)
       : in_(std::move(in)), out_(std::move(out)), shared_(shared) {
     guarded("all-to-all", &shared_, [&] { work_ = gloo->alltoall_base(out_, in_, taken, sent); });
-    work_->getFuture()->addCallback(
-        [start = Clock::now(), seconds = seconds_](c10::ivalue::Future&) {
-          seconds->store(std::chrono::duration<double>(Clock::now() - start).count());
-        });
+    const int counts = spans_nodes ? 1 : 0;
+    shared_.rows_between_nodes->fetch_add(counts);
+    work_->getFuture()->addCallback([start = Clock::now(), seconds = seconds_, counts,
+                                     under_way = shared_.rows_between_nodes](c10::ivalue::Future&) {
+      seconds->store(std::chrono::duration<double>(Clock::now() - start).count());
+      under_way->fetch_sub(counts);
+    });
   }
   torch::Tensor rows() const override { return out_; }
   torch::Tensor wait() override {
@@ -207,7 +211,8 @@ class GlooGroup final : public Group {
             sent[static_cast<size_t>(member)] * row_bytes);
     }
     torch::Tensor out = at::empty(shape, in.options());
-    return std::make_unique<GlooRows>(gloo_, std::move(in), std::move(out), sent, taken, *shared_);
+    return std::make_unique<GlooRows>(gloo_, std::move(in), std::move(out), sent, taken,
+                                      spans_nodes(*this), *shared_);
   }
 
   void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
@@ -248,6 +253,8 @@ class GlooGroup final : public Group {
 
   const LinkBytes& bytes() const override { return bytes_; }
   bool overlaps() const override { return shared_->rendezvous.overlap; }
+  bool packs() const override { return shared_->rendezvous.packs; }
+  bool has_rows_between_nodes() const override { return shared_->rows_between_nodes->load() > 0; }
   std::string blame() override { return shared_->blame(); }
 
  private:

@@ -49,6 +49,7 @@ struct Rendezvous {
   std::string machine;      ///< this process's, for messages; empty: not told
   std::string key;          ///< a secret of the run: who does not know it cannot join
   bool overlap = true;      ///< false: exchanges and reductions are waited for where they start
+  bool packs = false;       ///< values cross nodes packed
 };
 
 /// The rows that a started all-to-all brings.
@@ -115,6 +116,11 @@ class Group {
   virtual const LinkBytes& bytes() const = 0;
   /// Rendezvous::overlap.
   virtual bool overlaps() const = 0;
+  /// Whether an all-to-all of a group of this rank that spans nodes has begun and not ended; for
+  /// any thread.
+  virtual bool has_rows_between_nodes() const { return false; }
+  /// Rendezvous::packs, for values in the host's memory; groups of devices never do.
+  virtual bool packs() const { return false; }
 
   /// Whom to blame for an operation of other links that failed, as the end of a sentence: "; rank 2
   /// on node1 is gone"; empty if nobody. Tells the others that this rank failed, and waits for what

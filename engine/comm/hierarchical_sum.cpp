@@ -1,9 +1,10 @@
 // All steps are transfers between pairs, from and to the tensor itself: the order of every sum is
-// ours and not that of a ring, and nothing is copied.
+// ours and not that of a ring, and nothing is copied unless it is packed.
 #include "engine/comm/hierarchical_sum.h"
 
 #include "engine/base/error.h"
 #include "engine/comm/all_to_all.h"
+#include "engine/comm/packed_messages.h"
 
 #include <ATen/ops/add.h>
 #include <ATen/ops/empty.h>
@@ -29,8 +30,9 @@ std::vector<Transfer> with_others(const Group& group,
 void reduce_scatter(Group& group, const torch::Tensor& values, Wire wire) {
   const auto sent = on_wire(values, wire), own = share_of(sent, group.rank(), group);
   const auto others = at::empty({group.size(), own.numel()}, sent.options());
-  group.transfer(with_others(group, [&](int64_t member) { return share_of(sent, member, group); }),
-                 with_others(group, [&](int64_t member) { return others[member]; }));
+  transfer_values(group,
+                  with_others(group, [&](int64_t member) { return share_of(sent, member, group); }),
+                  with_others(group, [&](int64_t member) { return others[member]; }));
   const auto part = [&](int64_t member) { return member == group.rank() ? own : others[member]; };
   const int64_t last = group.size() - 1;
   auto sum = part(0).to(torch::kFloat);
@@ -45,8 +47,8 @@ void all_gather(Group& group, torch::Tensor values, Wire wire) {
   const bool in_place = wire == Wire::kExact;
   const auto own = on_wire(share_of(values, group.rank(), group), wire);
   auto all = in_place ? values : at::empty(values.sizes(), own.options());
-  group.transfer(with_others(group, [&](int64_t) { return own; }),
-                 with_others(group, [&](int64_t member) { return share_of(all, member, group); }));
+  transfer_values(group, with_others(group, [&](int64_t) { return own; }),
+                  with_others(group, [&](int64_t member) { return share_of(all, member, group); }));
   if (in_place) return;
   share_of(all, group.rank(), group).copy_(own);
   values.copy_(all);
@@ -58,27 +60,67 @@ HierarchicalSum::HierarchicalSum(const Groups& groups, int64_t channel) {
   const Topology& topology = groups.world->topology();
   const int64_t rank = groups.world->rank(), G = topology.ranks_per_node;
   node_ = groups.subgroup({rank / G * G, G, 1, channel});
-  peers_ = groups.subgroup({rank % G, topology.nodes, G, channel});
+  peers_ = groups.subgroup({rank % G, topology.nodes, G, channel + 1});
 }
 
-void HierarchicalSum::add_up(torch::Tensor values, Wire wire) {
+void HierarchicalSum::add_up(const torch::Tensor& values, Wire wire) {
+  scatter_in_node(values);
+  scatter_between_nodes(values, wire);
+  gather_between_nodes(values, wire);
+  gather_in_node(values);
+}
+
+void HierarchicalSum::scatter_in_node(const torch::Tensor& values) {
   check(values.dim() == 1 && values.is_contiguous(), "sums are made of a contiguous vector");
+  if (node_->size() == 1) return;
   const double start_s = steady_s();
-  if (node_->size() > 1) reduce_scatter(*node_, values, Wire::kExact);
-  const double at_peers_s = steady_s();
-  if (peers_->size() > 1) {
-    const auto share = share_of(values, node_->rank(), *node_);
-    reduce_scatter(*peers_, share, wire);
-    all_gather(*peers_, share, wire);
-  }
-  const double back_s = steady_s();
-  if (node_->size() > 1) all_gather(*node_, values, Wire::kExact);
-  inter_node_s_ += back_s - at_peers_s;
-  in_node_s_ += at_peers_s - start_s + steady_s() - back_s;
+  reduce_scatter(*node_, values, Wire::kExact);
+  in_node_s_ += steady_s() - start_s;
 }
 
-int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire) {
-  return 2 * (topology.nodes - 1) * n * (wire == Wire::kBf16 ? 2 : 4);
+void HierarchicalSum::scatter_between_nodes(const torch::Tensor& values, Wire wire) {
+  if (peers_->size() == 1) return;
+  const double start_s = steady_s();
+  reduce_scatter(*peers_, share_of(values, node_->rank(), *node_), wire);
+  if (wire != Wire::kExact) {
+    auto own = own_part(values);
+    own.copy_(on_wire(own, wire));
+  }
+  inter_node_s_ += steady_s() - start_s;
+}
+
+void HierarchicalSum::gather_between_nodes(const torch::Tensor& values, Wire wire) {
+  if (peers_->size() == 1) return;
+  const double start_s = steady_s();
+  all_gather(*peers_, share_of(values, node_->rank(), *node_), wire);
+  inter_node_s_ += steady_s() - start_s;
+}
+
+void HierarchicalSum::gather_in_node(const torch::Tensor& values) {
+  if (node_->size() == 1) return;
+  const double start_s = steady_s();
+  all_gather(*node_, values, Wire::kExact);
+  in_node_s_ += steady_s() - start_s;
+}
+
+torch::Tensor HierarchicalSum::own_part(const torch::Tensor& values) const {
+  return share_of(share_of(values, node_->rank(), *node_), peers_->rank(), *peers_);
+}
+
+int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire, bool packs) {
+  const auto part = [](int64_t whole, int64_t number, int64_t parts) {
+    return whole * (number + 1) / parts - whole * number / parts;
+  };
+  const auto type = wire == Wire::kBf16 ? torch::kBFloat16 : torch::kFloat;
+  int64_t out = 0;
+  for (int64_t place = 0; place < topology.ranks_per_node; ++place) {
+    const int64_t share = part(n, place, topology.ranks_per_node);
+    // Every other node sends a part to the one that adds it up, and gets its sums back.
+    for (int64_t node = 0; node < topology.nodes; ++node)
+      out +=
+          2 * (topology.nodes - 1) * message_bytes(part(share, node, topology.nodes), type, packs);
+  }
+  return out;
 }
 
 }  // namespace xp

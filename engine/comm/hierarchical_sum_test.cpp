@@ -61,7 +61,7 @@ TEST_CASE("the bytes that cross between nodes are those that are predicted") {
     int64_t sum = 0;
     for (const auto& rank : sums_of(topology, {1, 2, 3, 4}, n, wire))
       sum += rank.bytes.inter_node;
-    CHECK(sum == inter_node_bytes_of_sum(topology, n, wire));
+    CHECK(sum == inter_node_bytes_of_sum(topology, n, wire, /*packs=*/false));
     return sum;
   };
   CHECK(inter_node({1, 4}, 10, Wire::kExact) == 0);
@@ -69,6 +69,39 @@ TEST_CASE("the bytes that cross between nodes are those that are predicted") {
   CHECK(inter_node({2, 2}, 10, Wire::kExact) == 80);
   CHECK(inter_node({2, 2}, 10, Wire::kBf16) == 40);
   CHECK(inter_node({4, 1}, 7, Wire::kExact) == 168);
+}
+
+TEST_CASE("packed sums are those of whole values to the bit, in as many bytes as are predicted") {
+  struct Sum {
+    torch::Tensor values;
+    int64_t inter_node = 0;
+  };
+  const auto summed = [](const Topology& topology, Wire wire, bool packs) {
+    return on_ranks<Sum>(
+        topology,
+        [=](const Groups& groups) {
+          auto values = torch::randn({10'000}, at::detail::createCPUGenerator(
+                                                   static_cast<uint64_t>(groups.world->rank())));
+          HierarchicalSum sum(groups, 1);
+          sum.add_up(values, wire);
+          return Sum{values, sum.bytes().inter_node};
+        },
+        /*overlap=*/true, /*timeout_s=*/20, packs);
+  };
+  for (const Topology& topology : {Topology{2, 1}, Topology{2, 2}, Topology{4, 1}}) {
+    for (const Wire wire : {Wire::kExact, Wire::kBf16}) {
+      const auto whole = summed(topology, wire, false), packed = summed(topology, wire, true);
+      int64_t bytes = 0, whole_bytes = 0;
+      for (size_t rank = 0; rank < whole.size(); ++rank) {
+        CHECK(packed[rank].values.equal(whole[rank].values));
+        bytes += packed[rank].inter_node;
+        whole_bytes += whole[rank].inter_node;
+      }
+      CHECK(bytes == inter_node_bytes_of_sum(topology, 10'000, wire, true));
+      CHECK(static_cast<double>(bytes) <
+            (wire == Wire::kBf16 ? 0.77 : 0.89) * static_cast<double>(whole_bytes));
+    }
+  }
 }
 
 TEST_CASE("sums are not counted among what exchanges send") {

@@ -45,7 +45,8 @@ class Shapes {
   static std::string shape(const Point& point) {
     if (point.assessment == nullptr || point.assessment->figures.empty()) return "";
     Value what = {{"figures", point.assessment->figures}};
-    for (const char* key : {"nodes", "ranks_per_node", "threads_per_rank", "device", "overlap"})
+    for (const char* key :
+         {"nodes", "ranks_per_node", "threads_per_rank", "device", "overlap", "packing"})
       what[key] = point.settings().at("launch").value(key, Value());
     const Value* links = point.settings().find("launch.links");
     if (links != nullptr && !links->empty()) what["links"] = *links;

@@ -2,6 +2,7 @@
 #include "engine/plan/replay.h"
 
 #include "engine/base/error.h"
+#include "engine/base/packed_values.h"
 
 #include <algorithm>
 #include <numeric>
@@ -79,13 +80,14 @@ class Load {
         of_rank_(static_cast<size_t>(layout.ranks())),
         of_node_(static_cast<size_t>(layout.nodes)) {}
 
-  /// As many bytes there as back.
-  void add(int64_t from, int64_t to, double bytes, ReplayedRows& out) {
+  /// As many bytes there as back; `far` of them if they cross nodes.
+  void add(int64_t from, int64_t to, double bytes, ReplayedRows& out, double far = 1) {
     if (from == to) {
       out.local += bytes;
       return;
     }
     const int64_t a = places_.node_of(from), b = places_.node_of(to);
+    if (a != b) bytes *= far;
     auto& loads = a == b ? of_rank_ : of_node_;
     (a == b ? out.in_node : out.inter_node) += bytes;
     loads[static_cast<size_t>(a == b ? from : a)] += bytes / 2;
@@ -151,6 +153,7 @@ class Player {
       const Row& rows = part.rows[recorded(r)];
       const bool spans = name != kNode && places_.spans_nodes(r);
       const double value = layout_.is_bf16 && spans ? 2 : static_cast<double>(part.value_bytes);
+      const double far = layout_.packs ? 1 - kPackedSaving / value : 1;
       const double crossing_bytes = kLegs * static_cast<double>(part.width) * value;
       // Two levels: only what crosses is in the format of the wire.
       const bool crosses_once = spans && name == kGlobal && places_.is_two_level();
@@ -163,7 +166,7 @@ class Player {
         computed[static_cast<size_t>(to)] += rows[e];
         const int64_t node = places_.node_of(to);
         if (!crosses_once || node == places_.node_of(r)) {
-          load_.add(r, to, rows[e] * bytes, out_);
+          load_.add(r, to, rows[e] * bytes, out_, far);
           continue;
         }
         to_node[static_cast<size_t>(node)] += rows[e];
@@ -173,7 +176,7 @@ class Player {
         const double choices = to_node[static_cast<size_t>(node)];
         if (choices == 0) continue;
         load_.add(r, peer(r, node),
-                  crossing(part, r, node, choices, correction) * crossing_bytes +
+                  crossing(part, r, node, choices, correction) * crossing_bytes * far +
                       choices * kChoiceBytes * kChoiceLegs,
                   out_);
       }
@@ -316,7 +319,8 @@ ReplayLayout::ReplayLayout(const Settings& settings)
     : nodes(settings.value("launch.nodes", int64_t{1})),
       ranks_per_node(settings.value("launch.ranks_per_node", int64_t{1})),
       experts(settings.value("model.moe.experts", int64_t{1})),
-      is_bf16(settings.value("model.moe.wire", "fp32") == "bf16") {}
+      is_bf16(settings.value("model.moe.wire", "fp32") == "bf16"),
+      packs(settings.value("launch.packing", false)) {}
 
 ReplayedRows replay_rows(const ExchangeRecord& record, const ReplayLayout& layout) {
   return Player(record, layout).run();

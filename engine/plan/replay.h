@@ -12,7 +12,7 @@ namespace xp {
 /// A layout that rows are sent on.
 struct ReplayLayout {
   int64_t nodes = 1, ranks_per_node = 1, experts = 1;
-  bool is_bf16 = false;  ///< rows that cross nodes
+  bool is_bf16 = false, packs = false;  ///< rows that cross nodes
 
   explicit ReplayLayout(const Settings& settings);
   int64_t ranks() const { return nodes * ranks_per_node; }

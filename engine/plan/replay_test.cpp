@@ -50,6 +50,11 @@ TEST_CASE("recorded rows weigh on the recorded layout what its exchange sends") 
   CHECK(rows.busiest_rank == Approx(4 * 160 / 2 + 48));
   CHECK(rows.imbalance == Approx(4 / 2.5));
   CHECK(replay_rows(record(), layout(2, 2, true)).inter_node == 5 * 80 + 7 * 24 + 8 * 48);
+  ReplayLayout packed = layout(2, 2);
+  packed.packs = true;
+  CHECK(replay_rows(record(), packed).inter_node ==
+        Approx(5 * 160 * (1 - 0.48046875 / 4) + 7 * 24 + 8 * 48));
+  CHECK(replay_rows(record(), packed).in_node == rows.in_node);
 }
 
 TEST_CASE("on other layouts each source keeps its rows, and experts are where they are then") {

@@ -145,16 +145,23 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
   const auto waiting = [&](double share) {
     return std::max(0.0, rows_far / 2 - share * compute->experts * staying) + rows_near / 2;
   };
-  const double forward = waiting(kForward), backward = waiting(1 - kForward);
+  // Half of each sum crosses in the backward pass and half in the next forward pass, if the update
+  // may come late. A backward pass ends with the parameters that a forward pass begins with:
+  // nothing hides theirs.
   const double sums = sums_near + sums_far;
-  const double idle = std::max(0.0, (1 - kForward) * compute->all + backward - rows_far / 2);
-  const double after = std::max(sums * std::min(1.0, late / std::max(1.0, shared)), sums - idle);
+  const double never_hidden = sums / 2 * std::min(1.0, late / std::max(1.0, shared));
+  const auto exposed = [&](double share) {
+    const double rows = waiting(share);
+    const bool waits = share == kForward && settings.value("train.shard_optimizer", false);
+    const double idle = waits ? 0 : std::max(0.0, share * compute->all + rows - rows_far / 2);
+    return rows + std::max(never_hidden, sums / 2 - idle);
+  };
 
   StepPrediction out;
   out.compute_ms = 1e3 * compute->all;
   out.in_node_ms = 1e3 * (rows_near + sums_near);
   out.inter_node_ms = 1e3 * (rows_far + sums_far);
-  out.exposed_ms = 1e3 * (forward + backward + after);
+  out.exposed_ms = 1e3 * (exposed(kForward) + exposed(1 - kForward));
   out.bound = out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms) ? Resource::kInterNode
               : out.in_node_ms > out.compute_ms                            ? Resource::kInNode
                                                                            : Resource::kCompute;

@@ -2,8 +2,9 @@
 // measured of its machines.
 //
 // Source: a roofline of compute, the links of a rank inside its node and the port of a node. In the
-// forward pass rows cross while the experts compute what stays; in the backward pass the gradients
-// of shared parameters cross, too, whenever the rows leave the port free.
+// forward pass rows cross while the experts compute what stays. Whenever the rows leave the port
+// free, sums of the gradients of shared parameters cross, too: one half of each in the backward
+// pass, the other in the next forward pass.
 #pragma once
 
 #include "engine/plan/assessment.h"

@@ -59,16 +59,24 @@ TEST_CASE("rows that cross hide behind the experts' work on those that stay") {
   CHECK(step.bound == Resource::kInterNode);
 }
 
-TEST_CASE("gradients cross while the backward pass leaves the port free") {
+TEST_CASE("gradients cross while the backward pass and the next forward pass leave the port free") {
   auto more = figures(2000);
   more["gradient_inter_node_bytes"] = 2000;
   const auto step = predict_step(more, layout(2, 1), probe()).value();
   CHECK(step.inter_node_ms == Approx(2000));
-  // The backward pass takes 467 + 400 ms, rows take 500 of these; 633 of 1000 ms are left.
-  CHECK(step.exposed_ms == Approx(850 + 633.3).epsilon(0.001));
+  // The backward pass takes 467 + 400 ms, the forward pass 233 + 450, and rows take 500 of each;
+  // of 500 ms for each half of the sums 133 and 317 are left.
+  CHECK(step.exposed_ms == Approx(850 + 133.3 + 316.7).epsilon(0.001));
+  Section train;
+  train.table = {{"shard_optimizer", true}};
+  Section launch;
+  launch.table = {{"nodes", 2}, {"ranks_per_node", 1}};
+  const Settings sharded(std::map<std::string, Section>{{"launch", launch}, {"train", train}});
+  CHECK(predict_step(more, sharded, probe())->exposed_ms ==
+        Approx(850 + 133.3 + 500).epsilon(0.001));
   more["gradient_inter_node_bytes"] = 200;
   more["late_parameters"] = 5;
-  // All would fit, but half of the gradients come last.
+  // All would fit, but half of the gradients come last in the one pass and first in the other.
   CHECK(predict_step(more, layout(2, 1), probe())->exposed_ms == Approx(850 + 50));
 }
 

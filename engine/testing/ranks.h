@@ -18,7 +18,7 @@ namespace xp {
 template <class Result>
 std::vector<Result> on_ranks(const Topology& topology,
                              const std::function<Result(const Groups&)>& each, bool overlap = true,
-                             int64_t timeout_s = 20) {
+                             int64_t timeout_s = 20, bool packs = false) {
   // c10d's flight recorder is one for the process and not made for several ranks in it.
   ::setenv("TORCH_FR_BUFFER_SIZE", "0", /*overwrite=*/0);
   const auto ranks = static_cast<size_t>(topology.ranks());
@@ -37,6 +37,7 @@ std::vector<Result> on_ranks(const Topology& topology,
         rendezvous.machine = "node" + std::to_string(topology.node_of(rendezvous.rank));
         rendezvous.key = "the key of a test";
         rendezvous.overlap = overlap;
+        rendezvous.packs = packs;
         const Groups groups = connect(rendezvous);
         results[rank] = each(groups);
         groups.world->barrier();

@@ -1,19 +1,22 @@
-// One thread sums one chunk after the other, all ranks in one order. So of the ranks that end early
-// one never waits for another rank's sum: no two ranks wait for each other's end.
+// Each thread does one action after the other, all ranks in one order. So of the ranks that end
+// early one never waits for another rank's sum: no two ranks wait for each other's end.
 #include "engine/train/gradient_reduction.h"
 
 #include "engine/base/error.h"
 #include "engine/comm/all_to_all.h"
+#include "engine/nn/row_loss.h"
 
 #include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <algorithm>
+#include <chrono>
+#include <numeric>
 
 namespace xp {
 namespace {
 
-constexpr int64_t kChannel = 1;  // the exchange uses 0
+constexpr int64_t kChannel = 1;  // and the next; the exchange uses 0
 
 c10::Stream current_stream(const c10::Device& device) {
   return c10::impl::VirtualGuardImpl(device.type()).getStream(device);
@@ -36,21 +39,28 @@ GradientReduction::GradientReduction(FlatBuffer& shared, const Groups& groups, W
       sum_(groups, kChannel),
       wire_(wire),
       chunk_values_(chunk_values) {
-  if (world_.size() == 1) return;
+  if (world_.size() == 1) {
+    chunks_.push_back({0, shared_.size()});
+    return;
+  }
   cut();
+  squares_.resize(chunks_.size());
+  device_squares_.resize(chunks_.size());
   *shared_.listener = [this](size_t parameter) { gradient_is_there(parameter); };
-  thread_ = std::thread([this] { work(); });
+  for (Lane* lane : {&in_node_, &between_})
+    lane->thread = std::thread([this, lane] { run(*lane); });
 }
 
 GradientReduction::~GradientReduction() {
-  if (!thread_.joinable()) return;
+  if (is_alone()) return;
   *shared_.listener = {};
   {
     const std::lock_guard lock(mutex_);
     ends_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (Lane* lane : {&in_node_, &between_})
+    lane->thread.join();
 }
 
 void GradientReduction::cut() {
@@ -70,7 +80,7 @@ void GradientReduction::cut() {
 }
 
 void GradientReduction::begin() {
-  if (!thread_.joinable() || !world_.overlaps()) return;
+  if (is_alone() || !world_.overlaps()) return;
   for (auto& chunk : chunks_)
     chunk.num_missing = chunk.num_parameters;
   is_there_.assign(shared_.parameters.size(), false);
@@ -93,7 +103,7 @@ void GradientReduction::start_ready() {
   for (; num_started_ < order_.size(); ++num_started_) {
     const Chunk& next = chunks_[order_[num_started_]];
     if (is_under_way_ && next.num_missing > 0) return;
-    push(next.begin, next.end, wire_);
+    push(Work::kScatter, order_[num_started_]);
   }
 }
 
@@ -113,73 +123,185 @@ void GradientReduction::agree_on_order() {
 }
 
 void GradientReduction::finish() {
-  if (!thread_.joinable()) return;
+  if (is_alone()) return;
   const double start_s = steady_s();
   if (order_.empty()) agree_on_order();
   is_under_way_ = false;
   start_ready();
-  push(shared_.size(), shared_.gradients.numel(), Wire::kExact);
-  wait();
+  push(Work::kTail, 0);
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return failure_ || num_open_ == 0; });
+    if (failure_) std::rethrow_exception(failure_);
+    block_on_lanes();
+  }
   num_started_ = 0;
-  exposed_s_ = steady_s() - start_s;
+  exposed_s_ += steady_s() - start_s;
+}
+
+torch::Tensor GradientReduction::square_sum() const {
+  if (is_alone()) return shared_.square_sum();
+  return shared_.tail()[-1].to(torch::kDouble);
+}
+
+void GradientReduction::gather() {
+  if (is_alone()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    num_gathered_ = 0;
+  }
+  for (size_t chunk = 0; chunk < chunks_.size(); ++chunk)
+    push(Work::kGather, chunk);
+}
+
+void GradientReduction::await(size_t chunk) {
+  if (is_alone()) return;
+  const double start_s = steady_s();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return failure_ || num_gathered_ > chunk; });
+  if (failure_) std::rethrow_exception(failure_);
+  block_on_lanes();
+  exposed_s_ += steady_s() - start_s;
 }
 
 int64_t GradientReduction::inter_node_bytes() const {
   const Topology& topology = world_.topology();
-  return inter_node_bytes_of_sum(topology, shared_.size(), wire_) +
-         inter_node_bytes_of_sum(topology, shared_.tail().numel(), Wire::kExact);
+  int64_t out =
+      inter_node_bytes_of_sum(topology, shared_.tail().numel(), Wire::kExact, world_.packs());
+  for (const auto& chunk : chunks_)
+    out += inter_node_bytes_of_sum(topology, chunk.end - chunk.begin, wire_, world_.packs());
+  return out;
 }
 
-void GradientReduction::push(int64_t begin, int64_t end, Wire wire) {
-  auto ready = event_here(shared_.gradients.device());
+void GradientReduction::block_on_lanes() {
+  for (const Lane* lane : {&in_node_, &between_})
+    if (lane->done) lane->done->block(current_stream(shared_.gradients.device()));
+}
+
+std::span<const GradientReduction::Action> GradientReduction::actions(Work work) {
+  static constexpr Action kOfScatter[] = {Action::kScatterInNode, Action::kScatterBetween};
+  // Behind all chunks in the one thread and then in the other, where their squares are known then.
+  static constexpr Action kOfTail[] = {Action::kLineUp, Action::kStoreSquares,
+                                       Action::kScatterInNode, Action::kSumBetween,
+                                       Action::kGatherInNode};
+  static constexpr Action kOfGather[] = {Action::kGatherBetween, Action::kGatherInNode};
+  if (work == Work::kScatter) return kOfScatter;
+  return work == Work::kTail ? std::span<const Action>(kOfTail) : kOfGather;
+}
+
+void GradientReduction::push(Work work, size_t chunk) {
   {
     const std::lock_guard lock(mutex_);
-    waiting_.push_back({begin, end, wire, std::move(ready)});
+    ++num_open_;
+  }
+  pass_on({work, chunk, 0, event_here(shared_.gradients.device())});
+}
+
+// To the thread of its next action, or to whoever waits for its end.
+void GradientReduction::pass_on(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto all = actions(job.work);
+    if (job.next < all.size()) {
+      lane_of(all[job.next]).waiting.push_back(std::move(job));
+    } else {
+      --num_open_;
+      if (job.work == Work::kGather) ++num_gathered_;
+    }
   }
   changed_.notify_all();
 }
 
-void GradientReduction::wait() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return failure_ || (waiting_.empty() && !is_summing_); });
-  if (failure_) std::rethrow_exception(failure_);
-  if (summed_) summed_->block(current_stream(shared_.gradients.device()));
+torch::Tensor GradientReduction::values(const Job& job) const {
+  if (job.work == Work::kTail) return shared_.tail();
+  return shared_.gradients.slice(0, chunks_[job.chunk].begin, chunks_[job.chunk].end);
 }
 
-void GradientReduction::work() {
+void GradientReduction::run(Lane& lane) {
+  const torch::NoGradGuard no_grad;
   const auto device = shared_.gradients.device();
-  if (device.is_cpu()) return sum(device);
-  // A stream of its own, so that sums run beside the backward pass.
+  if (device.is_cpu()) return run_on(device, lane);
+  // A stream of its own, so that sums run beside the model's work.
   const c10::impl::VirtualGuardImpl guard(device.type());
   const c10::StreamGuard on_stream(guard.getStreamFromGlobalPool(device));
-  sum(device);
+  run_on(device, lane);
 }
 
-void GradientReduction::sum(const c10::Device& device) {
+void GradientReduction::run_on(const c10::Device& device, Lane& lane) {
   for (;;) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return ends_ || !waiting_.empty(); });
-    if (ends_) return;
-    const Range range = waiting_.front();
-    waiting_.pop_front();
-    is_summing_ = true;
+    changed_.wait(lock, [&] { return ends_ || failure_ || !lane.waiting.empty(); });
+    if (ends_ || failure_) return;
+    Job job = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
     lock.unlock();
-    std::exception_ptr failure;
-    std::shared_ptr<c10::Event> summed;
     try {
-      if (range.ready) range.ready->block(current_stream(device));
-      sum_.add_up(shared_.gradients.slice(0, range.begin, range.end), range.wire);
-      summed = event_here(device);
+      if (job.ready) job.ready->block(current_stream(device));
+      act(actions(job.work)[job.next], job);
+      job.ready = event_here(device);
+      ++job.next;
     } catch (...) {
-      failure = std::current_exception();
+      lock.lock();
+      failure_ = std::current_exception();
+      lock.unlock();
+      changed_.notify_all();
+      return;
     }
     lock.lock();
-    summed_ = std::move(summed);
-    is_summing_ = false;
-    failure_ = failure;
+    lane.done = job.ready;
     lock.unlock();
-    changed_.notify_all();
-    if (failure) return;
+    pass_on(std::move(job));
+  }
+}
+
+void GradientReduction::act(Action action, const Job& job) {
+  const Wire wire = job.work == Work::kTail ? Wire::kExact : wire_;
+  if (action == Action::kScatterBetween || action == Action::kGatherBetween) let_rows_pass();
+  switch (action) {
+    case Action::kLineUp:
+      return;
+    case Action::kScatterInNode:
+      return sum_.scatter_in_node(values(job));
+    case Action::kScatterBetween:
+      sum_.scatter_between_nodes(values(job), wire);
+      return add_squares(job.chunk);
+    case Action::kStoreSquares:
+      return store_squares();
+    case Action::kSumBetween:
+      sum_.scatter_between_nodes(values(job), wire);
+      return sum_.gather_between_nodes(values(job), wire);
+    case Action::kGatherBetween:
+      return sum_.gather_between_nodes(values(job), wire);
+    case Action::kGatherInNode:
+      return sum_.gather_in_node(values(job));
+  }
+}
+
+// Rows are waited for, sums rarely. Not for long: a rank whose rows are late may wait for sums.
+void GradientReduction::let_rows_pass() const {
+  constexpr auto kPatience = std::chrono::milliseconds(100), kLook = std::chrono::milliseconds(1);
+  for (auto waited = kLook; waited < kPatience && world_.has_rows_between_nodes(); waited += kLook)
+    std::this_thread::sleep_for(kLook);
+}
+
+void GradientReduction::add_squares(size_t number) {
+  const auto [begin, end] = chunk(number);
+  const auto own = sum_.own_part(shared_.gradients.slice(0, begin, end));
+  if (!own.is_cpu()) {
+    device_squares_[number] = own.square().sum().to(torch::kDouble);
+    return;
+  }
+  squares_[number] =
+      sum_of_squares({own.const_data_ptr<float>(), static_cast<size_t>(own.numel())});
+}
+
+// By chunk, not in the order in which they were added up: with and without overlap that differs.
+void GradientReduction::store_squares() {
+  auto place = shared_.tail()[-1];
+  if (place.is_cpu()) {
+    place.fill_(std::accumulate(squares_.begin(), squares_.end(), 0.0));
+  } else {
+    place.copy_(torch::stack(device_squares_).sum());
   }
 }
 

@@ -1,9 +1,15 @@
-// Sums the gradients of shared parameters over all ranks while the backward pass computes the rest.
+// Sums the gradients of shared parameters over all ranks while the model computes.
 //
-// The buffer of gradients is cut into chunks. A chunk is summed when the backward pass has finished
-// the gradients in it, in an order that is the same on all ranks: that in which rank 0 finished
-// them in its first backward pass. A gradient that a rank does not get, because it had no rows for
-// that parameter, counts as zero when the pass is over, so that nobody waits for it longer.
+// The buffer of gradients is cut into chunks, and each sum has two halves (hierarchical_sum.h).
+// While the last backward pass of an update computes the rest, the chunks that are finished are
+// added up: each rank then has the sums of its part of them. That is all that the norm needs. The
+// parts are put together while the next forward pass already computes (late_update.h). One thread
+// does the steps inside the node, another those between nodes, so that both kinds of links are
+// busy.
+//
+// Chunks are added up in an order that is the same on all ranks: that in which rank 0 finished them
+// in its first backward pass. A gradient that a rank does not get, because it had no rows for that
+// parameter, counts as zero when the pass is over, so that nobody waits for it longer.
 #pragma once
 
 #include "engine/comm/hierarchical_sum.h"
@@ -16,6 +22,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -27,8 +34,12 @@ constexpr int64_t kChunkValues = 1 << 18;
 
 class GradientReduction {
  public:
-  /// Both must outlive this; the buffer collects its gradients. A thread is started if there are
-  /// several ranks. Collective.
+  /// How much longer the buffer's tail must be than what the caller puts there: the last figure is
+  /// the sum of squares.
+  static constexpr int64_t kOwnFigures = 1;
+
+  /// Both must outlive this; the buffer collects its gradients. Two threads are started if there
+  /// are several ranks. Collective.
   GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                     int64_t chunk_values = kChunkValues);
   /// Waits for the sum that is under way, if any; it fails once a peer has ended, too.
@@ -38,19 +49,35 @@ class GradientReduction {
 
   /// The next backward pass is the last of this update. Without overlap: nothing.
   void begin();
-  /// Sums what is not yet summed, at last the buffer's tail, in fp32 whatever the wire. Every rank
-  /// then has the same sums, and the same bits with and without overlap. Collective. Raises
-  /// kMachine as Group.
+  /// Adds up what is not yet added up, at last the buffer's tail, in fp32 whatever the wire. Every
+  /// rank then has the same tail, its own part of the sums, and the same bits with and without
+  /// overlap. Collective. Raises kMachine as Group.
   void finish();
+  /// After `finish`: the sum over all elements of the squares of the summed gradients, float64, a
+  /// scalar on the buffer's device.
+  torch::Tensor square_sum() const;
+  /// After `finish`: starts to bring all sums to all ranks, from the first chunk to the last, and
+  /// returns at once. Collective. Without it the next update begins as if nothing had been summed.
+  void gather();
+
+  /// Parts of the buffer that `gather` brings one by one; one rank alone has a single one.
+  size_t num_chunks() const { return chunks_.size(); }
+  /// [begin, end) of a chunk.
+  std::pair<int64_t, int64_t> chunk(size_t number) const {
+    return {chunks_[number].begin, chunks_[number].end};
+  }
+  /// After `gather`: waits until the sums of a chunk are here. Raises kMachine as Group.
+  void await(size_t chunk);
 
   /// Bytes that all ranks together send to other nodes for an update.
   int64_t inter_node_bytes() const;
   /// What this rank sent so far. Not while sums are under way.
-  const LinkBytes& bytes() const { return sum_.bytes(); }
-  /// Seconds that its sums took so far inside the node and between nodes, behind other work or not.
+  LinkBytes bytes() const { return sum_.bytes(); }
+  /// Seconds that its sums took so far inside the node and between nodes, behind other work or not;
+  /// also while sums are under way.
   double in_node_s() const { return sum_.in_node_s(); }
   double inter_node_s() const { return sum_.inter_node_s(); }
-  double exposed_s() const { return exposed_s_; }  ///< what the last `finish` waited
+  double exposed_s() const { return exposed_s_; }  ///< what was waited for them so far
 
  private:
   struct Chunk {
@@ -58,14 +85,50 @@ class GradientReduction {
     int64_t num_parameters = 0;  ///< that have a gradient in it
     int64_t num_missing = 0;     ///< of these, in this backward pass
   };
+  enum class Work { kScatter, kTail, kGather };
+  enum class Action {
+    kLineUp,
+    kScatterInNode,
+    kScatterBetween,
+    kStoreSquares,
+    kSumBetween,
+    kGatherBetween,
+    kGatherInNode
+  };
+  /// What is done with a chunk, or the tail, action by action.
+  struct Job {
+    Work work;
+    size_t chunk;                       ///< not of the tail
+    size_t next = 0;                    ///< of its actions
+    std::shared_ptr<c10::Event> ready;  ///< what the action needs is there; null on the CPU
+  };
+  /// A thread, for the links inside the node or for those between nodes.
+  struct Lane {
+    std::deque<Job> waiting;
+    std::shared_ptr<c10::Event> done;  ///< what it has given to its stream so far
+    std::thread thread;
+  };
+  static std::span<const Action> actions(Work work);
+  Lane& lane_of(Action action) { return is_in_node(action) ? in_node_ : between_; }
+  static bool is_in_node(Action action) {
+    return action == Action::kLineUp || action == Action::kScatterInNode ||
+           action == Action::kGatherInNode;
+  }
+  bool is_alone() const { return !in_node_.thread.joinable(); }
   void cut();
   void gradient_is_there(size_t parameter);
   void start_ready();
   void agree_on_order();
-  void push(int64_t begin, int64_t end, Wire wire);
-  void sum(const c10::Device& device);
-  void wait();
-  void work();
+  void push(Work work, size_t chunk);
+  torch::Tensor values(const Job& job) const;
+  void run(Lane& lane);
+  void run_on(const c10::Device& device, Lane& lane);
+  void act(Action action, const Job& job);
+  void pass_on(Job job);
+  void let_rows_pass() const;
+  void add_squares(size_t number);
+  void store_squares();
+  void block_on_lanes();
 
   FlatBuffer& shared_;
   Group& world_;
@@ -83,19 +146,18 @@ class GradientReduction {
   size_t num_started_ = 0;
   bool is_under_way_ = false;
 
-  // Shared with the thread that sums.
-  struct Range {
-    int64_t begin, end;
-    Wire wire;
-    std::shared_ptr<c10::Event> ready;  ///< its gradients are there; null on the CPU
-  };
+  // Of the thread between nodes: the squares of this rank's part, by chunk.
+  std::vector<double> squares_;
+  std::vector<torch::Tensor> device_squares_;
+
+  // Shared by the threads.
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Range> waiting_;
-  bool is_summing_ = false, ends_ = false;
+  Lane in_node_, between_;
+  bool ends_ = false;
+  size_t num_open_ = 0;      ///< jobs that are not finished
+  size_t num_gathered_ = 0;  ///< chunks, of this update
   std::exception_ptr failure_;
-  std::shared_ptr<c10::Event> summed_;  ///< what the thread has given to its stream so far
-  std::thread thread_;
 };
 
 }  // namespace xp

@@ -6,13 +6,14 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <atomic>
+#include <cmath>
 
 namespace xp {
 namespace {
 
 const std::vector<Topology> kLayouts = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {1, 4}};
 
-constexpr int64_t kTail = 2, kChunk = 4;
+constexpr int64_t kTail = 1 + GradientReduction::kOwnFigures, kChunk = 4;
 constexpr int64_t kSizes[] = {3, 9, 1, 4};  // of the parameters: chunks hold parts of several
 
 struct Options {
@@ -68,6 +69,9 @@ std::vector<torch::Tensor> reduced(const Topology& topology, const Options& opti
           buffer.complete_gradients();
           buffer.tail()[0] = static_cast<double>(rank + 1);
           reduction.finish();
+          reduction.gather();
+          for (size_t chunk = 0; chunk < reduction.num_chunks(); ++chunk)
+            reduction.await(chunk);
         }
         return buffer.gradients;
       },
@@ -105,6 +109,18 @@ TEST_CASE("sums are those of all ranks and micro-batches, and the tail's too") {
   CHECK(all[3][17].item<float>() == 10);
 }
 
+TEST_CASE("the squares of all sums are known before the sums are brought to all ranks") {
+  for (const Topology& topology : kLayouts) {
+    INFO(topology.nodes << " x " << topology.ranks_per_node);
+    for (const auto& gradients : reduced(topology, {})) {
+      const double expected =
+          gradients.slice(0, 0, 17).to(torch::kDouble).square().sum().item<double>();
+      if (topology.ranks() == 1) continue;
+      CHECK(std::abs(gradients[18].item<double>() / expected - 1) < 1e-6);
+    }
+  }
+}
+
 TEST_CASE("a parameter without a gradient on one rank has that of the others") {
   const auto all = reduced({1, 2}, {.without_last = 0});
   FlatBuffer other = buffer_of(torch::ones({17}));
@@ -114,7 +130,7 @@ TEST_CASE("a parameter without a gradient on one rank has that of the others") {
 
 TEST_CASE("chunks are summed while the backward pass is still under way") {
   // A hook before the first parameter's gradient waits for the sum of the last one's.
-  const auto sent = on_ranks<bool>({1, 2}, [](const Groups& groups) {
+  const auto sent = on_ranks<int>({1, 2}, [](const Groups& groups) {
     FlatBuffer buffer = buffer_of(torch::ones({17}));
     GradientReduction reduction(buffer, groups, Wire::kExact, kChunk);
     std::atomic<bool> was_summed = false;
@@ -125,9 +141,11 @@ TEST_CASE("chunks are summed while the backward pass is still under way") {
       if (update == 1) {
         own.register_hook([&](const torch::Tensor&) {
           const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-          const auto last = buffer.gradients.slice(0, 16, 17);
+          // Of the last parameter's chunks, an element of this rank's part.
+          const int64_t at = groups.world->rank() == 0 ? 13 : 16;
+          const auto summed = buffer.gradients.slice(0, at, at + 1);
           while (!was_summed && std::chrono::steady_clock::now() < until)
-            was_summed = last.item<float>() == 4;
+            was_summed = summed.item<float>() == 4;
         });
       }
       auto total = own.sum();
@@ -137,9 +155,9 @@ TEST_CASE("chunks are summed while the backward pass is still under way") {
       total.backward();
       reduction.finish();
     }
-    return was_summed.load();
+    return was_summed ? 1 : 0;
   });
-  CHECK(sent == std::vector<bool>{true, true});
+  CHECK(sent == std::vector<int>{1, 1});
 }
 
 TEST_CASE("a rank that dies in the middle of a backward pass is named by the others") {

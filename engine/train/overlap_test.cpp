@@ -27,8 +27,8 @@ struct OverlapTest : CorpusFixture {
     Value summary;
   };
 
-  std::vector<Outcome> train_on(const Topology& layout, const std::string& exchange,
-                                bool overlap) const {
+  std::vector<Outcome> train_on(const Topology& layout, const std::string& exchange, bool overlap,
+                                bool packs = false) const {
     const TempFolder own;
     return on_ranks<Outcome>(
         layout,
@@ -47,7 +47,7 @@ struct OverlapTest : CorpusFixture {
           out.parameters = torch::cat(flat);
           return out;
         },
-        overlap);
+        overlap, /*timeout_s=*/20, packs);
   }
 
   TrainSection settings;
@@ -67,6 +67,22 @@ TEST_CASE_METHOD(OverlapTest, "a training ends in the same bits with and without
         CHECK(on[rank].parameters.equal(off[rank].parameters));
       CHECK(on[0].summary["train_loss"] == off[0].summary["train_loss"]);
       CHECK(on[0].summary["inter_node_bytes"] == off[0].summary["inter_node_bytes"]);
+    }
+  }
+}
+
+TEST_CASE_METHOD(OverlapTest, "a training whose values cross nodes packed ends in the same bits") {
+  for (const Topology& layout : {Topology{2, 1}, Topology{2, 2}}) {
+    for (const char* exchange : {"gshard", "scomoe-feat"}) {
+      INFO(exchange << " on " << layout.nodes << " x " << layout.ranks_per_node);
+      const auto whole = train_on(layout, exchange, true),
+                 packed = train_on(layout, exchange, true, /*packs=*/true);
+      for (size_t rank = 0; rank < whole.size(); ++rank)
+        CHECK(packed[rank].parameters.equal(whole[rank].parameters));
+      for (const char* bytes : {"inter_node_bytes", "gradient_inter_node_bytes"}) {
+        const double less = packed[0].summary[bytes], more = whole[0].summary[bytes];
+        CHECK(less < more);
+      }
     }
   }
 }

@@ -1,11 +1,12 @@
 // Flattens parameters.
 #include "engine/train/parameters.h"
 
+#include "engine/base/error.h"
 #include "engine/device/accelerator.h"
+#include "engine/nn/linear.h"
 #include "engine/nn/row_loss.h"
 
 #include <ATen/Parallel.h>
-#include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
@@ -14,22 +15,6 @@
 
 namespace xp {
 namespace {
-
-// In blocks whose borders do not depend on the number of threads.
-torch::Tensor square_sum(const torch::Tensor& gradient) {
-  if (!gradient.is_cpu()) return gradient.square().sum().to(torch::kDouble);
-  constexpr int64_t kBlock = 1 << 16;
-  const auto* const values = gradient.const_data_ptr<float>();
-  const int64_t size = gradient.numel(), blocks = (size + kBlock - 1) / kBlock;
-  std::vector<double> sums(static_cast<size_t>(blocks));
-  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto count = static_cast<size_t>(std::min(kBlock, size - i * kBlock));
-      sums[static_cast<size_t>(i)] = sum_of_squares({values + i * kBlock, count});
-    }
-  });
-  return torch::full({}, std::accumulate(sums.begin(), sums.end(), 0.0), torch::kDouble);
-}
 
 FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::string>& state_names,
                    int64_t tail, const Group* sharded_over) {
@@ -63,21 +48,21 @@ FlatBuffer flatten(std::vector<Parameter> parameters, const std::vector<std::str
 }
 
 // Runs when a backward pass has a parameter's gradient: LibTorch has added it to the one in the
-// buffer, or, if there was none, has left it where a product wrote it.
-struct CollectGradient final : torch::autograd::PostAccumulateGradHook {
+// buffer, or, if there was none, has left it where a product wrote it, which may be the buffer.
+struct CollectGradient final : GradientPlace {
   using Listener = std::function<void(size_t)>;
   CollectGradient(torch::Tensor in_buffer, size_t number, std::shared_ptr<Listener> told)
-      : place(std::move(in_buffer)), parameter(number), listener(std::move(told)) {}
+      : parameter(number), listener(std::move(told)) {
+    place = std::move(in_buffer);
+  }
   void operator()(const torch::autograd::Variable& tensor) override {
     const torch::NoGradGuard no_grad;
     torch::Tensor& gradient = tensor.mutable_grad();
-    if (!gradient.is_same(place)) {
-      place.copy_(gradient);
-      gradient = place;
-    }
+    if (gradient.data_ptr() != place.data_ptr()) place.copy_(gradient);
+    gradient = place;
+    is_taken = false;
     if (*listener) (*listener)(parameter);
   }
-  torch::Tensor place;
   size_t parameter;
   std::shared_ptr<Listener> listener;
 };
@@ -110,6 +95,23 @@ void FlatBuffer::complete_gradients() {
   }
 }
 
+// In blocks whose borders do not depend on the number of threads.
+torch::Tensor FlatBuffer::square_sum() const {
+  const auto all = gradient();
+  if (!all.is_cpu()) return all.square().sum().to(torch::kDouble);
+  constexpr int64_t kBlock = 1 << 16;
+  const auto* const first = all.const_data_ptr<float>();
+  const int64_t blocks = (size() + kBlock - 1) / kBlock;
+  std::vector<double> sums(static_cast<size_t>(blocks));
+  at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto count = static_cast<size_t>(std::min(kBlock, size() - i * kBlock));
+      sums[static_cast<size_t>(i)] = sum_of_squares({first + i * kBlock, count});
+    }
+  });
+  return torch::full({}, std::accumulate(sums.begin(), sums.end(), 0.0), torch::kDouble);
+}
+
 std::pair<int64_t, int64_t> FlatBuffer::part(int64_t number) const {
   const int64_t size = (values.numel() + shares - 1) / shares;
   return {std::min(number * size, values.numel()), std::min((number + 1) * size, values.numel())};
@@ -136,35 +138,52 @@ void FlatParameters::complete_gradients() {
   experts.complete_gradients();
 }
 
+FlatParameters::Normalised FlatParameters::normalise_experts(Group& world,
+                                                             const torch::Tensor& shared_square,
+                                                             double tokens, double expert_scale,
+                                                             double clip_norm) {
+  const torch::NoGradGuard no_grad;
+  auto gradient = experts.gradient();
+  if (copies) copies->all_reduce_sum(gradient);
+  auto square = experts.square_sum() / static_cast<double>(num_copies());
+  if (gradient.numel() > 0) world.all_reduce_sum(square);
+  const auto norm = (shared_square + expert_scale * expert_scale * square).sqrt() / tokens;
+  const auto clip =
+      clip_norm > 0 ? (clip_norm / (norm + 1e-12)).clamp_max(1) : torch::ones_like(norm);
+  if (!norm.is_cpu() || std::isfinite(norm.item<double>()))
+    gradient.mul_(clip * expert_scale / tokens);
+  return {norm, clip / tokens};
+}
+
 torch::Tensor FlatParameters::normalise_gradients(Group& world, double tokens, double expert_scale,
                                                   double clip_norm) {
   const torch::NoGradGuard no_grad;
-  auto shared_gradient = shared.gradient(), expert_gradient = experts.gradient();
-  if (copies) copies->all_reduce_sum(expert_gradient);
-  auto expert_square = square_sum(expert_gradient) / static_cast<double>(num_copies());
-  if (expert_gradient.numel() > 0) world.all_reduce_sum(expert_square);
-  const auto square = square_sum(shared_gradient) + expert_scale * expert_scale * expert_square;
-  const auto norm = square.sqrt() / tokens;
-  if (norm.is_cpu() && !std::isfinite(norm.item<double>())) return norm;
-  const auto clip =
-      clip_norm > 0 ? (clip_norm / (norm + 1e-12)).clamp_max(1) : torch::ones_like(norm);
-  shared_gradient.mul_(clip / tokens);
-  expert_gradient.mul_(clip * expert_scale / tokens);
+  const auto [norm, factor] =
+      normalise_experts(world, shared.square_sum(), tokens, expert_scale, clip_norm);
+  if (!norm.is_cpu() || std::isfinite(norm.item<double>())) shared.gradient().mul_(factor);
   return norm;
 }
 
-void apply_update(FlatParameters& parameters, const Optimizer& optimizer, int64_t update, double lr,
+void apply_update(FlatBuffer& buffer, int64_t begin, int64_t end, const Optimizer& optimizer,
+                  int64_t update, double lr) {
+  check(buffer.shares == 1, "a part of a buffer is updated where all of its state is");
+  auto values = buffer.values.slice(0, begin, end);
+  OptimizerState state;
+  for (const auto& [name, whole] : buffer.state)
+    state[name] = whole.slice(0, begin, end);
+  optimizer.apply(values, buffer.gradients.slice(0, begin, end), state, update, lr);
+}
+
+void apply_update(FlatBuffer& buffer, const Optimizer& optimizer, int64_t update, double lr,
                   Group& world) {
   const torch::NoGradGuard no_grad;
-  for (FlatBuffer* buffer : {&parameters.shared, &parameters.experts}) {
-    const auto [first, last] = buffer->part(buffer->share);
-    auto values = buffer->values.slice(0, first, last);
-    optimizer.apply(values, buffer->gradient().slice(0, first, last), buffer->state, update, lr);
-    for (int64_t rank = 0; buffer->shares > 1 && rank < buffer->shares; ++rank) {
-      const auto [begin, end] = buffer->part(rank);
-      auto part = buffer->values.slice(0, begin, end);
-      if (end > begin) world.broadcast(part, rank);
-    }
+  const auto [first, last] = buffer.part(buffer.share);
+  auto values = buffer.values.slice(0, first, last);
+  optimizer.apply(values, buffer.gradient().slice(0, first, last), buffer.state, update, lr);
+  for (int64_t rank = 0; buffer.shares > 1 && rank < buffer.shares; ++rank) {
+    const auto [begin, end] = buffer.part(rank);
+    auto part = buffer.values.slice(0, begin, end);
+    if (end > begin) world.broadcast(part, rank);
   }
 }
 

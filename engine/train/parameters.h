@@ -42,6 +42,9 @@ struct FlatBuffer {
   void clear_gradients();
   /// Those that no backward pass has given since are zero.
   void complete_gradients();
+  /// Of the gradients, float64, a scalar on the buffer's device. Its bits do not depend on the
+  /// number of threads.
+  torch::Tensor square_sum() const;
 
  private:
   std::vector<torch::Tensor> places_;  ///< of each parameter's gradient in the buffer
@@ -66,19 +69,30 @@ struct FlatParameters {
   void clear_gradients();
   void complete_gradients();
 
-  /// Turns sums of gradients into means and clips them: sums those of copied experts, scales
-  /// experts' by `expert_scale` and all by 1 / `tokens`, and clips at the global norm `clip_norm`
-  /// (0: no clipping). Returns the norm before clipping, float64, on the device. If it is not
-  /// finite the gradients on the CPU keep their values; those on a device are not finite either,
-  /// since the host does not ask. Shared gradients must have been summed over ranks. Collective
-  /// over `world`.
+  /// Both are float64 scalars on the device.
+  struct Normalised {
+    torch::Tensor norm;    ///< of the mean gradient before clipping
+    torch::Tensor factor;  ///< turns sums of shared gradients into means that are clipped
+  };
+  /// Turns sums of experts' gradients into means and clips them: sums those of copies, scales by
+  /// `expert_scale` and 1 / `tokens`, and clips all gradients at the global norm `clip_norm` (0: no
+  /// clipping). Shared gradients, of which the squares over all ranks' sums add up to
+  /// `shared_square`, stay as they are. If the norm is not finite experts' gradients on the CPU
+  /// keep their values; those on a device are not finite either, since the host does not ask.
+  /// Collective over `world`.
+  Normalised normalise_experts(Group& world, const torch::Tensor& shared_square, double tokens,
+                               double expert_scale, double clip_norm);
+  /// The same for shared gradients, too, whose sums over ranks are all here. Returns the norm.
   torch::Tensor normalise_gradients(Group& world, double tokens, double expert_scale,
                                     double clip_norm);
 };
 
-/// One update of all parameters from their final gradients. Collective over `world` if state is
-/// sharded: every rank sends the values that it updated.
-void apply_update(FlatParameters& parameters, const Optimizer& optimizer, int64_t update, double lr,
+/// One update of a buffer's elements [begin, end) from their final gradients. State is not sharded.
+void apply_update(FlatBuffer& buffer, int64_t begin, int64_t end, const Optimizer& optimizer,
+                  int64_t update, double lr);
+/// One update of all of a buffer. Collective over `world` if state is sharded: every rank sends the
+/// values that it updated.
+void apply_update(FlatBuffer& buffer, const Optimizer& optimizer, int64_t update, double lr,
                   Group& world);
 
 /// The optimizer's state of all elements of a buffer, copied. Collective over `world` if it is

@@ -1,6 +1,7 @@
 // The loop and its bookkeeping.
 #include "engine/train/trainer.h"
 
+#include "engine/base/cpu.h"
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
@@ -9,6 +10,7 @@
 #include "engine/nn/dropout.h"
 #include "engine/train/exchange_log.h"
 #include "engine/train/gradient_reduction.h"
+#include "engine/train/late_update.h"
 #include "engine/train/objective.h"
 #include "engine/train/parameters.h"
 #include "registry/schedule.h"
@@ -17,17 +19,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ctime>
 #include <limits>
 
 namespace xp {
 namespace {
-
-double cpu_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 // Figures that are summed over ranks behind the gradients, so that they need no collective of their
 // own. On a device only the losses are: the host sums what it knows itself, and reads the losses of
@@ -49,9 +44,10 @@ class Run {
         events_(events),
         optimizer_(make_part<Optimizer>(settings_.optimizer)),
         schedule_(make_part<Schedule>(settings_.schedule)),
-        parameters_(model, optimizer_->state_names(), kNumFigures,
+        parameters_(model, optimizer_->state_names(), kNumFigures + GradientReduction::kOwnFigures,
                     settings_.shard_optimizer ? &world_ : nullptr),
         reduction_(parameters_.shared, groups, wire_from(settings_.gradient_wire)),
+        late_update_(parameters_.shared, reduction_, *optimizer_, model, world_),
         checkpoints_(job.checkpoints, settings_.keep, settings_.save_in_background, job.origin),
         health_(settings_.health) {
     if (scales_loss() && computing_device().is_cpu()) {
@@ -84,6 +80,7 @@ class Run {
   void update();
   void reduce_gradients();
   void apply_gradients();
+  void complete_update();
   void time_update(double seconds);
   void count_pending_time();
   void log_update();
@@ -119,6 +116,7 @@ class Run {
   std::unique_ptr<Schedule> schedule_;
   FlatParameters parameters_;
   GradientReduction reduction_;
+  LateUpdate late_update_;
   Checkpoints checkpoints_;
   Health health_;
   std::optional<ExchangeLog> exchange_log_;
@@ -143,8 +141,9 @@ class Run {
   // Of this rank, since its last event of an update.
   struct Interval {
     int64_t updates = 0;
-    double seconds = 0, exposed_s = 0;       // waiting for sums of gradients
-    double in_node_s = 0, inter_node_s = 0;  // what the reduction had taken when it began
+    double seconds = 0;
+    // What sums of gradients had taken when it began; `exposed_s` was waiting for them.
+    double in_node_s = 0, inter_node_s = 0, exposed_s = 0;
   };
   Interval interval_;
 };
@@ -207,11 +206,13 @@ void Run::micro_batch(bool is_last) {
 void Run::add_gradients(const Batch& batch, bool is_last) {
   if (batch.empty()) {
     const auto zero = model_.idle_forward();
+    late_update_.complete();
     if (is_last) reduction_.begin();
     if (zero.requires_grad()) zero.backward();
     return;
   }
   const Objective objective = objective_of(model_, batch, settings_);
+  late_update_.complete();
   const torch::Tensor tail = parameters_.shared.tail();
   const auto tokens = static_cast<double>(batch.num_tokens);
   const auto add = [&tail](Figure figure, const torch::Tensor& value) {
@@ -231,14 +232,14 @@ void Run::add_gradients(const Batch& batch, bool is_last) {
 void Run::reduce_gradients() {
   parameters_.complete_gradients();
   auto tail = parameters_.shared.tail();
-  const double cpu = cpu_now();
+  const double cpu = own_cpu_seconds();
   host_figures_[kCpuSeconds] = cpu - cpu_before_;
   cpu_before_ = cpu;
   if (world_.rank() == 0) host_figures_[kSeconds] = pending_seconds_;
   if (job_.stop != nullptr && job_.stop->load()) host_figures_[kStop] = 1;
   const auto own = torch::tensor(torch::ArrayRef<double>(host_figures_), torch::kDouble);
   host_figures_ = {};
-  if (tail.is_cpu()) tail.add_(own);
+  if (tail.is_cpu()) tail.slice(0, 0, kNumFigures).add_(own);
   reduction_.finish();
   auto sums = tail.is_cpu() ? tail.to(torch::kDouble) : own;
   if (!tail.is_cpu()) world_.all_reduce_sum(sums);
@@ -249,11 +250,12 @@ void Run::reduce_gradients() {
 void Run::apply_gradients() {
   const torch::NoGradGuard no_grad;
   const int64_t number = progress_.update + 1;
-  auto norm = parameters_.normalise_gradients(
-      world_, std::max(figures_[kTokens], 1.0) * loss_factor(),
+  const auto normalised = parameters_.normalise_experts(
+      world_, reduction_.square_sum(), std::max(figures_[kTokens], 1.0) * loss_factor(),
       expert_gradient_scale(settings_.expert_gradient_scale, world_.size(),
                             parameters_.num_copies()),
       settings_.clip_norm);
+  auto norm = normalised.norm;
   bool is_left_out = false;
   // In float16 the host asks after every update, since the factor of the next one follows from it.
   if (norm.is_cpu() || scales_loss()) {
@@ -272,8 +274,16 @@ void Run::apply_gradients() {
   const auto tail = parameters_.shared.tail().to(torch::kDouble);
   unread_.push_back({number, figures_[kTokens], torch::stack({norm, tail[kNll], tail[kBalance]})});
   if (is_left_out) return;
-  apply_update(parameters_, *optimizer_, number, optimizer_->lr() * schedule_->factor(number),
-               world_);
+  const double lr = optimizer_->lr() * schedule_->factor(number);
+  apply_update(parameters_.experts, *optimizer_, number, lr, world_);
+  late_update_.start(normalised.factor, number, lr);
+}
+
+// Before others than the next forward pass read parameters. It counts as time of the update.
+void Run::complete_update() {
+  const double start_s = steady_s();
+  late_update_.complete();
+  pending_seconds_ += steady_s() - start_s;
 }
 
 void Run::update() {
@@ -325,7 +335,6 @@ void Run::time_update(double seconds) {
   pending_seconds_ = update_seconds_ = seconds;
   ++interval_.updates;
   interval_.seconds += seconds;
-  interval_.exposed_s += reduction_.exposed_s();
   if (++timed_updates_ <= kWarmSteps) return;
   step_ms_.push_back(1e3 * seconds);
   timed_tokens_ += figures_[kTokens];
@@ -334,13 +343,14 @@ void Run::time_update(double seconds) {
 
 // An update's time rides in the next one's all-reduce; here there may be no next one. Collective.
 void Run::count_pending_time() {
-  auto pending = torch::tensor(
-      {world_.rank() == 0 ? pending_seconds_ : 0.0, cpu_now() - cpu_before_}, torch::kDouble);
+  auto pending =
+      torch::tensor({world_.rank() == 0 ? pending_seconds_ : 0.0, own_cpu_seconds() - cpu_before_},
+                    torch::kDouble);
   world_.all_reduce_sum(pending);
   progress_.seconds += pending[0].item<double>();
   progress_.cpu_seconds += pending[1].item<double>();
   pending_seconds_ = 0;
-  cpu_before_ = cpu_now();
+  cpu_before_ = own_cpu_seconds();
 }
 
 void Run::diverge(const std::string& what, int64_t update) {
@@ -363,15 +373,15 @@ void Run::judge(const std::vector<std::string>& findings, int64_t update) {
 // Means of an update since the last event: of the gradients, and of the whole. Figures of layers
 // are of one call.
 void Run::add_parts(const MoeMetrics& metrics, Value& values) {
-  const Interval now = std::exchange(
-      interval_,
-      Interval{.in_node_s = reduction_.in_node_s(), .inter_node_s = reduction_.inter_node_s()});
-  const double ms = 1e3 / static_cast<double>(std::max<int64_t>(now.updates, 1));
+  const Interval past = std::exchange(interval_, Interval{.in_node_s = reduction_.in_node_s(),
+                                                          .inter_node_s = reduction_.inter_node_s(),
+                                                          .exposed_s = reduction_.exposed_s()});
+  const double ms = 1e3 / static_cast<double>(std::max<int64_t>(past.updates, 1));
   const auto calls = static_cast<double>(num_calls());
   const std::map<std::string, double> gradients = {
-      {"in_node_ms", ms * (interval_.in_node_s - now.in_node_s)},
-      {"inter_node_ms", ms * (interval_.inter_node_s - now.inter_node_s)},
-      {"exposed_ms", ms * now.exposed_s}};
+      {"in_node_ms", ms * (interval_.in_node_s - past.in_node_s)},
+      {"inter_node_ms", ms * (interval_.inter_node_s - past.inter_node_s)},
+      {"exposed_ms", ms * (interval_.exposed_s - past.exposed_s)}};
   for (const auto& [part, of_gradients] : gradients) {
     double sum = of_gradients;
     for (const auto& [name, value] : metrics)
@@ -379,7 +389,7 @@ void Run::add_parts(const MoeMetrics& metrics, Value& values) {
     values["gradient_" + part] = of_gradients;
     values[part] = sum;
   }
-  values["compute_ms"] = std::max(0.0, ms * now.seconds - values["exposed_ms"].get<double>());
+  values["compute_ms"] = std::max(0.0, ms * past.seconds - values["exposed_ms"].get<double>());
   values["calls"] = calls;
 }
 
@@ -443,6 +453,7 @@ bool Run::validates_now(double epochs_before) const {
 
 void Run::validate() {
   if (progress_.validated_update == progress_.update) return;  // resumed from its checkpoint
+  complete_update();
   read_figures();
   if (!has_diverged()) log_loads();
   if (has_diverged()) return;
@@ -457,7 +468,7 @@ void Run::validate() {
     model_.take_loads();
   }
   model_.train();
-  cpu_before_ = cpu_now();
+  cpu_before_ = own_cpu_seconds();
   progress_.validated_update = progress_.update;
   saved_update_ = -1;  // a checkpoint from before the validation does not hold it
   if (!std::isfinite(progress_.validation.at("valid_loss"))) {
@@ -499,6 +510,7 @@ double Run::link_sum(int64_t LinkBytes::*member) const {
 
 void Run::save() {
   if (saved_update_ == progress_.update) return;
+  complete_update();
   read_figures();
   if (has_diverged()) return;
   count_pending_time();
@@ -514,7 +526,7 @@ void Run::save() {
   if (!job_.validate) progress_.best_update = progress_.update;
   checkpoints_.save(parameters_, progress_, world_, events_);
   saved_update_ = progress_.update;
-  cpu_before_ = cpu_now();
+  cpu_before_ = own_cpu_seconds();
 }
 
 // Median over updates of the slowest rank at each.
@@ -550,7 +562,7 @@ Value Run::summary() {
 TrainEnd Run::run() {
   log_start();
   model_.train();
-  cpu_before_ = cpu_now();
+  cpu_before_ = own_cpu_seconds();
   while (!has_diverged() && !is_finished() && !is_stop_requested()) {
     const double epochs_before = stream_->epochs();
     update();
@@ -571,6 +583,7 @@ TrainEnd Run::run() {
     else
       save();
   }
+  complete_update();  // no rank ends while others still wait for its sums
   checkpoints_.finish();
   if (has_diverged()) return {TrainEnd::How::kDiverged, divergence_, Value::object()};
   return {stops ? TrainEnd::How::kStopped : TrainEnd::How::kFinished, "", summary()};

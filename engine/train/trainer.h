@@ -2,8 +2,9 @@
 //
 // Objective per update: (sum over ranks and micro-batches of cross entropy + tokens x weighted
 // balance loss) / tokens of all ranks. Shared gradients are summed over ranks while the last
-// backward pass runs (gradient_reduction.h); an expert's gradient already holds all ranks' tokens.
-// The norm that is clipped spans both (predecessor.md 3.5).
+// backward pass and the next forward pass run (gradient_reduction.h, late_update.h); an expert's
+// gradient already holds all ranks' tokens. The norm that is clipped spans both (predecessor.md
+// 3.5).
 #pragma once
 
 #include "engine/data/prepare.h"

@@ -1,4 +1,5 @@
 // One rank of an evaluation.
+#include "engine/base/cpu.h"
 #include "engine/base/error.h"
 #include "engine/worker/evaluated_model.h"
 #include "registry/metric.h"
@@ -10,18 +11,10 @@
 
 #include <spdlog/spdlog.h>
 
-#include <ctime>
-
 namespace xp {
 namespace {
 
 using Texts = std::vector<std::string>;
-
-double own_cpu_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-}
 
 // Collective.
 double sum_of_all(Group& world, double own) {

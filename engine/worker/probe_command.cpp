@@ -97,7 +97,8 @@ class Trained {
   void update() {
     const torch::NoGradGuard no_grad;
     parameters_->normalise_gradients(*groups_.world, 1, 1, train_.clip_norm);
-    apply_update(*parameters_, *optimizer_, 1, optimizer_->lr(), *groups_.world);
+    for (FlatBuffer* buffer : {&parameters_->shared, &parameters_->experts})
+      apply_update(*buffer, *optimizer_, 1, optimizer_->lr(), *groups_.world);
   }
 
  private:

@@ -85,7 +85,9 @@ Groups join_groups(const WorkerArguments& arguments) {
   start_log(rendezvous.rank);
   if (const auto file = settings_file(arguments); std::filesystem::exists(file)) {
     const Value settings = load_toml(file.string());
-    rendezvous.overlap = settings.value("launch", Value::object()).value("overlap", true);
+    const Value launch = settings.value("launch", Value::object());
+    rendezvous.overlap = launch.value("overlap", true);
+    rendezvous.packs = launch.value("packing", false);
   }
   at::set_num_threads(static_cast<int>(number_from(variable::kThreads, 1)));
   spdlog::info("process {} on {}: one of {} ranks, {} threads", ::getpid(), host_name(),

@@ -147,8 +147,11 @@ class Transformer final : public TranslationModel {
     if (real.index_T.defined()) real.index_T = to_device(real.index_T);
     auto h = embedded(*target_, batch.target_in_BL);
     const auto target_mask = seen_by_pads(batch.target_in_BL);
-    for (const auto& layer : decoder_.layers)
+    for (const auto& layer : decoder_.layers) {
+      will_use(*layer);
       h = layer->forward(h, source.h_BSD, source.mask, target_mask, real);
+    }
+    will_use(*this);
     h = decoder_.ending(h, real);
     auto h_TD = finished(h, decoder_norm_).flatten(0, 1);
     if (real.index_T.defined()) h_TD = h_TD.index_select(0, real.index_T);
@@ -156,6 +159,7 @@ class Transformer final : public TranslationModel {
   }
 
   torch::Tensor idle_forward() override {
+    will_use(*this);
     return encoder_.idle(settings_.width) + decoder_.idle(settings_.width);
   }
 
@@ -226,6 +230,11 @@ class Transformer final : public TranslationModel {
   bool decodes_rows_independently() const override { return moe_.keeps_rows_independent(); }
   torch::Tensor source_embedding() const override { return source_->weight; }
 
+  bool announce_uses(BeforeUse before_use) override {
+    before_use_ = std::move(before_use);
+    return true;
+  }
+
   void train(bool on = true) override {
     if (on) packed_output_.clear();
     Module::train(on);
@@ -288,6 +297,10 @@ class Transformer final : public TranslationModel {
   struct Source {
     torch::Tensor h_BSD, mask;
   };
+
+  void will_use(const torch::nn::Module& module) const {
+    if (before_use_ && is_training()) before_use_(module);
+  }
 
   // `take` gets the name of each MoE and clustering layer, and the layer.
   template <class Take>
@@ -421,6 +434,7 @@ class Transformer final : public TranslationModel {
   }
 
   torch::Tensor embedded(Embedding& table, const torch::Tensor& piece_BL) {
+    will_use(table);
     const auto h_BLD = settings_.moe.whose() == Compatibility::kSeed
                            ? table.forward_around_pads(to_device(piece_BL))
                            : table.forward(to_device(piece_BL));
@@ -442,8 +456,13 @@ class Transformer final : public TranslationModel {
       if (settings_.moe.whose() == Compatibility::kSeed)
         h = h * is_pad_BS.logical_not().unsqueeze(2);
     }
-    for (const auto& layer : encoder_.layers)
+    for (const auto& layer : encoder_.layers) {
+      will_use(*layer);
       h = layer->forward(h, out.mask, real);
+    }
+    if (encoder_.extra) will_use(*encoder_.extra);
+    if (encoder_.tail) will_use(*encoder_.tail);
+    if (encoder_norm_) will_use(*encoder_norm_);
     out.h_BSD = finished(encoder_.ending(h, real), encoder_norm_);
     return out;
   }
@@ -480,6 +499,7 @@ class Transformer final : public TranslationModel {
   std::shared_ptr<Norm> encoder_norm_, decoder_norm_;
   torch::Tensor output_VD_;
   PackedCopy packed_output_;
+  BeforeUse before_use_;
 };
 
 struct TransformerModel final : Model {

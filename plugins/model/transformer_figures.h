@@ -3,7 +3,10 @@
 // experts: a row goes to each rank equally often.
 #pragma once
 
+#include "engine/base/packed_values.h"
 #include "registry/relations.h"
+
+#include <fmt/format.h>
 
 #include <string>
 #include <vector>
@@ -105,45 +108,62 @@ inline std::vector<Figure> transformer_figures() {
       {"exchanges", "4 * moe.layers * train.tokens / train.max_tokens"},
       {"late_parameters", "table_rows * width"},
       {"value_bytes", "if(train.precision == 'fp32', 4, 2)"},
-      // Weights and gradients in 32 bits, the optimizer's state, what the backward pass keeps: of
-      // layers that are computed again their input, and one of them as a whole.
-      {"kept_values",
-       "if(train.recompute_activations, (layers + 16) * width + 2 * ffn_width * (1 + if("
-       "moe.layers == 0, 0, moe.layers * moe.exchange.expert_rows)), "
-       "(encoder_layers * 10 + decoder_layers * 16) * width + 2 * ffn_width * (layers + if("
-       "moe.layers == 0, 0, moe.layers * (moe.exchange.expert_rows - 1))))"},
+      // What the backward pass needs of a token. A layer keeps its input, normalised and not, what
+      // attention sees and says, and the inner row of its FFN; of those, products keep theirs in
+      // the precision of the training. A layer that is computed again keeps its input only, and one
+      // of them is there as a whole. Each row of experts is kept going in, inside and coming out.
+      {"moe.kept_rows",
+       "if(moe.layers == 0, 0, moe.layers * (moe.exchange.expert_rows * (2 * width + ffn_width) - "
+       "ffn_width))"},
+      {"kept_bytes",
+       "if(train.recompute_activations, 4 * ((layers + 38) * width + 3 * ffn_width + if("
+       "moe.layers == 0, 0, moe.kept_rows / moe.layers)), if(train.precision == 'fp32', 4 * ("
+       "(8 * encoder_layers + 14 * decoder_layers + 24) * width + (layers + 2) * ffn_width + "
+       "moe.kept_rows), (20 * encoder_layers + 34 * decoder_layers + 48) * width + 2 * ((layers + "
+       "2) * ffn_width + moe.kept_rows)))"},
       {"state_parameters",
        "shared_parameters / if(train.shard_optimizer, launch.ranks, 1) + expert_parameters / "
        "moe.group"},
+      // Rank 0 has most: it copies the checkpoint, the experts of all ranks among it, after
+      // activations are freed. Besides: weights and gradients in 32 bits, the optimizer's state,
+      // gradients of the tables before they are added up, and the program (more with the products
+      // of bf16).
       {"memory_bytes",
-       "4 * (2 * parameters_on_rank + train.optimizer.state_values * state_parameters) + "
-       "train.max_tokens * "
-       "(value_bytes * kept_values + 8 * corpus.target_pieces)"},
+       "4 * (2 * parameters_on_rank + train.optimizer.state_values * state_parameters) + 16 * "
+       "width * corpus.target_pieces + if(train.precision == 'fp32', 140e6, 240e6) + "
+       "max(train.max_tokens * kept_bytes + 2048 * corpus.target_pieces + if(train.precision == "
+       "'fp32', 0, 2 * parameters_on_rank), if(launch.device == 'cuda', 0, checkpoint_bytes))"},
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
   // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a
   // clustering layer sends every row once there, and the stack's last layer back, all of them in
   // the format of the wire if some cross nodes.
   out.push_back({"moe.wire_bytes", "if(moe.wire == 'bf16' and moe.nodes > 1, 2, value_bytes)"});
+  const std::string packed = fmt::format("if(launch.packing, {}, 0)", kPackedSaving);
+  out.push_back({"moe.far_bytes", "moe.wire_bytes - " + packed});
   const auto bytes = [&out](const std::string& link, const std::string& gshard_rows,
-                            const std::string& clustered_rows, const std::string& value_bytes) {
+                            const std::string& clustered_rows, const std::string& clustered_bytes,
+                            const std::string& value_bytes) {
     out.push_back({link + "_bytes",
                    "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * "
-                   "(moe.clustered * moe.wire_bytes * " +
-                       clustered_rows + " + " + value_bytes + " * (moe.spared * moe.rows * " +
-                       gshard_rows + " + moe.others * moe.exchange." + link + "_rows)))"});
+                   "(moe.clustered * " +
+                       clustered_bytes + " * " + clustered_rows + " + " + value_bytes +
+                       " * (moe.spared * moe.rows * " + gshard_rows +
+                       " + moe.others * moe.exchange." + link + "_rows)))"});
   };
-  bytes("local", "1 / moe.mates", "1 / moe.group", "value_bytes");
-  bytes("in_node", "(moe.mates - 1) / moe.mates", "(moe.mates - 1) / moe.group", "value_bytes");
-  bytes("inter_node", "moe.crossing", "(1 - 1 / moe.nodes)", "moe.wire_bytes");
+  bytes("local", "1 / moe.mates", "1 / moe.group", "moe.wire_bytes", "value_bytes");
+  bytes("in_node", "(moe.mates - 1) / moe.mates", "(moe.mates - 1) / moe.group", "moe.wire_bytes",
+        "value_bytes");
+  bytes("inter_node", "moe.crossing", "(1 - 1 / moe.nodes)", "moe.far_bytes", "moe.far_bytes");
   out.push_back({"fixed_inter_node_bytes",
-                 "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * moe.wire_bytes "
+                 "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * moe.far_bytes "
                  "* (moe.clustered * (1 - 1 / moe.nodes) + moe.spared * moe.rows * "
                  "moe.crossing))"});
   out.push_back({"global_share", "if(moe.layers == 0, 0, moe.exchange.global_share)"});
   // In the node's share of the buffer there and back; see engine/comm/hierarchical_sum.h.
   out.push_back({"gradient_inter_node_bytes",
-                 "2 * (launch.nodes - 1) * shared_parameters * if(train.gradient_wire == 'bf16', "
-                 "2, 4)"});
+                 "2 * (launch.nodes - 1) * shared_parameters * (if(train.gradient_wire == 'bf16', "
+                 "2, 4) - " +
+                     packed + ")"});
   return out;
 }
 
