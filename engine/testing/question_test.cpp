@@ -107,7 +107,8 @@ TEST_CASE("bf16 on a processor without it is told by check, plan, run and the wo
 TEST_CASE("a selector that means nothing is one plain sentence, with work left and without",
           "[slow]") {
   const User user;
-  const std::vector<std::string> quick = {"--set", "train.max_updates=2"};
+  const std::vector<std::string> quick = {"--set", "train.max_updates=2", "--set",
+                                          "warmup_updates=1"};
   const auto answer = [&](std::vector<std::string> words) {
     words.insert(words.end(), quick.begin(), quick.end());
     const Finished out = user.xp(words);
