@@ -33,6 +33,12 @@ torch::Tensor local_counts(const torch::Tensor& logits_TX) {
 
 }  // namespace
 
+ExpertsFunction experts_of(const MoeCall& call, int64_t part) {
+  return [&call, part](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
+    return call.experts(part, rows_MD, start_X1);
+  };
+}
+
 void count_local_rows(const MoeCall& call, const torch::Tensor& logits_TX) {
   if (call.count_rows && !logits_TX.is_cpu())
     call.count_rows(call.groups.world->rank() * call.experts_per_rank, local_counts(logits_TX));
@@ -163,12 +169,8 @@ void RoutedParts::send() {
 }
 
 std::map<Part, torch::Tensor> RoutedParts::finish(const std::function<int64_t(Part)>& expert_part) {
-  for (auto& [part, rows] : parts_) {
-    rows->run([this, number = expert_part(part)](const torch::Tensor& rows_MD,
-                                                 const torch::Tensor& start_X1) {
-      return call_.experts(number, rows_MD, start_X1);
-    });
-  }
+  for (auto& [part, rows] : parts_)
+    rows->run(experts_of(call_, expert_part(part)));
   std::map<Part, torch::Tensor> out;
   for (auto& [part, rows] : parts_)
     out[part] = rows->finish();

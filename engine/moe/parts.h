@@ -45,6 +45,9 @@ struct PartLogits {
 torch::Tensor mix_locally(const torch::Tensor& x_TD, const torch::Tensor& logits_TX,
                           const ExpertsFunction& experts);
 
+/// Part `part` of the experts of a call, which must outlive it.
+ExpertsFunction experts_of(const MoeCall& call, int64_t part);
+
 /// Tells call.count_rows which of the rank's experts tokens with these logits choose, on a device.
 void count_local_rows(const MoeCall& call, const torch::Tensor& logits_TX);
 

@@ -97,11 +97,7 @@ struct ScomoeFeat final : Exchange {
     std::vector<torch::Tensor> parts;
     if (sizes[kLocal] > 0) {
       count_local_rows(call, logits.own_TX);
-      parts.push_back(
-          mix_locally(slice(kLocal), logits.own_TX,
-                      [&call](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
-                        return call.experts(kLocal, rows_MD, start_X1);
-                      }));
+      parts.push_back(mix_locally(slice(kLocal), logits.own_TX, experts_of(call, kLocal)));
     }
     for (const auto& [part, rows] : routed.finish([](Part part) { return part; }))
       parts.push_back(rows);

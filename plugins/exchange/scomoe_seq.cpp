@@ -77,10 +77,7 @@ struct ScomoeSeq final : Exchange {
     if (present[kLocal]) {
       const auto own_KX = logits.own_TX.index_select(0, tokens[kLocal]);
       count_local_rows(call, own_KX);
-      add(kLocal, mix_locally(rows_of(kLocal), own_KX,
-                              [&call](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
-                                return call.experts(0, rows_MD, start_X1);
-                              }));
+      add(kLocal, mix_locally(rows_of(kLocal), own_KX, experts_of(call, 0)));
     }
     for (const auto& [part, rows] : routed.finish([](Part) { return 0; }))
       add(part, rows);

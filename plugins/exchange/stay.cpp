@@ -4,7 +4,7 @@
 // exchange.
 //
 // Shapes: T tokens, D width, N kept rows, X experts per rank, R ranks.
-#include "engine/moe/routed.h"
+#include "engine/moe/parts.h"
 #include "registry/exchange.h"
 
 namespace xp {
@@ -35,11 +35,9 @@ struct Stay final : Exchange {
   MoeResult forward(const MoeCall& call) const override {
     const Routing routing = call.router.route(
         {call.logits_TE, call.capacity, call.pad_T, call.compatibility, call.draws});
-    const auto rows_ND = run_experts(
-        dispatched(call.x_TD, routing), routing.count_E.view({-1, call.experts_per_rank}),
-        [&call](const torch::Tensor& rows_MD, const torch::Tensor& start_X1) {
-          return call.experts(0, rows_MD, start_X1);
-        });
+    const auto rows_ND =
+        run_experts(dispatched(call.x_TD, routing),
+                    routing.count_E.view({-1, call.experts_per_rank}), experts_of(call, 0));
     MoeResult out{combined(rows_ND, routing, call.x_TD), routing.balance, {}};
     for (const auto& [name, value] : routing.metrics)
       out.metrics["local." + name] = value;

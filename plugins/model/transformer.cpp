@@ -99,11 +99,17 @@ struct Stack {
     if (tail) tail->infer(none_TD);
   }
 
-  torch::Tensor idle(int64_t width) const {
+  // Tells `before_use` of each part, as a rank with rows does.
+  template <class BeforeUse>
+  torch::Tensor idle(int64_t width, const BeforeUse& before_use) const {
     auto zero = torch::zeros({});
-    for (const auto& layer : layers)
+    for (const auto& layer : layers) {
+      before_use(*layer);
       if (layer->feed_forward() != nullptr) zero = zero + layer->feed_forward()->idle();
-    return tail ? zero + tail->idle(width) : zero;
+    }
+    if (!tail) return zero;
+    before_use(*tail);
+    return zero + tail->idle(width);
   }
 };
 
@@ -159,8 +165,9 @@ class Transformer final : public TranslationModel {
   }
 
   torch::Tensor idle_forward() override {
+    const auto zero = idle(encoder_) + idle(decoder_);
     will_use(*this);
-    return encoder_.idle(settings_.width) + decoder_.idle(settings_.width);
+    return zero;
   }
 
   std::unique_ptr<DecodeState> start_decoding() override {
@@ -175,7 +182,7 @@ class Transformer final : public TranslationModel {
       if (infers)
         encoder_.infer_nothing(settings_.width);
       else
-        encoder_.idle(settings_.width);
+        idle(encoder_);
       return {};
     }
     std::vector<int64_t> numbers;
@@ -297,6 +304,12 @@ class Transformer final : public TranslationModel {
   struct Source {
     torch::Tensor h_BSD, mask;
   };
+
+  template <class Layer>
+  torch::Tensor idle(const Stack<Layer>& stack) const {
+    return stack.idle(settings_.width,
+                      [this](const torch::nn::Module& module) { will_use(module); });
+  }
 
   void will_use(const torch::nn::Module& module) const {
     if (before_use_ && is_training()) before_use_(module);
