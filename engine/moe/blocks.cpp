@@ -107,8 +107,8 @@ torch::Tensor FeedForwardBlock::idle() {
   if (!moe_) return torch::zeros({});
   const auto x_TD =
       torch::zeros({0, shape_.width}, torch::requires_grad().device(computing_device()));
-  return moe_->forward({x_TD, {}}).sum() +
-         (moe_->balance().defined() ? moe_->balance() * 0 : torch::zeros({}));
+  const auto zero = moe_->forward({x_TD, {}}).sum();  // before its balance is asked for
+  return moe_->balance().defined() ? zero + moe_->balance() * 0 : zero;
 }
 
 EncoderLayer::EncoderLayer(const BlockShape& shape, const PositionWise& position_wise,
