@@ -14,7 +14,7 @@ constexpr int64_t kPart = 128;  // rows whose sums are added up in float
 template <bool kRelu>
 XP_INLINE Lanes moved(const Lanes& y, const Lanes& bias) {
   const Lanes sum = y + bias;
-  return kRelu ? larger_of(sum, Lanes{}) : sum;
+  return kRelu ? (sum < 0 ? Lanes{} : sum) : sum;  // a NaN stays one
 }
 
 template <bool kRelu>
@@ -52,12 +52,12 @@ XP_FOR_EACH_PROCESSOR void add_masked_row(const float* gradient, const float* re
                                           float* masked, float* sums) {
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    const Lanes kept = load_lanes(result + i) > 0 ? load_lanes(gradient + i) : Lanes{};
+    const Lanes kept = load_lanes(result + i) <= 0 ? Lanes{} : load_lanes(gradient + i);
     store_lanes(masked + i, kept);
     store_lanes(sums + i, load_lanes(sums + i) + kept);
   }
   for (; i < count; ++i) {
-    masked[i] = result[i] > 0 ? gradient[i] : 0;
+    masked[i] = result[i] <= 0 ? 0 : gradient[i];
     sums[i] += masked[i];
   }
 }

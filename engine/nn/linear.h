@@ -16,8 +16,8 @@ struct GradientPlace : torch::autograd::PostAccumulateGradHook {
 };
 
 /// x W' + b, or relu of it: [..., K] -> [..., N]. On the CPU in fp32 without autocast bias and relu
-/// are one pass over the result, and so are the relu's and the bias's gradients; elsewhere it is
-/// LibTorch's. Gradients are the same bits for any number of threads.
+/// are one pass over the result, and so are the relu's and the bias's gradients, which are the same
+/// bits for any number of threads; elsewhere it is LibTorch's.
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight_NK,
                      const torch::Tensor& bias_N, bool relu = false);
 

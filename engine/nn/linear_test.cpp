@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <catch2/catch_test_macros.hpp>
 
+#include <cmath>
+
 namespace xp {
 namespace {
 
@@ -61,7 +63,17 @@ TEST_CASE("no rows give no result and zero gradients") {
   CHECK(bias.grad().equal(torch::zeros({3})));
 }
 
-TEST_CASE("gradients are the same bits for any number of threads") {
+TEST_CASE("what is not a number is not hidden by relu") {
+  const auto x = torch::ones({2, 20}).requires_grad_(), weight = torch::ones({40, 20}),
+             bias = torch::zeros({40});
+  weight[3][0] = weight[39][0] = std::nanf("");
+  const auto y = linear(x, weight, bias, true);
+  CHECK(y.isnan().sum().item<int64_t>() == 4);
+  y.sum().backward();
+  CHECK(x.grad().isnan().any().item<bool>());
+}
+
+TEST_CASE("results and bias gradients are the same bits for any number of threads") {
   const auto map = [](const auto& x, const auto& w, const auto& b) {
     return linear(x, w, b, true);
   };

@@ -1,5 +1,6 @@
-// Each thread does one action after the other, all ranks in one order. So of the ranks that end
-// early one never waits for another rank's sum: no two ranks wait for each other's end.
+// Each thread does one action after the other, all ranks in one order, and ends when all that this
+// rank has begun is done. So ranks that leave early wait for no more than what all of them began,
+// or for one that has ended: no two wait for each other's end.
 #include "engine/train/gradient_reduction.h"
 
 #include "engine/base/error.h"
@@ -230,8 +231,9 @@ void GradientReduction::run(Lane& lane) {
 void GradientReduction::run_on(const c10::Device& device, Lane& lane) {
   for (;;) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return ends_ || failure_ || !lane.waiting.empty(); });
-    if (ends_ || failure_) return;
+    changed_.wait(lock,
+                  [&] { return failure_ || !lane.waiting.empty() || (ends_ && num_open_ == 0); });
+    if (failure_ || lane.waiting.empty()) return;
     Job job = std::move(lane.waiting.front());
     lane.waiting.pop_front();
     lock.unlock();
@@ -299,7 +301,9 @@ void GradientReduction::add_squares(size_t number) {
 void GradientReduction::store_squares() {
   auto place = shared_.tail()[-1];
   if (place.is_cpu()) {
-    place.fill_(std::accumulate(squares_.begin(), squares_.end(), 0.0));
+    // A copy, which makes infinity of what no float can hold.
+    const double sum = std::accumulate(squares_.begin(), squares_.end(), 0.0);
+    place.copy_(torch::full({}, sum, torch::kDouble));
   } else {
     place.copy_(torch::stack(device_squares_).sum());
   }

@@ -42,7 +42,7 @@ class GradientReduction {
   /// are several ranks. Collective.
   GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                     int64_t chunk_values = kChunkValues);
-  /// Waits for the sum that is under way, if any; it fails once a peer has ended, too.
+  /// Waits for the sums that have begun; they fail once a peer has ended, too.
   ~GradientReduction();
   GradientReduction(const GradientReduction&) = delete;
   GradientReduction& operator=(const GradientReduction&) = delete;

@@ -142,8 +142,7 @@ class Run {
   struct Interval {
     int64_t updates = 0;
     double seconds = 0;
-    // What sums of gradients had taken when it began; `exposed_s` was waiting for them.
-    double in_node_s = 0, inter_node_s = 0, exposed_s = 0;
+    double in_node_s = 0, inter_node_s = 0, exposed_s = 0;  // of sums, and waiting, when it began
   };
   Interval interval_;
 };
@@ -228,7 +227,6 @@ void Run::add_gradients(const Batch& batch, bool is_last) {
   add(kNll, objective.nll);
 }
 
-// Sums gradients and figures over the ranks.
 void Run::reduce_gradients() {
   parameters_.complete_gradients();
   auto tail = parameters_.shared.tail();
@@ -283,7 +281,10 @@ void Run::apply_gradients() {
 void Run::complete_update() {
   const double start_s = steady_s();
   late_update_.complete();
-  pending_seconds_ += steady_s() - start_s;
+  const double seconds = steady_s() - start_s;
+  pending_seconds_ += seconds;
+  interval_.seconds += seconds;
+  if (timed_updates_ > kWarmSteps) timed_seconds_ += seconds;
 }
 
 void Run::update() {
