@@ -18,7 +18,7 @@ inline Rule peak_is_reached() {
   return {"E043",
           "warmup_updates <= train.max_updates",
           "'warmup_updates' is {warmup_updates}, but training ends after {train.max_updates} "
-          "updates: the learning rate never reaches 'lr'",
+          "updates: the learning rate never reaches 'lr'; lower 'warmup_updates'",
           {"train.schedule.warmup_updates", "train.max_updates"},
           /*is_note=*/true};
 }

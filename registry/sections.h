@@ -403,12 +403,12 @@ struct LaunchSection {
   }
 
   static std::vector<Rule> rules() {
-    return {
-        {"E048",
-         "not packing or device == 'cpu'",
-         "'packing' in [launch] is true, which processors do, but 'device' is \"{device}\"; use "
-         "device = \"cpu\", or wires of bf16 in its place",
-         {"packing", "device"}}};
+    return {{"E048",
+             "not packing or device == 'cpu'",
+             "'packing' in [launch] is true, which is work for processors only, but 'device' is "
+             "{device}; "
+             "use device = \"cpu\", or wires of bf16 in its place",
+             {"packing", "device"}}};
   }
   static std::vector<Figure> figures() { return {{"ranks", "nodes * ranks_per_node"}}; }
 };

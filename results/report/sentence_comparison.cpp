@@ -29,7 +29,8 @@ void add(const Metric& metric, const std::string& metric_name, const ComparedTex
     return metric.score_of({sums, counts[0].num_references}).front().value;
   };
   const auto results = paired_results({}, counts, score);
-  out.totals.push_back({texts.direction, results[0].score, results[1].score, results[1].p});
+  const auto p = texts.a == texts.b ? std::nullopt : results[1].p;
+  out.totals.push_back({texts.direction, results[0].score, results[1].score, p});
   const auto scores_a = sentence_scores(metric, counts[0]);
   const auto scores_b = sentence_scores(metric, counts[1]);
   for (size_t i = 0; i < texts.sources.size(); ++i) {

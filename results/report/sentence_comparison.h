@@ -42,7 +42,7 @@ struct SentenceComparison {
   double win_rate() const;
 
   /// One direction's scores as texts, and how likely such a difference is without a cause (paired
-  /// bootstrap; see significance.h).
+  /// bootstrap; see significance.h); equal texts have no p.
   struct Total {
     std::string direction;
     double score_a = 0, score_b = 0;

@@ -64,6 +64,14 @@ TEST_CASE("wins, ties and losses of the second system are counted over all sente
   CHECK(found.sentences[4].pieces_a_word == 4);
 }
 
+TEST_CASE("texts that are all the same have no p") {
+  ComparedTexts same = five();
+  same.b = same.a;
+  const auto found = compare_sentences(Letters(true), "letters", {same});
+  CHECK(found.num_same == 5);
+  CHECK_FALSE(found.totals[0].p.has_value());
+}
+
 TEST_CASE("where less is better a lower score is a gain") {
   const auto found = compare_sentences(Letters(false), "letters", {five()});
   CHECK(found.wins == 1);

@@ -227,8 +227,11 @@ TEST_CASE("help explains a setting by its path, its tail or what fairseq calls i
       "  of       section train, registry/sections.cpp\n";
   CHECK(type({"help", "accumulate"}).output == text);
   CHECK(type({"components", "train.accumulate"}).output == text);
-  CHECK(type({"help", "--", "--update-freq"}).output ==
+  CHECK(type({"help", "--update-freq"}).output ==
         "--update-freq of fairseq is train.accumulate here\n\n" + text);
+  CHECK(type({"help", "--max-tokens"}).output.starts_with("train.max_tokens\n  meaning  per rank"));
+  CHECK(type({"help", "--update-frequency"}).exit_code == Exit::kUsage);
+  CHECK(type({"show", "--update-freq"}).exit_code == Exit::kUsage);
 }
 
 // xp-engine in an empty folder, or beside a file in the place of the module for GPUs.

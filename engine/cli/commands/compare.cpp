@@ -29,8 +29,8 @@ struct Options : WorkspaceOptions {
       "--sort difference shows the largest gains and losses first, gain and loss only one side,\n"
       "length the longest sources, rare those whose words have most pieces: words that the\n"
       "training text rarely has. p is that of sacreBLEU's paired bootstrap over sentences, for\n"
-      "this pair alone; that of `xp report` resamples seeds, too, and is corrected for the number\n"
-      "of rows.";
+      "this pair alone, which counts one side only. That of `xp report` counts both, so it is\n"
+      "about twice as large; it resamples seeds, too, and is corrected for the number of rows.";
 
   Words runs;
   std::string subset, direction, metric = "chrf", sort = "difference";

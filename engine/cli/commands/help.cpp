@@ -58,7 +58,9 @@ struct Options {
     arguments
         .positional("TOPIC", &topic,
                     "a command, a setting of the experiment file (every, train.max_tokens), an "
-                    "option of fairseq, selectors, exit-codes, environment or columns")
+                    "option of fairseq (--update-freq), selectors, exit-codes, environment or "
+                    "columns")
+        .also_with_dashes()
         .completes([](const std::string& prefix) {
           return prefix.find('.') == std::string::npos ? topic_names()
                                                        : setting_paths(build_catalog());
@@ -89,8 +91,18 @@ int help(const Options& options) {
     fmt::print("{}", help_text(*entry));
     return Exit::kDone;
   }
-  const std::string text = setting_help(build_catalog(), options.topic);
-  if (text.empty()) usage_error("{}", unknown_name("topic", options.topic, topic_names()));
+  const Catalog catalog = build_catalog();
+  const std::string text = setting_help(catalog, options.topic);
+  if (text.empty()) {
+    Words known = topic_names();
+    for (const auto& path : setting_paths(catalog))
+      known.push_back(path.substr(path.rfind('.') + 1));
+    const std::string near = nearest(options.topic, known);
+    usage_error(
+        "no topic, command or setting named '{}'{}; `xp help` lists topics, `xp components` "
+        "what has settings",
+        options.topic, near.empty() ? "" : fmt::format(", did you mean '{}'?", near));
+  }
   fmt::print("{}", text);
   return Exit::kDone;
 }

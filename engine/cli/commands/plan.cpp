@@ -1,6 +1,7 @@
 // `xp plan`: the points, their states and what they cost, before anything starts.
 #include "engine/base/text.h"
 #include "engine/cli/parser/command.h"
+#include "engine/cli/points/devices.h"
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
@@ -111,7 +112,9 @@ int show_plan(const Options& options) {
     fmt::print("note: {}\n", note);
   if (options.diff && !change.removed.empty())
     fmt::print("next: {} forgets the removed points\n", next_command(options, "prune"));
-  fmt::print("next: {}\n", next_command(options, work ? "run" : "report"));
+  // Without the devices `run` would refuse, as `check` does.
+  const char* work_next = device_problems(plan).empty() ? "run" : "check";
+  fmt::print("next: {}\n", next_command(options, work ? work_next : "report"));
   return options.exit_code && work ? Exit::kWork : Exit::kDone;
 }
 

@@ -78,7 +78,7 @@ std::string limits_of(const Setting& setting) {
 std::string setting_help(const Catalog& catalog, const std::string& key) {
   const Schema everything = Schema::of_everything(catalog);
   std::string out;
-  Matches paths = everything.match(key);
+  Matches paths = everything.match(fairseq_name(key));  // "--max-tokens" is max_tokens
   if (paths.empty()) {
     std::string path = everything.replacing(key);
     if (path.empty()) path = setting_of_fairseq(key);

@@ -13,7 +13,7 @@ std::string limits_of(const Setting& setting);
 
 /// Every setting whose full path is `key` or ends in it ("every", "moe.every"), with default, type,
 /// limits, scope and meaning; those of each component that declares it. Also by the name of an
-/// option of fairseq or fairseq-moe ("--update-freq"). "" if there is none.
+/// option of fairseq or fairseq-moe ("--update-freq", "--max-tokens"). "" if there is none.
 std::string setting_help(const Catalog& catalog, const std::string& key);
 
 /// The paths of all settings, for completion and near names.

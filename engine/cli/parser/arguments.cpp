@@ -211,7 +211,15 @@ void parse(const Arguments& arguments, const Words& words) {
     if (option == nullptr) throw;
     usage_error("{} needs a value: {} {}", words.back(), words.back(), option->value_name);
   }
-  if (app.remaining_size() > 0) refuse_extra(arguments, app.remaining().front());
+  const Words extra = app.remaining();
+  const auto& all = arguments.all();
+  const auto taker = std::find_if(all.begin(), all.end(), [&](const Argument& argument) {
+    return argument.takes_dashes && found.at(&argument)->count() == 0;
+  });
+  if (extra.size() == 1 && taker != all.end())
+    taker->store(extra.front());
+  else if (!extra.empty())
+    refuse_extra(arguments, extra.front());
   for (const auto& argument : arguments.all()) {
     const CLI::Option& option = *found.at(&argument);
     if (argument.is_required && option.count() == 0)

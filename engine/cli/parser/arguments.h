@@ -32,9 +32,10 @@ struct Argument {
   std::string help;  ///< one line: the effect, with its unit or trade-off
   std::string default_text;
   bool is_required = false;
-  bool is_hidden = false;  ///< neither in help nor completed
-  size_t max_words = 1;    ///< of a list, at one time
-  Words choices;           ///< the only values, if any
+  bool is_hidden = false;     ///< neither in help nor completed
+  bool takes_dashes = false;  ///< positional: also a word that begins with '-' and is no option
+  size_t max_words = 1;       ///< of a list, at one time
+  Words choices;              ///< the only values, if any
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   Candidates candidates;
@@ -47,6 +48,7 @@ struct Argument {
 
   Argument& required() { return is_required = true, *this; }
   Argument& hidden() { return is_hidden = true, *this; }
+  Argument& also_with_dashes() { return takes_dashes = true, *this; }
   Argument& at_most(size_t words) { return max_words = words, *this; }
   Argument& one_of(Words values) { return choices = std::move(values), *this; }
   Argument& from(double least) { return low = least, *this; }
