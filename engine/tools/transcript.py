@@ -20,7 +20,7 @@ BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.S | re.M)
 PROMPT = "$ "
 # Lines of a report that depend on figures (marks, the test behind them, unsteady speeds), on what
 # the machine can measure, or on what else it does.
-MAY_VANISH = re.compile(r"[*~†] |p \\?< 0\.05|unsteady:|more columns for |\?: |"
+MAY_VANISH = re.compile(r"[*~†] |significance: |unsteady:|more columns for |\?: |"
                         r"the speed of \d+ runs? ")
 
 

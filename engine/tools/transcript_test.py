@@ -29,7 +29,7 @@ class TranscriptTest(unittest.TestCase):
             ("dense  87.28 ± 10.53 (2)*   9794 ± 1560 (2)*", "dense 9.1 ± 0.2 (2)  97.9k ± 1 (2)"),
             ("new  177.3k  12.4 MB  d5de4bcb59faa5df", "new  1.2M  3 GB  1f5069c9cbe19312"),
             ("about 49 s, 0.03 device-hours", "about 1 min 9 s, 12 device-hours"),
-            ("──────", "───\n\n* best   ~ may be as good\np < 0.05 by a test"),
+            ("──────", "───\n\n* best   ~ may be as good\nsignificance: p < 0.05, by a test"),
             ("", "unsteady: runs of one row differ in tokens/s of dense by 23 %"),
         ]:
             self.assertEqual(transcript.essence(one), transcript.essence(other))
