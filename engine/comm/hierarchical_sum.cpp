@@ -12,10 +12,15 @@
 namespace xp {
 namespace {
 
+// Where a member's share of n values begins; it ends where the next one's begins.
+int64_t share_begin(int64_t n, int64_t member, int64_t members) {
+  return n * member / members;
+}
+
 // The values that belong to a member.
 torch::Tensor share_of(const torch::Tensor& values, int64_t member, const Group& group) {
   const int64_t n = values.numel(), members = group.size();
-  return values.slice(0, n * member / members, n * (member + 1) / members);
+  return values.slice(0, share_begin(n, member, members), share_begin(n, member + 1, members));
 }
 
 std::vector<Transfer> with_others(const Group& group,
@@ -109,7 +114,7 @@ torch::Tensor HierarchicalSum::own_part(const torch::Tensor& values) const {
 
 int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire, bool packs) {
   const auto part = [](int64_t whole, int64_t number, int64_t parts) {
-    return whole * (number + 1) / parts - whole * number / parts;
+    return share_begin(whole, number + 1, parts) - share_begin(whole, number, parts);
   };
   const auto type = wire == Wire::kBf16 ? torch::kBFloat16 : torch::kFloat;
   int64_t out = 0;

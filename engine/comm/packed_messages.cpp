@@ -62,7 +62,7 @@ class PackedRows final : public PendingRows {
     auto shape = rows.sizes().vec();
     width_ = c10::multiply_integers(shape.begin() + 1, shape.end());
     type_ = rows.scalar_type();
-    const auto out_bytes = sizes_of(sent), in_bytes = sizes_of(taken);
+    const auto out_bytes = sizes_of(sent);
     const auto message = bytes(std::accumulate(out_bytes.begin(), out_bytes.end(), int64_t{0}));
     uint8_t* at = data(message);
     int64_t first = 0;
@@ -80,7 +80,8 @@ class PackedRows final : public PendingRows {
     shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
     rows_ = at::empty(shape, rows.options());
     taken_ = taken;
-    pending_ = group.start_all_to_all(message, out_bytes, in_bytes);
+    taken_bytes_ = sizes_of(taken);
+    pending_ = group.start_all_to_all(message, out_bytes, taken_bytes_);
   }
 
   torch::Tensor rows() const override { return rows_; }
@@ -89,12 +90,11 @@ class PackedRows final : public PendingRows {
   torch::Tensor wait() override {
     if (is_there_) return rows_;
     const auto message = pending_->wait();
-    const auto sizes = sizes_of(taken_);
     const uint8_t* at = data(message);
     for (size_t m = 0; m < taken_.size(); ++m) {
       const auto member = static_cast<int64_t>(m);
       if (is_packed(group_, member, taken_[m] * width_, type_)) left_over_.take(member, at);
-      at += sizes[m];
+      at += taken_bytes_[m];
     }
     left_over_.transfer(group_);
     at = data(message);
@@ -107,7 +107,7 @@ class PackedRows final : public PendingRows {
         std::memcpy(part.data_ptr(), at, part.nbytes());
       }
       first += taken_[m];
-      at += sizes[m];
+      at += taken_bytes_[m];
     }
     is_there_ = true;
     return rows_;
@@ -126,7 +126,7 @@ class PackedRows final : public PendingRows {
   Group& group_;
   int64_t width_ = 0;
   torch::ScalarType type_ = torch::kFloat;
-  std::vector<int64_t> taken_;
+  std::vector<int64_t> taken_, taken_bytes_;
   torch::Tensor rows_;
   LeftOver left_over_;
   std::unique_ptr<PendingRows> pending_;
@@ -149,31 +149,26 @@ void transfer_values(Group& group, const std::vector<Transfer>& sent,
     if (!is_packed(group, one.member, n, type)) return one;
     return {one.member, bytes(packed_bytes(n, type))};
   };
+  // Where a message is the values themselves nothing is packed.
+  const auto is_message = [](const Transfer& message, const Transfer& one) {
+    return !message.values.is_same(one.values);
+  };
   LeftOver left_over;
   std::vector<Transfer> leaving, arriving;
-  std::vector<uint8_t> exceptions;
   for (const auto& one : sent) {
-    // Often all members get the same.
-    const Transfer* const before = leaving.empty() ? nullptr : &sent[leaving.size() - 1];
-    Transfer message = message_of(one);
-    if (before != nullptr && before->values.is_same(one.values) &&
-        leaving.back().values.nbytes() == message.values.nbytes()) {
-      message.values = leaving.back().values;
-    } else if (!message.values.is_same(one.values)) {
-      exceptions = pack(one.values, data(message.values));
-    }
-    if (!message.values.is_same(one.values)) left_over.send(one.member, exceptions);
-    leaving.push_back(std::move(message));
+    const Transfer& message = leaving.emplace_back(message_of(one));
+    if (is_message(message, one))
+      left_over.send(one.member, pack(one.values, data(message.values)));
   }
   for (const auto& one : taken)
     arriving.push_back(message_of(one));
   group.transfer(leaving, arriving);
-  const auto is_message = [&](size_t i) { return !arriving[i].values.is_same(taken[i].values); };
   for (size_t i = 0; i < taken.size(); ++i)
-    if (is_message(i)) left_over.take(taken[i].member, data(arriving[i].values));
+    if (is_message(arriving[i], taken[i]))
+      left_over.take(taken[i].member, data(arriving[i].values));
   left_over.transfer(group);
   for (size_t i = 0; i < taken.size(); ++i) {
-    if (!is_message(i)) continue;
+    if (!is_message(arriving[i], taken[i])) continue;
     const uint8_t* const message = data(arriving[i].values);
     unpack(message, left_over.of(message), taken[i].values);
   }

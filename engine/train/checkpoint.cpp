@@ -48,9 +48,11 @@ void add(Tensors& out, const FlatBuffer& buffer, const torch::Tensor& values,
 
 // One rank's flat buffer, in the host's memory of rank 0; nothing on the others. Collective.
 torch::Tensor brought_to_first(const torch::Tensor& own, int64_t from, Group& world) {
-  if (world.rank() == from && from == 0) return host_copy(own);
-  if (world.rank() == from) world.transfer({{0, own}}, {});
-  if (world.rank() != 0) return {};
+  if (world.rank() != 0) {
+    if (world.rank() == from) world.transfer({{0, own}}, {});
+    return {};
+  }
+  if (from == 0) return host_copy(own);
   const auto taken = torch::empty_like(own);  // ranks have equally many experts
   world.transfer({}, {{from, taken}});
   return taken.is_cpu() ? taken : host_copy(taken);
@@ -66,11 +68,12 @@ void add_experts(Tensors& out, const FlatBuffer& experts, Group& world) {
   OptimizerState buffers = experts.state;
   buffers[""] = experts.values;
   for (int64_t rank = 0; rank < world.size(); ++rank) {
+    const Value items = Value::parse(layouts[static_cast<size_t>(rank)]);
     for (const auto& [state, own] : buffers) {
       const auto values = brought_to_first(own, rank, world);
       if (!values.defined()) continue;
       int64_t at = 0;
-      for (const auto& item : Value::parse(layouts[static_cast<size_t>(rank)])) {
+      for (const auto& item : items) {
         const auto shape = item.at(1).get<std::vector<int64_t>>();
         const int64_t end = at + c10::multiply_integers(shape);
         const std::string name = item.at(0).get<std::string>();

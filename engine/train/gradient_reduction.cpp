@@ -266,7 +266,7 @@ void GradientReduction::act(Action action, const Job& job) {
       return sum_.scatter_in_node(values(job));
     case Action::kScatterBetween:
       sum_.scatter_between_nodes(values(job), wire);
-      return add_squares(job.chunk);
+      return add_squares(job);
     case Action::kStoreSquares:
       return store_squares();
     case Action::kSumBetween:
@@ -286,14 +286,13 @@ void GradientReduction::let_rows_pass() const {
     std::this_thread::sleep_for(kLook);
 }
 
-void GradientReduction::add_squares(size_t number) {
-  const auto [begin, end] = chunk(number);
-  const auto own = sum_.own_part(shared_.gradients.slice(0, begin, end));
+void GradientReduction::add_squares(const Job& job) {
+  const auto own = sum_.own_part(values(job));
   if (!own.is_cpu()) {
-    device_squares_[number] = own.square().sum().to(torch::kDouble);
+    device_squares_[job.chunk] = own.square().sum().to(torch::kDouble);
     return;
   }
-  squares_[number] =
+  squares_[job.chunk] =
       sum_of_squares({own.const_data_ptr<float>(), static_cast<size_t>(own.numel())});
 }
 

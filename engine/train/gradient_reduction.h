@@ -126,7 +126,7 @@ class GradientReduction {
   void act(Action action, const Job& job);
   void pass_on(Job job);
   void let_rows_pass() const;
-  void add_squares(size_t number);
+  void add_squares(const Job& job);
   void store_squares();
   void block_on_lanes();
 

@@ -46,6 +46,14 @@ void add_figures(const Point& point, const PointOutlook& ahead, std::vector<std:
   row.push_back(is_judged ? human_duration(seconds) : "-");
 }
 
+// Whether packing would make a step shorter: on processors, and links slower than they pack.
+bool would_pack(const Settings& settings, const StepPrediction& step, const Probe& probe) {
+  constexpr double kWorth = 125e6;  // bytes/s
+  return step.bound == Resource::kInterNode && settings.value("launch.device", "") == "cpu" &&
+         !settings.value("launch.packing", false) &&
+         with_links(probe, settings).inter_node.bytes_per_s < kWorth;
+}
+
 }  // namespace
 
 std::string counts_line(const Plan& plan) {
@@ -120,16 +128,6 @@ std::string steps_table(const Plan& plan, const std::vector<StepForecast>& forec
   return rows.size() == 1 ? "" : text_table(rows);
 }
 
-namespace {
-// Whether packing would make a step shorter: on processors, and links slower than they pack.
-bool would_pack(const Settings& settings, const StepPrediction& step, const Probe& probe) {
-  constexpr double kWorth = 125e6;  // bytes/s
-  return step.bound == Resource::kInterNode && settings.value("launch.device", "") == "cpu" &&
-         !settings.value("launch.packing", false) &&
-         with_links(probe, settings).inter_node.bytes_per_s < kWorth;
-}
-}  // namespace
-
 std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace,
                                     const std::vector<StepForecast>& forecast) {
   std::vector<std::string> out;
@@ -155,8 +153,7 @@ std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace
   if (unpacked > 0) {
     out.push_back(
         fmt::format("{} point{} bound by slow links between nodes: [launch] packing = true sends "
-                    "an eighth less "
-                    "of fp32, a quarter less of bf16, with the same results",
+                    "an eighth less of fp32, a quarter less of bf16, with the same results",
                     unpacked, unpacked == 1 ? " is" : "s are"));
   }
   return out;
