@@ -393,7 +393,7 @@ struct LaunchSection {
           "compute while rows and gradients are on the links; false, for measuring: wait for them",
           Limit{}, Scope::kSpeed);
     field("packing", packing,
-          "pack values that cross nodes, without loss: an eighth less of fp32, a quarter of bf16, "
+          "pack values that cross nodes, without loss: a sixth less of fp32, a third of bf16, "
           "for CPU time; pays on links slower than about a gigabit",
           Limit{}, Scope::kSpeed);
     field("on_oom", on_oom,

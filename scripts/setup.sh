@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 packages=(
   g++ cmake ninja-build ccache mold git ca-certificates curl xz-utils zstd python3
   libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev
-  libcli11-dev libsentencepiece-dev nettle-dev zlib1g-dev libarchive-dev
+  libcli11-dev libsentencepiece-dev nettle-dev zlib1g-dev libzstd-dev libarchive-dev
   libexpat1-dev libicu-dev libboost-dev libgoogle-perftools-dev
 )
 

@@ -109,8 +109,7 @@ TEST_CASE("packed rows and their gradients are those that are sent as they are, 
     torch::Tensor rows, gradient;
     int64_t inter_node = 0;
   };
-  // Every rank sends 200 rows of 16 values to each; `is_wild`: of all scales, with room in no
-  // message.
+  // Every rank sends 200 rows of 16 values to each; `is_wild`: of all scales.
   const auto sent = [](bool packs, bool is_wild, Wire wire) {
     return on_ranks<Both>(
         {2, 2},
@@ -138,8 +137,9 @@ TEST_CASE("packed rows and their gradients are those that are sent as they are, 
       // There and back to two ranks: 4 messages of 3200 values.
       const int64_t value_bytes = wire == Wire::kBf16 ? 2 : 4;
       CHECK(whole[0].inter_node == 4 * 3200 * value_bytes);
-      if (!is_wild)
-        CHECK(packed[0].inter_node == 4 * (4 + 13 + 1600 + 3200 * (value_bytes - 1) + 50));
+      const int64_t planes = 4 * 3200 * (value_bytes - 1);
+      CHECK(packed[0].inter_node > planes);
+      if (!is_wild) CHECK(packed[0].inter_node < planes + 4 * 3200 * 3 / 8);
     }
   }
 }

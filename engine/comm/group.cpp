@@ -6,6 +6,7 @@
 #include "engine/comm/run_store.h"
 
 #include <ATen/ops/empty.h>
+#include <c10/util/ScopeExit.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <map>
 #include <numeric>
 #include <set>
@@ -93,6 +95,11 @@ class LocalRows final : public PendingRows {
   torch::Tensor rows_;
 };
 
+struct DoneTransfers final : PendingTransfers {
+  void wait() override {}
+  double seconds() const override { return 0; }
+};
+
 // A group of one rank.
 class SingleRankGroup final : public Group {
  public:
@@ -158,6 +165,36 @@ class GlooRows final : public PendingRows {
   std::shared_ptr<std::atomic<double>> seconds_ = std::make_shared<std::atomic<double>>(0);
 };
 
+using GlooWorks = std::vector<c10::intrusive_ptr<c10d::Work>>;
+
+// c10d does not say when a transfer is done, only wait for it: a thread does.
+class GlooTransfers final : public PendingTransfers {
+ public:
+  GlooTransfers(GlooWorks works, std::vector<Transfer> kept, bool spans_nodes, Shared& shared)
+      : kept_(std::move(kept)), shared_(shared) {
+    const int counts = spans_nodes ? 1 : 0;
+    shared_.rows_between_nodes->fetch_add(counts);
+    done_ = std::async(
+        std::launch::async, [this, counts, all = std::move(works), start = Clock::now()] {
+          const auto leave =
+              c10::make_scope_exit([&] { shared_.rows_between_nodes->fetch_sub(counts); });
+          for (const auto& work : all)
+            work->wait();
+          seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+        });
+  }
+  void wait() override {
+    guarded("all-to-all", &shared_, [this] { done_.get(); });
+  }
+  double seconds() const override { return seconds_; }
+
+ private:
+  std::vector<Transfer> kept_;
+  Shared& shared_;
+  double seconds_ = 0;      // written before `done_` is
+  std::future<void> done_;  // whose end is waited for before all else ends
+};
+
 class GlooGroup final : public Group {
  public:
   GlooGroup(const std::string& name, const RankSet& set, std::shared_ptr<Shared> shared)
@@ -217,22 +254,18 @@ class GlooGroup final : public Group {
 
   void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
     guarded("transfer", shared_.get(), [&] {
-      std::vector<c10::intrusive_ptr<c10d::Work>> works;
-      const auto start = [&](const Transfer& one, auto operation) {
-        check(one.values.is_contiguous() && one.member != rank(), "transfers go to others");
-        if (one.values.numel() == 0) return;
-        std::vector<torch::Tensor> tensors{one.values};
-        works.push_back((gloo_.get()->*operation)(tensors, static_cast<int>(one.member), kTag));
-      };
-      for (const auto& one : taken)
-        start(one, &c10d::ProcessGroupGloo::recv);
-      for (const auto& one : sent) {
-        count(bytes_, topology(), shared_->rank(), world_rank(one.member),
-              static_cast<int64_t>(one.values.nbytes()));
-        start(one, &c10d::ProcessGroupGloo::send);
-      }
-      for (const auto& work : works)
+      for (const auto& work : started(sent, taken))
         work->wait();
+    });
+  }
+
+  std::unique_ptr<PendingTransfers> start_transfer(std::vector<Transfer> sent,
+                                                   std::vector<Transfer> taken) override {
+    return guarded("all-to-all", shared_.get(), [&] {
+      auto works = started(sent, taken);
+      taken.insert(taken.end(), sent.begin(), sent.end());
+      return std::make_unique<GlooTransfers>(std::move(works), std::move(taken), spans_nodes(*this),
+                                             *shared_);
     });
   }
 
@@ -260,6 +293,24 @@ class GlooGroup final : public Group {
  private:
   static constexpr int kTag = 0;
 
+  GlooWorks started(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) {
+    GlooWorks works;
+    const auto start = [&](const Transfer& one, auto operation) {
+      check(one.values.is_contiguous() && one.member != rank(), "transfers go to others");
+      if (one.values.numel() == 0) return;
+      std::vector<torch::Tensor> tensors{one.values};
+      works.push_back((gloo_.get()->*operation)(tensors, static_cast<int>(one.member), kTag));
+    };
+    for (const auto& one : taken)
+      start(one, &c10d::ProcessGroupGloo::recv);
+    for (const auto& one : sent) {
+      count(bytes_, topology(), shared_->rank(), world_rank(one.member),
+            static_cast<int64_t>(one.values.nbytes()));
+      start(one, &c10d::ProcessGroupGloo::send);
+    }
+    return works;
+  }
+
   void reduce(torch::Tensor& tensor, c10d::ReduceOp::RedOpType operation) {
     guarded("all-reduce", shared_.get(), [&] {
       c10d::AllreduceOptions options;
@@ -276,6 +327,12 @@ class GlooGroup final : public Group {
 };
 
 }  // namespace
+
+std::unique_ptr<PendingTransfers> Group::start_transfer(std::vector<Transfer> sent,
+                                                        std::vector<Transfer> taken) {
+  transfer(sent, taken);
+  return std::make_unique<DoneTransfers>();
+}
 
 Groups alone() {
   auto one = std::make_shared<SingleRankGroup>(Rendezvous{}, std::make_shared<LinkBytes>());

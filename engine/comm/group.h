@@ -70,6 +70,16 @@ struct Transfer {
   torch::Tensor values;
 };
 
+/// Transfers that have started.
+class PendingTransfers {
+ public:
+  virtual ~PendingTransfers() = default;
+  /// Waits until all have left and arrived. Raises as the operations of Group.
+  virtual void wait() = 0;
+  /// Seconds from the start until then; known after `wait`.
+  virtual double seconds() const = 0;
+};
+
 /// A set of ranks that act together. All members call the same operations in the same order.
 /// Every operation raises kMachine if a peer's process or connection is gone or the timeout passes,
 /// naming the ranks to blame. A slow rank is never blamed before the timeout.
@@ -103,6 +113,10 @@ class Group {
   /// left and arrived. Both members of a transfer name it, with the same number of bytes, the
   /// transfers of two members in one order. Empty ones cost nothing. Not for the group itself.
   virtual void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) = 0;
+  /// The same; a group that packs returns at once, and its receivers may have room for more than is
+  /// sent. Keeps alive what is transferred.
+  virtual std::unique_ptr<PendingTransfers> start_transfer(std::vector<Transfer> sent,
+                                                           std::vector<Transfer> taken);
 
   /// One row of integers from each member, stacked in rank order: [size, n].
   virtual torch::Tensor all_gather(const torch::Tensor& row) = 0;
@@ -116,8 +130,8 @@ class Group {
   virtual const LinkBytes& bytes() const = 0;
   /// Rendezvous::overlap.
   virtual bool overlaps() const = 0;
-  /// Whether an all-to-all of a group of this rank that spans nodes has begun and not ended; for
-  /// any thread.
+  /// Whether an all-to-all, or what `start_transfer` started, of a group of this rank that spans
+  /// nodes has begun and not ended; for any thread.
   virtual bool has_rows_between_nodes() const { return false; }
   /// Rendezvous::packs, for values in the host's memory; groups of devices never do.
   virtual bool packs() const { return false; }

@@ -112,20 +112,4 @@ torch::Tensor HierarchicalSum::own_part(const torch::Tensor& values) const {
   return share_of(share_of(values, node_->rank(), *node_), peers_->rank(), *peers_);
 }
 
-int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire, bool packs) {
-  const auto part = [](int64_t whole, int64_t number, int64_t parts) {
-    return share_begin(whole, number + 1, parts) - share_begin(whole, number, parts);
-  };
-  const auto type = wire == Wire::kBf16 ? torch::kBFloat16 : torch::kFloat;
-  int64_t out = 0;
-  for (int64_t place = 0; place < topology.ranks_per_node; ++place) {
-    const int64_t share = part(n, place, topology.ranks_per_node);
-    // Every other node sends a part to the one that adds it up, and gets its sums back.
-    for (int64_t node = 0; node < topology.nodes; ++node)
-      out +=
-          2 * (topology.nodes - 1) * message_bytes(part(share, node, topology.nodes), type, packs);
-  }
-  return out;
-}
-
 }  // namespace xp

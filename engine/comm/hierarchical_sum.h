@@ -55,8 +55,4 @@ class HierarchicalSum {
   std::atomic<double> in_node_s_ = 0, inter_node_s_ = 0;
 };
 
-/// Bytes that all ranks together send to other nodes to sum n values, without what packed messages
-/// have no room for.
-int64_t inter_node_bytes_of_sum(const Topology& topology, int64_t n, Wire wire, bool packs);
-
 }  // namespace xp

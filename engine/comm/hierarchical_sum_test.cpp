@@ -56,12 +56,11 @@ TEST_CASE("bfloat16 rounds between nodes only, and every rank has the same bits"
     CHECK(rank.values == std::vector<float>(3, 260));  // 256 + 3 = 259, to 260
 }
 
-TEST_CASE("the bytes that cross between nodes are those that are predicted") {
+TEST_CASE("each node sends its share of a sum to each other node, and takes it back") {
   const auto inter_node = [](const Topology& topology, int64_t n, Wire wire) {
     int64_t sum = 0;
     for (const auto& rank : sums_of(topology, {1, 2, 3, 4}, n, wire))
       sum += rank.bytes.inter_node;
-    CHECK(sum == inter_node_bytes_of_sum(topology, n, wire, /*packs=*/false));
     return sum;
   };
   CHECK(inter_node({1, 4}, 10, Wire::kExact) == 0);
@@ -71,7 +70,7 @@ TEST_CASE("the bytes that cross between nodes are those that are predicted") {
   CHECK(inter_node({4, 1}, 7, Wire::kExact) == 168);
 }
 
-TEST_CASE("packed sums are those of whole values to the bit, in as many bytes as are predicted") {
+TEST_CASE("packed sums are those of whole values to the bit, in fewer bytes") {
   struct Sum {
     torch::Tensor values;
     int64_t inter_node = 0;
@@ -97,9 +96,8 @@ TEST_CASE("packed sums are those of whole values to the bit, in as many bytes as
         bytes += packed[rank].inter_node;
         whole_bytes += whole[rank].inter_node;
       }
-      CHECK(bytes == inter_node_bytes_of_sum(topology, 10'000, wire, true));
       CHECK(static_cast<double>(bytes) <
-            (wire == Wire::kBf16 ? 0.77 : 0.89) * static_cast<double>(whole_bytes));
+            (wire == Wire::kBf16 ? 0.69 : 0.85) * static_cast<double>(whole_bytes));
     }
   }
 }

@@ -1,6 +1,6 @@
 // Transfers and row exchanges of a group whose values are packed where they cross nodes
-// (packing.h). Both ends of a message know from its number of values whether it is packed and how
-// long it is.
+// (packing.h). Both ends know from the number of values whether a message is packed; how long it is
+// depends on them.
 #pragma once
 
 #include "engine/comm/group.h"
@@ -15,8 +15,5 @@ void transfer_values(Group& group, const std::vector<Transfer>& sent,
 std::unique_ptr<PendingRows> start_rows(Group& group, const torch::Tensor& rows,
                                         const std::vector<int64_t>& sent,
                                         const std::vector<int64_t>& taken);
-
-/// Bytes of n values of a type between two members in different nodes.
-int64_t message_bytes(int64_t n, torch::ScalarType type, bool packs);
 
 }  // namespace xp

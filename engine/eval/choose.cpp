@@ -1,7 +1,7 @@
 // Passes over a row of logits, sixteen at a time.
 #include "engine/eval/choose.h"
 
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,7 +1,7 @@
 // Sixteen columns at a time.
 #include "engine/nn/bias_rows.h"
 
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 
 #include <algorithm>
 #include <vector>

@@ -3,7 +3,7 @@
 #include "engine/nn/dropout_mask.h"
 
 #include "engine/base/to_integer.h"
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 #include "engine/nn/mask_bits.h"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 #include "engine/nn/packed_product.h"
 
 #include "engine/base/error.h"
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 
 #include <algorithm>
 #include <cmath>

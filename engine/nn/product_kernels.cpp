@@ -1,7 +1,7 @@
 // Tiles whose sums stay in registers, with AMX in its tile registers.
 #include "engine/nn/product_kernels.h"
 
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 
 #include <algorithm>
 #include <cpuid.h>

@@ -1,7 +1,7 @@
 // Sixteen products at a time; heads whose width is no multiple of that have a remainder.
 #include "engine/nn/row_attention.h"
 
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 
 #include <algorithm>
 #include <cmath>

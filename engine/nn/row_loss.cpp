@@ -1,7 +1,7 @@
 // Sixteen logits at a time.
 #include "engine/nn/row_loss.h"
 
-#include "engine/nn/lanes.h"
+#include "engine/base/lanes.h"
 
 #include <algorithm>
 #include <cmath>

@@ -53,7 +53,7 @@ TEST_CASE("recorded rows weigh on the recorded layout what its exchange sends") 
   ReplayLayout packed = layout(2, 2);
   packed.packs = true;
   CHECK(replay_rows(record(), packed).inter_node ==
-        Approx(5 * 160 * (1 - 0.48046875 / 4) + 7 * 24 + 8 * 48));
+        Approx(5 * 160 * (1 - 0.675 / 4) + 7 * 24 + 8 * 48));
   CHECK(replay_rows(record(), packed).in_node == rows.in_node);
 }
 

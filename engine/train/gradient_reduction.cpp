@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
+#include <utility>
 
 namespace xp {
 namespace {
@@ -165,13 +166,9 @@ void GradientReduction::await(size_t chunk) {
   exposed_s_ += steady_s() - start_s;
 }
 
-int64_t GradientReduction::inter_node_bytes() const {
-  const Topology& topology = world_.topology();
-  int64_t out =
-      inter_node_bytes_of_sum(topology, shared_.tail().numel(), Wire::kExact, world_.packs());
-  for (const auto& chunk : chunks_)
-    out += inter_node_bytes_of_sum(topology, chunk.end - chunk.begin, wire_, world_.packs());
-  return out;
+LinkBytes GradientReduction::take_bytes() {
+  const LinkBytes before = std::exchange(taken_bytes_, sum_.bytes());
+  return taken_bytes_ - before;
 }
 
 void GradientReduction::block_on_lanes() {

@@ -69,10 +69,8 @@ class GradientReduction {
   /// After `gather`: waits until the sums of a chunk are here. Raises kMachine as Group.
   void await(size_t chunk);
 
-  /// Bytes that all ranks together send to other nodes for an update.
-  int64_t inter_node_bytes() const;
-  /// What this rank sent so far. Not while sums are under way.
-  LinkBytes bytes() const { return sum_.bytes(); }
+  /// What this rank sent since the last call. Not while sums are under way.
+  LinkBytes take_bytes();
   /// Seconds that its sums took so far inside the node and between nodes, behind other work or not;
   /// also while sums are under way.
   double in_node_s() const { return sum_.in_node_s(); }
@@ -136,6 +134,7 @@ class GradientReduction {
   Wire wire_;
   int64_t chunk_values_;
   double exposed_s_ = 0;
+  LinkBytes taken_bytes_;  // so far
 
   // Of the thread that computes.
   std::vector<Chunk> chunks_;

@@ -105,7 +105,7 @@ class Run {
   void save();
   Value summary();
   double slowest_median_ms();
-  double link_sum(int64_t LinkBytes::*member) const;
+  double over_ranks(int64_t own) const;
 
   TranslationModel& model_;
   Group& world_;
@@ -498,13 +498,11 @@ void Run::choose_best() {
 bool Run::has_finite_parameters() {
   const bool here = parameters_.shared.values.isfinite().all().item<bool>() &&
                     parameters_.experts.values.isfinite().all().item<bool>();
-  auto num_without = torch::full({1}, here ? 0.0 : 1.0, torch::kDouble);
-  world_.all_reduce_sum(num_without);
-  return num_without.item<double>() == 0;
+  return over_ranks(here ? 0 : 1) == 0;
 }
 
-double Run::link_sum(int64_t LinkBytes::*member) const {
-  auto sum = torch::full({1}, static_cast<double>(bytes_.*member), torch::kDouble);
+double Run::over_ranks(int64_t own) const {
+  auto sum = torch::full({1}, static_cast<double>(own), torch::kDouble);
   world_.all_reduce_sum(sum);
   return sum.item<double>();
 }
@@ -519,8 +517,9 @@ void Run::save() {
     diverge("its parameters are not finite after it", progress_.update);
     return;
   }
-  progress_.inter_node_bytes += link_sum(&LinkBytes::inter_node);
-  progress_.in_node_bytes += link_sum(&LinkBytes::in_node);
+  progress_.inter_node_bytes += over_ranks(bytes_.inter_node);
+  progress_.in_node_bytes += over_ranks(bytes_.in_node);
+  progress_.gradient_inter_node_bytes += over_ranks(reduction_.take_bytes().inter_node);
   bytes_ = {};
   if (const double ms = slowest_median_ms(); ms > 0) progress_.step_ms = ms;
   if (timed_seconds_ > 0) progress_.tokens_per_second = timed_tokens_ / timed_seconds_;
@@ -539,7 +538,7 @@ double Run::slowest_median_ms() {
 }
 
 Value Run::summary() {
-  const double updates = static_cast<double>(std::max<int64_t>(progress_.update, 1));
+  const auto updates = static_cast<double>(std::max<int64_t>(progress_.update, 1));
   Value out = {{"updates", progress_.update},
                {"epochs", stream_->epochs()},
                {"train_loss", progress_.loss},
@@ -548,7 +547,7 @@ Value Run::summary() {
                {"train_seconds", progress_.seconds},
                {"inter_node_bytes", progress_.inter_node_bytes / updates},
                {"in_node_bytes", progress_.in_node_bytes / updates},
-               {"gradient_inter_node_bytes", static_cast<double>(reduction_.inter_node_bytes())},
+               {"gradient_inter_node_bytes", progress_.gradient_inter_node_bytes / updates},
                {"parameters", parameters_.shared.size() + num_expert_parameters()},
                {"best_update", progress_.best_update}};
   if (num_too_long_ > 0) out["left_out_pairs"] = num_too_long_;

@@ -153,7 +153,7 @@ std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace
   if (unpacked > 0) {
     out.push_back(
         fmt::format("{} point{} bound by slow links between nodes: [launch] packing = true sends "
-                    "an eighth less of fp32, a quarter less of bf16, with the same results",
+                    "a sixth less of fp32, a third less of bf16, with the same results",
                     unpacked, unpacked == 1 ? " is" : "s are"));
   }
   return out;

@@ -90,8 +90,8 @@ TEST_CASE("points that wait for slow links between nodes may pack what they send
   };
   CHECK(notes(Value::object()) ==
         std::vector<std::string>{
-            "1 point is bound by slow links between nodes: [launch] packing = true sends an eighth "
-            "less of fp32, a quarter less of bf16, with the same results"});
+            "1 point is bound by slow links between nodes: [launch] packing = true sends a sixth "
+            "less of fp32, a third less of bf16, with the same results"});
   CHECK(notes({{"packing", true}}).empty());
   CHECK(notes({{"device", "auto"}}).empty());
   CHECK(notes({{"links", {{"inter", "10gbit"}}}}).empty());
