@@ -144,6 +144,28 @@ TEST_CASE("packed rows and their gradients are those that are sent as they are, 
   }
 }
 
+TEST_CASE("short messages and other types are sent as they are") {
+  // One row to the other node.
+  const auto sent_bytes = [](int64_t values, torch::ScalarType type) {
+    return on_ranks<int64_t>(
+        {2, 1},
+        [=](const Groups& groups) {
+          Group& world = *groups.world;
+          const auto rows = torch::ones({1, values}, type);
+          std::vector<int64_t> counts(2, 0);
+          counts[static_cast<size_t>(1 - world.rank())] = 1;
+          receive_rows(send_rows(rows, counts, counts, world, nullptr));
+          return world.bytes().inter_node;
+        },
+        /*overlap=*/true, /*timeout_s=*/20, /*packs=*/true)[0];
+  };
+  CHECK(sent_bytes(512, torch::kFloat) < 4 * 512);
+  CHECK(sent_bytes(512, torch::kBFloat16) < 2 * 512);
+  CHECK(sent_bytes(511, torch::kFloat) == 4 * 511);
+  CHECK(sent_bytes(512, torch::kHalf) == 2 * 512);
+  CHECK(sent_bytes(512, torch::kLong) == 8 * 512);
+}
+
 TEST_CASE("rows between nodes are seen while they are under way, rows inside a node are not") {
   std::atomic<bool> is_seen = false;
   const auto ok = on_ranks<int>({2, 1}, [&](const Groups& groups) {

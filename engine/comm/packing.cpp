@@ -114,9 +114,9 @@ int64_t most_packed_bytes(int64_t n, PackedFormat format) {
 }
 
 int64_t pack(const void* values, int64_t n, PackedFormat format, uint8_t* message) {
-  auto& [content, encoder, decoder] = workplace();
+  Workplace& here = workplace();
+  auto& content = here.content;
   content.resize(static_cast<size_t>(code_bytes(n)));
-  uint8_t* const high = message;
   Uppers upper, lower;
   Codes codes, highs;
   for (int64_t block = 0; block < blocks_of(n); ++block) {
@@ -134,7 +134,7 @@ int64_t pack(const void* values, int64_t n, PackedFormat format, uint8_t* messag
     const auto at = static_cast<size_t>(blocks_of(n) + block * kHalf);
     content[static_cast<size_t>(block)] =
         encode(upper.data(), highs.data(), codes.data(), content.data() + at);
-    std::memcpy(high + from, highs.data(), count);
+    std::memcpy(message + from, highs.data(), count);
     if (!has_exceptions(codes)) continue;
     for (size_t i = 0; i < count; ++i)
       if (codes[i] == kException) content.push_back(static_cast<uint8_t>(upper[i] >> 7));
@@ -142,19 +142,20 @@ int64_t pack(const void* values, int64_t n, PackedFormat format, uint8_t* messag
   const int64_t planes = plane_bytes(n, format);
   const auto room = static_cast<size_t>(most_packed_bytes(n, format) - planes);
   return planes +
-         static_cast<int64_t>(checked(ZSTD_compressCCtx(encoder.get(), message + planes, room,
+         static_cast<int64_t>(checked(ZSTD_compressCCtx(here.encoder.get(), message + planes, room,
                                                         content.data(), content.size(), kLevel)));
 }
 
 void unpack(const uint8_t* message, int64_t readable, int64_t n, PackedFormat format,
             void* values) {
-  auto& [content, encoder, decoder] = workplace();
+  Workplace& here = workplace();
+  auto& content = here.content;
   content.resize(static_cast<size_t>(code_bytes(n) + n));
   const int64_t planes = plane_bytes(n, format);
   const auto frame = checked(
       ZSTD_findFrameCompressedSize(message + planes, static_cast<size_t>(readable - planes)));
-  const size_t size = checked(
-      ZSTD_decompressDCtx(decoder.get(), content.data(), content.size(), message + planes, frame));
+  const size_t size = checked(ZSTD_decompressDCtx(here.decoder.get(), content.data(),
+                                                  content.size(), message + planes, frame));
   auto exception = static_cast<size_t>(code_bytes(n));
   check(size >= exception, "a packed message has a code for each value");
   Uppers upper, lower;
@@ -166,7 +167,8 @@ void unpack(const uint8_t* message, int64_t readable, int64_t n, PackedFormat fo
     std::memcpy(highs.data(), message + from, count);
     decode(content.data() + at, highs.data(), content[static_cast<size_t>(block)], codes.data(),
            upper.data());
-    for (size_t i = 0; has_exceptions(codes) && i < count; ++i) {
+    const size_t looked_at = has_exceptions(codes) ? count : 0;
+    for (size_t i = 0; i < looked_at; ++i) {
       if (codes[i] != kException) continue;
       check(exception < size, "a packed message has the exponents of its exceptions");
       upper[i] = static_cast<uint16_t>((upper[i] & 0x807f) | content[exception++] << 7);

@@ -1,5 +1,5 @@
 // Packs floating-point values without loss, for slow links: exponents of neighbours are alike, so
-// that less than 3 of their 8 bits are left. fp32 takes about 26.8 bits a value, bfloat16 10.8. No
+// that less than 3 of their 8 bits are left. fp32 takes about 26.6 bits a value, bfloat16 10.6. No
 // torch in here, so that the loops are compiled for every generation of processors.
 //
 // A message of n values:

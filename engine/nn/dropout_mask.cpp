@@ -2,8 +2,8 @@
 // CMakeLists.txt.
 #include "engine/nn/dropout_mask.h"
 
-#include "engine/base/to_integer.h"
 #include "engine/base/lanes.h"
+#include "engine/base/to_integer.h"
 #include "engine/nn/mask_bits.h"
 
 #include <algorithm>
