@@ -6,7 +6,8 @@ usage: links.py BUILD_FOLDER --python PYTHON [--rate RATE]... [--tokens T]... [-
 Brings up an emulated cluster (scripts/cluster.sh; needs root), and runs all systems in turn at each
 rate. PYTHON has torch and fairscale (pip install torch fairscale). Printed: the median step of the
 slowest rank, CPU-seconds of all ranks and what node 0 sent through its port, per step, by the
-counters of the interface; of xp also the milliseconds in which rank 0 waited for others. FOLDER
+counters of the interface; of xp also the step that `xp plan` predicts from a probe, before any
+run, and the milliseconds in which rank 0 waited for others. FOLDER
 keeps runs and figures, so that a bench may be done in pieces: what has ROUNDS figures is not
 measured again, and --rounds 0 prints all.
 """
@@ -77,18 +78,24 @@ PEERS = {"fairscale, flat reduction": "flat", "fairscale, DDP": "ddp",
          "PyTorch, dense, flat reduction": "dense"}
 
 
+def tables_of(name, wire="fp32", packing=False):
+    """What SPEC lacks."""
+    tables = {"moe": f"[model.moe.exchange]\n{EXCHANGES[name]}", "train": "",
+              "launch": "packing = true" if packing else ""}
+    if wire == "bf16":
+        tables["train"] = 'gradient_wire = "bf16"'
+        if name != "dense":
+            tables["moe"] = 'wire = "bf16"\n' + tables["moe"]
+    return tables
+
+
 def cases():
     """Name -> what runs it."""
     for name, reduce in PEERS.items():
         yield name, lambda bench, tokens, seed, reduce=reduce: bench.peer(reduce, tokens)
-    for name, exchange in EXCHANGES.items():
+    for name in EXCHANGES:
         for wire, packing in itertools.product(("fp32", "bf16"), (False, True)):
-            tables = {"moe": f"[model.moe.exchange]\n{exchange}", "train": "",
-                      "launch": "packing = true" if packing else ""}
-            if wire == "bf16":
-                tables["train"] = 'gradient_wire = "bf16"'
-                if name != "dense":
-                    tables["moe"] = 'wire = "bf16"\n' + tables["moe"]
+            tables = tables_of(name, wire, packing)
             yield (f"xp {name}, {wire}{', packed' if packing else ''}",
                    lambda bench, tokens, seed, tables=tables: bench.run(tables, tokens, seed))
 
@@ -113,16 +120,36 @@ class Bench:
         self.xp, self.python, self.updates = options.build / "xp", options.python, options.updates
         self.folder, self.cluster = folder, cluster
         self.port = Port(cluster)
+        self.rate = None  # of the links
 
     def inside(self, *command):
         return [CLUSTER, "--dir", self.cluster, "exec", *command]
 
+    def write_spec(self, tables, tokens, seed=1):
+        spec = self.folder / "links.toml"
+        spec.write_text(SPEC.format(tokens=tokens, seed=seed, updates=self.updates, **tables))
+        return spec
+
+    def call(self, *command):
+        return subprocess.run([str(word) for word in self.inside(*command)], text=True, check=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
+
+    def predicted_ms(self, tables, tokens):
+        """By a probe of the links as they are now, in a workspace without runs."""
+        probes = self.folder / "probes" / f"{self.rate}-{tokens}"
+        if not probes.exists():
+            spec = self.write_spec(tables_of("GShard"), tokens)
+            self.call("salloc", f"--nodes={NODES}", "--exclusive", self.xp, "probe", spec,
+                      "--workspace", probes)
+        spec = self.write_spec(tables, tokens)
+        plan = json.loads(self.call(self.xp, "plan", spec, "--json", "--workspace", probes))
+        return plan["steps"][0]["step_ms"]
+
     def run(self, tables, tokens, seed):
         """One training of xp. Bytes and CPU time are those between the events of updates 1 and 10;
         the median leaves out the first ten updates."""
-        spec = self.folder / "links.toml"
-        spec.write_text(SPEC.format(tokens=tokens, seed=seed, updates=self.updates,
-                                    **tables))
+        predicted = self.predicted_ms(tables, tokens)
+        spec = self.write_spec(tables, tokens, seed)
         workspace = self.folder / "workspace"
         known = set(workspace.glob("trainings/*"))
         marks, done = {}, threading.Event()
@@ -149,7 +176,8 @@ class Bench:
         (new,) = set(workspace.glob("trainings/*")) - known
         summary = json.loads((new / "status.json").read_text())["summary"]
         (first, sent_first), (tenth, sent_tenth) = marks[1], marks[10]
-        return {"ms": summary["step_ms"], "exposed_ms": tenth["exposed_ms"],
+        return {"ms": summary["step_ms"], "predicted_ms": predicted,
+                "exposed_ms": tenth["exposed_ms"],
                 "cpu_s": (tenth["cpu_seconds"] - first["cpu_seconds"]) / 9,
                 "MB": (sent_tenth - sent_first) / 9e6,
                 "counted_MB": (summary["inter_node_bytes"] + summary["gradient_inter_node_bytes"])
@@ -194,7 +222,8 @@ def processor():
 
 
 def report(figures):
-    """Medians over rounds, beside fairscale with flat reduction."""
+    """Medians over rounds, beside fairscale with flat reduction; then how far predictions are."""
+    errors = []
     for rate, tokens in sorted({(f["rate"], f["tokens"]) for f in figures}):
         here = [f for f in figures if (f["rate"], f["tokens"]) == (rate, tokens)]
         def median(name, key):
@@ -202,16 +231,22 @@ def report(figures):
             return statistics.median(values) if values else None
         base = median(next(iter(PEERS)), "ms")
         print(f"\n{rate} between nodes, {tokens} tokens a rank\n")
-        print("| system | step ms | of fairscale, flat | waiting ms | CPU-s | port MB "
-              "| counted MB |")
-        print("|---|---|---|---|---|---|---|")
+        print("| system | step ms | of fairscale, flat | predicted ms | waiting ms | CPU-s "
+              "| port MB | counted MB |")
+        print("|---|---|---|---|---|---|---|---|")
         for name in dict.fromkeys(f["system"] for f in here):
             ms, counted = median(name, "ms"), median(name, "counted_MB")
-            exposed = median(name, "exposed_ms")
+            predicted, exposed = median(name, "predicted_ms"), median(name, "exposed_ms")
+            if predicted is not None:
+                errors.append(abs(predicted / ms - 1))
             print(f"| {name} | {ms:.0f} | {f'{base / ms:.2f}x' if base else ''} "
+                  f"| {f'{predicted:.0f}' if predicted is not None else ''} "
                   f"| {f'{exposed:.0f}' if exposed is not None else ''} "
                   f"| {median(name, 'cpu_s'):.1f} | {median(name, 'MB'):.1f} "
                   f"| {f'{counted:.1f}' if counted is not None else ''} |")
+    if errors:
+        print(f"\npredicted steps of {len(errors)}: off by {100 * statistics.median(errors):.0f} % "
+              f"at the median, {100 * max(errors):.0f} % at most")
 
 
 def missing(options, figures):
@@ -253,6 +288,7 @@ def main():
             bench = Bench(options, folder, folder / "cluster")
             for rate, tokens, name, run in left:
                 set_rate(rate)
+                bench.rate = rate
                 measured = run(bench, tokens, time.time_ns() // 10**6)
                 line = {"rate": rate, "tokens": tokens, "system": name, **measured}
                 with store.open("a") as out:
