@@ -2,7 +2,9 @@
 #include "engine/comm/group.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/all_to_all.h"
 #include "engine/comm/gather.h"
+#include "engine/comm/node_memory.h"
 #include "engine/comm/run_store.h"
 
 #include <ATen/ops/empty.h>
@@ -16,6 +18,7 @@
 #include <chrono>
 #include <future>
 #include <map>
+#include <mutex>
 #include <numeric>
 #include <set>
 
@@ -32,8 +35,14 @@ struct Shared {
 
   int64_t rank() const { return rendezvous.rank; }
 
-  // c10d says that a connection broke, not whose.
+  void add(const std::shared_ptr<NodeMemory>& memory) {
+    const std::lock_guard lock(mutex_);
+    memories_.push_back(memory);
+  }
+
+  // c10d says that a connection broke, not whose. Who waits for this rank waits no longer.
   std::string blame() {
+    close_memories();
     const BlamedRanks blamed = store->ranks_to_blame();
     if (blamed.ranks.empty()) return "";
     const auto names = named(blamed.ranks);
@@ -60,6 +69,15 @@ struct Shared {
     }
     return fmt::format("{}", fmt::join(out, ", "));
   }
+
+  void close_memories() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& one : memories_)
+      if (const auto memory = one.lock()) memory->close();
+  }
+
+  std::mutex mutex_;
+  std::vector<std::weak_ptr<NodeMemory>> memories_;  // of the groups inside the node
 };
 
 // Turns what c10d throws into our error; `what` names the operation.
@@ -81,6 +99,10 @@ void count(LinkBytes& bytes, const Topology& topology, int64_t self, int64_t to,
     bytes.in_node += sent;
   else
     bytes.inter_node += sent;
+}
+
+int64_t bytes_of(const Transfer& one) {
+  return static_cast<int64_t>(one.values.nbytes());
 }
 
 // Rows that stay on the rank.
@@ -165,6 +187,54 @@ class GlooRows final : public PendingRows {
   std::shared_ptr<std::atomic<double>> seconds_ = std::make_shared<std::atomic<double>>(0);
 };
 
+// Rows that go through memory. They are copied at once, so that nothing is kept.
+class MemoryRows final : public PendingRows {
+ public:
+  MemoryRows(std::shared_ptr<NodeMemory> memory, int64_t rank, const torch::Tensor& in,
+             torch::Tensor out, int64_t row_bytes, const std::vector<int64_t>& sent,
+             const std::vector<int64_t>& taken, Shared& shared)
+      : memory_(std::move(memory)), out_(std::move(out)), shared_(shared) {
+    const auto* from = static_cast<const char*>(in.const_data_ptr());
+    auto* to = static_cast<char*>(out_.data_ptr());
+    for (size_t i = 0; i < sent.size(); ++i) {
+      const auto member = static_cast<int64_t>(i);
+      const int64_t leaving = sent[i] * row_bytes, coming = taken[i] * row_bytes;
+      if (member == rank) {
+        std::copy_n(from, leaving, to);
+      } else {
+        if (leaving > 0) memory_->send(member, from, leaving);
+        if (coming > 0) expected_.push_back({member, memory_->expect(member), to, coming});
+      }
+      from += leaving;
+      to += coming;
+    }
+  }
+  torch::Tensor rows() const override { return out_; }
+  torch::Tensor wait() override {
+    guarded("all-to-all", &shared_, [this] {
+      for (; !expected_.empty(); expected_.pop_back()) {
+        const auto& [member, number, to, bytes] = expected_.back();
+        const double sent_s = memory_->receive(member, number, to, bytes);
+        seconds_ = std::max(seconds_, sent_s - started_s_);
+      }
+    });
+    return out_;
+  }
+  double seconds() const override { return seconds_; }
+
+ private:
+  struct Expected {
+    int64_t member, number;
+    char* to;
+    int64_t bytes;
+  };
+  std::shared_ptr<NodeMemory> memory_;
+  torch::Tensor out_;
+  std::vector<Expected> expected_;
+  Shared& shared_;
+  double started_s_ = steady_s(), seconds_ = 0;
+};
+
 using GlooWorks = std::vector<c10::intrusive_ptr<c10d::Work>>;
 
 // c10d does not say when a transfer is done, only wait for it: a thread does.
@@ -211,6 +281,9 @@ class GlooGroup final : public Group {
     gloo_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
         c10::make_intrusive<c10d::PrefixStore>(name, shared_->store), static_cast<int>(member),
         static_cast<int>(set.count), options);
+    if (spans_nodes(*this)) return;
+    memory_ = NodeMemory::meet(*this, rendezvous.timeout_s);
+    if (memory_) shared_->add(memory_);
   }
 
   int64_t rank() const override { return gloo_->getRank(); }
@@ -237,7 +310,8 @@ class GlooGroup final : public Group {
   std::unique_ptr<PendingRows> start_all_to_all(const torch::Tensor& rows,
                                                 const std::vector<int64_t>& sent,
                                                 const std::vector<int64_t>& taken) override {
-    check(static_cast<int64_t>(sent.size()) == size(), "one row count per member");
+    check(static_cast<int64_t>(sent.size()) == size() && taken.size() == sent.size(),
+          "one row count per member");
     torch::Tensor in = rows.contiguous();
     auto shape = in.sizes().vec();
     const int64_t row_bytes =
@@ -248,19 +322,38 @@ class GlooGroup final : public Group {
             sent[static_cast<size_t>(member)] * row_bytes);
     }
     torch::Tensor out = at::empty(shape, in.options());
+    if (memory_) {
+      const auto self = static_cast<size_t>(rank());
+      check(std::accumulate(sent.begin(), sent.end(), int64_t{0}) == in.size(0) &&
+                sent[self] == taken[self],
+            "counts are those of the rows");
+      return guarded("all-to-all", shared_.get(), [&] {
+        return std::make_unique<MemoryRows>(memory_, rank(), in, std::move(out), row_bytes, sent,
+                                            taken, *shared_);
+      });
+    }
     return std::make_unique<GlooRows>(gloo_, std::move(in), std::move(out), sent, taken,
                                       spans_nodes(*this), *shared_);
   }
 
   void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
     guarded("transfer", shared_.get(), [&] {
-      for (const auto& work : started(sent, taken))
+      const auto works = started(sent, taken);
+      for (const auto& one : sent)
+        if (fits_memory(one)) memory_->send(one.member, one.values.const_data_ptr(), bytes_of(one));
+      for (const auto& one : taken) {
+        if (!fits_memory(one)) continue;
+        memory_->receive(one.member, memory_->expect(one.member), one.values.data_ptr(),
+                         bytes_of(one));
+      }
+      for (const auto& work : works)
         work->wait();
     });
   }
 
   std::unique_ptr<PendingTransfers> start_transfer(std::vector<Transfer> sent,
                                                    std::vector<Transfer> taken) override {
+    if (memory_) return Group::start_transfer(std::move(sent), std::move(taken));
     return guarded("all-to-all", shared_.get(), [&] {
       auto works = started(sent, taken);
       taken.insert(taken.end(), sent.begin(), sent.end());
@@ -293,19 +386,25 @@ class GlooGroup final : public Group {
  private:
   static constexpr int kTag = 0;
 
+  // Larger ones would leave memory behind that is not used again.
+  bool fits_memory(const Transfer& one) const {
+    constexpr int64_t kMaxBytes = int64_t{16} << 20;
+    return memory_ && one.values.numel() > 0 && bytes_of(one) <= kMaxBytes;
+  }
+
+  // Those that do not fit memory.
   GlooWorks started(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) {
     GlooWorks works;
     const auto start = [&](const Transfer& one, auto operation) {
       check(one.values.is_contiguous() && one.member != rank(), "transfers go to others");
-      if (one.values.numel() == 0) return;
+      if (one.values.numel() == 0 || fits_memory(one)) return;
       std::vector<torch::Tensor> tensors{one.values};
       works.push_back((gloo_.get()->*operation)(tensors, static_cast<int>(one.member), kTag));
     };
     for (const auto& one : taken)
       start(one, &c10d::ProcessGroupGloo::recv);
     for (const auto& one : sent) {
-      count(bytes_, topology(), shared_->rank(), world_rank(one.member),
-            static_cast<int64_t>(one.values.nbytes()));
+      count(bytes_, topology(), shared_->rank(), world_rank(one.member), bytes_of(one));
       start(one, &c10d::ProcessGroupGloo::send);
     }
     return works;
@@ -324,6 +423,7 @@ class GlooGroup final : public Group {
   std::shared_ptr<Shared> shared_;
   LinkBytes& bytes_;  // of the channel
   Gloo gloo_;
+  std::shared_ptr<NodeMemory> memory_;  // of a group inside a node, if its ranks can share it
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "engine/base/file.h"
 #include "engine/base/process.h"
 #include "engine/base/secret.h"
+#include "engine/testing/message.h"
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -50,15 +51,6 @@ Stores connected(int64_t ranks, int64_t timeout_s = 20) {
 
 std::string text_of(const std::vector<uint8_t>& bytes) {
   return {bytes.begin(), bytes.end()};
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 // A connection of somebody who does not know the key.

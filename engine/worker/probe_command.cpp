@@ -63,14 +63,15 @@ Value speed_of(Group& group, const Timer& timer, int64_t members_of_port) {
   const double latency = timer(kTries,
                                [&] {
                                  for (int i = 0; i < kExchanges; ++i)
-                                   exchange(group, 0);
+                                   exchange(group, 1);
                                }) /
                          kExchanges;
   // A limited link lets a burst pass: enough rows for it not to count.
-  constexpr int64_t kFirst = 64, kMaxRows = 16384;
+  constexpr int64_t kFirst = 64, kMaxRows = 16384;  // 64 MiB to all members
   constexpr double kEnough_s = 0.3;
   int64_t rows = kFirst;
-  while (rows < kMaxRows && timer(1, [&] { exchange(group, rows); }) < kEnough_s)
+  while (4 * rows * (group.size() - 1) <= kMaxRows &&
+         timer(1, [&] { exchange(group, rows); }) < kEnough_s)
     rows *= 4;
   const double seconds = timer(kTries, [&] { exchange(group, rows); });
   const auto bytes = static_cast<double>(4096 * rows * (group.size() - 1) * members_of_port);
