@@ -12,9 +12,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <ifaddrs.h>
+#include <map>
 #include <memory>
 #include <net/if.h>
 #include <netdb.h>
@@ -41,21 +44,59 @@ fs::path record_of(const fs::path& folder, int64_t node) {
   return folder / fmt::format("node-{}.json", node);
 }
 
-void write_record(const fs::path& folder, int64_t node, const LaunchEnd& end) {
-  Value value = end;
+// What a node's record says.
+struct NodeEnd {
+  LaunchEnd end;
+  std::string boot;     // of the machine, which several nodes of an emulated cluster share
+  double seconds = 0;   // that its ranks took
+  double own_load = 0;  // share of its processors that they kept busy meanwhile
+};
+
+void write_record(const fs::path& folder, int64_t node, const NodeEnd& ended) {
+  Value value = ended.end;
+  value["boot"] = ended.boot;
+  value["seconds"] = ended.seconds;
+  value["own_load"] = ended.own_load;
   value["schema"] = 1;
   write_atomic(record_of(folder, node), json_text(value, 2) + "\n");
 }
 
 // Nothing if there is no record, or it is damaged: as if the node had said nothing.
-std::optional<LaunchEnd> read_end_of(const fs::path& folder, int64_t node) {
+std::optional<NodeEnd> read_end_of(const fs::path& folder, int64_t node) {
   try {
     const auto bytes = read_if_there(record_of(folder, node));
     if (!bytes) return std::nullopt;
-    return Value::parse(*bytes).get<LaunchEnd>();
+    const Value value = Value::parse(*bytes);
+    return NodeEnd{value.get<LaunchEnd>(), value.value("boot", fmt::format("node {}", node)),
+                   value.value("seconds", 0.0), value.value("own_load", 0.0)};
   } catch (const std::exception&) {
     return std::nullopt;
   }
+}
+
+// Figures of all nodes together: what ranks of one node do on another's machine is no other load.
+void add_up(const std::vector<NodeEnd>& nodes, LaunchEnd& out) {
+  std::map<std::string, double> energy_j;  // of machines
+  LaunchEnd all;
+  for (const auto& node : nodes) {
+    auto& joules = energy_j[node.boot];
+    joules = std::max(joules, node.end.energy_j);
+    all.peak_memory_bytes = std::max(all.peak_memory_bytes, node.end.peak_memory_bytes);
+    all.cpu_seconds += node.end.cpu_seconds;
+    if (node.end.other_load < 0) continue;
+    double load = node.end.other_load;
+    for (const auto& other : nodes) {
+      const bool is_here = &other != &node && other.boot == node.boot && node.seconds > 0;
+      if (is_here) load -= other.own_load * std::min(1.0, other.seconds / node.seconds);
+    }
+    all.other_load = std::max({all.other_load, 0.0, load});
+  }
+  for (const auto& [boot, joules] : energy_j)
+    all.energy_j += joules;
+  out.peak_memory_bytes = all.peak_memory_bytes;
+  out.cpu_seconds = all.cpu_seconds;
+  out.other_load = all.other_load;
+  out.energy_j = all.energy_j;
 }
 
 // An address of `host` that a packet could be sent to; the socket is not used to send any.
@@ -111,6 +152,7 @@ fs::path write_node_job(const LaunchJob& job, const std::vector<std::string>& ho
 void run_node(const fs::path& node_job, int64_t node, const std::string& host,
               const std::function<bool()>& is_stopped) {
   const fs::path folder = node_job.parent_path();
+  const auto begun = std::chrono::steady_clock::now();
   LaunchEnd end;
   try {
     const Value value = Value::parse(read_file(node_job));
@@ -144,7 +186,12 @@ void run_node(const fs::path& node_job, int64_t node, const std::string& host,
            fmt::format("node {} ({}): {}", node, name, error.what()),
            0};
   }
-  write_record(folder, node, end);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
+  const auto processors = static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN));
+  const std::string boot = read_if_there("/proc/sys/kernel/random/boot_id").value_or(host_name());
+  write_record(
+      folder, node,
+      {end, std::string(trim(boot)), took.count(), end.cpu_seconds / took.count() / processors});
 }
 
 std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job) {
@@ -155,21 +202,15 @@ std::optional<LaunchEnd> end_of_nodes(const LaunchJob& job) {
     return 2 + blame_weight(end.exit_code);
   };
   std::optional<LaunchEnd> out;
-  LaunchEnd all;  // figures of the nodes together
+  std::vector<NodeEnd> nodes;
   for (int64_t node = 0; node < job.nodes; ++node) {
-    const auto end = read_end_of(job.log_folder, node);
-    if (!end) continue;
-    all.peak_memory_bytes = std::max(all.peak_memory_bytes, end->peak_memory_bytes);
-    all.cpu_seconds += end->cpu_seconds;
-    all.other_load = std::max(all.other_load, end->other_load);
-    all.energy_j += end->energy_j;
-    if (!out || weight(*end) > weight(*out)) out = end;
+    const auto known = read_end_of(job.log_folder, node);
+    if (!known) continue;
+    if (!out || weight(known->end) > weight(*out)) out = known->end;
+    nodes.push_back(*known);
   }
   if (!out) return out;
-  out->peak_memory_bytes = all.peak_memory_bytes;
-  out->cpu_seconds = all.cpu_seconds;
-  out->other_load = all.other_load;
-  out->energy_j = all.energy_j;
+  add_up(nodes, *out);
   if (const auto silent = silent_nodes(job); !silent.empty() && out->outcome == Outcome::kDone) {
     out->outcome = Outcome::kMachine;
     out->cause = fmt::format("node {} left no record of its ranks", silent.front());

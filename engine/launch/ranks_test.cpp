@@ -282,6 +282,38 @@ TEST_CASE("a node without a record is not taken for done") {
   CHECK(end_of_nodes(job)->outcome == Outcome::kDone);
 }
 
+TEST_CASE("what nodes of one machine do to each other is no other load") {
+  const TempFolder folder;
+  const auto record = [&](int node, double other_load, double own_load, const char* boot,
+                          double seconds = 20) {
+    const Value one = {{"outcome", "done"},  {"rank", -1},
+                       {"exit_code", 0},     {"host", "n"},
+                       {"cause", ""},        {"peak_memory_bytes", 1},
+                       {"cpu_seconds", 5.0}, {"other_load", other_load},
+                       {"energy_j", 7.0},    {"boot", boot},
+                       {"seconds", seconds}, {"own_load", own_load}};
+    write_atomic(folder.path() / fmt::format("node-{}.json", node), one.dump());
+  };
+  LaunchJob job;
+  job.log_folder = folder.path();
+  job.nodes = 2;
+  record(0, 0.5, 0.25, "a");
+  record(1, 0.25, 0.5, "a");
+  CHECK(end_of_nodes(job)->other_load == 0);
+  CHECK(end_of_nodes(job)->energy_j == 7);
+  CHECK(end_of_nodes(job)->cpu_seconds == 10);
+  record(1, 0.25, 0.25, "a");
+  CHECK(end_of_nodes(job)->other_load == 0.25);
+  record(1, 0, 0.25, "a", 10);  // beside node 0 for half of its time
+  CHECK(end_of_nodes(job)->other_load == 0.375);
+  record(1, 0.25, 0.5, "b");
+  CHECK(end_of_nodes(job)->other_load == 0.5);
+  CHECK(end_of_nodes(job)->energy_j == 14);
+  record(0, -1, 0.5, "a");
+  record(1, -1, 0.5, "a");
+  CHECK(end_of_nodes(job)->other_load < 0);
+}
+
 TEST_CASE("a node that is asked to stop says that its ranks were stopped") {
   const Scene scene;
   LaunchJob job = scene.job("trap 'exit 143' TERM; while :; do sleep 0.05; done");
