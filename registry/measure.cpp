@@ -200,6 +200,8 @@ std::vector<Measure> make_list() {
       count("shared_parameters", "shared parameters", "", "parameters that all ranks hold"),
       count("late_parameters", "late parameters", "",
             "parameters whose gradients the backward pass ends with"),
+      count("output_flops", "compute of the output", "FLOP/step",
+            "products behind which no sums of gradients can hide"),
       count("global_share", "global share", "", "share of an MoE layer that may go to any node"),
       traffic("fixed_inter_node_bytes", "fixed inter-node",
               "of the bytes between nodes, those that the exchange's shares do not change"),
@@ -216,17 +218,10 @@ std::vector<Measure> make_list() {
 }
 
 // What only a plan has: shown as predicted_X.
-constexpr std::array kPlanned = {"parameters_on_rank",
-                                 "flops",
-                                 "dense_flops",
-                                 "full_flops",
-                                 "expert_flops",
-                                 "exchanges",
-                                 "shared_parameters",
-                                 "late_parameters",
-                                 "global_share",
-                                 "local_bytes",
-                                 "fixed_inter_node_bytes",
+constexpr std::array kPlanned = {"parameters_on_rank", "flops",           "dense_flops",
+                                 "full_flops",         "expert_flops",    "exchanges",
+                                 "shared_parameters",  "late_parameters", "output_flops",
+                                 "global_share",       "local_bytes",     "fixed_inter_node_bytes",
                                  "checkpoint_bytes"};
 
 const char* direction_of(Better better) {

@@ -60,6 +60,7 @@ inline constexpr PlannedFigure kPlannedFigures[] = {
     {"model", "exchanges", "all-to-alls of all MoE layers, there and back and their gradients"},
     {"model", "shared_parameters", "that all ranks hold"},
     {"model", "late_parameters", "of them, those whose gradients the backward pass ends with"},
+    {"model", "output_flops", "of the products behind which no sums of gradients can hide"},
     {"model", "local_bytes", "of all MoE layers' rows that stay on their accelerator, all ranks"},
     {"model", "in_node_bytes", "of all MoE layers' rows that change the rank in a node, all ranks"},
     {"model", "inter_node_bytes", "of all MoE layers' rows that leave a node, all ranks"},

@@ -366,8 +366,8 @@ TEST_CASE("figures that planning asks for and components do not declare are name
       Planned("").plan.unpredicted ==
       std::vector<std::string>{
           "the model 'transformer' declares no parameters_on_rank, flops, dense_flops, "
-          "full_flops, expert_flops, exchanges, shared_parameters, late_parameters, local_bytes, "
-          "in_node_bytes, inter_node_bytes, fixed_inter_node_bytes, global_share, "
+          "full_flops, expert_flops, exchanges, shared_parameters, late_parameters, output_flops, "
+          "local_bytes, in_node_bytes, inter_node_bytes, fixed_inter_node_bytes, global_share, "
           "gradient_inter_node_bytes, memory_bytes, checkpoint_bytes: what follows from them is "
           "neither predicted nor checked",
           "the router 'top2' declares no choices: what follows from it is neither predicted nor "

@@ -131,6 +131,7 @@ TEST_CASE("a step waits for the fullest rank and the busiest port") {
                             {"parameters_on_rank", 10},
                             {"shared_parameters", 0},
                             {"late_parameters", 0},
+                            {"output_flops", 0},
                             {"local_bytes", 640},
                             {"in_node_bytes", 1152},
                             {"inter_node_bytes", 1352},

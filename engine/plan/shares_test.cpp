@@ -31,6 +31,7 @@ struct SharesTest {
                      {"parameters_on_rank", "10"},
                      {"shared_parameters", "10"},
                      {"late_parameters", "0"},
+                     {"output_flops", "0"},
                      {"local_bytes", "0"},
                      {"in_node_bytes", "0"},
                      {"inter_node_bytes", "2000 * moe.exchange.global_share"},

@@ -39,7 +39,7 @@ struct Layout {
 
 // Seconds of compute on one rank.
 struct Compute {
-  double all = 0, experts = 0;
+  double all = 0, experts = 0, output = 0;
 };
 
 std::optional<Compute> compute_of(Reader& figure, const Probe& probe) {
@@ -58,6 +58,7 @@ std::optional<Compute> compute_of(Reader& figure, const Probe& probe) {
             probe.optimizer_s * figure("parameters_on_rank") /
                 std::max(1.0, probed("parameters_on_rank"));
   out.experts = figure("expert_flops") * of_experts;
+  out.output = figure("output_flops") * seconds_per_flop;
   return out;
 }
 
@@ -146,14 +147,15 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
     return std::max(0.0, rows_far / 2 - share * compute->experts * staying) + rows_near / 2;
   };
   // Half of each sum crosses in the backward pass and half in the next forward pass, if the update
-  // may come late. A backward pass ends with the parameters that a forward pass begins with:
-  // nothing hides theirs.
+  // may come late. While the output is computed, between the two, none does. A backward pass ends
+  // with the parameters that a forward pass begins with: nothing hides theirs.
   const double sums = sums_near + sums_far;
   const double never_hidden = sums / 2 * std::min(1.0, late / std::max(1.0, shared));
   const auto exposed = [&](double share) {
     const double rows = waiting(share);
     const bool waits = share == kForward && settings.value("train.shard_optimizer", false);
-    const double idle = waits ? 0 : std::max(0.0, share * compute->all + rows - rows_far / 2);
+    const double idle =
+        waits ? 0 : std::max(0.0, share * (compute->all - compute->output) + rows - rows_far / 2);
     return rows + std::max(never_hidden, sums / 2 - idle);
   };
 

@@ -37,6 +37,7 @@ Figures figures(double inter_node_bytes) {
           {"parameters_on_rank", 10},
           {"shared_parameters", 10},
           {"late_parameters", 0},
+          {"output_flops", 0},
           {"local_bytes", inter_node_bytes},
           {"in_node_bytes", 0},
           {"inter_node_bytes", inter_node_bytes},
@@ -67,6 +68,11 @@ TEST_CASE("gradients cross while the backward pass and the next forward pass lea
   // The backward pass takes 467 + 400 ms, the forward pass 233 + 450, and rows take 500 of each;
   // of 500 ms for each half of the sums 133 and 317 are left.
   CHECK(step.exposed_ms == Approx(850 + 133.3 + 316.7).epsilon(0.001));
+  // Nor do they cross while the output is computed, 90 ms of which two thirds are backward.
+  auto with_output = more;
+  with_output["output_flops"] = 30;
+  CHECK(predict_step(with_output, layout(2, 1), probe())->exposed_ms ==
+        Approx(850 + 133.3 + 316.7 + 90).epsilon(0.001));
   Section train;
   train.table = {{"shard_optimizer", true}};
   Section launch;

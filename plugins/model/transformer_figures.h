@@ -107,6 +107,9 @@ inline std::vector<Figure> transformer_figures() {
        "moe.spared * moe.rows + moe.others * moe.exchange.expert_rows))"},
       {"exchanges", "4 * moe.layers * train.tokens / train.max_tokens"},
       {"late_parameters", "table_rows * width"},
+      // The forward pass ends with the logits: all sums are there by then. The backward pass begins
+      // with them: none is wanted yet.
+      {"output_flops", "6 * train.tokens * width * corpus.target_pieces"},
       {"value_bytes", "if(train.precision == 'fp32', 4, 2)"},
       // What the backward pass needs of a token. A layer keeps its input, normalised and not, what
       // attention sees and says, and the inner row of its FFN; of those, products keep theirs in
