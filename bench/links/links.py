@@ -17,6 +17,7 @@ import contextlib
 import itertools
 import json
 import pathlib
+import shlex
 import statistics
 import subprocess
 import tempfile
@@ -137,10 +138,11 @@ class Bench:
     def predicted_ms(self, tables, tokens):
         """By a probe of the links as they are now, in a workspace without runs."""
         probes = self.folder / "probes" / f"{self.rate}-{tokens}"
-        if not probes.exists():
+        if not any(probes.glob("probes/*.json")):
             spec = self.write_spec(tables_of("GShard"), tokens)
-            self.call("salloc", f"--nodes={NODES}", "--exclusive", self.xp, "probe", spec,
-                      "--workspace", probes)
+            probe = shlex.join([str(self.xp), "probe", str(spec), "--workspace", str(probes)])
+            self.call("sbatch", "--wait", "--output", self.folder / "probe.log",
+                      f"--nodes={NODES}", "--exclusive", "--wrap", probe)
         spec = self.write_spec(tables, tokens)
         plan = json.loads(self.call(self.xp, "plan", spec, "--json", "--workspace", probes))
         return plan["steps"][0]["step_ms"]
@@ -150,15 +152,13 @@ class Bench:
         the median leaves out the first ten updates."""
         predicted = self.predicted_ms(tables, tokens)
         spec = self.write_spec(tables, tokens, seed)
-        workspace = self.folder / "workspace"
-        known = set(workspace.glob("trainings/*"))
+        # Its own: a training that differs only in packing would be one that is done.
+        workspace = self.folder / "workspaces" / str(time.time_ns())
         marks, done = {}, threading.Event()
 
         def watch():
             while not done.is_set():
-                for events in set(workspace.glob("trainings/*/attempts/1/events.jsonl")):
-                    if events.parents[2] in known:
-                        continue
+                for events in workspace.glob("trainings/*/attempts/1/events.jsonl"):
                     for line in events.read_text().splitlines():
                         event = json.loads(line)
                         if event["event"] == "update" and event["update"] not in marks:
@@ -173,8 +173,8 @@ class Bench:
         finally:
             done.set()
             watcher.join()
-        (new,) = set(workspace.glob("trainings/*")) - known
-        summary = json.loads((new / "status.json").read_text())["summary"]
+        (status,) = workspace.glob("trainings/*/status.json")
+        summary = json.loads(status.read_text())["summary"]
         (first, sent_first), (tenth, sent_tenth) = marks[1], marks[10]
         return {"ms": summary["step_ms"], "predicted_ms": predicted,
                 "exposed_ms": tenth["exposed_ms"],
@@ -250,7 +250,8 @@ def report(figures):
 
 
 def missing(options, figures):
-    """What is to be measured so that every system asked for has `rounds` figures, in turn."""
+    """What is to be measured so that every system asked for has `rounds` figures, in turn. The
+    systems of a round have one seed: the same routers and batches."""
     for rate in options.rate or ["none", "400mbit", "200mbit", "100mbit"]:
         for tokens in options.tokens or [1024, 4096]:
             for number in range(options.rounds):
@@ -259,7 +260,7 @@ def missing(options, figures):
                         continue
                     place = {"rate": rate, "tokens": tokens, "system": name}
                     if sum(place.items() <= f.items() for f in figures) <= number:
-                        yield rate, tokens, name, run
+                        yield rate, tokens, number + 1, name, run
 
 
 def main():
@@ -286,10 +287,10 @@ def main():
         if left:
             set_rate = stack.enter_context(cluster(folder / "cluster"))
             bench = Bench(options, folder, folder / "cluster")
-            for rate, tokens, name, run in left:
+            for rate, tokens, seed, name, run in left:
                 set_rate(rate)
                 bench.rate = rate
-                measured = run(bench, tokens, time.time_ns() // 10**6)
+                measured = run(bench, tokens, seed)
                 line = {"rate": rate, "tokens": tokens, "system": name, **measured}
                 with store.open("a") as out:
                     print(json.dumps(line), file=out)
