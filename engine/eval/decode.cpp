@@ -162,6 +162,15 @@ class Translation {
 
   std::vector<SearchResult> take_results() { return std::move(results_); }
 
+  // Some are skipped, the last is not.
+  void report(int64_t done) {
+    const auto total = static_cast<int64_t>(sources_.size());
+    if (!progress_ || done == reported_) return;
+    if (reported_ >= 0 && done < total && 100 * (done - reported_) < total) return;
+    progress_(done, total);
+    reported_ = done;
+  }
+
  private:
   // Over the ranks if their model is collective, else what is given.
   std::pair<int64_t, int64_t> sums(int64_t first, int64_t second) {
@@ -187,13 +196,6 @@ class Translation {
     auto finished = search_.step();
     results_.insert(results_.end(), finished.begin(), finished.end());
     return finished;
-  }
-
-  void report(int64_t done) {
-    const auto total = static_cast<int64_t>(sources_.size());
-    if (!progress_ || (reported_ >= 0 && 100 * (done - reported_) < total)) return;
-    progress_(done, total);
-    reported_ = done;
   }
 
   TranslationModel& model_;
@@ -244,7 +246,9 @@ std::vector<std::vector<Hypothesis>> translate(TranslationModel& model,
     translation.from_queue();
   else
     translation.in_fixed_batches();
-  return collect(translation.take_results(), sources.size(), world);
+  auto out = collect(translation.take_results(), sources.size(), world);
+  translation.report(static_cast<int64_t>(sources.size()));  // other ranks may have ended last
+  return out;
 }
 
 }  // namespace xp

@@ -269,3 +269,14 @@ TEST_CASE("progress never falls and ends with all sentences") {
   CHECK(std::is_sorted(seen.begin(), seen.end()));
   CHECK(seen.back() == 20);
 }
+
+TEST_CASE("progress ends with all sentences if another rank translates the last") {
+  const auto last = on_ranks<int64_t>({1, 2}, [](const Groups& groups) {
+    const auto model = build("dense", groups);
+    int64_t out = 0;
+    translate(*model, sources_of(21), {kRule, 60}, *groups.world,
+              [&](int64_t done, int64_t) { out = done; });
+    return out;
+  });
+  CHECK(last == std::vector<int64_t>{21, 21});
+}

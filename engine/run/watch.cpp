@@ -26,6 +26,7 @@ void RunWatch::refresh() {
 }
 
 void RunWatch::finish() {
+  refresh();
   open();
   progress_->finish(events_.note());
 }

@@ -312,6 +312,12 @@ TEST_CASE("predicted figures stand beside the measured ones") {
   draft.input.points[0].predicted["step_ms"] = 100;
   draft.section.columns = {"step_ms", "predicted_step_ms", "step_ms_vs_predicted"};
   CHECK(shown(draft.table()) == std::vector<Words>{{"a", "110", "100", "1.1"}});
+  draft.input.points[0].predicted.clear();
+  CHECK(draft.table().notes ==
+        Words{"nothing predicts 'predicted_step_ms' yet; `xp probe` measures links and compute for "
+              "that",
+              "nothing predicts 'step_ms_vs_predicted' yet; `xp probe` measures links and compute "
+              "for that"});
 }
 
 TEST_CASE("the front is what nothing beats in both; close losers are near") {

@@ -2,6 +2,7 @@
 #include "results/report/report_notes.h"
 
 #include "engine/base/text.h"
+#include "registry/measure.h"
 
 #include <algorithm>
 #include <set>
@@ -192,7 +193,15 @@ std::set<std::string> measured_in(const ReportInput& input,
   return out;
 }
 
-// Columns that no run measured.
+// "step_ms" of "predicted_step_ms" and of "step_ms_vs_predicted"; "" of others.
+std::string_view predicted_part(std::string_view column) {
+  if (column.starts_with(kPredicted)) return column.substr(kPredicted.size());
+  if (!column.ends_with(kVersusPredicted)) return "";
+  column.remove_suffix(kVersusPredicted.size());
+  return column;
+}
+
+// Columns that no run measured, or nothing predicts.
 void add_empty_columns(const ReportSection& section, const ReportInput& input,
                        const std::vector<const ReportPoint*>& points,
                        std::vector<std::string>& notes) {
@@ -204,6 +213,17 @@ void add_empty_columns(const ReportSection& section, const ReportInput& input,
     if (is_nowhere)
       notes.push_back(
           fmt::format("'{}' is not in 'metrics' of [eval]: no evaluation computes it", column));
+  }
+  for (const auto& column : section.columns) {
+    const auto predicted = predicted_part(column);
+    if (!predicted.ends_with("_ms")) continue;
+    const bool is_nowhere =
+        std::none_of(points.begin(), points.end(), [&](const ReportPoint* point) {
+          return point->predicted.contains(std::string(predicted));
+        });
+    if (is_nowhere && !points.empty())
+      notes.push_back(fmt::format(
+          "nothing predicts '{}' yet; `xp probe` measures links and compute for that", column));
   }
   const auto found = measured_in(input, points);
   const std::vector<std::string> known(found.begin(), found.end());

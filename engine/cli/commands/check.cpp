@@ -16,13 +16,15 @@ struct Options : ExperimentOptions {};
 int check_experiment(const Options& options) {
   const auto experiment = open_to_check(options);
   if (!experiment) return Exit::kSpec;
-  for (const auto& note :
-       notes_of(experiment->plan, experiment->plugins, Workspace{options.workspace}))
-    fmt::print(stderr, "note: {}\n", note);
+  const auto notes = notes_of(experiment->plan, experiment->plugins, Workspace{options.workspace});
   if (options.json) {
-    const Value none = {{"schema_version", 1}, {"problems", Value::array()}};
-    fmt::print("{}\n", json_text(none, 2));
+    fmt::print(
+        "{}\n",
+        json_text({{"schema_version", 1}, {"problems", Value::array()}, {"notes", notes}}, 2));
+    return Exit::kDone;
   }
+  for (const auto& note : notes)
+    fmt::print(stderr, "note: {}\n", note);
   return Exit::kDone;
 }
 

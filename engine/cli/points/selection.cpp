@@ -74,11 +74,12 @@ class Reader {
   Reader(const std::vector<PointView>& points, const Workspace& workspace)
       : points_(points), workspace_(workspace) {}
 
-  Picker picker(const std::string& word) const {
+  // `is_opposite`: the word's points are those that are not meant, and there may be none.
+  Picker picker(const std::string& word, bool is_opposite = false) const {
     for (const auto& point : points_) {  // a name may look like anything
       if (point.name == word) return [word](const PointView& p) { return when(p.name == word); };
     }
-    if (word.size() > 1 && word[0] == '!') return opposite(picker(word.substr(1)));
+    if (word.size() > 1 && word[0] == '!') return opposite(picker(word.substr(1), true));
     if (word == "last") return last();
     if (const auto rows = row_range(word)) return of_table(word, rows->first, rows->second);
     if (word.starts_with("state:")) return of_state(word.substr(6));
@@ -86,7 +87,7 @@ class Reader {
     const size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
     if (equals != std::string::npos && !key.empty() && key.find_first_of("*?[ ") == key.npos)
-      return of_setting(key, word.substr(equals + 1));
+      return of_setting(key, word.substr(equals + 1), is_opposite);
     if (word.size() >= kMinDigits && is_made_of(word, "0123456789abcdef") && is_id(word))
       return of_id(word);
     return [word](const PointView& point) {
@@ -170,14 +171,36 @@ class Reader {
     return [name](const PointView& point) { return when(point.run.class_name() == name); };
   }
 
-  Picker of_setting(const std::string& key, const std::string& value) const {
+  Picker of_setting(const std::string& key, const std::string& value, bool may_be_none) const {
     if (key == "experiment")
       return [=](const PointView& point) { return when(fits(value, point.experiment)); };
     const std::string path = full_path(key);
+    std::set<std::string> others;
+    for (const auto& point : points_) {
+      const Value* found = setting(point, path);
+      if (found == nullptr) continue;
+      if (equals(*found, value)) {
+        others.clear();
+        break;
+      }
+      others.insert(plain_value(*found));
+    }
+    if (!others.empty() && !may_be_none) usage_error("{}", no_such_value(path, value, others));
     return [=](const PointView& point) {
       const Value* found = setting(point, path);
       return when(found != nullptr && equals(*found, value));
     };
+  }
+
+  static std::string no_such_value(const std::string& path, const std::string& value,
+                                   const std::set<std::string>& others) {
+    constexpr size_t kMaxListed = 8;
+    std::vector<std::string> listed(others.begin(), others.end());
+    if (listed.size() > kMaxListed) {
+      listed.resize(kMaxListed);
+      listed.emplace_back("...");
+    }
+    return fmt::format("no point has {} = {}; points have {}", path, value, join(listed, ", "));
   }
 
   static const Value* setting(const PointView& point, const std::string& path) {

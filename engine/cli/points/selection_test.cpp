@@ -125,6 +125,8 @@ TEST_CASE("wrong words say what was meant and what there is") {
   CHECK(six.problem("gshrd") ==
         "nothing matches 'gshrd', did you mean 'gshard'? there are 6 points: 1 new, 1 silent, 1 "
         "done, 1 failed, 1 blocked, 1 cancelled");
+  CHECK(six.picked("!seed=9") == "abcdef");
+  CHECK(six.problem("seed=9") == "no point has train.seed = 9; points have 1, 2, 3");
   CHECK(message_of([&] { select_one(six.points, {"seed=1"}, six.workspace); }) ==
         "2 runs fit; name one of them:\n"
         "  exchange=gshard seed=1 (training 9000000000000000)\n"
