@@ -43,6 +43,12 @@ bool is_promised_strictly() {
   return read_if_there("/proc/sys/vm/overcommit_memory").value_or("").starts_with('2');
 }
 
+// Lets the other end, in whatever process, look at it.
+void set(std::atomic<uint32_t>& is_full, bool value) {
+  is_full.store(value ? 1 : 0, std::memory_order_release);
+  ::syscall(SYS_futex, &is_full, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
 }  // namespace
 
 struct NodeMemory::Head {
@@ -174,16 +180,6 @@ void NodeMemory::wait_until(const Slot& slot, bool is_full, int64_t member) {
     ::syscall(SYS_futex, &slot.is_full, FUTEX_WAIT, now, &kSlice, nullptr, 0);
   }
 }
-
-namespace {
-
-// Lets the other end, in whatever process, look at it.
-void set(std::atomic<uint32_t>& is_full, bool value) {
-  is_full.store(value ? 1 : 0, std::memory_order_release);
-  ::syscall(SYS_futex, &is_full, FUTEX_WAKE, 1, nullptr, nullptr, 0);
-}
-
-}  // namespace
 
 // The first gap between unread messages: what is used again is still in the cache.
 int64_t NodeMemory::place_for(int64_t bytes) {

@@ -53,6 +53,12 @@ bool beats(double a, double b, Better better) {
 
 }  // namespace
 
+std::string without_prediction(const std::string& column) {
+  if (column.starts_with(kPredicted)) return column.substr(kPredicted.size());
+  if (!column.ends_with(kVersusPredicted)) return column;
+  return column.substr(0, column.size() - kVersusPredicted.size());
+}
+
 bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& column) {
   if (!input.metrics) return false;
   const std::string key = grouped_score(column).score;
@@ -68,18 +74,14 @@ bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::
 std::optional<double> Comparison::value(const ReportPoint& point, const ReportRun& measured,
                                         const Measure& measure) const {
   if (input_.at) return value_at(*input_.at, input_, point, measure.key);
-  const bool versus = measure.key.ends_with(kVersusPredicted);
-  const std::string key =
-      measure.key.starts_with(kPredicted) ? measure.key.substr(kPredicted.size())
-      : versus ? measure.key.substr(0, measure.key.size() - kVersusPredicted.size())
-               : measure.key;
+  const std::string key = without_prediction(measure.key);
   std::optional<double> predicted, found;
   if (const auto at = point.predicted.find(key); at != point.predicted.end())
     predicted = at->second;
   if (measure.key.starts_with(kPredicted)) return predicted;
   if (const auto at = measured.summary.find(key); at != measured.summary.end() && at->is_number())
     found = at->get<double>();
-  if (!versus) return found;
+  if (!measure.key.ends_with(kVersusPredicted)) return found;
   if (!found || !predicted || *predicted == 0) return std::nullopt;
   return *found / *predicted;
 }

@@ -29,6 +29,10 @@ struct Unsteady {
   double share = 0;     ///< (largest - smallest) / mean
 };
 
+/// The measure that a column predicts or compares with its prediction: "step_ms" of
+/// "predicted_step_ms" and of "step_ms_vs_predicted"; others as they are.
+std::string without_prediction(const std::string& column);
+
 /// Whether the evaluation of `point` does not compute a column's score: a metric of that name is
 /// known and not in the point's [eval] metrics.
 bool is_left_out(const ReportInput& input, const ReportPoint& point, const std::string& column);

@@ -2,7 +2,6 @@
 #include "results/report/report_notes.h"
 
 #include "engine/base/text.h"
-#include "registry/measure.h"
 
 #include <algorithm>
 #include <set>
@@ -193,14 +192,6 @@ std::set<std::string> measured_in(const ReportInput& input,
   return out;
 }
 
-// "step_ms" of "predicted_step_ms" and of "step_ms_vs_predicted"; "" of others.
-std::string_view predicted_part(std::string_view column) {
-  if (column.starts_with(kPredicted)) return column.substr(kPredicted.size());
-  if (!column.ends_with(kVersusPredicted)) return "";
-  column.remove_suffix(kVersusPredicted.size());
-  return column;
-}
-
 // Columns that no run measured, or nothing predicts.
 void add_empty_columns(const ReportSection& section, const ReportInput& input,
                        const std::vector<const ReportPoint*>& points,
@@ -215,12 +206,11 @@ void add_empty_columns(const ReportSection& section, const ReportInput& input,
           fmt::format("'{}' is not in 'metrics' of [eval]: no evaluation computes it", column));
   }
   for (const auto& column : section.columns) {
-    const auto predicted = predicted_part(column);
-    if (!predicted.ends_with("_ms")) continue;
-    const bool is_nowhere =
-        std::none_of(points.begin(), points.end(), [&](const ReportPoint* point) {
-          return point->predicted.contains(std::string(predicted));
-        });
+    const std::string predicted = without_prediction(column);
+    if (predicted == column || !predicted.ends_with("_ms")) continue;
+    const bool is_nowhere = std::none_of(
+        points.begin(), points.end(),
+        [&](const ReportPoint* point) { return point->predicted.contains(predicted); });
     if (is_nowhere && !points.empty())
       notes.push_back(fmt::format(
           "nothing predicts '{}' yet; `xp probe` measures links and compute for that", column));

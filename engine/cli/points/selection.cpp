@@ -175,32 +175,28 @@ class Reader {
     if (key == "experiment")
       return [=](const PointView& point) { return when(fits(value, point.experiment)); };
     const std::string path = full_path(key);
-    std::set<std::string> others;
-    for (const auto& point : points_) {
+    const auto holds = [=](const PointView& point) {
       const Value* found = setting(point, path);
-      if (found == nullptr) continue;
-      if (equals(*found, value)) {
-        others.clear();
-        break;
-      }
-      others.insert(plain_value(*found));
-    }
-    if (!others.empty() && !may_be_none) usage_error("{}", no_such_value(path, value, others));
-    return [=](const PointView& point) {
-      const Value* found = setting(point, path);
-      return when(found != nullptr && equals(*found, value));
+      return found != nullptr && equals(*found, value);
     };
+    if (!may_be_none && std::none_of(points_.begin(), points_.end(), holds))
+      refuse_value(path, value);
+    return [=](const PointView& point) { return when(holds(point)); };
   }
 
-  static std::string no_such_value(const std::string& path, const std::string& value,
-                                   const std::set<std::string>& others) {
+  // Nothing if no point has the setting.
+  void refuse_value(const std::string& path, const std::string& value) const {
     constexpr size_t kMaxListed = 8;
-    std::vector<std::string> listed(others.begin(), others.end());
+    std::set<std::string> values;
+    for (const auto& point : points_)
+      if (const Value* found = setting(point, path)) values.insert(plain_value(*found));
+    if (values.empty()) return;
+    std::vector<std::string> listed(values.begin(), values.end());
     if (listed.size() > kMaxListed) {
       listed.resize(kMaxListed);
       listed.emplace_back("...");
     }
-    return fmt::format("no point has {} = {}; points have {}", path, value, join(listed, ", "));
+    usage_error("no point has {} = {}; points have {}", path, value, join(listed, ", "));
   }
 
   static const Value* setting(const PointView& point, const std::string& path) {
