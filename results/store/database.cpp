@@ -8,7 +8,6 @@ namespace xp {
 namespace {
 
 constexpr const char* kFull = "cannot grow: no space left on the disk; free some";
-constexpr int kBusyTimeoutMs = 10'000;
 
 // Every table is keyed by content ids, never by row numbers, so that a database that grew over
 // months equals one rebuilt from the folders.
@@ -242,6 +241,11 @@ void check_version(SQLite::Database& database, const fs::path& path) {
 
 }  // namespace
 
+const char* journal_pragma(const fs::path& path) {
+  return is_network(path.parent_path()) ? "PRAGMA journal_mode = DELETE"
+                                        : "PRAGMA journal_mode = WAL";
+}
+
 fs::path lock_path(const fs::path& path) {
   fs::path out = path;
   out += ".lock";
@@ -258,7 +262,7 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path) {
     if (is_empty(*database)) {
       const auto lock = FileLock::wait(lock_path(path));
       if (is_empty(*database)) {
-        database->exec(log ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE");
+        database->execAndGet(journal_pragma(path));
         make_schema(*database);
       }
     }
@@ -270,7 +274,7 @@ std::unique_ptr<SQLite::Database> open_database(const fs::path& path) {
     // An index that was copied here from a local disk.
     if (!log && database->execAndGet("PRAGMA journal_mode").getString() == "wal") {
       const auto lock = FileLock::wait(lock_path(path));
-      database->execAndGet("PRAGMA journal_mode = DELETE");
+      database->execAndGet(journal_pragma(path));
     }
     // A lost last transaction costs nothing, since the folders are folded in again.
     database->exec(log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");

@@ -17,6 +17,9 @@ constexpr int kDatabaseVersion = 7;
 /// PRAGMA application_id, "xpdb": distinguishes our file from any other SQLite database.
 constexpr int kApplication = 0x78706462;
 
+/// How long a statement waits for another process's lock of SQLite.
+constexpr int kBusyTimeoutMs = 10'000;
+
 /// A page of the log needs at least this much free disk space.
 constexpr uint64_t kMinFreeBytes = 64 << 10;
 
@@ -31,12 +34,15 @@ constexpr uint64_t kMinFreeBytes = 64 << 10;
 /// lock, and the checkpoint of the last connection that closes is exclusive in SQLite itself.
 std::unique_ptr<SQLite::Database> open_database(const fs::path& path);
 
+/// The statement that gives the database at `path` the journal that `open_database` speaks of.
+const char* journal_pragma(const fs::path& path);
+
 /// The file that whoever writes the database at `path` must have locked.
 fs::path lock_path(const fs::path& path);
 
-/// Whether the file that `database` was opened from has been replaced or removed since. Whoever
-/// writes asks this with the lock held, and opens the new file: SQLite finds the log by its name,
-/// so that the log of the new file could be taken for that of the old one.
+/// Whether the file that `database` was opened from has been removed since, by hand or because it
+/// was damaged. Whoever writes asks this with the lock held, and opens the new file: SQLite finds
+/// the log by its name, so that the log of the new file could be taken for that of the old one.
 bool is_replaced(SQLite::Database& database);
 
 /// The same schema in memory.

@@ -2,7 +2,12 @@
 #include "results/store/index_file.h"
 
 #include "results/store/database.h"
+#include "results/store/fold.h"
 #include "results/store/store.h"
+
+#include <SQLiteCpp/Backup.h>
+
+#include <sqlite3.h>
 
 namespace xp {
 namespace {
@@ -46,6 +51,16 @@ void refuse_foreign(const fs::path& path) {
   machine_error("'{}' is not a database of xp; move it away", path.string());
 }
 
+// Makes the file hold what `fresh` holds, as one transaction: whoever reads sees all of the old
+// rows or all of the new ones.
+void replace_pages(const fs::path& path, SQLite::Database& fresh) {
+  SQLite::Database live(path.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE,
+                        kBusyTimeoutMs);
+  const int done = SQLite::Backup(live, fresh).executeStep();
+  if (done != SQLITE_DONE) throw SQLite::Exception("the old rows stay", done);
+  live.execAndGet(journal_pragma(path));  // of a file that was not there
+}
+
 }  // namespace
 
 std::vector<std::string> check_index(const Workspace& workspace) {
@@ -72,33 +87,24 @@ std::vector<std::string> check_index(const Workspace& workspace) {
 }
 
 Rebuilt rebuild_index(const Workspace& workspace) {
-  const fs::path path = workspace.database(), fresh = beside(path, ".new");
+  const fs::path path = workspace.database();
   std::error_code code;
   if (!fs::is_directory(workspace.root, code))
     machine_error("there is no workspace '{}'", workspace.root.string());
-  const auto only_one = FileLock::wait(beside(path, ".rebuild-lock"));
   refuse_foreign(path);
-  const auto leave_nothing = [&] {
-    remove_with_logs(fresh);
-    fs::remove(lock_path(fresh), code);
-    fs::remove(beside(path, ".rebuild-lock"), code);
-  };
-  remove_with_logs(fresh);
-  FoldResult folded;
-  try {
-    Store store = Store::open(fresh);
-    folded = store.fold_in(workspace);
-  } catch (...) {
-    leave_nothing();
-    throw;
-  }
-  // Closing wrote the log back; the file alone is the database.
   const auto only_writer = FileLock::wait(lock_path(path));
-  // The old log goes first: SQLite would take it for the new file's.
-  for (const char* ending : {"-wal", "-shm", "-journal"})
-    fs::remove(beside(path, ending), code);
-  fs::rename(fresh, path);
-  leave_nothing();
+  auto fresh = open_memory_database();
+  const FoldResult folded = fold_in(fresh, ":memory:", workspace);
+  with_database(path, [&] {
+    try {
+      replace_pages(path, *fresh);
+    } catch (const SQLite::Exception& error) {
+      const int found = error.getErrorCode();
+      if (found != SQLITE_NOTADB && found != SQLITE_CORRUPT) throw;
+      remove_with_logs(path);
+      replace_pages(path, *fresh);
+    }
+  });
   return {folded.taken, folded.problems};
 }
 

@@ -19,8 +19,9 @@ struct Rebuilt {
   std::vector<std::string> problems;  ///< folders that could not be read
 };
 
-/// Builds a new index from the run folders beside the old one, whatever state that is in, and
-/// replaces the old one by rename.
+/// Builds the index from the run folders in memory and puts it in the place of the old one,
+/// whatever state that is in. Who reads meanwhile sees the old rows or the new ones; who writes
+/// waits. Killed, it leaves the old index, or none if that was damaged. Raises kMachine.
 Rebuilt rebuild_index(const Workspace& workspace);
 
 /// Returns unused space to the file system; the sizes before and after.

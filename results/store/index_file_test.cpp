@@ -142,7 +142,7 @@ void work_on(const Workspace& workspace, int who) {
         vacuum_index(workspace);  // a checkpoint that empties the log
         break;
       case 2:
-        if (who == 0) rebuild_index(workspace);  // another file under the same name
+        if (who == 0) rebuild_index(workspace);  // other pages under open connections
         break;
       default: {
         Store store = Store::open(workspace.database());
