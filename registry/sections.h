@@ -140,7 +140,7 @@ struct TrainSection {
   int64_t validate_every = 1000, validate_sentences = 1000, save_every = 1000, keep = 1,
           patience = 0;
   bool save_in_background = true, recompute_activations = false, shard_optimizer = false;
-  std::optional<int64_t> tokens_per_update;
+  std::optional<int64_t> tokens_per_update, batches_in_flight;
   std::optional<std::string> init_from;
   std::optional<double> validate_epochs;
   std::optional<std::string> gradient_wire;
@@ -167,6 +167,10 @@ struct TrainSection {
     field("tokens_per_update", tokens_per_update,
           "in place of accumulate: as many micro-batches as make max_tokens of all ranks this much",
           at_least(1, "tokens"));
+    field("batches_in_flight", batches_in_flight,
+          "micro-batches of an update that are computed in turns, default 1: of 2, one computes "
+          "while rows of the other cross nodes, for the memory of both",
+          between(1, 2));
     field("clip_norm", clip_norm, "maximum norm of the whole gradient; 0 or inf = no clipping",
           at_least(0).or_infinite());
     field("label_smoothing", label_smoothing,
@@ -217,33 +221,45 @@ struct TrainSection {
   }
 
   static std::vector<Rule> rules() {
-    return {{"E043",
-             "max_tokens > corpus.max_length",
-             "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
-             "pieces and </s>; raise it to at least {corpus.max_length + 1} or lower 'max_length' "
-             "in [corpus]",
-             {"max_tokens", "corpus.max_length"}},
-            {"E043",
-             "corpus.tag_pieces == 0 or max_tokens != corpus.max_length + 1",
-             "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
-             "pieces, a language tag and </s>; raise it to at least {corpus.max_length + 2} or "
-             "lower 'max_length' in [corpus]",
-             {"max_tokens", "corpus.max_length"}},
-            {"E043",
-             "accumulate == 1 or tokens_per_update == 0",
-             "'accumulate' in [train] is {accumulate} beside 'tokens_per_update', which takes its "
-             "place; drop one of them",
-             {"accumulate", "tokens_per_update"}},
-            {"E048",
-             "precision != 'fp16' or launch.device != 'cpu'",
-             "'precision' in [train] is \"fp16\", which needs a GPU, but 'device' in [launch] is "
-             "\"cpu\"; use \"bf16\" or \"fp32\"",
-             {"precision", "launch.device"}},
-            {"E050",
-             "best_metric != 'command'",
-             "'best_metric' in [train] is \"command\", whose program only evaluations run; name "
-             "another metric",
-             {"best_metric"}}};
+    return {
+        {"E043",
+         "max_tokens > corpus.max_length",
+         "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
+         "pieces and </s>; raise it to at least {corpus.max_length + 1} or lower 'max_length' "
+         "in [corpus]",
+         {"max_tokens", "corpus.max_length"}},
+        {"E043",
+         "corpus.tag_pieces == 0 or max_tokens != corpus.max_length + 1",
+         "'max_tokens' in [train] is {max_tokens}, but a sentence may have {corpus.max_length} "
+         "pieces, a language tag and </s>; raise it to at least {corpus.max_length + 2} or "
+         "lower 'max_length' in [corpus]",
+         {"max_tokens", "corpus.max_length"}},
+        {"E043",
+         "accumulate == 1 or tokens_per_update == 0",
+         "'accumulate' in [train] is {accumulate} beside 'tokens_per_update', which takes its "
+         "place; drop one of them",
+         {"accumulate", "tokens_per_update"}},
+        {"E043",
+         "batches_in_flight < 2 or accumulate > 1 or tokens_per_update > 0",
+         "'batches_in_flight' in [train] is {batches_in_flight}, but an update has one "
+         "micro-batch; set accumulate = 2 and half of max_tokens, {max_tokens / 2}, for the "
+         "same tokens an update",
+         {"batches_in_flight", "accumulate"}},
+        {"E043",
+         "batches_in_flight < 2 or recompute_activations == 0",
+         "'batches_in_flight' in [train] is {batches_in_flight}, which keeps the activations of "
+         "all of them, beside 'recompute_activations', which keeps none; drop one of them",
+         {"batches_in_flight", "recompute_activations"}},
+        {"E048",
+         "precision != 'fp16' or launch.device != 'cpu'",
+         "'precision' in [train] is \"fp16\", which needs a GPU, but 'device' in [launch] is "
+         "\"cpu\"; use \"bf16\" or \"fp32\"",
+         {"precision", "launch.device"}},
+        {"E050",
+         "best_metric != 'command'",
+         "'best_metric' in [train] is \"command\", whose program only evaluations run; name "
+         "another metric",
+         {"best_metric"}}};
   }
 
   static std::vector<Figure> figures() {

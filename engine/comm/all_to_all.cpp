@@ -2,6 +2,7 @@
 // starts to send the gradients, sending's backward waits for them.
 #include "engine/comm/all_to_all.h"
 
+#include "engine/base/turns.h"
 #include "engine/comm/packed_messages.h"
 
 #include <torch/csrc/autograd/custom_function.h>
@@ -30,6 +31,7 @@ struct InFlightExchange {
   torch::ScalarType type = torch::kFloat;  // of the rows at both ends
   std::unique_ptr<PendingRows> pending;
   double started_s = 0;
+  double left_s = 0;  // when the backward pass went on to what another work had computed
 
   torch::Tensor send(const torch::Tensor& rows, const std::vector<int64_t>& to,
                      const std::vector<int64_t>& from) {
@@ -46,6 +48,10 @@ struct InFlightExchange {
     if (traffic != nullptr) traffic->of(*group).add(started_s, started_s + pending->seconds());
     pending.reset();
     return rows;
+  }
+
+  void was_away(double seconds) {
+    if (traffic != nullptr) traffic->away_s += seconds;
   }
 
  private:
@@ -103,8 +109,24 @@ struct Receive : torch::autograd::Function<Receive> {
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto exchange = kept(context);
     exchange->send(gradients[0], exchange->taken, exchange->sent);
+    exchange->left_s = steady_s();
     // Of the right shape and type; Send's backward answers with what arrives.
     return {on_wire(gradients[0], exchange->wire), {}};
+  }
+};
+
+// Where a work gives its turn away. Autograd goes the way back: from Receive to what the other work
+// computed then, and from there to here.
+struct GiveTurn : torch::autograd::Function<GiveTurn> {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& rows_MD,
+                               const std::shared_ptr<InFlightExchange>& exchange) {
+    keep(context, exchange);
+    return rows_MD;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto exchange = kept(context);
+    exchange->was_away(steady_s() - exchange->left_s);
+    return {gradients[0], {}};
   }
 };
 
@@ -123,6 +145,10 @@ RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
 }
 
 torch::Tensor receive_rows(RowsInFlight rows) {
+  if (is_taking_turns() && spans_nodes(*rows.exchange->group)) {
+    rows.rows_MD = GiveTurn::apply(rows.rows_MD, rows.exchange);
+    rows.exchange->was_away(give_turn());
+  }
   return Receive::apply(rows.rows_MD, rows.exchange);
 }
 

@@ -35,6 +35,7 @@ struct LinkTime {
 struct Traffic {
   LinkBytes bytes;
   LinkTime in_node, inter_node;  ///< of groups inside a node, and of groups of several nodes
+  double away_s = 0;             ///< another micro-batch computed while rows of this one crossed
   LinkTime& of(const Group& group) { return spans_nodes(group) ? inter_node : in_node; }
   double exposed_s() const { return in_node.exposed_s + inter_node.exposed_s; }
 };
@@ -54,7 +55,8 @@ RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
                        std::vector<int64_t> taken, Group& group, Traffic* traffic,
                        Wire wire = Wire::kExact);
 
-/// Waits for the rows: [M, D].
+/// Waits for the rows: [M, D]. Of works that take turns (engine/base/turns.h) the other one goes on
+/// while rows cross nodes, there and in the backward pass.
 torch::Tensor receive_rows(RowsInFlight rows);
 
 }  // namespace xp

@@ -84,11 +84,11 @@ Rows MoeLayer::padded(const Rows& rows) const {
   return pad_to_largest_rank(rows, *groups_.together.world);
 }
 
-// A clock that stands still while the layer waits for other ranks.
+// A clock that stands still while the layer waits for other ranks or another micro-batch computes.
 double MoeLayer::own_clock_s() const {
   double waited_s = 0;
   for (const auto& [part, traffic] : traffic_)
-    waited_s += traffic.exposed_s();
+    waited_s += traffic.exposed_s() + traffic.away_s;
   return steady_s() - waited_s;
 }
 
@@ -156,7 +156,7 @@ torch::Tensor MoeLayer::run(const Rows& all, const torch::Tensor& logits_TE,
                      [this](int64_t first, const torch::Tensor& count) { note_rows(first, count); },
                      sent};
   MoeResult result = exchange_->forward(call);
-  balance_ = result.balance;
+  balance_[own_turn()] = result.balance;
   ++num_calls_;
   for (const auto& [name, value] : result.metrics) {
     auto& sum = sums_[name];

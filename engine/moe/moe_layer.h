@@ -4,6 +4,7 @@
 // Shapes: T rows on this rank, D width, E experts of all ranks.
 #pragma once
 
+#include "engine/base/turns.h"
 #include "engine/moe/experts.h"
 #include "registry/exchange.h"
 #include "registry/router.h"
@@ -11,6 +12,7 @@
 #include <torch/nn/module.h>
 #include <torch/types.h>
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,8 +50,8 @@ class MoeLayer : public torch::nn::Module {
   torch::Tensor infer(const Rows& rows);
   void train(bool on = true) override;
 
-  /// The balance loss of the last forward; a scalar.
-  const torch::Tensor& balance() const { return balance_; }
+  /// The balance loss of the last forward, of works that take turns of their own; a scalar.
+  const torch::Tensor& balance() const { return balance_[own_turn()]; }
   /// Mean figures of a call since the last time, by part: those of the gate, and of the exchange,
   /// forward and backward: "global.inter_node_bytes", "global.in_node_bytes" (sent by this rank),
   /// "global.in_node_ms", "global.inter_node_ms" (rows under way) and "global.exposed_ms" (waiting
@@ -79,7 +81,7 @@ class MoeLayer : public torch::nn::Module {
   torch::Tensor gate_ED_;
   PackedCopy packed_gate_;
   std::shared_ptr<Experts> experts_;
-  torch::Tensor balance_;
+  std::array<torch::Tensor, 2> balance_;  ///< by turn
   GateFigures sums_;
   std::map<std::string, Traffic> traffic_;
   std::vector<int64_t> rows_X_;  ///< to each expert of this rank, on the CPU

@@ -1,15 +1,12 @@
-// An autograd function that holds its block and where the streams of random numbers were.
+// An autograd function that holds its block and what surrounded it.
 #include "engine/nn/recompute.h"
 
-#include "engine/device/accelerator.h"
-#include "engine/nn/dropout.h"
+#include "engine/nn/surroundings.h"
 
-#include <ATen/Context.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <mutex>
 #include <optional>
 
 namespace xp {
@@ -17,33 +14,6 @@ namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
-
-// What a computation depends on besides its arguments and parameters.
-class Surroundings {
- public:
-  static Surroundings now() {
-    Surroundings out;
-    out.masks_ = dropout_position();
-    auto generator = at::globalContext().defaultGenerator(computing_device());
-    const std::lock_guard lock(generator.mutex());
-    out.draws_ = generator.get_state();
-    out.has_autocast_ = at::autocast::is_autocast_enabled(computing_device().type());
-    return out;
-  }
-  bool has_autocast() const { return has_autocast_; }
-  void restore() const {
-    set_dropout_position(masks_);
-    auto generator = at::globalContext().defaultGenerator(computing_device());
-    const std::lock_guard lock(generator.mutex());
-    generator.set_state(draws_);
-    at::autocast::set_autocast_enabled(computing_device().type(), has_autocast_);
-  }
-
- private:
-  DropoutPosition masks_;
-  torch::Tensor draws_;
-  bool has_autocast_ = false;
-};
 
 // Its surroundings while it lives, those of before afterwards.
 class Revisit {
@@ -87,7 +57,6 @@ struct Recompute : torch::autograd::Function<Recompute> {
                                        : saved);
     torch::Tensor out;
     {
-      const torch::AutoGradMode with_gradient(true);
       const Revisit revisit(recipe->surroundings);
       out = recipe->block(inputs[0], inputs[1]);
     }

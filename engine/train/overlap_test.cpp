@@ -38,7 +38,8 @@ struct OverlapTest : CorpusFixture {
           job.checkpoints = own.path();
           // Wide enough for the shared gradients to fill several chunks.
           const auto model =
-              small_model(*corpus, groups, {{"width", 64}, {"moe", four_experts(exchange)}});
+              small_model(*corpus, groups,
+                          {{"width", 64}, {"dropout", dropout}, {"moe", four_experts(exchange)}});
           Outcome out;
           out.summary = train(*model, *pairs, groups, job, nullptr).summary;
           std::vector<torch::Tensor> flat;
@@ -51,6 +52,7 @@ struct OverlapTest : CorpusFixture {
   }
 
   TrainSection settings;
+  double dropout = 0.1;
   std::optional<PreparedCorpus> corpus;
   std::optional<Pairs> pairs;
 };
@@ -68,6 +70,39 @@ TEST_CASE_METHOD(OverlapTest, "a training ends in the same bits with and without
       CHECK(on[0].summary["train_loss"] == off[0].summary["train_loss"]);
       CHECK(on[0].summary["inter_node_bytes"] == off[0].summary["inter_node_bytes"]);
     }
+  }
+}
+
+TEST_CASE_METHOD(OverlapTest,
+                 "two micro-batches that take turns end in the same bits without overlap") {
+  settings.batches_in_flight = 2;
+  for (const Topology& layout : {Topology{1, 1}, Topology{1, 2}, Topology{2, 1}, Topology{2, 2}}) {
+    for (const char* exchange : {"gshard", "scomoe-seq", "scomoe-feat"}) {
+      INFO(exchange << " on " << layout.nodes << " x " << layout.ranks_per_node);
+      const auto on = train_on(layout, exchange, true), off = train_on(layout, exchange, false);
+      for (size_t rank = 0; rank < on.size(); ++rank)
+        CHECK(on[rank].parameters.equal(off[rank].parameters));
+      CHECK(on[0].summary["train_loss"] == off[0].summary["train_loss"]);
+    }
+  }
+}
+
+TEST_CASE_METHOD(OverlapTest, "two micro-batches that take turns train as one after the other") {
+  dropout = 0;
+  const auto in_turns = [this](int64_t accumulate, int64_t batches_in_flight) {
+    settings.accumulate = accumulate;
+    settings.batches_in_flight = batches_in_flight;
+    return train_on({2, 2}, "scomoe-seq", true);
+  };
+  for (const int64_t accumulate : {2, 3}) {
+    INFO("micro-batches: " << accumulate);
+    const auto apart = in_turns(accumulate, 1), together = in_turns(accumulate, 2);
+    for (size_t rank = 0; rank < apart.size(); ++rank)
+      CHECK((together[rank].parameters - apart[rank].parameters).abs().max().item<float>() < 1e-4);
+    CHECK(together[0].summary["train_loss"] == apart[0].summary["train_loss"]);
+    CHECK(together[0].summary["inter_node_bytes"] == apart[0].summary["inter_node_bytes"]);
+    CHECK(together[0].summary["gradient_inter_node_bytes"] ==
+          apart[0].summary["gradient_inter_node_bytes"]);
   }
 }
 

@@ -75,8 +75,8 @@ class Run {
   }
   void count_too_long(const Pairs& pairs);
   void log_start() const;
-  void micro_batch(bool is_last);
-  void add_gradients(const Batch& batch, bool is_last);
+  void add_all_gradients();
+  void add_gradients(const std::vector<Batch>& batches, bool is_last);
   void update();
   void reduce_gradients();
   void apply_gradients();
@@ -194,37 +194,40 @@ void Run::log_start() const {
     spdlog::warn("there is no validation set: the last checkpoint counts as best");
 }
 
-void Run::micro_batch(bool is_last) {
-  const Batch batch = stream_->next();
-  const int64_t parts = job_.micro_batch_split;
-  for (int64_t part = 0; part < parts; ++part)
-    add_gradients(part_of(batch, part, parts), is_last && part + 1 == parts);
+// The parts of all micro-batches of an update, as many at a time as are in flight together.
+void Run::add_all_gradients() {
+  const int64_t parts = job_.micro_batch_split,
+                batches = num_micro_batches(settings_, world_.size());
+  const auto together = static_cast<size_t>(settings_.batches_in_flight.value_or(1));
+  std::vector<Batch> next;
+  for (int64_t i = 0; i < batches; ++i) {
+    const Batch batch = stream_->next();
+    for (int64_t part = 0; part < parts; ++part) {
+      next.push_back(part_of(batch, part, parts));
+      const bool is_last = i + 1 == batches && part + 1 == parts;
+      if (next.size() < together && !is_last) continue;
+      add_gradients(next, is_last);
+      next.clear();
+    }
+  }
 }
 
 // `is_last`: of the update.
-void Run::add_gradients(const Batch& batch, bool is_last) {
-  if (batch.empty()) {
-    const auto zero = model_.idle_forward();
-    late_update_.complete();
-    if (is_last) reduction_.begin();
-    if (zero.requires_grad()) zero.backward();
-    return;
-  }
-  const Objective objective = objective_of(model_, batch, settings_);
+void Run::add_gradients(const std::vector<Batch>& batches, bool is_last) {
+  const auto objectives = objectives_of(model_, batches, settings_);
   late_update_.complete();
-  const torch::Tensor tail = parameters_.shared.tail();
-  const auto tokens = static_cast<double>(batch.num_tokens);
-  const auto add = [&tail](Figure figure, const torch::Tensor& value) {
-    const torch::NoGradGuard no_grad;
-    tail[figure].add_(value.detach());
-  };
-  if (objective.balance.defined())
-    add(kBalance, (objective.balance.detach().to(torch::kDouble) * tokens).to(torch::kFloat));
   if (is_last) reduction_.begin();
-  const auto sum = scales_loss() ? objective.sum * loss_factor() : objective.sum;
-  sum.backward();
-  host_figures_[kTokens] += tokens;
-  add(kNll, objective.nll);
+  add_gradients_of(objectives, loss_factor());
+  const torch::NoGradGuard no_grad;
+  const auto tail = parameters_.shared.tail();
+  for (size_t i = 0; i < batches.size(); ++i) {
+    const auto& [sum, nll, balance] = objectives[i];
+    const auto tokens = static_cast<double>(batches[i].num_tokens);
+    host_figures_[kTokens] += tokens;
+    if (balance.defined())
+      tail[kBalance].add_((balance.detach().to(torch::kDouble) * tokens).to(torch::kFloat));
+    if (nll.defined()) tail[kNll].add_(nll.detach());
+  }
 }
 
 void Run::reduce_gradients() {
@@ -296,9 +299,7 @@ void Run::update() {
   torch::manual_seed(seed_for(seed, "draws", stream));
   seed_dropout(seed_for(seed, "dropout", stream));
   parameters_.clear_gradients();
-  const int64_t num_batches = num_micro_batches(settings_, world_.size());
-  for (int64_t i = 0; i < num_batches; ++i)
-    micro_batch(/*is_last=*/i + 1 == num_batches);
+  add_all_gradients();
   reduce_gradients();
   apply_gradients();
   if (has_diverged()) return;

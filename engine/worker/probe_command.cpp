@@ -92,7 +92,7 @@ class Trained {
   }
   void pass(const Batch& batch) {
     parameters_->clear_gradients();
-    if (!batch.empty()) objective_of(*model_, batch, train_).sum.backward();
+    add_gradients_of(objectives_of(*model_, std::span(&batch, 1), train_));
     parameters_->complete_gradients();
   }
   void update() {

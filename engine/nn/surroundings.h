@@ -1,0 +1,28 @@
+// What a computation depends on besides its arguments and parameters, so that it can be repeated,
+// or interrupted and taken up again.
+#pragma once
+
+#include "engine/nn/dropout.h"
+
+#include <torch/types.h>
+
+namespace xp {
+
+/// Of one thread and the computing device: the streams of dropout masks and random numbers, whether
+/// autocast and gradients are on.
+class Surroundings {
+ public:
+  static Surroundings now();
+  /// Those of now with streams of their own, which follow from those of now. Takes one mask and one
+  /// number of them.
+  static Surroundings branch();
+  void restore() const;
+  bool has_autocast() const { return has_autocast_; }
+
+ private:
+  DropoutPosition masks_;
+  torch::Tensor draws_;  // the generator's state
+  bool has_autocast_ = false, has_gradients_ = true;
+};
+
+}  // namespace xp
