@@ -159,34 +159,6 @@ class SingleRankGroup final : public Group {
 
 using Gloo = c10::intrusive_ptr<c10d::ProcessGroupGloo>;
 
-class GlooRows final : public PendingRows {
- public:
-  GlooRows(Gloo gloo, torch::Tensor in, torch::Tensor out, std::vector<int64_t> sent,
-           std::vector<int64_t> taken, bool spans_nodes, Shared& shared)
-      : in_(std::move(in)), out_(std::move(out)), shared_(shared) {
-    guarded("all-to-all", &shared_, [&] { work_ = gloo->alltoall_base(out_, in_, taken, sent); });
-    const int counts = spans_nodes ? 1 : 0;
-    shared_.rows_between_nodes->fetch_add(counts);
-    work_->getFuture()->addCallback([start = Clock::now(), seconds = seconds_, counts,
-                                     under_way = shared_.rows_between_nodes](c10::ivalue::Future&) {
-      seconds->store(std::chrono::duration<double>(Clock::now() - start).count());
-      under_way->fetch_sub(counts);
-    });
-  }
-  torch::Tensor rows() const override { return out_; }
-  torch::Tensor wait() override {
-    guarded("all-to-all", &shared_, [&] { work_->wait(); });
-    return out_;
-  }
-  double seconds() const override { return seconds_->load(); }
-
- private:
-  torch::Tensor in_, out_;  // c10d does not keep them alive
-  Shared& shared_;
-  c10::intrusive_ptr<c10d::Work> work_;
-  std::shared_ptr<std::atomic<double>> seconds_ = std::make_shared<std::atomic<double>>(0);
-};
-
 // Rows that go through memory. They are copied at once, so that nothing is kept.
 class MemoryRows final : public PendingRows {
  public:
@@ -254,6 +226,7 @@ class GlooTransfers final : public PendingTransfers {
         });
   }
   void wait() override {
+    if (!done_.valid()) return;  // a second time
     guarded("all-to-all", &shared_, [this] { done_.get(); });
   }
   double seconds() const override { return seconds_; }
@@ -263,6 +236,24 @@ class GlooTransfers final : public PendingTransfers {
   Shared& shared_;
   double seconds_ = 0;      // written before `done_` is
   std::future<void> done_;  // whose end is waited for before all else ends
+};
+
+// Rows as transfers. c10d's own all-to-all begins to send before it says that it has room: on a
+// slow link what comes then waits until all has left.
+class GlooRows final : public PendingRows {
+ public:
+  GlooRows(torch::Tensor out, std::unique_ptr<PendingTransfers> pending)
+      : out_(std::move(out)), pending_(std::move(pending)) {}
+  torch::Tensor rows() const override { return out_; }
+  torch::Tensor wait() override {
+    pending_->wait();
+    return out_;
+  }
+  double seconds() const override { return pending_->seconds(); }
+
+ private:
+  torch::Tensor out_;
+  std::unique_ptr<PendingTransfers> pending_;
 };
 
 class GlooGroup final : public Group {
@@ -332,11 +323,28 @@ class GlooGroup final : public Group {
                                             taken, *shared_);
       });
     }
-    return std::make_unique<GlooRows>(gloo_, std::move(in), std::move(out), sent, taken,
-                                      spans_nodes(*this), *shared_);
+    std::vector<Transfer> leaving, coming;
+    int64_t from = 0, to = 0;
+    for (int64_t member = 0; member < size(); ++member) {
+      const int64_t past = from + sent[static_cast<size_t>(member)],
+                    end = to + taken[static_cast<size_t>(member)];
+      if (member == rank()) {
+        out.slice(0, to, end).copy_(in.slice(0, from, past));
+      } else {
+        leaving.push_back({member, in.slice(0, from, past)});
+        coming.push_back({member, out.slice(0, to, end)});
+      }
+      from = past;
+      to = end;
+    }
+    return guarded("all-to-all", shared_.get(), [&] {
+      return std::make_unique<GlooRows>(out, begun(std::move(leaving), std::move(coming)));
+    });
   }
 
   void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
+    for (const auto& one : sent)
+      count(bytes_, topology(), shared_->rank(), world_rank(one.member), bytes_of(one));
     guarded("transfer", shared_.get(), [&] {
       const auto works = started(sent, taken);
       for (const auto& one : sent)
@@ -354,12 +362,10 @@ class GlooGroup final : public Group {
   std::unique_ptr<PendingTransfers> start_transfer(std::vector<Transfer> sent,
                                                    std::vector<Transfer> taken) override {
     if (memory_) return Group::start_transfer(std::move(sent), std::move(taken));
-    return guarded("all-to-all", shared_.get(), [&] {
-      auto works = started(sent, taken);
-      taken.insert(taken.end(), sent.begin(), sent.end());
-      return std::make_unique<GlooTransfers>(std::move(works), std::move(taken), spans_nodes(*this),
-                                             *shared_);
-    });
+    for (const auto& one : sent)
+      count(bytes_, topology(), shared_->rank(), world_rank(one.member), bytes_of(one));
+    return guarded("all-to-all", shared_.get(),
+                   [&] { return begun(std::move(sent), std::move(taken)); });
   }
 
   torch::Tensor all_gather(const torch::Tensor& row) override {
@@ -403,11 +409,17 @@ class GlooGroup final : public Group {
     };
     for (const auto& one : taken)
       start(one, &c10d::ProcessGroupGloo::recv);
-    for (const auto& one : sent) {
-      count(bytes_, topology(), shared_->rank(), world_rank(one.member), bytes_of(one));
+    for (const auto& one : sent)
       start(one, &c10d::ProcessGroupGloo::send);
-    }
     return works;
+  }
+
+  // To be waited for later.
+  std::unique_ptr<PendingTransfers> begun(std::vector<Transfer> sent, std::vector<Transfer> taken) {
+    auto works = started(sent, taken);
+    taken.insert(taken.end(), sent.begin(), sent.end());
+    return std::make_unique<GlooTransfers>(std::move(works), std::move(taken), spans_nodes(*this),
+                                           *shared_);
   }
 
   void reduce(torch::Tensor& tensor, c10d::ReduceOp::RedOpType operation) {
