@@ -31,6 +31,7 @@ struct InFlightExchange {
   torch::ScalarType type = torch::kFloat;  // of the rows at both ends
   std::unique_ptr<PendingRows> pending;
   double started_s = 0;
+  size_t turn = own_turn();
   double left_s = 0;  // when the backward pass went on to what another work had computed
 
   torch::Tensor send(const torch::Tensor& rows, const std::vector<int64_t>& to,
@@ -51,14 +52,14 @@ struct InFlightExchange {
   }
 
   void was_away(double seconds) {
-    if (traffic != nullptr) traffic->away_s += seconds;
+    if (traffic != nullptr) traffic->idle_s[turn] += seconds;
   }
 
  private:
   torch::Tensor wait() {
     const double start_s = steady_s();
     auto rows = pending->wait();
-    if (traffic != nullptr) traffic->of(*group).exposed_s += steady_s() - start_s;
+    if (traffic != nullptr) traffic->add_exposed(*group, turn, steady_s() - start_s);
     return rows;
   }
 };

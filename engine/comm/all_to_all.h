@@ -12,6 +12,7 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -35,9 +36,15 @@ struct LinkTime {
 struct Traffic {
   LinkBytes bytes;
   LinkTime in_node, inter_node;  ///< of groups inside a node, and of groups of several nodes
-  double away_s = 0;             ///< another micro-batch computed while rows of this one crossed
+  /// By turn (engine/base/turns.h): it waited, or the other work computed.
+  std::array<double, 2> idle_s{};
   LinkTime& of(const Group& group) { return spans_nodes(group) ? inter_node : in_node; }
   double exposed_s() const { return in_node.exposed_s + inter_node.exposed_s; }
+  /// Work of turn `turn` did nothing but wait for `group` for so long.
+  void add_exposed(const Group& group, size_t turn, double seconds) {
+    of(group).exposed_s += seconds;
+    idle_s[turn] += seconds;
+  }
 };
 
 struct InFlightExchange;

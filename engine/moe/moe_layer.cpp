@@ -85,33 +85,34 @@ Rows MoeLayer::padded(const Rows& rows) const {
 }
 
 // A clock that stands still while the layer waits for other ranks or another micro-batch computes.
-double MoeLayer::own_clock_s() const {
-  double waited_s = 0;
+double MoeLayer::own_clock_s(size_t turn) const {
+  double idle_s = 0;
   for (const auto& [part, traffic] : traffic_)
-    waited_s += traffic.exposed_s() + traffic.away_s;
-  return steady_s() - waited_s;
+    idle_s += traffic.idle_s[turn];
+  return steady_s() - idle_s;
 }
 
 // The layer's backward pass lasts from its results' gradient to its rows'.
 void MoeLayer::time_backward(const torch::Tensor& x_TD, const torch::Tensor& y_TD) {
   if (!x_TD.requires_grad() || !y_TD.requires_grad()) return;
   const auto start_s = std::make_shared<std::optional<double>>();
-  y_TD.register_hook([this, start_s](const torch::Tensor&) { *start_s = own_clock_s(); });
-  x_TD.register_hook([this, start_s](const torch::Tensor&) {
-    if (*start_s) compute_s_ += own_clock_s() - **start_s;
+  const size_t turn = own_turn();
+  y_TD.register_hook([this, turn, start_s](const torch::Tensor&) { *start_s = own_clock_s(turn); });
+  x_TD.register_hook([this, turn, start_s](const torch::Tensor&) {
+    if (*start_s) compute_s_ += own_clock_s(turn) - **start_s;
     start_s->reset();
   });
 }
 
 torch::Tensor MoeLayer::forward(const Rows& rows) {
-  const double start_s = own_clock_s();
+  const double start_s = own_clock_s(own_turn());
   const Rows all = padded(rows);
   const auto y_TD = run(all, torch::matmul(all.x_TD, gate_ED_.t()),
                         [this](int64_t part, const torch::Tensor& x, const torch::Tensor& start) {
                           count_own_rows(x, start);
                           return experts_->forward(part, x, start);
                         });
-  compute_s_ += own_clock_s() - start_s;
+  compute_s_ += own_clock_s(own_turn()) - start_s;
   time_backward(all.x_TD, y_TD);
   return without_padding(y_TD, rows);
 }

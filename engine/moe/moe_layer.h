@@ -71,7 +71,7 @@ class MoeLayer : public torch::nn::Module {
   void note_rows(int64_t first, const torch::Tensor& count);
   torch::Tensor run(const Rows& all, const torch::Tensor& logits_TE,
                     const decltype(MoeCall::experts)& experts);
-  double own_clock_s() const;
+  double own_clock_s(size_t turn) const;
   void time_backward(const torch::Tensor& x_TD, const torch::Tensor& y_TD);
 
   MoeShape shape_;

@@ -2,6 +2,7 @@
 #include "engine/moe/parts.h"
 
 #include "engine/base/to_integer.h"
+#include "engine/base/turns.h"
 #include "engine/device/accelerator.h"
 #include "engine/moe/counts.h"
 #include "engine/moe/slots.h"
@@ -155,9 +156,9 @@ void RoutedParts::send() {
   const double start_s = steady_s();
   const auto arriving = CountExchange(torch::cat(counts, 1), call_.x_TD, is_finite_, widest).wait();
   if (Traffic* traffic = call_.traffic(kPartNames[parts_.rbegin()->first])) {
-    LinkTime& time = traffic->of(widest);
-    time.add(start_s, steady_s());
-    time.exposed_s += steady_s() - start_s;
+    const double end_s = steady_s();
+    traffic->of(widest).add(start_s, end_s);
+    traffic->add_exposed(widest, own_turn(), end_s - start_s);
   }
   int64_t past = arriving.size(1);
   size_t i = parts_.size();
