@@ -246,7 +246,7 @@ struct TrainSection {
          "same tokens an update",
          {"batches_in_flight", "accumulate"}},
         {"E043",
-         "batches_in_flight < 2 or recompute_activations == 0",
+         "batches_in_flight < 2 or not recompute_activations",
          "'batches_in_flight' in [train] is {batches_in_flight}, which keeps the activations of "
          "all of them, beside 'recompute_activations', which keeps none; drop one of them",
          {"batches_in_flight", "recompute_activations"}},

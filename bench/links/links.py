@@ -79,12 +79,14 @@ PEERS = {"fairscale, flat reduction": "flat", "fairscale, DDP": "ddp",
          "PyTorch, dense, flat reduction": "dense"}
 
 
-def tables_of(name, wire="fp32", packing=False):
-    """What SPEC lacks."""
+def tables_of(name, wire="fp32", packing=False, in_turns=False):
+    """What SPEC lacks. In turns, each micro-batch is half of the tokens."""
     tables = {"moe": f"[model.moe.exchange]\n{EXCHANGES[name]}", "train": "",
-              "launch": "packing = true" if packing else ""}
+              "launch": "packing = true" if packing else "", "parts": 2 if in_turns else 1}
+    if in_turns:
+        tables["train"] = "accumulate = 2\nbatches_in_flight = 2\n"
     if wire == "bf16":
-        tables["train"] = 'gradient_wire = "bf16"'
+        tables["train"] += 'gradient_wire = "bf16"'
         if name != "dense":
             tables["moe"] = 'wire = "bf16"\n' + tables["moe"]
     return tables
@@ -95,9 +97,12 @@ def cases():
     for name, reduce in PEERS.items():
         yield name, lambda bench, tokens, seed, reduce=reduce: bench.peer(reduce, tokens)
     for name in EXCHANGES:
-        for wire, packing in itertools.product(("fp32", "bf16"), (False, True)):
-            tables = tables_of(name, wire, packing)
-            yield (f"xp {name}, {wire}{', packed' if packing else ''}",
+        for wire, packing, in_turns in itertools.product(("fp32", "bf16"), *[(False, True)] * 2):
+            if in_turns and name in ("dense", "no communication"):
+                continue
+            tables = tables_of(name, wire, packing, in_turns)
+            yield (f"xp {name}, {wire}{', packed' if packing else ''}"
+                   f"{', in turns' if in_turns else ''}",
                    lambda bench, tokens, seed, tables=tables: bench.run(tables, tokens, seed))
 
 
@@ -128,7 +133,7 @@ class Bench:
 
     def write_spec(self, tables, tokens, seed=1):
         spec = self.folder / "links.toml"
-        spec.write_text(SPEC.format(tokens=tokens, seed=seed, updates=self.updates, **tables))
+        spec.write_text(SPEC.format(tokens=tokens // tables["parts"], seed=seed, updates=self.updates, **tables))
         return spec
 
     def call(self, *command):
@@ -137,9 +142,10 @@ class Bench:
 
     def predicted_ms(self, tables, tokens):
         """By a probe of the links as they are now, in a workspace without runs."""
-        probes = self.folder / "probes" / f"{self.rate}-{tokens}"
+        in_turns = tables["parts"] == 2
+        probes = self.folder / "probes" / f"{self.rate}-{tokens}{'-in-turns' if in_turns else ''}"
         if not any(probes.glob("probes/*.json")):
-            spec = self.write_spec(tables_of("GShard"), tokens)
+            spec = self.write_spec(tables_of("GShard", in_turns=in_turns), tokens)
             probe = shlex.join([str(self.xp), "probe", str(spec), "--workspace", str(probes)])
             self.call("sbatch", "--wait", "--output", self.folder / "probe.log",
                       f"--nodes={NODES}", "--exclusive", "--wrap", probe)
