@@ -106,7 +106,6 @@ void GradientReduction::start_ready() {
     const Chunk& next = chunks_[order_[num_started_]];
     if (is_under_way_ && next.num_missing > 0) return;
     push(Work::kScatter, order_[num_started_]);
-    if (num_started_ < order_.size() / 2) push(Work::kEarlyGather, order_[num_started_]);
   }
 }
 
@@ -153,11 +152,8 @@ void GradientReduction::gather() {
     const std::lock_guard lock(mutex_);
     num_gathered_ = 0;
   }
-  std::vector<Work> work(chunks_.size(), Work::kGather);
-  for (size_t i = 0; i < order_.size() / 2; ++i)
-    work[order_[i]] = Work::kLateGather;
   for (size_t chunk = 0; chunk < chunks_.size(); ++chunk)
-    push(work[chunk], chunk);
+    push(Work::kGather, chunk);
 }
 
 void GradientReduction::await(size_t chunk) {
@@ -187,22 +183,8 @@ std::span<const GradientReduction::Action> GradientReduction::actions(Work work)
                                        Action::kScatterInNode, Action::kSumBetween,
                                        Action::kGatherInNode};
   static constexpr Action kOfGather[] = {Action::kGatherBetween, Action::kGatherInNode};
-  // Both keep to the order of the other jobs in each thread.
-  static constexpr Action kOfEarlyGather[] = {Action::kLineUp, Action::kGatherBetween};
-  static constexpr Action kOfLateGather[] = {Action::kLineUpBetween, Action::kGatherInNode};
-  switch (work) {
-    case Work::kScatter:
-      return kOfScatter;
-    case Work::kTail:
-      return kOfTail;
-    case Work::kEarlyGather:
-      return kOfEarlyGather;
-    case Work::kGather:
-      return kOfGather;
-    case Work::kLateGather:
-      return kOfLateGather;
-  }
-  return {};
+  if (work == Work::kScatter) return kOfScatter;
+  return work == Work::kTail ? std::span<const Action>(kOfTail) : kOfGather;
 }
 
 void GradientReduction::push(Work work, size_t chunk) {
@@ -222,7 +204,7 @@ void GradientReduction::pass_on(Job job) {
       lane_of(all[job.next]).waiting.push_back(std::move(job));
     } else {
       --num_open_;
-      if (job.work == Work::kGather || job.work == Work::kLateGather) ++num_gathered_;
+      if (job.work == Work::kGather) ++num_gathered_;
     }
   }
   changed_.notify_all();
@@ -276,7 +258,6 @@ void GradientReduction::act(Action action, const Job& job) {
   if (action == Action::kScatterBetween || action == Action::kGatherBetween) let_rows_pass();
   switch (action) {
     case Action::kLineUp:
-    case Action::kLineUpBetween:
       return;
     case Action::kScatterInNode:
       return sum_.scatter_in_node(values(job));

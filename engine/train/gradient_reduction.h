@@ -3,10 +3,9 @@
 // The buffer of gradients is cut into chunks, and each sum has two halves (hierarchical_sum.h).
 // While the last backward pass of an update computes the rest, the chunks that are finished are
 // added up: each rank then has the sums of its part of them. That is all that the norm needs. The
-// parts are put together while the next forward pass already computes (late_update.h); those of the
-// half that is finished first cross nodes before, since a backward pass computes twice as long as a
-// forward pass. One thread does the steps inside the node, another those between nodes, so that
-// both kinds of links are busy.
+// parts are put together while the next forward pass already computes (late_update.h). One thread
+// does the steps inside the node, another those between nodes, so that both kinds of links are
+// busy.
 //
 // Chunks are added up in an order that is the same on all ranks: that in which rank 0 finished them
 // in its first backward pass. A gradient that a rank does not get, because it had no rows for that
@@ -84,10 +83,9 @@ class GradientReduction {
     int64_t num_parameters = 0;  ///< that have a gradient in it
     int64_t num_missing = 0;     ///< of these, in this backward pass
   };
-  enum class Work { kScatter, kTail, kEarlyGather, kGather, kLateGather };
+  enum class Work { kScatter, kTail, kGather };
   enum class Action {
     kLineUp,
-    kLineUpBetween,
     kScatterInNode,
     kScatterBetween,
     kStoreSquares,
