@@ -240,11 +240,10 @@ struct TrainSection {
          "place; drop one of them",
          {"accumulate", "tokens_per_update"}},
         {"E043",
-         "batches_in_flight < 2 or accumulate > 1 or tokens_per_update > 0",
+         "batches_in_flight < 2 or tokens > max_tokens",
          "'batches_in_flight' in [train] is {batches_in_flight}, but an update has one "
-         "micro-batch; set accumulate = 2 and half of max_tokens, {max_tokens / 2}, for the "
-         "same tokens an update",
-         {"batches_in_flight", "accumulate"}},
+         "micro-batch; accumulate = 2 and max_tokens = {floor(max_tokens / 2)} make two of it",
+         {"batches_in_flight", "max_tokens"}},
         {"E043",
          "batches_in_flight < 2 or not recompute_activations",
          "'batches_in_flight' in [train] is {batches_in_flight}, which keeps the activations of "

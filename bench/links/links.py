@@ -133,7 +133,8 @@ class Bench:
 
     def write_spec(self, tables, tokens, seed=1):
         spec = self.folder / "links.toml"
-        spec.write_text(SPEC.format(tokens=tokens // tables["parts"], seed=seed, updates=self.updates, **tables))
+        spec.write_text(SPEC.format(tokens=tokens // tables["parts"], seed=seed,
+                                    updates=self.updates, **tables))
         return spec
 
     def call(self, *command):

@@ -8,6 +8,11 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__
+#endif
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
@@ -74,8 +79,8 @@ class Turns {
   }
 
   void give() {
-    if (sides_[1 - own_].has_ended && !is_over()) return;
-    if (!is_over()) change();
+    if (sides_[1 - own_].has_ended) return;
+    change();
     if (is_over()) throw Unwound();
   }
 

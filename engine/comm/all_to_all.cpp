@@ -41,7 +41,8 @@ struct InFlightExchange {
     pending = start_rows(*group, on_wire(rows, wire), to, from);
     if (traffic != nullptr) traffic->bytes += group->bytes() - before;
     if (!group->overlaps()) wait();
-    return pending->rows();
+    // Without a gradient of its own: what it gets is not to keep this exchange alive through it.
+    return pending->rows().detach();
   }
 
   torch::Tensor receive() {
@@ -145,11 +146,13 @@ RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
   return {Send::apply(rows_ND, exchange), exchange};
 }
 
+void give_turn_for(RowsInFlight& rows) {
+  if (!is_taking_turns() || !spans_nodes(*rows.exchange->group)) return;
+  rows.rows_MD = GiveTurn::apply(rows.rows_MD, rows.exchange);
+  rows.exchange->was_away(give_turn());
+}
+
 torch::Tensor receive_rows(RowsInFlight rows) {
-  if (is_taking_turns() && spans_nodes(*rows.exchange->group)) {
-    rows.rows_MD = GiveTurn::apply(rows.rows_MD, rows.exchange);
-    rows.exchange->was_away(give_turn());
-  }
   return Receive::apply(rows.rows_MD, rows.exchange);
 }
 

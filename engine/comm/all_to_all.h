@@ -62,8 +62,11 @@ RowsInFlight send_rows(const torch::Tensor& rows_ND, std::vector<int64_t> sent,
                        std::vector<int64_t> taken, Group& group, Traffic* traffic,
                        Wire wire = Wire::kExact);
 
-/// Waits for the rows: [M, D]. Of works that take turns (engine/base/turns.h) the other one goes on
-/// while rows cross nodes, there and in the backward pass.
+/// Of works that take turns (engine/base/turns.h): lets the other one go on while these rows cross
+/// nodes, here and in the backward pass. To be followed by `receive_rows` of the same.
+void give_turn_for(RowsInFlight& rows);
+
+/// Waits for the rows: [M, D].
 torch::Tensor receive_rows(RowsInFlight rows);
 
 }  // namespace xp

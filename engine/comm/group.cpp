@@ -213,29 +213,36 @@ using GlooWorks = std::vector<c10::intrusive_ptr<c10d::Work>>;
 class GlooTransfers final : public PendingTransfers {
  public:
   GlooTransfers(GlooWorks works, std::vector<Transfer> kept, bool spans_nodes, Shared& shared)
-      : kept_(std::move(kept)), shared_(shared) {
+      : works_(std::move(works)), kept_(std::move(kept)), shared_(shared) {
     const int counts = spans_nodes ? 1 : 0;
     shared_.rows_between_nodes->fetch_add(counts);
-    done_ = std::async(
-        std::launch::async, [this, counts, all = std::move(works), start = Clock::now()] {
-          const auto leave =
-              c10::make_scope_exit([&] { shared_.rows_between_nodes->fetch_sub(counts); });
-          for (const auto& work : all)
-            work->wait();
-          seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
-        });
+    done_ = std::async(std::launch::async, [this, counts, start = Clock::now()] {
+      const auto leave =
+          c10::make_scope_exit([&] { shared_.rows_between_nodes->fetch_sub(counts); });
+      for (const auto& work : works_)
+        work->wait();
+      seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
+    });
   }
+  // Not waited for: this rank failed, and others may wait for its end before they send.
+  ~GlooTransfers() override {
+    if (done_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) return;
+    for (const auto& work : works_)
+      work->abort();
+  }
+  GlooTransfers(const GlooTransfers&) = delete;
+  GlooTransfers& operator=(const GlooTransfers&) = delete;
   void wait() override {
-    if (!done_.valid()) return;  // a second time
     guarded("all-to-all", &shared_, [this] { done_.get(); });
   }
   double seconds() const override { return seconds_; }
 
  private:
+  GlooWorks works_;
   std::vector<Transfer> kept_;
   Shared& shared_;
-  double seconds_ = 0;      // written before `done_` is
-  std::future<void> done_;  // whose end is waited for before all else ends
+  double seconds_ = 0;             // written before `done_` is
+  std::shared_future<void> done_;  // whose end is waited for before all else ends
 };
 
 // Rows as transfers. c10d's own all-to-all begins to send before it says that it has room: on a
@@ -313,11 +320,11 @@ class GlooGroup final : public Group {
             sent[static_cast<size_t>(member)] * row_bytes);
     }
     torch::Tensor out = at::empty(shape, in.options());
+    const auto self = static_cast<size_t>(rank());
+    check(std::accumulate(sent.begin(), sent.end(), int64_t{0}) == in.size(0) &&
+              sent[self] == taken[self],
+          "counts are those of the rows");
     if (memory_) {
-      const auto self = static_cast<size_t>(rank());
-      check(std::accumulate(sent.begin(), sent.end(), int64_t{0}) == in.size(0) &&
-                sent[self] == taken[self],
-            "counts are those of the rows");
       return guarded("all-to-all", shared_.get(), [&] {
         return std::make_unique<MemoryRows>(memory_, rank(), in, std::move(out), row_bytes, sent,
                                             taken, *shared_);

@@ -99,8 +99,8 @@ class Group {
   virtual void barrier() = 0;
 
   /// Row exchange without gradient: rows of `rows` go to the members in order, sent[m] rows to
-  /// member m; taken[m] rows come back from member m. Returns at once; a group runs its exchanges
-  /// one at a time, in the order of their starts. Cost: rows x row bytes on the links.
+  /// member m; taken[m] rows come back from member m. Returns at once; rows of two members arrive
+  /// in the order of their exchanges' starts. Cost: rows x row bytes on the links.
   virtual std::unique_ptr<PendingRows> start_all_to_all(const torch::Tensor& rows,
                                                         const std::vector<int64_t>& sent,
                                                         const std::vector<int64_t>& taken) = 0;
@@ -113,8 +113,8 @@ class Group {
   /// left and arrived. Both members of a transfer name it, with the same number of bytes, the
   /// transfers of two members in one order. Empty ones cost nothing. Not for the group itself.
   virtual void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) = 0;
-  /// The same; a group that packs returns at once, and its receivers may have room for more than is
-  /// sent. Keeps alive what is transferred.
+  /// The same; between nodes it returns at once, and receivers may have room for more than is sent.
+  /// Keeps alive what is transferred.
   virtual std::unique_ptr<PendingTransfers> start_transfer(std::vector<Transfer> sent,
                                                            std::vector<Transfer> taken);
 

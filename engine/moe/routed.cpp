@@ -65,14 +65,20 @@ void DirectRows::send(const torch::Tensor& arriving_RX) {
   if (group_.size() > 1) in_flight_ = send_rows(rows_, sent_, taken_, group_, traffic_, wire_);
 }
 
+void DirectRows::receive() {
+  if (group_.size() == 1) return;
+  give_turn_for(in_flight_);
+  rows_ = receive_rows(std::move(in_flight_));
+}
+
 void DirectRows::run(const ExpertsFunction& experts) {
-  if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
+  receive();
   rows_ = run_experts(rows_, arriving_RX_, experts);
   if (group_.size() > 1) in_flight_ = send_rows(rows_, taken_, sent_, group_, traffic_, wire_);
 }
 
 torch::Tensor DirectRows::finish() {
-  if (group_.size() > 1) rows_ = receive_rows(std::move(in_flight_));
+  receive();
   return combined(rows_, routing_, x_TD_);
 }
 

@@ -69,6 +69,8 @@ class DirectRows final : public RoutedRows {
   torch::Tensor finish() override;
 
  private:
+  void receive();
+
   torch::Tensor x_TD_;
   Routing routing_;
   Group& group_;

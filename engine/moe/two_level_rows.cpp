@@ -110,6 +110,7 @@ Routing TwoLevelRows::routing_of(const torch::Tensor& choices_C3) const {
 
 void TwoLevelRows::run(const ExpertsFunction& experts) {
   own_->run(experts);
+  give_turn_for(rows_);
   const auto rows_VD = receive_rows(std::move(rows_));
   const auto choices_C3 = receive_rows(std::move(choices_));
   forwarded_.emplace(rows_VD, routing_of(choices_C3), *groups_.node, experts_per_rank_, traffic_);
@@ -120,6 +121,7 @@ void TwoLevelRows::run(const ExpertsFunction& experts) {
 
 torch::Tensor TwoLevelRows::finish() {
   const auto y_TD = own_->finish();
+  give_turn_for(rows_);
   return y_TD.index_add(0, token_U_, receive_rows(std::move(rows_)).to(y_TD.dtype()));
 }
 

@@ -37,8 +37,12 @@ Surroundings Surroundings::branch() {
   out.masks_ = {seed_for(here.masks_.seed, "branch", static_cast<int64_t>(here.masks_.num_masks)),
                 0};
   ++here.masks_.num_masks;
-  generator().set_current_seed(number);
-  out.draws_ = now().draws_;
+  {
+    auto draws = generator();
+    const std::lock_guard lock(draws.mutex());
+    draws.set_current_seed(number);
+    out.draws_ = draws.get_state();
+  }
   here.restore();
   return out;
 }

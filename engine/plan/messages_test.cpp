@@ -23,7 +23,7 @@ std::string said(const GoldenCase& one) {
 
 TEST_CASE("settings that do not fit together say why") {
   const auto cases = golden_cases("engine/plan/messages/rules.txt");
-  CHECK(cases.size() == 16);
+  CHECK(cases.size() == 18);
   for (const auto& one : cases) {
     INFO(one.name);
     CHECK(said(one) == one.expected);

@@ -141,27 +141,28 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
       layout.per_node > 1 ? seconds_of(8 * shared * (1 - 1 / layout.per_node), probe.in_node) : 0;
   const double sums_far = port(gradients);
 
-  // While rows cross, the experts compute those that stay in the node, or another micro-batch all
-  // but its output.
+  // While rows cross, the experts compute those that stay in the node. With another micro-batch in
+  // flight they go behind what that one computes between its experts, and come back behind those.
   const double staying = local + near + far > 0 ? (local + near) / (local + near + far) : 0;
-  const double beside = settings.value("train.batches_in_flight", int64_t{1}) > 1
-                            ? compute->all - compute->output
-                            : compute->experts * staying;
+  const bool in_turns = settings.value("train.batches_in_flight", int64_t{1}) > 1;
+  const double between = compute->all - compute->output - compute->experts;
+  const auto left = [](double rows, double hidden) { return std::max(0.0, rows - hidden); };
   const auto waiting = [&](double share) {
-    return std::max(0.0, rows_far / 2 - share * beside) + rows_near / 2;
+    return rows_near / 2 + (in_turns ? left(rows_far / 4, share * between) +
+                                           left(rows_far / 4, share * compute->experts)
+                                     : left(rows_far / 2, share * compute->experts * staying));
   };
-  // Three quarters of the sums cross in the backward pass and the rest in the next forward pass, if
-  // the update may come late. While the output is computed, between the two, none does. A backward
-  // pass ends with the parameters that a forward pass begins with: nothing hides theirs.
+  // Half of each sum crosses in the backward pass and half in the next forward pass, if the update
+  // may come late. While the output is computed, between the two, none does. A backward pass ends
+  // with the parameters that a forward pass begins with: nothing hides theirs.
   const double sums = sums_near + sums_far;
   const double never_hidden = sums / 2 * std::min(1.0, late / std::max(1.0, shared));
   const auto exposed = [&](double share) {
     const double rows = waiting(share);
     const bool waits = share == kForward && settings.value("train.shard_optimizer", false);
     const double idle =
-        waits ? 0 : std::max(0.0, share * (compute->all - compute->output) + rows - rows_far / 2);
-    const double crossing = share == kForward ? sums / 4 : 3 * sums / 4;
-    return rows + std::max(never_hidden, crossing - idle);
+        waits ? 0 : left(share * (compute->all - compute->output) + rows, rows_far / 2);
+    return rows + std::max(never_hidden, sums / 2 - idle);
   };
 
   StepPrediction out;

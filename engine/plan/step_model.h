@@ -4,7 +4,7 @@
 // Source: a roofline of compute, the links of a rank inside its node and the port of a node. In the
 // forward pass rows cross while the experts compute what stays, or while another micro-batch is
 // computed. Whenever the rows leave the port free, sums of the gradients of shared parameters
-// cross, too: three quarters in the backward pass, the rest in the next forward pass.
+// cross, too: one half of each in the backward pass, the other in the next forward pass.
 #pragma once
 
 #include "engine/plan/assessment.h"

@@ -134,7 +134,8 @@ inline std::vector<Figure> transformer_figures() {
       {"memory_bytes",
        "4 * (2 * parameters_on_rank + train.optimizer.state_values * state_parameters) + 16 * "
        "width * corpus.target_pieces + if(train.precision == 'fp32', 140e6, 240e6) + "
-       "max(train.max_tokens * kept_bytes + 2048 * corpus.target_pieces + if(train.precision == "
+       "max(train.max_tokens * if(train.batches_in_flight > 1, 2, 1) * kept_bytes + 2048 * "
+       "corpus.target_pieces + if(train.precision == "
        "'fp32', 0, 2 * parameters_on_rank), if(launch.device == 'cuda', 0, checkpoint_bytes))"},
       {"checkpoint_bytes", "4 * parameters * (1 + train.optimizer.state_values)"}};
   // Four all-to-alls a layer: there and back, and the gradient of each. A spared layer is GShard; a

@@ -99,8 +99,9 @@ Rebuilt rebuild_index(const Workspace& workspace) {
     try {
       replace_pages(path, *fresh);
     } catch (const SQLite::Exception& error) {
+      // The last is that of a file with pages of another size.
       const int found = error.getErrorCode();
-      if (found != SQLITE_NOTADB && found != SQLITE_CORRUPT) throw;
+      if (found != SQLITE_NOTADB && found != SQLITE_CORRUPT && found != SQLITE_READONLY) throw;
       remove_with_logs(path);
       replace_pages(path, *fresh);
     }
