@@ -10,7 +10,7 @@ namespace xp {
 
 /// Runs `first` until it gives its turn away, then `second` until it does, and so on until both
 /// have ended. `swap` is called at each change: it keeps what the thread's state is to the work
-/// that leaves, and puts back that of the work that goes on; at the first change, that `second`
+/// that leaves, and puts back that of the work that continues; at the first change, that `second`
 /// begins with; it must not throw. Raises what the work that fails first raises; the other ends at
 /// its next `give_turn`, unwound. Works must not catch what they do not know. Not to be nested.
 /// Cost: a stack of 8 MiB, of which pages that are used count; two system calls a change.

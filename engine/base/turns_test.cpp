@@ -93,7 +93,7 @@ TEST_CASE("turns: a failure of one work ends both, and what they hold is release
       } held{seen};
       give_turn();
       give_turn();
-      seen += "went on ";
+      seen += "continued ";
     };
     const auto bad = [] {
       give_turn();

@@ -32,7 +32,7 @@ struct InFlightExchange {
   std::unique_ptr<PendingRows> pending;
   double started_s = 0;
   size_t turn = own_turn();
-  double left_s = 0;  // when the backward pass went on to what another work had computed
+  double left_s = 0;  // when the backward pass turned to what another work had computed
 
   torch::Tensor send(const torch::Tensor& rows, const std::vector<int64_t>& to,
                      const std::vector<int64_t>& from) {

@@ -13,8 +13,8 @@ namespace xp {
 class Surroundings {
  public:
   static Surroundings now();
-  /// Those of now with streams of their own, which follow from those of now. Takes one mask, and one
-  /// number of the host's stream.
+  /// Those of now with streams of their own, which follow from those of now. Takes one mask, and
+  /// one number of the host's stream.
   static Surroundings branch();
   void restore() const;
   bool has_autocast() const { return has_autocast_; }
