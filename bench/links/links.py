@@ -1,7 +1,7 @@
-"""Steps of training on slow links: xp beside fairscale's MOELayer, 2 nodes x 2 ranks.
+"""Steps of training on slow links: xp beside fairscale's MOELayer, on two nodes.
 
 usage: links.py BUILD_FOLDER --python PYTHON [--rate RATE]... [--tokens T]... [--rounds N]
-                [--updates N] [--only WORDS]... [--folder FOLDER]
+                [--updates N] [--ranks-per-node N] [--only WORDS]... [--folder FOLDER]
 
 Brings up an emulated cluster (scripts/cluster.sh; needs root), and runs all systems in turn at each
 rate. PYTHON has torch and fairscale (pip install torch fairscale). Printed: the median step of the
@@ -26,7 +26,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 CLUSTER = HERE.parents[1] / "scripts" / "cluster.sh"
-NODES, RANKS_PER_NODE = 2, 2
+NODES = 2
 
 SPEC = """# Claim: none; the cost of a step.
 schema = 1
@@ -60,7 +60,7 @@ seed = {seed}
 [launch]
 use = "slurm"
 nodes = 2
-ranks_per_node = 2
+ranks_per_node = {ranks_per_node}
 device = "cpu"
 {launch}
 [launch.slurm]
@@ -124,6 +124,7 @@ class Port:
 class Bench:
     def __init__(self, options, folder, cluster):
         self.xp, self.python, self.updates = options.build / "xp", options.python, options.updates
+        self.ranks_per_node = options.ranks_per_node
         self.folder, self.cluster = folder, cluster
         self.port = Port(cluster)
         self.rate = None  # of the links
@@ -134,7 +135,8 @@ class Bench:
     def write_spec(self, tables, tokens, seed=1):
         spec = self.folder / "links.toml"
         spec.write_text(SPEC.format(tokens=tokens // tables["parts"], seed=seed,
-                                    updates=self.updates, **tables))
+                                    updates=self.updates, ranks_per_node=self.ranks_per_node,
+                                    **tables))
         return spec
 
     def call(self, *command):
@@ -193,7 +195,7 @@ class Bench:
     def peer(self, reduce, tokens):
         """A training of fairscale's. The bytes of its start are among those of its steps."""
         steps = max(1, self.updates - 10)
-        srun = ["srun", f"--nodes={NODES}", f"--ntasks-per-node={RANKS_PER_NODE}",
+        srun = ["srun", f"--nodes={NODES}", f"--ntasks-per-node={self.ranks_per_node}",
                 "--export=ALL,MASTER_ADDR=node0,MASTER_PORT=29500,GLOO_SOCKET_IFNAME=eth0,"
                 "OMP_NUM_THREADS=1"]
         before = self.port.sent()
@@ -278,6 +280,7 @@ def main():
     parser.add_argument("--tokens", type=int, action="append")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=16, help="more than 10; the last are timed")
+    parser.add_argument("--ranks-per-node", type=int, default=2)
     parser.add_argument("--only", action="append", help="systems whose name has these words")
     parser.add_argument("--folder", type=pathlib.Path)
     options = parser.parse_args()
@@ -301,7 +304,7 @@ def main():
                 line = {"rate": rate, "tokens": tokens, "system": name, **measured}
                 with store.open("a") as out:
                     print(json.dumps(line), file=out)
-        print(f"{processor()}, {NODES} nodes x {RANKS_PER_NODE} ranks")
+        print(f"{processor()}, {NODES} nodes x {options.ranks_per_node} ranks")
         report(figures())
 
 
