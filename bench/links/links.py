@@ -287,8 +287,8 @@ def main():
     options.build = options.build.resolve()
     with contextlib.ExitStack() as stack:
         folder = options.folder or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder = folder.resolve()
-        folder.mkdir(exist_ok=True)
+        folder = folder.resolve() / f"{NODES}x{options.ranks_per_node}"  # figures of one layout
+        folder.mkdir(parents=True, exist_ok=True)
         store = folder / "figures.jsonl"
         store.touch()
         def figures():
