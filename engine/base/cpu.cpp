@@ -8,6 +8,15 @@
 #include <ctime>
 
 namespace xp {
+namespace {
+
+double seconds_on(clockid_t clock) {
+  timespec now{};
+  ::clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+}  // namespace
 
 bool has_bf16_instructions(std::string_view cpuinfo) {
   for (const auto& line : split(cpuinfo, '\n')) {
@@ -26,9 +35,10 @@ bool has_bf16_instructions() {
 }
 
 double own_cpu_seconds() {
-  timespec now{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+  return seconds_on(CLOCK_PROCESS_CPUTIME_ID);
+}
+double thread_cpu_seconds() {
+  return seconds_on(CLOCK_THREAD_CPUTIME_ID);
 }
 
 }  // namespace xp

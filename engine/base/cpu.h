@@ -20,5 +20,7 @@ inline constexpr const char* kNoBf16 =
 
 /// CPU time of this process so far, all threads.
 double own_cpu_seconds();
+/// The same of the calling thread.
+double thread_cpu_seconds();
 
 }  // namespace xp

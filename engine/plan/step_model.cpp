@@ -169,7 +169,16 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
   out.compute_ms = 1e3 * compute->all;
   out.in_node_ms = 1e3 * (rows_near + sums_near);
   out.inter_node_ms = 1e3 * (rows_far + sums_far);
-  out.exposed_ms = 1e3 * (exposed(kForward) + exposed(1 - kForward));
+  const double sent_near =
+      near / layout.ranks() + (layout.per_node > 1 ? sums_near * probe.in_node.bytes_per_s : 0);
+  const double sent_far = (far + gradients) / layout.ranks();
+  const double packing = settings.value("launch.packing", false) ? probe.packing_s_per_byte : 0;
+  const double processors_s =
+      (probe.busy_processors * compute->all + sent_near * probe.in_node.processor_s_per_byte +
+       sent_far * (probe.inter_node.processor_s_per_byte + packing)) /
+      probe.processors;
+  out.exposed_ms =
+      1e3 * std::max(exposed(kForward) + exposed(1 - kForward), processors_s - compute->all);
   out.bound = out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms) ? Resource::kInterNode
               : out.in_node_ms > out.compute_ms                            ? Resource::kInNode
                                                                            : Resource::kCompute;
@@ -195,7 +204,8 @@ fs::path probe_file(const Workspace& workspace, const Value& launch) {
 
 Probe times_of_probe(const Value& value) {
   const auto link = [&](const char* name) {
-    return LinkSpeed{value.at(name).at("latency_s"), value.at(name).at("bytes_per_s")};
+    const Value& of = value.at(name);
+    return LinkSpeed{of.at("latency_s"), of.at("bytes_per_s"), of.at("processor_s_per_byte")};
   };
   Probe out;
   out.in_node = link("in_node");
@@ -203,6 +213,9 @@ Probe times_of_probe(const Value& value) {
   out.dense_s = value.at("dense_s");
   out.full_s = value.at("full_s");
   out.optimizer_s = value.at("optimizer_s");
+  out.packing_s_per_byte = value.at("packing_s_per_byte");
+  out.processors = value.at("processors");
+  out.busy_processors = value.at("busy_processors");
   return out;
 }
 
@@ -223,13 +236,18 @@ std::optional<Probe> read_probe(const fs::path& file) {
 
 void write_probe(const fs::path& file, const Probe& probe) {
   const auto link = [](const LinkSpeed& speed) -> Value {
-    return {{"latency_s", speed.latency_s}, {"bytes_per_s", speed.bytes_per_s}};
+    return {{"latency_s", speed.latency_s},
+            {"bytes_per_s", speed.bytes_per_s},
+            {"processor_s_per_byte", speed.processor_s_per_byte}};
   };
   write_atomic(file, json_text({{"in_node", link(probe.in_node)},
                                 {"inter_node", link(probe.inter_node)},
                                 {"dense_s", probe.dense_s},
                                 {"full_s", probe.full_s},
                                 {"optimizer_s", probe.optimizer_s},
+                                {"packing_s_per_byte", probe.packing_s_per_byte},
+                                {"processors", probe.processors},
+                                {"busy_processors", probe.busy_processors},
                                 {"figures", probe.figures},
                                 {"machine", probe.machine},
                                 {"other_load", probe.other_load}},

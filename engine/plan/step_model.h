@@ -1,10 +1,12 @@
 // The time of an update before any run: predicted from the figures of a point and what a probe
 // measured of its machines.
 //
-// Source: a roofline of compute, the links of a rank inside its node and the port of a node. In the
-// forward pass rows cross while the experts compute what stays, or while another micro-batch is
-// computed. Whenever the rows leave the port free, sums of the gradients of shared parameters
-// cross, too: one half of each in the backward pass, the other in the next forward pass.
+// Source: a roofline of compute, the links of a rank inside its node, the port of a node, and the
+// processors, which compute and links share: where ranks have fewer than they have threads, what
+// links need of them makes the step longer. In the forward pass rows cross while the experts
+// compute what stays, or while another micro-batch is computed. Whenever the rows leave the port
+// free, sums of the gradients of shared parameters cross, too: one half of each in the backward
+// pass, the other in the next forward pass.
 #pragma once
 
 #include "engine/plan/assessment.h"
@@ -20,6 +22,8 @@ namespace xp {
 struct LinkSpeed {
   double latency_s = 0;    ///< of an all-to-all without rows
   double bytes_per_s = 0;  ///< in each direction
+  /// Of processors, on a rank that sends a byte and receives one.
+  double processor_s_per_byte = 0;
 };
 
 /// What `xp probe` measured while all ranks of a layout did the same at once.
@@ -29,7 +33,11 @@ struct Probe {
   /// Of a full update's forward and backward pass on one rank: without experts, and with as many
   /// experts for each row as the router picks, all of them on the rank.
   double dense_s = 0, full_s = 0;
-  double optimizer_s = 0;  ///< of the optimizer on the parameters without experts
+  double optimizer_s = 0;         ///< of the optimizer on the parameters without experts
+  double packing_s_per_byte = 0;  ///< of processors, to pack and unpack what takes a byte packed
+  /// Processors that a rank gets while all threads of all ranks compute, and those that a pass
+  /// keeps busy. Links need some, too.
+  double processors = 0, busy_processors = 0;
   Figures figures;         ///< of the point that the probe computed
   std::string machine;     ///< its processor
   double other_load = -1;  ///< share of the processors that other programs kept busy; < 0: unknown
@@ -46,7 +54,7 @@ struct StepPrediction {
   double compute_ms = 0;     ///< of a rank
   double in_node_ms = 0;     ///< on the links inside a node, rows and gradients
   double inter_node_ms = 0;  ///< on the port of a node, rows and gradients
-  double exposed_ms = 0;     ///< of these two, what nothing hides
+  double exposed_ms = 0;     ///< of these two, what nothing hides, or no processor is free for
   double step_ms() const { return compute_ms + exposed_ms; }
   /// What the step would still take if all else were hidden behind it.
   Resource bound = Resource::kCompute;

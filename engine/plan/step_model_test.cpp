@@ -24,6 +24,8 @@ Probe probe() {
   out.dense_s = 0.3;
   out.full_s = 0.6;
   out.optimizer_s = 0.1;
+  out.processors = 2;
+  out.busy_processors = 1;
   out.figures = {{"dense_flops", 100}, {"full_flops", 200}, {"parameters_on_rank", 10}};
   out.machine = "a processor";
   return out;
@@ -143,6 +145,30 @@ TEST_CASE("links inside a node carry rows and sums of gradients, none between no
   CHECK(predict_step(near, layout(1, 1), probe())->exposed_ms == 0);
 }
 
+TEST_CASE("what links need of processors that all threads share makes a step longer") {
+  auto shared = probe();
+  shared.processors = 0.5;
+  shared.busy_processors = 0.5;
+  shared.in_node = {0, 1e6, 2e-4};
+  shared.inter_node = {0, 1e6, 1e-3};
+  shared.packing_s_per_byte = 5e-4;
+  auto more = figures(800);
+  more["in_node_bytes"] = 400;
+  more["gradient_inter_node_bytes"] = 400;
+  // Each of 4 ranks sends 100 bytes of rows and 40 of sums inside its node, and 300 to the other.
+  CHECK(predict_step(more, layout(2, 2), shared)->exposed_ms == Approx(2 * (28 + 300)));
+  Section launch;
+  launch.table = {{"nodes", 2}, {"ranks_per_node", 2}, {"packing", true}};
+  const Settings packs(std::map<std::string, Section>{{"launch", launch}});
+  CHECK(predict_step(more, packs, shared)->exposed_ms == Approx(2 * (28 + 300 + 150)));
+  // Where processors are free while a rank waits, nothing of it shows.
+  shared.inter_node.bytes_per_s = 200;
+  const auto slow = predict_step(more, layout(2, 2), shared).value();
+  CHECK(slow.exposed_ms > 1000);
+  shared.processors = 100;
+  CHECK(predict_step(more, layout(2, 2), shared)->exposed_ms == slow.exposed_ms);
+}
+
 TEST_CASE("without a figure or a link that it depends on no step is predicted") {
   auto few = figures(2000);
   few.erase("gradient_inter_node_bytes");
@@ -170,10 +196,16 @@ TEST_CASE("a probe is kept for each layout, and a damaged one is named") {
   CHECK_FALSE(read_probe(file).has_value());
   auto own = probe();
   own.other_load = 0.35;
+  own.inter_node.processor_s_per_byte = 3e-9;
+  own.packing_s_per_byte = 1e-9;
   write_probe(file, own);
   const Probe read = read_probe(file).value();
   CHECK(read.inter_node.bytes_per_s == 1000);
+  CHECK(read.inter_node.processor_s_per_byte == 3e-9);
   CHECK(read.full_s == 0.6);
+  CHECK(read.packing_s_per_byte == 1e-9);
+  CHECK(read.processors == 2);
+  CHECK(read.busy_processors == 1);
   CHECK(read.figures == own.figures);
   CHECK(read.machine == "a processor");
   CHECK(read.other_load == 0.35);

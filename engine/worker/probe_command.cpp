@@ -1,10 +1,13 @@
 // What `xp probe` predicts updates from: all ranks send at once, then all compute at once, as they
 // do in a training.
+#include "engine/base/cpu.h"
 #include "engine/base/error.h"
 #include "engine/base/file.h"
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/base/to_integer.h"
+#include "engine/comm/all_to_all.h"
+#include "engine/comm/packing.h"
 #include "engine/device/accelerator.h"
 #include "engine/train/objective.h"
 #include "engine/train/pairs.h"
@@ -12,41 +15,52 @@
 #include "engine/worker/rank.h"
 #include "registry/schedule.h"
 
+#include <ATen/Parallel.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 
 namespace xp {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Seconds that all ranks need for the same: the slowest one's, of the quickest of some tries.
+/// Seconds that all ranks need for the same: the slowest one's, the median of some tries.
 class Timer {
  public:
   explicit Timer(Group& world) : world_(world) {}
 
   double operator()(int tries, const std::function<void()>& work) const {
-    double best = std::numeric_limits<double>::infinity();
-    for (int i = 0; i < tries; ++i) {
+    std::vector<int64_t> took(static_cast<size_t>(tries));
+    for (auto& slowest_us : took) {
       world_.barrier();
       const auto start = Clock::now();
       work();
       if (accelerator() != nullptr) accelerator()->synchronize();
-      const auto took = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-      auto slowest = torch::full({1}, to_integer(took) + 1, torch::kLong);
+      const std::chrono::duration<double, std::micro> own = Clock::now() - start;
+      auto slowest = torch::full({1}, to_integer(own.count()) + 1, torch::kLong);
       world_.all_reduce_max(slowest);
-      best = std::min(best, 1e-6 * static_cast<double>(slowest.item<int64_t>()));
+      slowest_us = slowest.item<int64_t>();
     }
-    return best;
+    const auto middle = took.begin() + tries / 2;
+    std::nth_element(took.begin(), middle, took.end());
+    return 1e-6 * static_cast<double>(*middle);
   }
 
  private:
   Group& world_;
 };
 
-constexpr int kTries = 3;
+/// What ranks measured, of an average one.
+double mean_of_ranks(double own, Group& world) {
+  auto sum = torch::full({1}, own, torch::kDouble);
+  world.all_reduce_sum(sum);
+  return sum.item<double>() / static_cast<double>(world.size());
+}
+
+constexpr int kTries = 5;
 
 // Rows of 4 KiB to every other member, as many from each.
 void exchange(Group& group, int64_t rows_each) {
@@ -57,8 +71,10 @@ void exchange(Group& group, int64_t rows_each) {
 }
 
 // In each direction, for each member. Zeros for a group of one.
-Value speed_of(Group& group, const Timer& timer, int64_t members_of_port) {
-  if (group.size() == 1) return {{"latency_s", 0.0}, {"bytes_per_s", 0.0}};
+Value speed_of(Group& group, Group& world, int64_t members_of_port) {
+  if (group.size() == 1)
+    return {{"latency_s", 0.0}, {"bytes_per_s", 0.0}, {"processor_s_per_byte", 0.0}};
+  const Timer timer(world);
   constexpr int kExchanges = 20;  // at a time: a single one says more of when ranks wake up
   const double latency = timer(kTries,
                                [&] {
@@ -73,9 +89,46 @@ Value speed_of(Group& group, const Timer& timer, int64_t members_of_port) {
   while (4 * rows * (group.size() - 1) <= kMaxRows &&
          timer(1, [&] { exchange(group, rows); }) < kEnough_s)
     rows *= 4;
+  const double used_before = own_cpu_seconds();
   const double seconds = timer(kTries, [&] { exchange(group, rows); });
-  const auto bytes = static_cast<double>(4096 * rows * (group.size() - 1) * members_of_port);
-  return {{"latency_s", latency}, {"bytes_per_s", bytes / std::max(1e-6, seconds - latency)}};
+  const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
+  const auto bytes = static_cast<double>(4096 * rows * (group.size() - 1));
+  return {{"latency_s", latency},
+          {"bytes_per_s",
+           bytes * static_cast<double>(members_of_port) / std::max(1e-6, seconds - latency)},
+          {"processor_s_per_byte", used / bytes}};
+}
+
+// Processors that a rank gets while all ranks compute, with as many threads as a training has:
+// those of its products, and one for each of the two kinds of links.
+double processors_of_rank(const Timer& timer) {
+  constexpr double kEach_s = 0.05;
+  const int count = at::get_num_threads() + 2;
+  const auto spin = [] {
+    for (const double end = thread_cpu_seconds() + kEach_s; thread_cpu_seconds() < end;) {
+    }
+  };
+  const double seconds = timer(1, [&] {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < count; ++i)
+      threads.emplace_back(spin);
+  });
+  return kEach_s * count / seconds;
+}
+
+// Seconds to pack and unpack what takes a byte packed.
+double packing_s_per_byte() {
+  const auto values = torch::randn({1 << 20});
+  std::vector<uint8_t> message(
+      static_cast<size_t>(most_packed_bytes(values.numel(), PackedFormat::kFp32)));
+  int64_t bytes = 0;
+  const double used_before = own_cpu_seconds();
+  for (int i = 0; i < kTries; ++i) {
+    bytes = pack(values.data_ptr(), values.numel(), PackedFormat::kFp32, message.data());
+    unpack(message.data(), std::ssize(message), values.numel(), PackedFormat::kFp32,
+           values.data_ptr());
+  }
+  return (own_cpu_seconds() - used_before) / static_cast<double>(kTries * bytes);
 }
 
 /// A model on this rank alone, with experts of all ranks if it has any.
@@ -134,8 +187,10 @@ int probe_command(const WorkerArguments& arguments) {
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
   const Timer timer(world);
   Value out;
-  out["in_node"] = speed_of(*groups.node, timer, 1);
-  out["inter_node"] = speed_of(*groups.peers, timer, groups.node->size());
+  out["in_node"] = speed_of(*groups.node, world, 1);
+  out["inter_node"] = speed_of(*groups.peers, world, groups.node->size());
+  out["packing_s_per_byte"] = packing_s_per_byte();
+  out["processors"] = processors_of_rank(timer);
   const Batch batch = first_batch(corpus, settings, world);
   const auto batches = static_cast<double>(
       num_micro_batches(bind_settings<TrainSection>(settings.at("train")), world.size()));
@@ -143,7 +198,11 @@ int probe_command(const WorkerArguments& arguments) {
        {std::pair("dense", "dense_s"), std::pair("gshard", "full_s")}) {
     Trained trained(settings, exchange, corpus);
     trained.pass(batch);  // caches and allocators warm up
-    out[key] = batches * timer(kTries, [&] { trained.pass(batch); });
+    const double used_before = own_cpu_seconds();
+    const double seconds = timer(kTries, [&] { trained.pass(batch); });
+    const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
+    out[key] = batches * seconds;
+    out["busy_processors"] = used / seconds;
     if (!out.contains("optimizer_s")) out["optimizer_s"] = timer(kTries, [&] { trained.update(); });
   }
   if (world.rank() == 0) write_atomic(arguments.folder / "probe.json", json_text(out) + "\n");
