@@ -4,10 +4,10 @@
 #include "engine/base/error.h"
 #include "engine/comm/all_to_all.h"
 #include "engine/comm/gather.h"
+#include "engine/comm/member_rows.h"
 #include "engine/comm/node_memory.h"
 #include "engine/comm/run_store.h"
 
-#include <ATen/ops/empty.h>
 #include <c10/util/ScopeExit.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -311,15 +311,12 @@ class GlooGroup final : public Group {
     check(static_cast<int64_t>(sent.size()) == size() && taken.size() == sent.size(),
           "one row count per member");
     torch::Tensor in = rows.contiguous();
-    auto shape = in.sizes().vec();
-    const int64_t row_bytes =
-        in.itemsize() * c10::multiply_integers(shape.begin() + 1, shape.end());
-    shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
+    const int64_t row_bytes = in.itemsize() * c10::multiply_integers(in.sizes().slice(1));
     for (int64_t member = 0; member < size(); ++member) {
       count(bytes_, topology(), shared_->rank(), world_rank(member),
             sent[static_cast<size_t>(member)] * row_bytes);
     }
-    torch::Tensor out = at::empty(shape, in.options());
+    torch::Tensor out = empty_rows(in, taken);
     const auto self = static_cast<size_t>(rank());
     check(std::accumulate(sent.begin(), sent.end(), int64_t{0}) == in.size(0) &&
               sent[self] == taken[self],
@@ -330,20 +327,8 @@ class GlooGroup final : public Group {
                                             taken, *shared_);
       });
     }
-    std::vector<Transfer> leaving, coming;
-    int64_t from = 0, to = 0;
-    for (int64_t member = 0; member < size(); ++member) {
-      const int64_t past = from + sent[static_cast<size_t>(member)],
-                    end = to + taken[static_cast<size_t>(member)];
-      if (member == rank()) {
-        out.slice(0, to, end).copy_(in.slice(0, from, past));
-      } else {
-        leaving.push_back({member, in.slice(0, from, past)});
-        coming.push_back({member, out.slice(0, to, end)});
-      }
-      from = past;
-      to = end;
-    }
+    rows_of(out, taken, rank()).copy_(rows_of(in, sent, rank()));
+    auto leaving = rows_of_others(in, sent, rank()), coming = rows_of_others(out, taken, rank());
     return guarded("all-to-all", shared_.get(), [&] {
       return std::make_unique<GlooRows>(out, begun(std::move(leaving), std::move(coming)));
     });

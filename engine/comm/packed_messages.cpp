@@ -2,11 +2,9 @@
 #include "engine/comm/packed_messages.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/member_rows.h"
 #include "engine/comm/packing.h"
 
-#include <ATen/ops/empty.h>
-
-#include <numeric>
 #include <optional>
 
 namespace xp {
@@ -75,12 +73,13 @@ class PackedRows final : public PendingRows {
  public:
   PackedRows(Group& group, const torch::Tensor& rows, const std::vector<int64_t>& sent,
              const std::vector<int64_t>& taken)
-      : rows_(empty_rows(rows, taken)), arrivals_(group, others(group, rows_, taken)) {
+      : rows_(empty_rows(rows, taken)),
+        arrivals_(group, rows_of_others(rows_, taken, group.rank())) {
     std::vector<Transfer> leaving;
-    for (const auto& one : others(group, rows, sent))
+    for (const auto& one : rows_of_others(rows, sent, group.rank()))
       leaving.push_back(as_sent(group, one));
     pending_ = group.start_transfer(std::move(leaving), arrivals_.messages());
-    part(rows_, taken, group.rank()).copy_(part(rows, sent, group.rank()));
+    rows_of(rows_, taken, group.rank()).copy_(rows_of(rows, sent, group.rank()));
   }
 
   torch::Tensor rows() const override { return rows_; }
@@ -95,24 +94,6 @@ class PackedRows final : public PendingRows {
   }
 
  private:
-  static torch::Tensor empty_rows(const torch::Tensor& like, const std::vector<int64_t>& counts) {
-    auto shape = like.sizes().vec();
-    shape[0] = std::accumulate(counts.begin(), counts.end(), int64_t{0});
-    return at::empty(shape, like.options());
-  }
-  static torch::Tensor part(const torch::Tensor& rows, const std::vector<int64_t>& counts,
-                            int64_t member) {
-    const int64_t begin = std::accumulate(counts.begin(), counts.begin() + member, int64_t{0});
-    return rows.slice(0, begin, begin + counts[static_cast<size_t>(member)]);
-  }
-  static std::vector<Transfer> others(const Group& group, const torch::Tensor& rows,
-                                      const std::vector<int64_t>& counts) {
-    std::vector<Transfer> out;
-    for (int64_t member = 0; member < group.size(); ++member)
-      if (member != group.rank()) out.push_back({member, part(rows, counts, member)});
-    return out;
-  }
-
   torch::Tensor rows_;
   Arrivals arrivals_;
   std::unique_ptr<PendingTransfers> pending_;

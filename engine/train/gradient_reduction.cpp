@@ -278,7 +278,7 @@ void GradientReduction::act(Action action, const Job& job) {
 
 // Rows are waited for, sums rarely. Not for long: a rank whose rows are late may wait for sums.
 void GradientReduction::let_rows_pass() const {
-  constexpr auto kPatience = std::chrono::milliseconds(100), kLook = std::chrono::milliseconds(1);
+  constexpr auto kPatience = std::chrono::milliseconds(10), kLook = std::chrono::milliseconds(1);
   for (auto waited = kLook; waited < kPatience && world_.has_rows_between_nodes(); waited += kLook)
     std::this_thread::sleep_for(kLook);
 }
