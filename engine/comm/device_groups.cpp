@@ -1,12 +1,12 @@
 // Each operation on copies in the host's memory.
 #include "engine/comm/device_groups.h"
 
+#include "engine/comm/member_rows.h"
 #include "engine/device/accelerator.h"
 
 #include <ATen/ops/empty.h>
 
 #include <map>
-#include <numeric>
 
 namespace xp {
 namespace {
@@ -64,11 +64,8 @@ class HostedGroup final : public Group {
                                                 const std::vector<int64_t>& sent,
                                                 const std::vector<int64_t>& taken) override {
     if (rows.is_cpu()) return host_->start_all_to_all(rows, sent, taken);
-    auto shape = rows.sizes().vec();
-    shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
-    auto out = at::empty(shape, rows.options());
     return std::make_unique<HostedRows>(host_->start_all_to_all(on_host(rows), sent, taken),
-                                        std::move(out));
+                                        empty_rows(rows, taken));
   }
 
   void transfer(const std::vector<Transfer>& sent, const std::vector<Transfer>& taken) override {
@@ -99,6 +96,9 @@ class HostedGroup final : public Group {
   }
   const LinkBytes& bytes() const override { return host_->bytes(); }
   bool overlaps() const override { return host_->overlaps(); }
+  bool has_rows_between_nodes() const override { return host_->has_rows_between_nodes(); }
+  std::string blame() override { return host_->blame(); }
+  void give_up() override { host_->give_up(); }
 
  private:
   static void in_place(torch::Tensor& tensor,

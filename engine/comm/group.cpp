@@ -8,6 +8,7 @@
 #include "engine/comm/node_memory.h"
 #include "engine/comm/run_store.h"
 
+#include <ATen/ops/empty.h>
 #include <c10/util/ScopeExit.h>
 #include <fmt/ranges.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -24,6 +25,8 @@
 
 namespace xp {
 namespace {
+
+using GlooWorks = std::vector<c10::intrusive_ptr<c10d::Work>>;
 
 // What the groups of a rank share.
 struct Shared {
@@ -43,12 +46,37 @@ struct Shared {
   // c10d says that a connection broke, not whose. Who waits for this rank waits no longer.
   std::string blame() {
     close_memories();
+    if (gave_up_) return "";
     const BlamedRanks blamed = store->ranks_to_blame();
     if (blamed.ranks.empty()) return "";
     const auto names = named(blamed.ranks);
     return blamed.are_gone
                ? fmt::format("; {} {} gone", names, blamed.ranks.size() == 1 ? "is" : "are")
                : fmt::format("; no answer from {} within {} s", names, rendezvous.timeout_s);
+  }
+
+  void give_up() {
+    gave_up_ = true;
+    close_memories();
+    const std::lock_guard lock(mutex_);
+    for (const GlooWorks* works : waited_for_)
+      for (const auto& work : *works)
+        work->abort();
+  }
+
+  // Until all are done, or this rank gives up.
+  void wait_for(const GlooWorks& works) {
+    {
+      const std::lock_guard lock(mutex_);
+      waited_for_.insert(&works);
+    }
+    const auto leave = c10::make_scope_exit([&] {
+      const std::lock_guard lock(mutex_);
+      waited_for_.erase(&works);
+    });
+    // One that gave up before it was among those is not aborted.
+    const auto is_done = [&](const auto& work) { return !gave_up_ && work->wait(); };
+    if (!std::all_of(works.begin(), works.end(), is_done)) machine_error("this rank gave up");
   }
 
  private:
@@ -76,8 +104,10 @@ struct Shared {
       if (const auto memory = one.lock()) memory->close();
   }
 
+  std::atomic<bool> gave_up_ = false;
   std::mutex mutex_;
   std::vector<std::weak_ptr<NodeMemory>> memories_;  // of the groups inside the node
+  std::set<const GlooWorks*> waited_for_;
 };
 
 // Turns what c10d throws into our error; `what` names the operation.
@@ -206,8 +236,6 @@ class MemoryRows final : public PendingRows {
   Shared& shared_;
   double started_s_ = steady_s(), seconds_ = 0;
 };
-
-using GlooWorks = std::vector<c10::intrusive_ptr<c10d::Work>>;
 
 // c10d does not say when a transfer is done, only wait for it: a thread does.
 class GlooTransfers final : public PendingTransfers {
@@ -346,8 +374,7 @@ class GlooGroup final : public Group {
         memory_->receive(one.member, memory_->expect(one.member), one.values.data_ptr(),
                          bytes_of(one));
       }
-      for (const auto& work : works)
-        work->wait();
+      shared_->wait_for(works);
     });
   }
 
@@ -380,6 +407,7 @@ class GlooGroup final : public Group {
   bool packs() const override { return shared_->rendezvous.packs; }
   bool has_rows_between_nodes() const override { return shared_->rows_between_nodes->load() > 0; }
   std::string blame() override { return shared_->blame(); }
+  void give_up() override { shared_->give_up(); }
 
  private:
   static constexpr int kTag = 0;

@@ -140,6 +140,11 @@ class Group {
   /// on node1 is gone"; empty if nobody. Tells the others that this rank failed, and waits for what
   /// they tell, up to Rendezvous::timeout_s.
   virtual std::string blame() { return ""; }
+
+  /// This rank ends by an error of its own: transfers that its other threads wait for fail soon,
+  /// and so do later ones. Other ranks are not told; they notice the end of its process. Cannot be
+  /// undone. For any thread.
+  virtual void give_up() {}
 };
 
 /// Whether members are in different nodes.

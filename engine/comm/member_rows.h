@@ -1,4 +1,5 @@
-// Rows of the members of a group that lie behind each other in one tensor: counts[m] of member m.
+// Rows of the members of a group, one member's after the other's in one tensor: counts[m] of member
+// m.
 #pragma once
 
 #include "engine/comm/group.h"
@@ -13,11 +14,11 @@ namespace xp {
 /// An uninitialised tensor for so many rows like those of `like`.
 torch::Tensor empty_rows(const torch::Tensor& like, const std::vector<int64_t>& counts);
 
-/// Those of `member`, in place.
+/// Those of `member`, a view.
 torch::Tensor rows_of(const torch::Tensor& rows, const std::vector<int64_t>& counts,
                       int64_t member);
 
-/// Those of all members but `own`, in place.
+/// Those of all members but `own`, views.
 std::vector<Transfer> rows_of_others(const torch::Tensor& rows, const std::vector<int64_t>& counts,
                                      int64_t own);
 

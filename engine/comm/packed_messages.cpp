@@ -5,6 +5,8 @@
 #include "engine/comm/member_rows.h"
 #include "engine/comm/packing.h"
 
+#include <ATen/ops/empty.h>
+
 #include <optional>
 
 namespace xp {

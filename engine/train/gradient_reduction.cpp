@@ -1,6 +1,6 @@
 // Each thread does one action after the other, all ranks in one order, and ends when all that this
-// rank has begun is done. So ranks that leave early wait for no more than what all of them began,
-// or for one that has ended: no two wait for each other's end.
+// rank has begun is done, or the rank gives up. So ranks that leave early wait for no more than
+// what all of them began, or for one that has ended: no two wait for each other's end.
 #include "engine/train/gradient_reduction.h"
 
 #include "engine/base/error.h"
@@ -61,6 +61,7 @@ GradientReduction::~GradientReduction() {
     ends_ = true;
   }
   changed_.notify_all();
+  if (std::uncaught_exceptions() > num_exceptions_) world_.give_up();
   for (Lane* lane : {&in_node_, &between_})
     lane->thread.join();
 }

@@ -42,7 +42,8 @@ class GradientReduction {
   /// are several ranks. Collective.
   GradientReduction(FlatBuffer& shared, const Groups& groups, Wire wire,
                     int64_t chunk_values = kChunkValues);
-  /// Waits for the sums that have begun; they fail once a peer has ended, too.
+  /// Waits for the sums that have begun, which fail once a peer has ended, too. If an exception
+  /// destroys it, this rank gives up (Group::give_up): others may wait for its end.
   ~GradientReduction();
   GradientReduction(const GradientReduction&) = delete;
   GradientReduction& operator=(const GradientReduction&) = delete;
@@ -157,6 +158,7 @@ class GradientReduction {
   size_t num_open_ = 0;      ///< jobs that are not finished
   size_t num_gathered_ = 0;  ///< chunks, of this update
   std::exception_ptr failure_;
+  const int num_exceptions_ = std::uncaught_exceptions();  ///< more at its end: one destroys it
 };
 
 }  // namespace xp

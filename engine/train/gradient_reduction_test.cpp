@@ -4,6 +4,7 @@
 #include "engine/testing/ranks.h"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <atomic>
 #include <cmath>
@@ -126,6 +127,25 @@ TEST_CASE("a parameter without a gradient on one rank has that of the others") {
   FlatBuffer other = buffer_of(torch::ones({17}));
   backward(other, 1, 0, false);
   CHECK(all[0].slice(0, 13, 17).equal(other.gradient().slice(0, 13, 17)));
+}
+
+TEST_CASE("a rank that fails in a backward pass ends, and the others say that it is gone") {
+  const auto fails = [](const Groups& groups) -> int {
+    FlatBuffer buffer = buffer_of(torch::ones({17}));
+    GradientReduction reduction(buffer, groups, Wire::kExact, kChunk);
+    for (int update = 0;; ++update) {
+      buffer.clear_gradients();
+      reduction.begin();
+      // As for rows of the other rank, whose sums wait for those of this one.
+      if (update == 1 && groups.world->rank() == 0) groups.world->barrier();
+      backward(buffer, groups.world->rank(), 0, false);
+      if (update == 1) throw std::runtime_error("out of memory");
+      reduction.finish();
+    }
+  };
+  using Catch::Matchers::EndsWith;
+  CHECK_THROWS_WITH(on_ranks<int>({1, 2}, fails), EndsWith("; rank 1 is gone"));
+  CHECK_THROWS_WITH(on_ranks<int>({2, 1}, fails), EndsWith("; rank 1 on node1 is gone"));
 }
 
 TEST_CASE("chunks are summed while the backward pass is still under way") {

@@ -2,12 +2,12 @@
 #include "engine/cuda/portable/device_group.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/member_rows.h"
 
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <map>
-#include <numeric>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -60,6 +60,7 @@ class DeviceGroup final : public Group {
   const LinkBytes& bytes() const override { return bytes_; }
   bool overlaps() const override { return host_->overlaps(); }
   std::string blame() override { return host_->blame(); }
+  void give_up() override { host_->give_up(); }
   int64_t add_to_counter(const std::string& name, int64_t value) override {
     return host_->add_to_counter(name, value);
   }
@@ -99,26 +100,11 @@ class DeviceGroup final : public Group {
       return counted([&] { return host_->start_all_to_all(rows, sent, taken); });
     }
     const torch::Tensor in = rows.contiguous();
-    auto shape = in.sizes().vec();
-    shape[0] = std::accumulate(taken.begin(), taken.end(), int64_t{0});
-    const torch::Tensor out = at::empty(shape, in.options());
-    std::vector<Transfer> leaving, arriving;
-    int64_t from = 0, to = 0;
-    for (int64_t member = 0; member < size(); ++member) {
-      const auto place = static_cast<size_t>(member);
-      const auto part = in.slice(0, from, from + sent[place]);
-      const auto target = out.slice(0, to, to + taken[place]);
-      from += sent[place];
-      to += taken[place];
-      if (member == rank()) {
-        target.copy_(part);
-        count(member, bytes_of(part));
-        continue;
-      }
-      if (part.numel() > 0) leaving.push_back({member, part});
-      if (target.numel() > 0) arriving.push_back({member, target});
-    }
-    auto passage = started(std::move(leaving), std::move(arriving));
+    const torch::Tensor out = empty_rows(in, taken), staying = rows_of(in, sent, rank());
+    rows_of(out, taken, rank()).copy_(staying);
+    count(rank(), bytes_of(staying));
+    auto passage = started(without_empty(rows_of_others(in, sent, rank())),
+                           without_empty(rows_of_others(out, taken, rank())));
     return std::make_unique<LinkedRows>(out, std::move(passage), links());
   }
 
@@ -129,14 +115,6 @@ class DeviceGroup final : public Group {
       counted([&] { return host_->transfer(sent, taken), 0; });
       return;
     }
-    const auto without_empty = [&](const std::vector<Transfer>& all) {
-      std::vector<Transfer> out;
-      for (const auto& one : all) {
-        check(one.values.is_contiguous() && one.member != rank(), "transfers go to others");
-        if (one.values.numel() > 0) out.push_back(one);
-      }
-      return out;
-    };
     started(without_empty(sent), without_empty(taken))->wait();
   }
 
@@ -166,6 +144,15 @@ class DeviceGroup final : public Group {
     const LinkBytes before = host_->bytes();
     auto out = call();
     bytes_ += host_->bytes() - before;
+    return out;
+  }
+
+  std::vector<Transfer> without_empty(const std::vector<Transfer>& all) const {
+    std::vector<Transfer> out;
+    for (const auto& one : all) {
+      check(one.values.is_contiguous() && one.member != rank(), "transfers go to others");
+      if (one.values.numel() > 0) out.push_back(one);
+    }
     return out;
   }
 
