@@ -82,7 +82,8 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     const double smoothing = vocabulary > 1 ? share * vocabulary / (vocabulary - 1) : 0;
     auto nll = torch::zeros({}, h.options()), spread = torch::zeros({}, h.options());
     auto grad_h = with_gradient ? torch::empty_like(h) : torch::Tensor();
-    auto grad_output = with_gradient ? torch::zeros_like(output) : torch::Tensor();
+    auto grad_output = with_gradient ? torch::empty_like(output) : torch::Tensor();
+    if (with_gradient && h.size(0) == 0) grad_output.zero_();
     // Logits and the loss are exact; in bfloat16 the gradient is rounded, as every other layer's.
     const auto weight = rounds ? output.to(torch::kBFloat16) : output;
     for (int64_t first = 0; first < h.size(0); first += kPiece) {
@@ -98,11 +99,18 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
       if (rounds) {
         const auto gradient = logits.to(torch::kBFloat16);
         grad_piece.copy_(torch::mm(gradient, weight));
-        grad_output.add_(torch::mm(gradient.t(), piece.to(torch::kBFloat16)));
-      } else {
-        torch::mm_out(grad_piece, logits, weight);
-        grad_output.addmm_(logits.t(), piece);
+        const auto product = torch::mm(gradient.t(), piece.to(torch::kBFloat16));
+        if (first == 0)
+          grad_output.copy_(product);
+        else
+          grad_output.add_(product);
+        continue;
       }
+      torch::mm_out(grad_piece, logits, weight);
+      if (first == 0)
+        torch::mm_out(grad_output, logits.t(), piece);
+      else
+        grad_output.addmm_(logits.t(), piece);
     }
     context->saved_data["h"] = grad_h;
     context->saved_data["output"] = grad_output;
@@ -111,9 +119,14 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto grad_h = context->saved_data["h"].toTensor().mul_(gradients[0]);
-    const auto grad_output = context->saved_data["output"].toTensor().mul_(gradients[0]);
+    const auto grad_h = context->saved_data["h"].toTensor();
+    const auto grad_output = context->saved_data["output"].toTensor();
     context->saved_data.clear();
+    const bool is_one = gradients[0].is_cpu() && gradients[0].item<float>() == 1;
+    if (!is_one) {
+      grad_h.mul_(gradients[0]);
+      grad_output.mul_(gradients[0]);
+    }
     return {grad_h, grad_output, {}, {}, {}};
   }
 };
