@@ -4,8 +4,9 @@ usage: torch_peer.py SETTINGS
 
 SETTINGS is JSON: layers, width, inner, heads, vocabulary, length, tokens, dropout, threads,
 precision (fp32 or bf16), steps. Prints one line of JSON: of each step after the first, wall
-milliseconds and CPU-seconds; peak memory; and the rate of its matrix product in GFLOP per
-CPU-second at the model's feed-forward shape.
+milliseconds and CPU-seconds; peak memory; the rate of its matrix product in GFLOP per
+CPU-second at the model's feed-forward shape; and the CPU-seconds that the products of a step take
+alone, each repeated on the same operands, by the faster of the libraries that PyTorch links.
 """
 
 import json
@@ -60,6 +61,56 @@ def product_rate(s, type):
     return best
 
 
+def products(s):
+    """(how many in a step, rows, inputs, outputs) of the products with weights, and likewise of the
+    batched products of attention, which have a count of batches before the rows."""
+    width, inner, tokens, layers = s["width"], s["inner"], s["tokens"], s["layers"]
+    linear = [(layers * 2, width, 3 * width),  # self-attention of encoder and decoder
+              (layers, width, 2 * width), (layers, width, width),  # the decoder's of the source
+              (layers * 3, width, width),
+              (layers * 2, width, inner), (layers * 2, inner, width)]
+    piece = min(256, tokens)  # of logits: what all tokens have does not stay in a cache
+    output = (tokens // piece, piece, width, s["vocabulary"])
+    weights = [(count, tokens, k, n) for count, k, n in linear] + [output]
+    batches, head, length = tokens // s["length"] * s["heads"], width // s["heads"], s["length"]
+    return weights, [(layers * 3, batches, length, head, length),
+                     (layers * 3, batches, length, length, head)]
+
+
+def quickest_cpu_s(*ways):
+    """Of one call: the least of some tries of each way."""
+    best = math.inf
+    for way in ways:
+        way()
+        started = time.process_time()
+        way()
+        repeats = max(1, int(0.02 / max(1e-6, time.process_time() - started)))
+        for _ in range(3):
+            before = time.process_time()
+            for _ in range(repeats):
+                way()
+            best = min(best, (time.process_time() - before) / repeats)
+    return best
+
+
+def products_cpu_s(s, type):
+    """Of the products of a step, forward and backward."""
+    one_dnn = torch.ops.mkldnn._linear_pointwise
+    weights, attention = products(s)
+    total = 0
+    for count, rows, k, n in weights:
+        x, w, g = (torch.randn(shape).to(type) for shape in ((rows, k), (n, k), (rows, n)))
+        for a, b in ((x, w.t()), (g, w), (g.t(), x)):
+            total += count * quickest_cpu_s(
+                lambda: torch.mm(a, b), lambda: one_dnn(a, b.t(), None, "none", [], ""))
+    for count, batches, rows, k, n in attention:
+        x, w, g = (torch.randn(batches, *shape).to(type)
+                   for shape in ((rows, k), (k, n), (rows, n)))
+        for a, b in ((x, w), (g, w.mT), (x.mT, g)):
+            total += count * quickest_cpu_s(lambda: torch.bmm(a, b))
+    return total
+
+
 def main():
     s = json.loads(sys.argv[1])
     torch.set_num_threads(s["threads"])
@@ -85,9 +136,11 @@ def main():
         ms.append(1e3 * (time.perf_counter() - wall))
         cpu_s.append(time.process_time() - cpu)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    type = torch.bfloat16 if is_bf16 else torch.float32
+    with torch.no_grad():
+        alone = products_cpu_s(s, type)
     print(json.dumps({"ms": ms[1:], "cpu_s": cpu_s[1:], "peak_bytes": peak,
-                      "product_rate": product_rate(s, torch.bfloat16 if is_bf16
-                                                   else torch.float32)}))
+                      "product_rate": product_rate(s, type), "products_cpu_s": alone}))
 
 
 main()

@@ -1,13 +1,15 @@
 """Training steps of `xp` beside PyTorch's eager mode: the same shapes and batches.
 
 usage: train.py BUILD_FOLDER --python PYTHON [--rounds 3] [--updates 10] [--threads 1,2]
-                [--precisions fp32,bf16] [--only base,small,moe]
+                [--precisions fp32,bf16] [--only base,small,moe,skewed]
 
 PYTHON has torch (pip install torch numpy). All sentences have 32 pieces of a vocabulary of 8000, so
 that a batch is the same rectangle for both. `xp` is measured through `xp run`: CPU-seconds and wall
 between the events of updates 1 and 10. Programs take turns in every round; printed are medians.
+Beside them: what the products of a step take alone, each by the faster of PyTorch's libraries.
 `moe` needs no peer: 2 ranks with 8 experts, top-2, in every second layer, beside a dense model with
-feed-forward layers 1.5 times as wide everywhere, which computes as many FLOPs a token.
+feed-forward layers 1.5 times as wide everywhere, which computes as many FLOPs a token; `skewed` is
+the same with words drawn by Zipf's law, so that few experts get most rows.
 """
 
 import argparse
@@ -34,7 +36,7 @@ name = "train"
 description = "sentences of {length} pieces"
 [corpus]
 use = "tsv"
-path = "text"
+path = "{text}"
 columns = ["a", "b"]
 pairs = ["a-b"]
 [corpus.vocabulary]
@@ -66,12 +68,15 @@ max_length_b = 2
 """
 
 
-def write_text(folder, pairs):
-    """Every word occurs, so that the dictionary has them all; each has the same chance."""
+def write_text(folder, pairs, is_skewed):
+    """Every word occurs, so that the dictionary has them all; each has the same chance, or one by
+    Zipf's law."""
     draw = random.Random(3)
     words = [f"w{i}" for i in range(VOCABULARY - 8)]
+    chances = list(itertools.accumulate(1 / (i + 1) if is_skewed else 1
+                                        for i in range(len(words))))
     def sentence(count):
-        return " ".join(draw.choice(words) for _ in range(count))
+        return " ".join(draw.choices(words, cum_weights=chances, k=count))
     folder.mkdir()
     for subset, count in {"train": pairs, "valid": 1, "test": 1}.items():
         with open(folder / f"{subset}.tsv", "w") as out:
@@ -83,16 +88,28 @@ def write_text(folder, pairs):
                 print(sentence(LENGTH - 1), sentence(LENGTH - 1), sep="\t", file=out)
 
 
+def fullest_expert(record):
+    """The share of a layer's rows that its fullest expert got, of the fullest layer; 0 for none."""
+    shares = [0]
+    for line in record.read_text().splitlines() if record.exists() else []:
+        for layer in json.loads(line)["layers"].values():
+            experts = [sum(rows) for rows in zip(*layer["global"]["rows"])]
+            shares.append(max(experts) / max(1, sum(experts)))
+    return max(shares)
+
+
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder, self.num_runs = options, folder, 0
-        write_text(folder / "text", 4096)
+        for text in ("even", "skewed"):
+            write_text(folder / text, 4096, text == "skewed")
 
-    def ours(self, shape, moe=DENSE, ranks=1, **settings):
+    def ours(self, shape, moe=DENSE, ranks=1, text="even", **settings):
         self.num_runs += 1
         spec = self.folder / "train.toml"
         spec.write_text(SPEC.format(length=LENGTH, moe=moe, ranks=ranks, seed=self.num_runs,
-                                    updates=self.options.updates, **shape, **settings))
+                                    text=text, updates=self.options.updates, **shape,
+                                    **settings))
         workspace = self.folder / "workspace"
         known = set(workspace.glob("trainings/*"))
         done = subprocess.run([self.options.build / "xp", "run", spec, "--workspace", workspace],
@@ -110,7 +127,8 @@ class Bench:
         summary = json.loads((run / "status.json").read_text())["summary"]
         return {"ms": 1e3 * (last["seconds"] - first["seconds"]) / steps,
                 "cpu_s": (last["values"]["cpu_seconds"] - first["values"]["cpu_seconds"]) / steps,
-                "peak_bytes": summary["memory_bytes"]}
+                "peak_bytes": summary["memory_bytes"],
+                "fullest": fullest_expert(run / "attempts/1/exchange.jsonl")}
 
     def theirs(self, shape, **settings):
         asked = {"vocabulary": VOCABULARY, "length": LENGTH, "dropout": 0.1,
@@ -154,17 +172,22 @@ def compare(bench, name, **settings):
           f"product: {rate:.0f} GFLOP per CPU-s")
     for who, rows in found.items():
         report(who, rows, shape["tokens"], product_flops(shape), rate)
+    alone = median(found["PyTorch"], "products_cpu_s")
+    print(f"  products alone {alone:.2f} CPU-s: {alone / median(found['xp'], 'cpu_s'):.0%} of xp's "
+          f"step, {alone / median(found['PyTorch'], 'cpu_s'):.0%} of PyTorch's")
     ratios = [median(found["PyTorch"], key) / median(found["xp"], key) for key in ("cpu_s", "ms")]
     print("  PyTorch over xp: {:.2f} by CPU, {:.2f} by wall".format(*ratios))
 
 
-def compare_experts(bench, **settings):
+def compare_experts(bench, name, **settings):
+    settings["text"] = "skewed" if name == "skewed" else "even"
     base = SHAPES["base"] | {"tokens": 2048}
     found = {"dense": [], "MoE": []}
     for _ in range(bench.options.rounds):
         found["dense"].append(bench.ours(base | {"inner": 3072}, ranks=2, **settings))
         found["MoE"].append(bench.ours(base, EXPERTS, ranks=2, **settings))
-    print(f"\nMoE, {settings['precision']}, 2 ranks, threads of each: {settings['threads']}")
+    print(f"\n{name}, {settings['precision']}, 2 ranks, threads of each: {settings['threads']}; "
+          f"the fullest expert of 8 has {median(found['MoE'], 'fullest'):.0%} of a layer's rows")
     for who, rows in found.items():
         report(who, rows, 2 * base["tokens"], 0, None)
     ratios = [median(found["dense"], key) / median(found["MoE"], key) for key in ("cpu_s", "ms")]
@@ -186,8 +209,11 @@ def main():
     parser.add_argument("--updates", type=int, default=10, help="10 or more")
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--precisions", default="fp32,bf16")
-    parser.add_argument("--only", default="base,small,moe")
+    parser.add_argument("--only", default="base,small,moe,skewed")
     options = parser.parse_args()
+    known = {*SHAPES, "moe", "skewed"}
+    if unknown := set(options.only.split(",")) - known:
+        raise SystemExit(f"--only {', '.join(unknown)}: known are {', '.join(sorted(known))}")
     options.build = options.build.resolve()
     print(f"{processor()}, {LENGTH} pieces a sentence")
     with tempfile.TemporaryDirectory() as folder:
@@ -196,10 +222,7 @@ def main():
                                                           map(int, options.threads.split(",")),
                                                           options.precisions.split(",")):
             settings = {"threads": threads, "precision": precision}
-            if name != "moe":
-                compare(bench, name, **settings)
-            elif threads == 1:
-                compare_experts(bench, **settings)
+            (compare if name in SHAPES else compare_experts)(bench, name, **settings)
 
 
 main()
