@@ -66,6 +66,28 @@ double seconds_of(double bytes, const LinkSpeed& link) {
   return bytes == 0 ? 0 : bytes / link.bytes_per_s;
 }
 
+// What a rank sends.
+struct SentBytes {
+  double in_node, rows_between, sums_between;
+};
+
+// How long a rank's compute and links keep the processors that it gets busy; 0 if unknown.
+double processor_seconds(const Probe& probe, const Settings& settings, double compute_s,
+                         const SentBytes& sent) {
+  if (probe.processors <= 0) return 0;
+  const auto packing = [&](const char* wire) {
+    if (!settings.value("launch.packing", false)) return 0.0;
+    return settings.value(wire, "fp32") == "bf16" ? probe.bf16_packing_s_per_byte
+                                                  : probe.packing_s_per_byte;
+  };
+  const double links_s =
+      sent.in_node * probe.in_node.processor_s_per_byte +
+      (sent.rows_between + sent.sums_between) * probe.inter_node.processor_s_per_byte +
+      sent.rows_between * packing("model.moe.wire") +
+      sent.sums_between * packing("train.gradient_wire");
+  return (probe.busy_processors * compute_s + links_s) / probe.processors;
+}
+
 }  // namespace
 
 std::string distrust(const Probe& probe) {
@@ -137,8 +159,8 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
   const double rows_far =
       layout.nodes > 1 && far > 0 ? port(far) + exchanges * probe.inter_node.latency_s : 0;
   // Sums of gradients go around the node in 32 bits, whatever they cross it in.
-  const double sums_near =
-      layout.per_node > 1 ? seconds_of(8 * shared * (1 - 1 / layout.per_node), probe.in_node) : 0;
+  const double sums_near_bytes = 8 * shared * (1 - 1 / layout.per_node);
+  const double sums_near = seconds_of(sums_near_bytes, probe.in_node);
   const double sums_far = port(gradients);
 
   // While rows cross, the experts compute those that stay in the node. With another micro-batch in
@@ -169,25 +191,23 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
   out.compute_ms = 1e3 * compute->all;
   out.in_node_ms = 1e3 * (rows_near + sums_near);
   out.inter_node_ms = 1e3 * (rows_far + sums_far);
-  const double sent_near =
-      near / layout.ranks() + (layout.per_node > 1 ? sums_near * probe.in_node.bytes_per_s : 0);
-  const double sent_far = (far + gradients) / layout.ranks();
-  const double packing = settings.value("launch.packing", false) ? probe.packing_s_per_byte : 0;
-  const double processors_s =
-      (probe.busy_processors * compute->all + sent_near * probe.in_node.processor_s_per_byte +
-       sent_far * (probe.inter_node.processor_s_per_byte + packing)) /
-      probe.processors;
-  out.exposed_ms =
-      1e3 * std::max(exposed(kForward) + exposed(1 - kForward), processors_s - compute->all);
-  out.bound = out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms) ? Resource::kInterNode
-              : out.in_node_ms > out.compute_ms                            ? Resource::kInNode
-                                                                           : Resource::kCompute;
+  // Processors compute, send, receive and pack; what adds sums up is not counted.
+  const double exposed_s = exposed(kForward) + exposed(1 - kForward);
+  const double processors_s = processor_seconds(
+      probe, settings, compute->all,
+      {near / layout.ranks() + sums_near_bytes, far / layout.ranks(), gradients / layout.ranks()});
+  const bool processors_bind = processors_s > compute->all + exposed_s;
+  out.exposed_ms = 1e3 * (processors_bind ? processors_s - compute->all : exposed_s);
+  if (!processors_bind && out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms))
+    out.bound = Resource::kInterNode;
+  else if (!processors_bind && out.in_node_ms > out.compute_ms)
+    out.bound = Resource::kInNode;
   const auto share = figures.find("global_share");
   if (layout.nodes > 1 && share != figures.end() && share->second > 0) {
     out.share = share->second;
     const double per_share = port(far - fixed) / share->second;
     const double rest = compute->all - sums_far - port(fixed);
-    if (per_share > 0) out.least_share = std::clamp(rest / per_share, 0.0, 1.0);
+    if (per_share > 0 && !processors_bind) out.least_share = std::clamp(rest / per_share, 0.0, 1.0);
   }
   return out;
 }
@@ -214,6 +234,7 @@ Probe times_of_probe(const Value& value) {
   out.full_s = value.at("full_s");
   out.optimizer_s = value.at("optimizer_s");
   out.packing_s_per_byte = value.at("packing_s_per_byte");
+  out.bf16_packing_s_per_byte = value.at("bf16_packing_s_per_byte");
   out.processors = value.at("processors");
   out.busy_processors = value.at("busy_processors");
   return out;
@@ -230,7 +251,8 @@ std::optional<Probe> read_probe(const fs::path& file) {
     out.other_load = all.at("other_load");
     return out;
   } catch (const Value::exception&) {
-    machine_error("'{}' is damaged; delete it and run `xp probe` again", file.string());
+    machine_error("'{}' is damaged or of another version of xp; delete it and run `xp probe` again",
+                  file.string());
   }
 }
 
@@ -246,6 +268,7 @@ void write_probe(const fs::path& file, const Probe& probe) {
                                 {"full_s", probe.full_s},
                                 {"optimizer_s", probe.optimizer_s},
                                 {"packing_s_per_byte", probe.packing_s_per_byte},
+                                {"bf16_packing_s_per_byte", probe.bf16_packing_s_per_byte},
                                 {"processors", probe.processors},
                                 {"busy_processors", probe.busy_processors},
                                 {"figures", probe.figures},

@@ -2,7 +2,7 @@
 // measured of its machines.
 //
 // Source: a roofline of compute, the links of a rank inside its node, the port of a node, and the
-// processors, which compute and links share: where ranks have fewer than they have threads, what
+// processors, which compute and links share: if ranks have fewer than they have threads, what
 // links need of them makes the step longer. In the forward pass rows cross while the experts
 // compute what stays, or while another micro-batch is computed. Whenever the rows leave the port
 // free, sums of the gradients of shared parameters cross, too: one half of each in the backward
@@ -33,10 +33,11 @@ struct Probe {
   /// Of a full update's forward and backward pass on one rank: without experts, and with as many
   /// experts for each row as the router picks, all of them on the rank.
   double dense_s = 0, full_s = 0;
-  double optimizer_s = 0;         ///< of the optimizer on the parameters without experts
-  double packing_s_per_byte = 0;  ///< of processors, to pack and unpack what takes a byte packed
-  /// Processors that a rank gets while all threads of all ranks compute, and those that a pass
-  /// keeps busy. Links need some, too.
+  double optimizer_s = 0;  ///< of the optimizer on the parameters without experts
+  /// Of processors, to pack and unpack what takes a byte packed, of fp32 and of bfloat16.
+  double packing_s_per_byte = 0, bf16_packing_s_per_byte = 0;
+  /// Processors that a rank gets while all threads of all ranks compute (0: unknown), and those
+  /// that a pass with experts keeps busy. Links need some, too.
   double processors = 0, busy_processors = 0;
   Figures figures;         ///< of the point that the probe computed
   std::string machine;     ///< its processor
@@ -54,12 +55,12 @@ struct StepPrediction {
   double compute_ms = 0;     ///< of a rank
   double in_node_ms = 0;     ///< on the links inside a node, rows and gradients
   double inter_node_ms = 0;  ///< on the port of a node, rows and gradients
-  double exposed_ms = 0;     ///< of these two, what nothing hides, or no processor is free for
+  double exposed_ms = 0;     ///< what nothing hides of these two, or processors are busy for longer
   double step_ms() const { return compute_ms + exposed_ms; }
   /// What the step would still take if all else were hidden behind it.
   Resource bound = Resource::kCompute;
   /// The exchange's global share, and the one below which the port is no longer the bound
-  /// (gamma*); nothing without experts or with one node.
+  /// (gamma*); nothing without experts, with one node, or if processors need longer than all.
   std::optional<double> share, least_share;
   /// A smaller share would buy nothing.
   bool is_beyond() const { return share && least_share && *share < *least_share; }

@@ -148,25 +148,36 @@ TEST_CASE("links inside a node carry rows and sums of gradients, none between no
 TEST_CASE("what links need of processors that all threads share makes a step longer") {
   auto shared = probe();
   shared.processors = 0.5;
-  shared.busy_processors = 0.5;
+  shared.busy_processors = 0.4;
   shared.in_node = {0, 1e6, 2e-4};
   shared.inter_node = {0, 1e6, 1e-3};
   shared.packing_s_per_byte = 5e-4;
+  shared.bf16_packing_s_per_byte = 1e-3;
   auto more = figures(800);
   more["in_node_bytes"] = 400;
   more["gradient_inter_node_bytes"] = 400;
-  // Each of 4 ranks sends 100 bytes of rows and 40 of sums inside its node, and 300 to the other.
-  CHECK(predict_step(more, layout(2, 2), shared)->exposed_ms == Approx(2 * (28 + 300)));
-  Section launch;
+  // Each of 4 ranks computes for 0.28 s, and sends 100 bytes of rows and 40 of sums inside its
+  // node, 200 and 100 to the other.
+  const auto step = predict_step(more, layout(2, 2), shared).value();
+  CHECK(step.compute_ms == Approx(700));
+  CHECK(step.step_ms() == Approx(2 * (280 + 28 + 300)));
+  CHECK(step.bound == Resource::kCompute);
+  CHECK_FALSE(step.least_share.has_value());
+  Section launch, train;
   launch.table = {{"nodes", 2}, {"ranks_per_node", 2}, {"packing", true}};
-  const Settings packs(std::map<std::string, Section>{{"launch", launch}});
-  CHECK(predict_step(more, packs, shared)->exposed_ms == Approx(2 * (28 + 300 + 150)));
-  // Where processors are free while a rank waits, nothing of it shows.
+  train.table = {{"gradient_wire", "bf16"}};
+  const Settings packs(std::map<std::string, Section>{{"launch", launch}, {"train", train}});
+  CHECK(predict_step(more, packs, shared)->step_ms() == Approx(2 * (280 + 28 + 300 + 100 + 100)));
+  // One rank a node sends no sums inside it.
+  CHECK(predict_step(more, layout(2, 1), shared)->step_ms() == Approx(2 * (280 + 40 + 600)));
+  // While a rank waits for links its processors are free.
   shared.inter_node.bytes_per_s = 200;
   const auto slow = predict_step(more, layout(2, 2), shared).value();
   CHECK(slow.exposed_ms > 1000);
-  shared.processors = 100;
-  CHECK(predict_step(more, layout(2, 2), shared)->exposed_ms == slow.exposed_ms);
+  for (const double others : {0.0, 100.0}) {
+    shared.processors = others;
+    CHECK(predict_step(more, layout(2, 2), shared)->exposed_ms == slow.exposed_ms);
+  }
 }
 
 TEST_CASE("without a figure or a link that it depends on no step is predicted") {
@@ -196,14 +207,18 @@ TEST_CASE("a probe is kept for each layout, and a damaged one is named") {
   CHECK_FALSE(read_probe(file).has_value());
   auto own = probe();
   own.other_load = 0.35;
+  own.in_node.processor_s_per_byte = 2e-9;
   own.inter_node.processor_s_per_byte = 3e-9;
   own.packing_s_per_byte = 1e-9;
+  own.bf16_packing_s_per_byte = 4e-9;
   write_probe(file, own);
   const Probe read = read_probe(file).value();
   CHECK(read.inter_node.bytes_per_s == 1000);
+  CHECK(read.in_node.processor_s_per_byte == 2e-9);
   CHECK(read.inter_node.processor_s_per_byte == 3e-9);
   CHECK(read.full_s == 0.6);
   CHECK(read.packing_s_per_byte == 1e-9);
+  CHECK(read.bf16_packing_s_per_byte == 4e-9);
   CHECK(read.processors == 2);
   CHECK(read.busy_processors == 1);
   CHECK(read.figures == own.figures);
@@ -212,7 +227,9 @@ TEST_CASE("a probe is kept for each layout, and a damaged one is named") {
   for (const char* text : {"", "{", "{\"in_node\": 3}", "[]"}) {
     write_atomic(file, text);
     CHECK_THROWS_WITH(read_probe(file),
-                      "'" + file.string() + "' is damaged; delete it and run `xp probe` again");
+                      "'" + file.string() +
+                          "' is damaged or of another version of xp; delete it and run `xp probe` "
+                          "again");
   }
 }
 

@@ -6,7 +6,6 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/base/to_integer.h"
-#include "engine/comm/all_to_all.h"
 #include "engine/comm/packing.h"
 #include "engine/device/accelerator.h"
 #include "engine/train/objective.h"
@@ -20,7 +19,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <thread>
+#include <vector>
 
 namespace xp {
 namespace {
@@ -33,8 +34,8 @@ class Timer {
   explicit Timer(Group& world) : world_(world) {}
 
   double operator()(int tries, const std::function<void()>& work) const {
-    std::vector<int64_t> took(static_cast<size_t>(tries));
-    for (auto& slowest_us : took) {
+    std::vector<int64_t> took_us(static_cast<size_t>(tries));
+    for (auto& slowest_us : took_us) {
       world_.barrier();
       const auto start = Clock::now();
       work();
@@ -44,8 +45,8 @@ class Timer {
       world_.all_reduce_max(slowest);
       slowest_us = slowest.item<int64_t>();
     }
-    const auto middle = took.begin() + tries / 2;
-    std::nth_element(took.begin(), middle, took.end());
+    const auto middle = took_us.begin() + tries / 2;
+    std::nth_element(took_us.begin(), middle, took_us.end());
     return 1e-6 * static_cast<double>(*middle);
   }
 
@@ -62,13 +63,23 @@ double mean_of_ranks(double own, Group& world) {
 
 constexpr int kTries = 5;
 
-// Rows of 4 KiB to every other member, as many from each.
-void exchange(Group& group, int64_t rows_each) {
-  std::vector<int64_t> counts(static_cast<size_t>(group.size()), rows_each);
-  counts[static_cast<size_t>(group.rank())] = 0;
-  const auto rows = torch::zeros({rows_each * (group.size() - 1), 1024}, computing_device());
-  group.all_to_all(rows, counts, counts);
-}
+// Rows of 4 KiB for every other member, as many from each.
+class Rows {
+ public:
+  Rows(Group& group, int64_t rows_each)
+      : group_(group),
+        counts_(static_cast<size_t>(group.size()), rows_each),
+        rows_(torch::zeros({rows_each * (group.size() - 1), 1024}, computing_device())) {
+    counts_[static_cast<size_t>(group.rank())] = 0;
+  }
+  void exchange() const { group_.all_to_all(rows_, counts_, counts_); }
+  double bytes() const { return static_cast<double>(rows_.nbytes()); }
+
+ private:
+  Group& group_;
+  std::vector<int64_t> counts_;
+  torch::Tensor rows_;
+};
 
 // In each direction, for each member. Zeros for a group of one.
 Value speed_of(Group& group, Group& world, int64_t members_of_port) {
@@ -76,33 +87,36 @@ Value speed_of(Group& group, Group& world, int64_t members_of_port) {
     return {{"latency_s", 0.0}, {"bytes_per_s", 0.0}, {"processor_s_per_byte", 0.0}};
   const Timer timer(world);
   constexpr int kExchanges = 20;  // at a time: a single one says more of when ranks wake up
+  const Rows single(group, 1);
   const double latency = timer(kTries,
                                [&] {
                                  for (int i = 0; i < kExchanges; ++i)
-                                   exchange(group, 1);
+                                   single.exchange();
                                }) /
                          kExchanges;
   // A limited link lets a burst pass: enough rows for it not to count.
   constexpr int64_t kFirst = 64, kMaxRows = 16384;  // 64 MiB to all members
   constexpr double kEnough_s = 0.3;
-  int64_t rows = kFirst;
-  while (4 * rows * (group.size() - 1) <= kMaxRows &&
-         timer(1, [&] { exchange(group, rows); }) < kEnough_s)
-    rows *= 4;
+  int64_t count = kFirst;
+  auto rows = std::make_unique<Rows>(group, count);
+  while (4 * count * (group.size() - 1) <= kMaxRows &&
+         timer(1, [&] { rows->exchange(); }) < kEnough_s) {
+    count *= 4;
+    rows = std::make_unique<Rows>(group, count);
+  }
   const double used_before = own_cpu_seconds();
-  const double seconds = timer(kTries, [&] { exchange(group, rows); });
+  const double seconds = timer(kTries, [&] { rows->exchange(); });
   const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
-  const auto bytes = static_cast<double>(4096 * rows * (group.size() - 1));
   return {{"latency_s", latency},
-          {"bytes_per_s",
-           bytes * static_cast<double>(members_of_port) / std::max(1e-6, seconds - latency)},
-          {"processor_s_per_byte", used / bytes}};
+          {"bytes_per_s", rows->bytes() * static_cast<double>(members_of_port) /
+                              std::max(1e-6, seconds - latency)},
+          {"processor_s_per_byte", used / rows->bytes()}};
 }
 
 // Processors that a rank gets while all ranks compute, with as many threads as a training has:
 // those of its products, and one for each of the two kinds of links.
 double processors_of_rank(const Timer& timer) {
-  constexpr double kEach_s = 0.05;
+  constexpr double kEach_s = 0.2;  // some periods of a quota
   const int count = at::get_num_threads() + 2;
   const auto spin = [] {
     for (const double end = thread_cpu_seconds() + kEach_s; thread_cpu_seconds() < end;) {
@@ -116,19 +130,19 @@ double processors_of_rank(const Timer& timer) {
   return kEach_s * count / seconds;
 }
 
-// Seconds to pack and unpack what takes a byte packed.
-double packing_s_per_byte() {
-  const auto values = torch::randn({1 << 20});
-  std::vector<uint8_t> message(
-      static_cast<size_t>(most_packed_bytes(values.numel(), PackedFormat::kFp32)));
+// Seconds of processors to pack and unpack what takes a byte packed.
+double packing_s_per_byte(const torch::Tensor& values, PackedFormat format, Group& world) {
+  std::vector<uint8_t> message(static_cast<size_t>(most_packed_bytes(values.numel(), format)));
+  auto back = torch::empty_like(values);
   int64_t bytes = 0;
+  world.barrier();
   const double used_before = own_cpu_seconds();
   for (int i = 0; i < kTries; ++i) {
-    bytes = pack(values.data_ptr(), values.numel(), PackedFormat::kFp32, message.data());
-    unpack(message.data(), std::ssize(message), values.numel(), PackedFormat::kFp32,
-           values.data_ptr());
+    bytes = pack(values.data_ptr(), values.numel(), format, message.data());
+    unpack(message.data(), std::ssize(message), values.numel(), format, back.data_ptr());
   }
-  return (own_cpu_seconds() - used_before) / static_cast<double>(kTries * bytes);
+  const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
+  return used / static_cast<double>(bytes);
 }
 
 /// A model on this rank alone, with experts of all ranks if it has any.
@@ -189,7 +203,10 @@ int probe_command(const WorkerArguments& arguments) {
   Value out;
   out["in_node"] = speed_of(*groups.node, world, 1);
   out["inter_node"] = speed_of(*groups.peers, world, groups.node->size());
-  out["packing_s_per_byte"] = packing_s_per_byte();
+  const auto values = torch::randn({1 << 20});
+  out["packing_s_per_byte"] = packing_s_per_byte(values, PackedFormat::kFp32, world);
+  out["bf16_packing_s_per_byte"] =
+      packing_s_per_byte(values.to(torch::kBFloat16), PackedFormat::kBf16, world);
   out["processors"] = processors_of_rank(timer);
   const Batch batch = first_batch(corpus, settings, world);
   const auto batches = static_cast<double>(
@@ -202,7 +219,7 @@ int probe_command(const WorkerArguments& arguments) {
     const double seconds = timer(kTries, [&] { trained.pass(batch); });
     const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
     out[key] = batches * seconds;
-    out["busy_processors"] = used / seconds;
+    out["busy_processors"] = used / seconds;  // with experts, at last
     if (!out.contains("optimizer_s")) out["optimizer_s"] = timer(kTries, [&] { trained.update(); });
   }
   if (world.rank() == 0) write_atomic(arguments.folder / "probe.json", json_text(out) + "\n");

@@ -23,8 +23,9 @@ namespace {
 struct Options : ExperimentOptions {
   static constexpr std::string_view kDetails =
       "All ranks of a point exchange rows and then train a batch, for some seconds: latency and\n"
-      "rate of the links inside a node and between nodes, and the time of the model without and\n"
-      "with experts. The result is kept in the workspace for each layout of [launch]; `xp plan`\n"
+      "rate of the links inside a node and between nodes, the time of the model without and with\n"
+      "experts, and the processors that a rank gets for both. The result is kept in the workspace "
+      "for each layout of [launch]; `xp plan`\n"
       "and the columns predicted_step_ms, predicted_exposed_ms, ... of `xp report` use it.\n"
       "If runs go through a scheduler's queue, call it inside a job of the same nodes:\n"
       "\n"
@@ -90,9 +91,10 @@ std::string rate_text(const LinkSpeed& link) {
 void print(const Point& point, const Probe& probe) {
   fmt::print(
       "{}\n  links inside a node, of each rank: {}\n  links between nodes, of each node: {}\n"
-      "  an update without experts: {:.0f} ms; with all rows of experts: {:.0f} ms\n",
+      "  an update without experts: {:.0f} ms; with all rows of experts: {:.0f} ms\n"
+      "  processors of each rank: {:.1f}, of which an update's compute keeps {:.1f} busy\n",
       probe.machine, rate_text(probe.in_node), rate_text(probe.inter_node), 1e3 * probe.dense_s,
-      1e3 * probe.full_s);
+      1e3 * probe.full_s, probe.processors, probe.busy_processors);
   if (const std::string note = distrust(probe); !note.empty())
     fmt::print("note: {}: {}\n", point.name, note);
 }
