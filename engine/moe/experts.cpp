@@ -8,10 +8,14 @@
 
 namespace xp {
 
+bool can_share(int64_t experts, int64_t ranks) {
+  return experts % ranks == 0 || ranks % experts == 0;
+}
+
 ExpertGroups::ExpertGroups(int64_t experts, const Groups& groups) : together(groups) {
   const int64_t ranks = groups.world->size(), rank = groups.world->rank();
   if (experts % ranks == 0) return;
-  if (experts > ranks || ranks % experts != 0) {
+  if (!can_share(experts, ranks)) {
     user_error(
         "'experts' is {}, which {} ranks cannot share equally; use a multiple or a divisor of "
         "{}",

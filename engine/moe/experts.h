@@ -15,12 +15,15 @@
 
 namespace xp {
 
+/// Whether one of the two numbers divides the other, so that experts are shared out equally.
+bool can_share(int64_t experts, int64_t ranks);
+
 /// Which ranks act together in an MoE layer.
 struct ExpertGroups {
   Groups together;                ///< `world`: the ranks that hold one set of experts
   std::shared_ptr<Group> copies;  ///< the ranks that hold copies of this rank's experts; null: none
 
-  /// Collective. Raises kUser if neither of `experts` and the number of ranks divides the other.
+  /// Collective. Raises kUser if ranks cannot share `experts`.
   ExpertGroups(int64_t experts, const Groups& groups);
 };
 

@@ -66,9 +66,9 @@ double seconds_of(double bytes, const LinkSpeed& link) {
   return bytes == 0 ? 0 : bytes / link.bytes_per_s;
 }
 
-// What a rank sends.
+// What a rank sends, in all and between nodes.
 struct SentBytes {
-  double in_node, rows_between, sums_between;
+  double rows, rows_between, sums, sums_between;
 };
 
 // How long a rank's compute and links keep the processors that it gets busy; 0 if unknown.
@@ -80,11 +80,10 @@ double processor_seconds(const Probe& probe, const Settings& settings, double co
     return settings.value(wire, "fp32") == "bf16" ? probe.bf16_packing_s_per_byte
                                                   : probe.packing_s_per_byte;
   };
-  const double links_s =
-      sent.in_node * probe.in_node.processor_s_per_byte +
-      (sent.rows_between + sent.sums_between) * probe.inter_node.processor_s_per_byte +
-      sent.rows_between * packing("model.moe.wire") +
-      sent.sums_between * packing("train.gradient_wire");
+  const double links_s = sent.rows * probe.rows_processor_s_per_byte +
+                         sent.sums * probe.sums_processor_s_per_byte +
+                         sent.rows_between * packing("model.moe.wire") +
+                         sent.sums_between * packing("train.gradient_wire");
   return (probe.busy_processors * compute_s + links_s) / probe.processors;
 }
 
@@ -191,11 +190,11 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
   out.compute_ms = 1e3 * compute->all;
   out.in_node_ms = 1e3 * (rows_near + sums_near);
   out.inter_node_ms = 1e3 * (rows_far + sums_far);
-  // Processors compute, send, receive and pack; what adds sums up is not counted.
   const double exposed_s = exposed(kForward) + exposed(1 - kForward);
-  const double processors_s = processor_seconds(
-      probe, settings, compute->all,
-      {near / layout.ranks() + sums_near_bytes, far / layout.ranks(), gradients / layout.ranks()});
+  const double rows_between = far / layout.ranks(), sums_between = gradients / layout.ranks();
+  const double processors_s = processor_seconds(probe, settings, compute->all,
+                                                {near / layout.ranks() + rows_between, rows_between,
+                                                 sums_near_bytes + sums_between, sums_between});
   const bool processors_bind = processors_s > compute->all + exposed_s;
   out.exposed_ms = 1e3 * (processors_bind ? processors_s - compute->all : exposed_s);
   if (!processors_bind && out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms))
@@ -224,8 +223,7 @@ fs::path probe_file(const Workspace& workspace, const Value& launch) {
 
 Probe times_of_probe(const Value& value) {
   const auto link = [&](const char* name) {
-    const Value& of = value.at(name);
-    return LinkSpeed{of.at("latency_s"), of.at("bytes_per_s"), of.at("processor_s_per_byte")};
+    return LinkSpeed{value.at(name).at("latency_s"), value.at(name).at("bytes_per_s")};
   };
   Probe out;
   out.in_node = link("in_node");
@@ -233,6 +231,8 @@ Probe times_of_probe(const Value& value) {
   out.dense_s = value.at("dense_s");
   out.full_s = value.at("full_s");
   out.optimizer_s = value.at("optimizer_s");
+  out.rows_processor_s_per_byte = value.at("rows_processor_s_per_byte");
+  out.sums_processor_s_per_byte = value.at("sums_processor_s_per_byte");
   out.packing_s_per_byte = value.at("packing_s_per_byte");
   out.bf16_packing_s_per_byte = value.at("bf16_packing_s_per_byte");
   out.processors = value.at("processors");
@@ -258,15 +258,15 @@ std::optional<Probe> read_probe(const fs::path& file) {
 
 void write_probe(const fs::path& file, const Probe& probe) {
   const auto link = [](const LinkSpeed& speed) -> Value {
-    return {{"latency_s", speed.latency_s},
-            {"bytes_per_s", speed.bytes_per_s},
-            {"processor_s_per_byte", speed.processor_s_per_byte}};
+    return {{"latency_s", speed.latency_s}, {"bytes_per_s", speed.bytes_per_s}};
   };
   write_atomic(file, json_text({{"in_node", link(probe.in_node)},
                                 {"inter_node", link(probe.inter_node)},
                                 {"dense_s", probe.dense_s},
                                 {"full_s", probe.full_s},
                                 {"optimizer_s", probe.optimizer_s},
+                                {"rows_processor_s_per_byte", probe.rows_processor_s_per_byte},
+                                {"sums_processor_s_per_byte", probe.sums_processor_s_per_byte},
                                 {"packing_s_per_byte", probe.packing_s_per_byte},
                                 {"bf16_packing_s_per_byte", probe.bf16_packing_s_per_byte},
                                 {"processors", probe.processors},

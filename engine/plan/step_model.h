@@ -22,8 +22,6 @@ namespace xp {
 struct LinkSpeed {
   double latency_s = 0;    ///< of an all-to-all without rows
   double bytes_per_s = 0;  ///< in each direction
-  /// Of processors, on a rank that sends a byte and receives one.
-  double processor_s_per_byte = 0;
 };
 
 /// What `xp probe` measured while all ranks of a layout did the same at once.
@@ -34,6 +32,9 @@ struct Probe {
   /// experts for each row as the router picks, all of them on the rank.
   double dense_s = 0, full_s = 0;
   double optimizer_s = 0;  ///< of the optimizer on the parameters without experts
+  /// Of processors, for each byte that a rank sends: what rows for experts of other ranks, and sums
+  /// of gradients, take more than a rank alone does.
+  double rows_processor_s_per_byte = 0, sums_processor_s_per_byte = 0;
   /// Of processors, to pack and unpack what takes a byte packed, of fp32 and of bfloat16.
   double packing_s_per_byte = 0, bf16_packing_s_per_byte = 0;
   /// Processors that a rank gets while all threads of all ranks compute (0: unknown), and those

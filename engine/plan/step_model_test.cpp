@@ -149,27 +149,29 @@ TEST_CASE("what links need of processors that all threads share makes a step lon
   auto shared = probe();
   shared.processors = 0.5;
   shared.busy_processors = 0.4;
-  shared.in_node = {0, 1e6, 2e-4};
-  shared.inter_node = {0, 1e6, 1e-3};
+  shared.in_node = {0, 1e6};
+  shared.inter_node = {0, 1e6};
+  shared.rows_processor_s_per_byte = 1e-3;
+  shared.sums_processor_s_per_byte = 5e-4;
   shared.packing_s_per_byte = 5e-4;
   shared.bf16_packing_s_per_byte = 1e-3;
   auto more = figures(800);
   more["in_node_bytes"] = 400;
   more["gradient_inter_node_bytes"] = 400;
-  // Each of 4 ranks computes for 0.28 s, and sends 100 bytes of rows and 40 of sums inside its
-  // node, 200 and 100 to the other.
+  // Each of 4 ranks keeps 0.4 processors busy for 0.7 s, and sends 100 bytes of rows and 40 of sums
+  // inside its node, 200 and 100 to the other.
   const auto step = predict_step(more, layout(2, 2), shared).value();
   CHECK(step.compute_ms == Approx(700));
-  CHECK(step.step_ms() == Approx(2 * (280 + 28 + 300)));
+  CHECK(step.step_ms() == Approx(2 * (280 + 300 + 70)));
   CHECK(step.bound == Resource::kCompute);
   CHECK_FALSE(step.least_share.has_value());
   Section launch, train;
   launch.table = {{"nodes", 2}, {"ranks_per_node", 2}, {"packing", true}};
   train.table = {{"gradient_wire", "bf16"}};
   const Settings packs(std::map<std::string, Section>{{"launch", launch}, {"train", train}});
-  CHECK(predict_step(more, packs, shared)->step_ms() == Approx(2 * (280 + 28 + 300 + 100 + 100)));
+  CHECK(predict_step(more, packs, shared)->step_ms() == Approx(2 * (280 + 300 + 70 + 100 + 100)));
   // One rank a node sends no sums inside it.
-  CHECK(predict_step(more, layout(2, 1), shared)->step_ms() == Approx(2 * (280 + 40 + 600)));
+  CHECK(predict_step(more, layout(2, 1), shared)->step_ms() == Approx(2 * (280 + 600 + 100)));
   // While a rank waits for links its processors are free.
   shared.inter_node.bytes_per_s = 200;
   const auto slow = predict_step(more, layout(2, 2), shared).value();
@@ -207,15 +209,15 @@ TEST_CASE("a probe is kept for each layout, and a damaged one is named") {
   CHECK_FALSE(read_probe(file).has_value());
   auto own = probe();
   own.other_load = 0.35;
-  own.in_node.processor_s_per_byte = 2e-9;
-  own.inter_node.processor_s_per_byte = 3e-9;
+  own.rows_processor_s_per_byte = 2e-9;
+  own.sums_processor_s_per_byte = 3e-9;
   own.packing_s_per_byte = 1e-9;
   own.bf16_packing_s_per_byte = 4e-9;
   write_probe(file, own);
   const Probe read = read_probe(file).value();
   CHECK(read.inter_node.bytes_per_s == 1000);
-  CHECK(read.in_node.processor_s_per_byte == 2e-9);
-  CHECK(read.inter_node.processor_s_per_byte == 3e-9);
+  CHECK(read.rows_processor_s_per_byte == 2e-9);
+  CHECK(read.sums_processor_s_per_byte == 3e-9);
   CHECK(read.full_s == 0.6);
   CHECK(read.packing_s_per_byte == 1e-9);
   CHECK(read.bf16_packing_s_per_byte == 4e-9);

@@ -82,6 +82,7 @@ class List {
     Work out = training(point);
     out.folder = folder;
     out.command = command("probe", folder, point);
+    out.spec["launch"]["packing"] = false;  // predictions add what it takes
     return out;
   }
 

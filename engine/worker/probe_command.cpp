@@ -6,8 +6,11 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/base/to_integer.h"
+#include "engine/comm/hierarchical_sum.h"
 #include "engine/comm/packing.h"
 #include "engine/device/accelerator.h"
+#include "engine/moe/experts.h"
+#include "engine/train/gradient_reduction.h"
 #include "engine/train/objective.h"
 #include "engine/train/pairs.h"
 #include "engine/train/parameters.h"
@@ -82,10 +85,8 @@ class Rows {
 };
 
 // In each direction, for each member. Zeros for a group of one.
-Value speed_of(Group& group, Group& world, int64_t members_of_port) {
-  if (group.size() == 1)
-    return {{"latency_s", 0.0}, {"bytes_per_s", 0.0}, {"processor_s_per_byte", 0.0}};
-  const Timer timer(world);
+Value speed_of(Group& group, const Timer& timer, int64_t members_of_port) {
+  if (group.size() == 1) return {{"latency_s", 0.0}, {"bytes_per_s", 0.0}};
   constexpr int kExchanges = 20;  // at a time: a single one says more of when ranks wake up
   const Rows single(group, 1);
   const double latency = timer(kTries,
@@ -104,13 +105,9 @@ Value speed_of(Group& group, Group& world, int64_t members_of_port) {
     count *= 4;
     rows = std::make_unique<Rows>(group, count);
   }
-  const double used_before = own_cpu_seconds();
   const double seconds = timer(kTries, [&] { rows->exchange(); });
-  const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
-  return {{"latency_s", latency},
-          {"bytes_per_s", rows->bytes() * static_cast<double>(members_of_port) /
-                              std::max(1e-6, seconds - latency)},
-          {"processor_s_per_byte", used / rows->bytes()}};
+  const double bytes = rows->bytes() * static_cast<double>(members_of_port);
+  return {{"latency_s", latency}, {"bytes_per_s", bytes / std::max(1e-6, seconds - latency)}};
 }
 
 // Processors that a rank gets while all ranks compute, with as many threads as a training has:
@@ -130,26 +127,46 @@ double processors_of_rank(const Timer& timer) {
   return kEach_s * count / seconds;
 }
 
-// Seconds of processors to pack and unpack what takes a byte packed.
+// Seconds of processors that an average rank uses for the same, a try.
+double processor_s(Group& world, int tries, const std::function<void()>& work) {
+  world.barrier();
+  const double before = own_cpu_seconds();
+  for (int i = 0; i < tries; ++i)
+    work();
+  return mean_of_ranks(own_cpu_seconds() - before, world) / tries;
+}
+
+// Of processors, to pack and unpack what takes a byte packed.
 double packing_s_per_byte(const torch::Tensor& values, PackedFormat format, Group& world) {
   std::vector<uint8_t> message(static_cast<size_t>(most_packed_bytes(values.numel(), format)));
   auto back = torch::empty_like(values);
   int64_t bytes = 0;
-  world.barrier();
-  const double used_before = own_cpu_seconds();
-  for (int i = 0; i < kTries; ++i) {
+  const double used = processor_s(world, kTries, [&] {
     bytes = pack(values.data_ptr(), values.numel(), format, message.data());
     unpack(message.data(), std::ssize(message), values.numel(), format, back.data_ptr());
-  }
-  const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
+  });
   return used / static_cast<double>(bytes);
 }
 
-/// A model on this rank alone, with experts of all ranks if it has any.
+int64_t all_bytes(const LinkBytes& bytes) {
+  return bytes.in_node + bytes.inter_node;
+}
+
+// Of processors, for each byte of sums that a rank sends.
+double sums_processor_s_per_byte(const Groups& groups) {
+  if (groups.world->size() == 1) return 0;
+  HierarchicalSum sum(groups, /*channel=*/1);
+  const auto values = torch::zeros({kChunkValues}, computing_device());
+  const double used = processor_s(*groups.world, kTries, [&] { sum.add_up(values, Wire::kExact); });
+  return used * kTries / static_cast<double>(all_bytes(sum.bytes()));
+}
+
+/// A model that some ranks share, with experts of all ranks if it has any.
 class Trained {
  public:
-  Trained(Value settings, const std::string& exchange, const PreparedCorpus& corpus)
+  Trained(Value settings, const std::string& exchange, const PreparedCorpus& corpus, Groups groups)
       : train_(bind_settings<TrainSection>(settings.at("train"))),
+        groups_(std::move(groups)),
         optimizer_(make_part<Optimizer>(train_.optimizer)) {
     if (settings["model"].contains("moe"))
       settings["model"]["moe"]["exchange"] = {{"use", exchange}};
@@ -171,11 +188,28 @@ class Trained {
 
  private:
   TrainSection train_;
-  Groups groups_ = alone();
+  Groups groups_;
   std::unique_ptr<Optimizer> optimizer_;
   std::shared_ptr<TranslationModel> model_;
   std::optional<FlatParameters> parameters_;
 };
+
+// Of processors, for each byte of rows that a rank sends: what a batch takes more than the
+// `alone_s` of a rank that has all experts itself. 0 without experts that ranks can share.
+double rows_processor_s_per_byte(const Value& settings, const PreparedCorpus& corpus,
+                                 const Groups& groups, const Batch& batch, double alone_s) {
+  constexpr int kPasses = 2;  // which take their time on slow links
+  const int64_t ranks = groups.world->size();
+  const Value& model = settings.at("model");
+  if (ranks == 1 || !model.contains("moe") || !can_share(model["moe"].at("experts"), ranks))
+    return 0;
+  Trained trained(settings, "gshard", corpus, groups);
+  trained.pass(batch);
+  const LinkBytes before = groups.world->bytes();
+  const double used = processor_s(*groups.world, kPasses, [&] { trained.pass(batch); });
+  const auto sent = static_cast<double>(all_bytes(groups.world->bytes() - before)) / kPasses;
+  return std::max(0.0, used - alone_s) / std::max(1.0, mean_of_ranks(sent, *groups.world));
+}
 
 // A rank's first batch of the training.
 Batch first_batch(const PreparedCorpus& corpus, const Value& settings, Group& world) {
@@ -201,8 +235,8 @@ int probe_command(const WorkerArguments& arguments) {
   const PreparedCorpus corpus = open_corpus(arguments.corpus, settings.at("corpus"));
   const Timer timer(world);
   Value out;
-  out["in_node"] = speed_of(*groups.node, world, 1);
-  out["inter_node"] = speed_of(*groups.peers, world, groups.node->size());
+  out["in_node"] = speed_of(*groups.node, timer, 1);
+  out["inter_node"] = speed_of(*groups.peers, timer, groups.node->size());
   const auto values = torch::randn({1 << 20});
   out["packing_s_per_byte"] = packing_s_per_byte(values, PackedFormat::kFp32, world);
   out["bf16_packing_s_per_byte"] =
@@ -211,17 +245,22 @@ int probe_command(const WorkerArguments& arguments) {
   const Batch batch = first_batch(corpus, settings, world);
   const auto batches = static_cast<double>(
       num_micro_batches(bind_settings<TrainSection>(settings.at("train")), world.size()));
+  double alone_s = 0;  // of processors; with experts, at last
   for (const auto& [exchange, key] :
        {std::pair("dense", "dense_s"), std::pair("gshard", "full_s")}) {
-    Trained trained(settings, exchange, corpus);
+    Trained trained(settings, exchange, corpus, alone());
     trained.pass(batch);  // caches and allocators warm up
-    const double used_before = own_cpu_seconds();
-    const double seconds = timer(kTries, [&] { trained.pass(batch); });
-    const double used = mean_of_ranks(own_cpu_seconds() - used_before, world) / kTries;
+    double seconds = 0;
+    alone_s =
+        processor_s(world, 1, [&] { seconds = timer(kTries, [&] { trained.pass(batch); }); }) /
+        kTries;
     out[key] = batches * seconds;
-    out["busy_processors"] = used / seconds;  // with experts, at last
+    out["busy_processors"] = alone_s / seconds;
     if (!out.contains("optimizer_s")) out["optimizer_s"] = timer(kTries, [&] { trained.update(); });
   }
+  out["rows_processor_s_per_byte"] =
+      rows_processor_s_per_byte(settings, corpus, groups, batch, alone_s);
+  out["sums_processor_s_per_byte"] = sums_processor_s_per_byte(groups);
   if (world.rank() == 0) write_atomic(arguments.folder / "probe.json", json_text(out) + "\n");
   world.barrier();
   return 0;
