@@ -15,6 +15,18 @@ namespace {
 
 constexpr double kForward = 1.0 / 3;  // of the compute of an update
 
+// What ranks measure besides links, as the JSON of a probe names it.
+constexpr std::pair<const char*, double Probe::*> kMeasured[] = {
+    {"dense_s", &Probe::dense_s},
+    {"full_s", &Probe::full_s},
+    {"optimizer_s", &Probe::optimizer_s},
+    {"rows_processor_s_per_byte", &Probe::rows_processor_s_per_byte},
+    {"sums_processor_s_per_byte", &Probe::sums_processor_s_per_byte},
+    {"packing_s_per_byte", &Probe::packing_s_per_byte},
+    {"bf16_packing_s_per_byte", &Probe::bf16_packing_s_per_byte},
+    {"processors", &Probe::processors},
+    {"busy_processors", &Probe::busy_processors}};
+
 // A point's figures; remembers whether one was missing.
 class Reader {
  public:
@@ -228,15 +240,8 @@ Probe times_of_probe(const Value& value) {
   Probe out;
   out.in_node = link("in_node");
   out.inter_node = link("inter_node");
-  out.dense_s = value.at("dense_s");
-  out.full_s = value.at("full_s");
-  out.optimizer_s = value.at("optimizer_s");
-  out.rows_processor_s_per_byte = value.at("rows_processor_s_per_byte");
-  out.sums_processor_s_per_byte = value.at("sums_processor_s_per_byte");
-  out.packing_s_per_byte = value.at("packing_s_per_byte");
-  out.bf16_packing_s_per_byte = value.at("bf16_packing_s_per_byte");
-  out.processors = value.at("processors");
-  out.busy_processors = value.at("busy_processors");
+  for (const auto& [name, figure] : kMeasured)
+    out.*figure = value.at(name);
   return out;
 }
 
@@ -260,22 +265,14 @@ void write_probe(const fs::path& file, const Probe& probe) {
   const auto link = [](const LinkSpeed& speed) -> Value {
     return {{"latency_s", speed.latency_s}, {"bytes_per_s", speed.bytes_per_s}};
   };
-  write_atomic(file, json_text({{"in_node", link(probe.in_node)},
-                                {"inter_node", link(probe.inter_node)},
-                                {"dense_s", probe.dense_s},
-                                {"full_s", probe.full_s},
-                                {"optimizer_s", probe.optimizer_s},
-                                {"rows_processor_s_per_byte", probe.rows_processor_s_per_byte},
-                                {"sums_processor_s_per_byte", probe.sums_processor_s_per_byte},
-                                {"packing_s_per_byte", probe.packing_s_per_byte},
-                                {"bf16_packing_s_per_byte", probe.bf16_packing_s_per_byte},
-                                {"processors", probe.processors},
-                                {"busy_processors", probe.busy_processors},
-                                {"figures", probe.figures},
-                                {"machine", probe.machine},
-                                {"other_load", probe.other_load}},
-                               1) +
-                         "\n");
+  Value all = {{"in_node", link(probe.in_node)},
+               {"inter_node", link(probe.inter_node)},
+               {"figures", probe.figures},
+               {"machine", probe.machine},
+               {"other_load", probe.other_load}};
+  for (const auto& [name, figure] : kMeasured)
+    all[name] = probe.*figure;
+  write_atomic(file, json_text(all, 1) + "\n");
 }
 
 const Probe* Probes::of(const Settings& settings) {
