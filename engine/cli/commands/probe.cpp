@@ -24,9 +24,9 @@ struct Options : ExperimentOptions {
   static constexpr std::string_view kDetails =
       "All ranks of a point exchange rows and then train a batch, for some seconds: latency and\n"
       "rate of the links inside a node and between nodes, the time of the model without and with\n"
-      "experts, and the processors that a rank gets for both. The result is kept in the workspace "
-      "for each layout of [launch]; `xp plan`\n"
-      "and the columns predicted_step_ms, predicted_exposed_ms, ... of `xp report` use it.\n"
+      "experts, and the processors that a rank gets for both. The result is kept in the\n"
+      "workspace for each layout of [launch]; `xp plan` and the columns\n"
+      "predicted_step_ms, predicted_exposed_ms, ... of `xp report` use it.\n"
       "If runs go through a scheduler's queue, call it inside a job of the same nodes:\n"
       "\n"
       "sbatch --nodes 2 --wrap 'xp probe sweep.toml'";
