@@ -22,8 +22,12 @@ torch::Tensor rows_of(const torch::Tensor& rows, const std::vector<int64_t>& cou
 std::vector<Transfer> rows_of_others(const torch::Tensor& rows, const std::vector<int64_t>& counts,
                                      int64_t own) {
   std::vector<Transfer> out;
-  for (int64_t member = 0; member < std::ssize(counts); ++member)
-    if (member != own) out.push_back({member, rows_of(rows, counts, member)});
+  int64_t begin = 0;
+  for (int64_t member = 0; member < std::ssize(counts); ++member) {
+    const int64_t end = begin + counts[static_cast<size_t>(member)];
+    if (member != own) out.push_back({member, rows.slice(0, begin, end)});
+    begin = end;
+  }
   return out;
 }
 
