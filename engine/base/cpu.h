@@ -5,18 +5,18 @@
 
 namespace xp {
 
-/// Whether the processor multiplies bfloat16 matrices itself (AVX512-BF16, AMX, Arm's BF16).
-/// Without that, bf16 takes many times as long as fp32. False if the kernel does not say.
-bool has_bf16_instructions();
+/// Whether the processor multiplies matrices of bfloat16 faster than those of fp32: with AMX, with
+/// Arm's BF16, and with AVX512-BF16 of AMD, which does twice the work of an fp32 instruction;
+/// Intel's takes twice as long. False if the kernel does not say.
+bool multiplies_bf16_faster();
 
 /// The same of the text of /proc/cpuinfo.
-bool has_bf16_instructions(std::string_view cpuinfo);
+bool multiplies_bf16_faster(std::string_view cpuinfo);
 
-/// What to tell whoever computes in bf16 on such a processor.
+/// What to tell whoever computes in bf16 on another processor.
 inline constexpr const char* kNoBf16 =
-    "this processor has no bf16 instructions (AVX512-BF16 or AMX): train.precision = \"bf16\" "
-    "takes "
-    "many times as long as \"fp32\" here";
+    "this processor multiplies bf16 no faster than fp32 (it has no AMX): train.precision = "
+    "\"bf16\" takes less memory here, but no less time";
 
 /// CPU time of this process so far, all threads.
 double own_cpu_seconds();

@@ -1,6 +1,7 @@
 // The products are LibTorch's; an autograd function of our own says where they write.
 #include "engine/nn/linear.h"
 
+#include "engine/base/cpu.h"
 #include "engine/nn/bias_rows.h"
 
 #include <ATen/Parallel.h>
@@ -10,13 +11,16 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace xp {
 namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr const char* kShape = "shape";
+constexpr const char *kShape = "shape", *kType = "type";
 constexpr int64_t kWorthRows = 16, kWorthColumns = 512;  // that are worth a thread
 
 // Undefined if the weight's first gradient is not wanted anywhere, or is there already: one map may
@@ -30,23 +34,35 @@ torch::Tensor taken_place(const torch::Tensor& weight) {
   return wanted->place.detach();  // a tensor of its own, which autograd takes without a copy
 }
 
+// Rows that are multiplied at a time if they are kept in bfloat16: in fp32, enough for a product to
+// be efficient and few enough for a cache.
+constexpr int64_t kRoundedRows = 1024;
+
+// The product of rows kept in fp32, or in bfloat16 on a processor that multiplies fp32 faster:
+// everything is then computed in fp32, weights as they are, and results are rounded.
 struct LinearProduct : torch::autograd::Function<LinearProduct> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& x,
                                const torch::Tensor& weight_NK, const torch::Tensor& bias_N,
-                               bool relu) {
+                               bool relu, bool rounds) {
     const int64_t N = weight_NK.size(0), K = weight_NK.size(1), T = x.numel() / K;
     auto shape = x.sizes().vec();
     context->saved_data[kShape] = shape;
+    context->saved_data[kType] = x.scalar_type();
     shape.back() = N;
-    const auto x_TK = x.reshape({T, K});
-    auto y = at::empty(shape, x.options());
-    auto y_TN = y.view({T, N});
-    at::mm_out(y_TN, x_TK, weight_NK.t());
-    auto* const rows = y.data_ptr<float>();
+    const auto type = rounds ? torch::kBFloat16 : torch::kFloat;
+    const auto x_TK = x.reshape({T, K}).to(type);
+    auto y = at::empty(shape, x.options().dtype(type));
+    const auto y_TN = y.view({T, N});
     const auto* const bias = bias_N.const_data_ptr<float>();
-    at::parallel_for(0, T, kWorthRows, [&](int64_t begin, int64_t end) {
-      add_bias(rows + begin * N, end - begin, N, bias, relu);
-    });
+    for (const Piece& piece : pieces(T, rounds)) {
+      const auto out_RN = piece.result(y_TN);
+      multiply(out_RN, piece.values(x_TK), weight_NK.t());
+      auto* const rows = out_RN.data_ptr<float>();
+      at::parallel_for(0, piece.rows, kWorthRows, [&](int64_t begin, int64_t end) {
+        add_bias(rows + begin * N, end - begin, N, bias, relu);
+      });
+      piece.put(out_RN, y_TN);
+    }
     context->save_for_backward({x_TK, weight_NK, relu ? y : torch::Tensor()});
     return y;
   }
@@ -55,33 +71,87 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &x_TK = saved[0], &weight_NK = saved[1], &y = saved[2];
     const int64_t T = x_TK.size(0), N = weight_NK.size(0);
-    auto g_TN = gradients[0].reshape({T, N}).contiguous();
-    const auto masked_TN = y.defined() ? at::empty_like(g_TN) : torch::Tensor();
-    const auto bias_gradient = at::empty({N}, g_TN.options());
-    GradientColumns columns{.gradient = g_TN.const_data_ptr<float>(), .rows = T, .width = N};
-    if (y.defined()) {
-      columns.result = y.const_data_ptr<float>();
-      columns.masked = masked_TN.data_ptr<float>();
+    const auto g_TN = gradients[0].reshape({T, N}).contiguous();
+    const auto bias_gradient = at::empty({N}, weight_NK.options());
+    torch::Tensor x_gradient_TK, weight_gradient;
+    if (context->needs_input_grad(0)) {
+      x_gradient_TK =
+          at::empty(x_TK.sizes(), x_TK.options().dtype(context->saved_data[kType].toScalarType()));
     }
-    auto* const sums = bias_gradient.data_ptr<float>();
+    if (context->needs_input_grad(1)) {
+      weight_gradient = taken_place(weight_NK);
+      if (!weight_gradient.defined()) weight_gradient = at::empty_like(weight_NK);
+    }
+    for (const Piece& piece : pieces(T, x_TK.scalar_type() != torch::kFloat)) {
+      auto g_RN = piece.values(g_TN);
+      const auto sums = piece.first == 0 ? bias_gradient : at::empty_like(bias_gradient);
+      g_RN = masked(g_RN, y.defined() ? piece.values(y.view({T, N})) : y, sums);
+      if (piece.first > 0) bias_gradient.add_(sums);
+      if (x_gradient_TK.defined()) {
+        const auto out_RK = piece.result(x_gradient_TK);
+        multiply(out_RK, g_RN, weight_NK);
+        piece.put(out_RK, x_gradient_TK);
+      }
+      if (!weight_gradient.defined()) continue;
+      if (piece.first == 0)
+        multiply(weight_gradient, g_RN.t(), piece.values(x_TK));
+      else
+        weight_gradient.addmm_(g_RN.t(), piece.values(x_TK));
+    }
+    if (x_gradient_TK.defined())
+      x_gradient_TK = x_gradient_TK.view(context->saved_data[kShape].toIntVector());
+    return {x_gradient_TK, weight_gradient, bias_gradient, {}, {}};
+  }
+
+ private:
+  /// Some rows of matrices, in fp32.
+  struct Piece {
+    int64_t first, rows;
+    torch::Tensor values(const torch::Tensor& all_TX) const {
+      return all_TX.narrow(0, first, rows).to(torch::kFloat);
+    }
+    /// Where they are to be computed, and then put.
+    torch::Tensor result(const torch::Tensor& all_TX) const {
+      if (all_TX.scalar_type() == torch::kFloat) return all_TX.narrow(0, first, rows);
+      return at::empty({rows, all_TX.size(1)}, all_TX.options().dtype(torch::kFloat));
+    }
+    void put(const torch::Tensor& result_RX, const torch::Tensor& all_TX) const {
+      if (all_TX.scalar_type() != torch::kFloat) all_TX.narrow(0, first, rows).copy_(result_RX);
+    }
+  };
+
+  static std::vector<Piece> pieces(int64_t rows, bool are_rounded) {
+    if (!are_rounded || rows == 0) return {{0, rows}};
+    std::vector<Piece> out;
+    for (int64_t first = 0; first < rows; first += kRoundedRows)
+      out.push_back({first, std::min(kRoundedRows, rows - first)});
+    return out;
+  }
+
+  static void multiply(torch::Tensor out, const torch::Tensor& a, const torch::Tensor& b) {
+    at::mm_out(out, a, b);
+  }
+
+  // The gradient that passes the relu with the results y_RN, or all of it; `sums` are those of its
+  // columns.
+  static torch::Tensor masked(const torch::Tensor& g_RN, const torch::Tensor& y_RN,
+                              const torch::Tensor& sums) {
+    const int64_t N = g_RN.size(1);
+    const auto masked_RN = y_RN.defined() ? at::empty_like(g_RN) : torch::Tensor();
+    GradientColumns columns{
+        .gradient = g_RN.const_data_ptr<float>(), .rows = g_RN.size(0), .width = N};
+    if (y_RN.defined()) {
+      columns.result = y_RN.const_data_ptr<float>();
+      columns.masked = masked_RN.data_ptr<float>();
+    }
+    auto* const to = sums.data_ptr<float>();
     at::parallel_for(0, N, kWorthColumns, [&](int64_t begin, int64_t end) {
       GradientColumns own = columns;
       own.begin = begin;
       own.end = end;
-      sum_columns(own, sums);
+      sum_columns(own, to);
     });
-    if (y.defined()) g_TN = masked_TN;
-    torch::Tensor x_gradient, weight_gradient;
-    if (context->needs_input_grad(0))
-      x_gradient = at::mm(g_TN, weight_NK).view(context->saved_data[kShape].toIntVector());
-    if (context->needs_input_grad(1)) {
-      weight_gradient = taken_place(weight_NK);
-      if (weight_gradient.defined())
-        at::mm_out(weight_gradient, g_TN.t(), x_TK);
-      else
-        weight_gradient = at::mm(g_TN.t(), x_TK);
-    }
-    return {x_gradient, weight_gradient, bias_gradient, {}};
+    return y_RN.defined() ? masked_RN : g_RN;
   }
 };
 
@@ -93,8 +163,14 @@ bool is_plain(const torch::Tensor& tensor) {
 
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight_NK,
                      const torch::Tensor& bias_N, bool relu) {
-  if (is_plain(x) && is_plain(weight_NK) && !at::autocast::is_autocast_enabled(at::kCPU))
-    return LinearProduct::apply(x, weight_NK, bias_N, relu);
+  const bool is_cast = at::autocast::is_autocast_enabled(at::kCPU);
+  if (is_plain(weight_NK) && is_plain(x) && !is_cast)
+    return LinearProduct::apply(x, weight_NK, bias_N, relu, /*rounds=*/false);
+  if (is_plain(weight_NK) && x.is_cpu() && is_cast && !multiplies_bf16_faster() &&
+      at::autocast::get_autocast_dtype(at::kCPU) == torch::kBFloat16) {
+    const c10::impl::ExcludeDispatchKeyGuard exact(c10::autocast_dispatch_keyset);
+    return LinearProduct::apply(x, weight_NK, bias_N, relu, /*rounds=*/true);
+  }
   const auto y = torch::linear(x, weight_NK, bias_N);
   return relu ? y.relu_() : y;
 }

@@ -2,7 +2,9 @@
 #include "engine/nn/linear.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <cmath>
 
@@ -51,6 +53,35 @@ TEST_CASE("a linear map and its gradients are LibTorch's, with and without relu"
                   }));
     }
   }
+}
+
+TEST_CASE("with autocast to bfloat16 rows and results are rounded") {
+  const bool relu = GENERATE(false, true);
+  const auto exact = [relu](const auto& x, const auto& w, const auto& b) {
+    return linear(x, w, b, relu);
+  };
+  const auto cast = [&](const auto& x, const auto& w, const auto& b) {
+    at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+    at::autocast::set_autocast_enabled(at::kCPU, true);
+    auto y = exact(x, w, b);
+    at::autocast::set_autocast_enabled(at::kCPU, false);
+    at::autocast::clear_cache();
+    CHECK(y.scalar_type() == at::kBFloat16);
+    return y;
+  };
+  // More rows than are multiplied at a time.
+  const auto rounded = results_of({5, 500, 33}, 37, cast),
+             all = results_of({5, 500, 33}, 37, exact);
+  const auto error = [](const torch::Tensor& a, const torch::Tensor& b) {
+    return ((a - b).norm() / b.norm()).item<double>();
+  };
+  CHECK(error(rounded.y, all.y) < 0.01);
+  CHECK(error(rounded.y, all.y) > 0.0005);
+  // Rounding may move a result across the relu.
+  const double most = relu ? 0.05 : 0.01;
+  CHECK(error(rounded.x, all.x) < most);
+  CHECK(error(rounded.weight, all.weight) < most);
+  CHECK(error(rounded.bias, all.bias) < most);
 }
 
 TEST_CASE("no rows give no result and zero gradients") {

@@ -2,6 +2,7 @@
 // follow at once.
 #include "engine/nn/loss.h"
 
+#include "engine/base/cpu.h"
 #include "engine/nn/row_loss.h"
 
 #include <ATen/Parallel.h>
@@ -66,7 +67,8 @@ PieceLoss piece_loss(torch::Tensor& logits_RV, const torch::Tensor& target_R, do
 // float16 cannot hold probabilities before the loss is scaled.
 bool rounds_gradient(torch::DeviceType device) {
   return at::autocast::is_autocast_enabled(device) &&
-         at::autocast::get_autocast_dtype(device) == torch::kBFloat16;
+         at::autocast::get_autocast_dtype(device) == torch::kBFloat16 &&
+         (device != torch::kCPU || multiplies_bf16_faster());
 }
 
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
@@ -84,7 +86,8 @@ struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {
     auto grad_h = with_gradient ? torch::empty_like(h) : torch::Tensor();
     auto grad_output = with_gradient ? torch::empty_like(output) : torch::Tensor();
     if (with_gradient && h.size(0) == 0) grad_output.zero_();
-    // Logits and the loss are exact; in bfloat16 the gradient is rounded, as every other layer's.
+    // Logits and the loss are exact; in bfloat16 the gradient is rounded if that makes its products
+    // faster.
     const auto weight = rounds ? output.to(torch::kBFloat16) : output;
     for (int64_t first = 0; first < h.size(0); first += kPiece) {
       const int64_t end = std::min(first + kPiece, h.size(0));

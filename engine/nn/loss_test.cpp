@@ -1,6 +1,8 @@
 // The fused loss against LibTorch's own, over more tokens than one piece holds.
 #include "engine/nn/loss.h"
 
+#include "engine/base/cpu.h"
+
 #include <ATen/autocast_mode.h>
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -42,7 +44,7 @@ TEST_CASE("loss and gradients equal the two-step form, with and without smoothin
   }
 }
 
-TEST_CASE("in bfloat16 the loss is exact and its gradient is rounded") {
+TEST_CASE("in bfloat16 the loss is exact, and its gradient rounded where that is faster") {
   const Case exact = random_case(300), rounded = random_case(300);
   const CrossEntropy expected = cross_entropy(exact.h_TD, exact.output_VD, exact.target_T, 0.1);
   expected.objective.backward();
@@ -52,7 +54,7 @@ TEST_CASE("in bfloat16 the loss is exact and its gradient is rounded") {
   at::autocast::set_autocast_enabled(torch::kCPU, false);
   loss.objective.backward();
   CHECK(loss.objective.equal(expected.objective));
-  CHECK_FALSE(rounded.h_TD.grad().equal(exact.h_TD.grad()));
+  CHECK(rounded.h_TD.grad().equal(exact.h_TD.grad()) == !multiplies_bf16_faster());
   CHECK(torch::allclose(rounded.h_TD.grad(), exact.h_TD.grad(), 0.02, 0.02));
   CHECK(torch::allclose(rounded.output_VD.grad(), exact.output_VD.grad(), 0.02, 0.2));
 }

@@ -122,7 +122,7 @@ int train_command(const WorkerArguments& arguments) {
   job.stop = &stop_requested;
   const bool is_first = groups.world->rank() == 0;
   const bool uses_cpu = accelerator() == nullptr;
-  if (is_first && uses_cpu && job.settings.precision == "bf16" && !has_bf16_instructions())
+  if (is_first && uses_cpu && job.settings.precision == "bf16" && !multiplies_bf16_faster())
     spdlog::warn(kNoBf16);
   std::optional<EventLog> events;
   if (is_first) events.emplace(attempt_folder(arguments.folder, arguments.attempt));

@@ -116,7 +116,7 @@ std::vector<std::string> precision_notes(const Plan& plan) {
     return point.training != State::kDone && is_on_this_cpu(point) &&
            point.settings().value("train.precision", "") == "bf16";
   };
-  if (std::none_of(plan.points.begin(), plan.points.end(), is_slow) || has_bf16_instructions())
+  if (std::none_of(plan.points.begin(), plan.points.end(), is_slow) || multiplies_bf16_faster())
     return {};
   return {kNoBf16};
 }
