@@ -5,6 +5,12 @@
 
 namespace xp {
 
+int64_t largest_of_all(Group& group, int64_t own) {
+  auto most = torch::full({1}, own, torch::kLong);
+  group.all_reduce_max(most);
+  return most.item<int64_t>();
+}
+
 std::vector<std::string> gather_texts(Group& group, const std::string& text) {
   const auto length = static_cast<int64_t>(text.size());
   const auto lengths = group.all_gather(torch::full({1}, length, torch::kLong)).flatten();

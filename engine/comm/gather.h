@@ -1,4 +1,4 @@
-// Text of any length from every member of a group.
+// Numbers and text of any length from every member of a group.
 #pragma once
 
 #include "engine/comm/group.h"
@@ -7,6 +7,9 @@
 #include <vector>
 
 namespace xp {
+
+/// The largest of the members' numbers. Collective.
+int64_t largest_of_all(Group& group, int64_t own);
 
 /// The text of each member, in rank order. Collective. Cost: members x the longest text.
 std::vector<std::string> gather_texts(Group& group, const std::string& text);

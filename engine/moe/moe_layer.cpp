@@ -2,6 +2,7 @@
 #include "engine/moe/moe_layer.h"
 
 #include "engine/base/error.h"
+#include "engine/comm/gather.h"
 #include "engine/moe/counts.h"
 
 #include <algorithm>
@@ -30,9 +31,7 @@ void check_agreement(const MoeShape& shape, const std::vector<int64_t>& widths, 
 // Adds pads up to the number of rows of the largest rank.
 Rows pad_to_largest_rank(const Rows& rows, Group& world) {
   const int64_t T = rows.x_TD.size(0);
-  auto most = torch::tensor(T, torch::kLong);
-  world.all_reduce_max(most);
-  const int64_t added = most.item<int64_t>() - T;
+  const int64_t added = largest_of_all(world, T) - T;
   auto pad_T = rows.pad_T.defined() ? rows.pad_T
                                     : torch::zeros({T}, rows.x_TD.options().dtype(torch::kBool));
   if (added == 0) return {rows.x_TD, pad_T};

@@ -1,8 +1,8 @@
 // Training on the stand-in: the figures of the CPU, for which the host waits for no update.
 #include "engine/comm/device_groups.h"
+#include "engine/data/corpus_fixture.h"
 #include "engine/stand_in/stand_in.h"
 #include "engine/testing/ranks.h"
-#include "engine/train/corpus_fixture.h"
 #include "engine/train/model_fixture.h"
 #include "engine/train/trainer.h"
 #include "results/runs/attempts.h"

@@ -1,6 +1,6 @@
 // A rank without a batch beside one that has rows: it lends its experts and changes nothing.
+#include "engine/data/corpus_fixture.h"
 #include "engine/testing/ranks.h"
-#include "engine/train/corpus_fixture.h"
 #include "engine/train/model_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,8 +1,8 @@
 // Updates that come just before parameters are used.
 #include "engine/train/late_update.h"
 
+#include "engine/data/corpus_fixture.h"
 #include "engine/testing/ranks.h"
-#include "engine/train/corpus_fixture.h"
 #include "engine/train/model_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>

@@ -1,8 +1,9 @@
 // A whole training with and without overlap: exchanges in flight while experts compute, gradients
 // summed while the backward pass runs.
 #include "engine/base/turns.h"
+#include "engine/comm/gather.h"
+#include "engine/data/corpus_fixture.h"
 #include "engine/testing/ranks.h"
-#include "engine/train/corpus_fixture.h"
 #include "engine/train/model_fixture.h"
 #include "engine/train/objective.h"
 #include "engine/train/trainer.h"
@@ -55,11 +56,8 @@ struct OverlapTest : CorpusFixture {
 
   std::vector<Batch> two_batches(const Groups& groups) const {
     BatchStream stream(*pairs, {settings.max_tokens, groups.world->size(), 1}, {},
-                       groups.world->rank(), {}, [&](int64_t needed) {
-                         auto most = torch::full({1}, needed, torch::kLong);
-                         groups.world->all_reduce_max(most);
-                         return most.item<int64_t>();
-                       });
+                       groups.world->rank(), {},
+                       [&](int64_t needed) { return largest_of_all(*groups.world, needed); });
     return {stream.next(), stream.next()};
   }
 

@@ -1,7 +1,7 @@
 // Pairs as tensors with their tags, and epochs of them on several ranks.
 #include "engine/train/pairs.h"
 
-#include "engine/train/corpus_fixture.h"
+#include "engine/data/corpus_fixture.h"
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,7 +1,7 @@
 // A checkpoint on any layout: written by 1, 2 or 4 ranks and loaded by 1, 2 or 4.
+#include "engine/data/corpus_fixture.h"
 #include "engine/nn/loss.h"
 #include "engine/testing/ranks.h"
-#include "engine/train/corpus_fixture.h"
 #include "engine/train/model_fixture.h"
 #include "engine/train/trainer.h"
 #include "results/runs/checkpoints.h"

@@ -6,6 +6,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/comm/all_to_all.h"
+#include "engine/comm/gather.h"
 #include "engine/device/accelerator.h"
 #include "engine/nn/dropout.h"
 #include "engine/train/exchange_log.h"
@@ -58,12 +59,9 @@ class Run {
     count_too_long(pairs);
     const BatchRule rule{settings_.max_tokens, world_.size(),
                          seed_for(static_cast<uint64_t>(settings_.seed), "batches")};
-    stream_ = std::make_unique<BatchStream>(pairs, rule, job.sampling, world_.rank(),
-                                            progress_.data, [this](int64_t needed) {
-                                              auto most = torch::full({1}, needed, torch::kLong);
-                                              world_.all_reduce_max(most);
-                                              return most.item<int64_t>();
-                                            });
+    stream_ = std::make_unique<BatchStream>(
+        pairs, rule, job.sampling, world_.rank(), progress_.data,
+        [this](int64_t needed) { return largest_of_all(world_, needed); });
   }
 
   TrainEnd run();
@@ -170,15 +168,14 @@ void Run::resume() {
 void Run::count_too_long(const Pairs& pairs) {
   const auto mine = pairs.too_long(settings_.max_tokens, world_.rank(), world_.size());
   auto count = torch::full({1}, mine.count, torch::kLong);
-  auto longest = torch::full({1}, mine.longest, torch::kLong);
   world_.all_reduce_sum(count);
-  world_.all_reduce_max(longest);
+  const int64_t longest = largest_of_all(world_, mine.longest);
   num_too_long_ = count.item<int64_t>();
   if (num_too_long_ == 0 || events_ == nullptr) return;
   spdlog::warn(
       "{} of {} training pairs are left out: with </s> and language tags they are longer than "
       "train.max_tokens = {}; the longest has {}",
-      num_too_long_, pairs.size(), settings_.max_tokens, longest.item<int64_t>());
+      num_too_long_, pairs.size(), settings_.max_tokens, longest);
 }
 
 void Run::log_start() const {

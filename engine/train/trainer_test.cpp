@@ -1,8 +1,8 @@
 // The training loop: what counts as best, how a training that was interrupted ends, divergence.
 #include "engine/train/trainer.h"
 
+#include "engine/data/corpus_fixture.h"
 #include "engine/testing/message.h"
-#include "engine/train/corpus_fixture.h"
 #include "engine/train/model_fixture.h"
 #include "registry/measure.h"
 #include "results/runs/attempts.h"

@@ -2,7 +2,7 @@
 #include "engine/worker/commands.h"
 
 #include "engine/base/toml.h"
-#include "engine/train/corpus_fixture.h"
+#include "engine/data/corpus_fixture.h"
 #include "results/runs/checkpoints.h"
 #include "results/runs/records.h"
 #include "results/runs/workspace.h"

@@ -6,6 +6,7 @@
 #include "engine/base/hash.h"
 #include "engine/base/json_text.h"
 #include "engine/base/to_integer.h"
+#include "engine/comm/gather.h"
 #include "engine/comm/hierarchical_sum.h"
 #include "engine/comm/packing.h"
 #include "engine/device/accelerator.h"
@@ -44,9 +45,7 @@ class Timer {
       work();
       if (accelerator() != nullptr) accelerator()->synchronize();
       const std::chrono::duration<double, std::micro> own = Clock::now() - start;
-      auto slowest = torch::full({1}, to_integer(own.count()) + 1, torch::kLong);
-      world_.all_reduce_max(slowest);
-      slowest_us = slowest.item<int64_t>();
+      slowest_us = largest_of_all(world_, to_integer(own.count()) + 1);
     }
     const auto middle = took_us.begin() + tries / 2;
     std::nth_element(took_us.begin(), middle, took_us.end());
@@ -218,11 +217,8 @@ Batch first_batch(const PreparedCorpus& corpus, const Value& settings, Group& wo
   const BatchRule rule{train.max_tokens, world.size(),
                        seed_for(static_cast<uint64_t>(train.seed), "batches")};
   const auto sampling = bind_settings<CorpusSection>(settings.at("corpus")).sampling;
-  BatchStream stream(pairs, rule, sampling, world.rank(), {}, [&world](int64_t needed) {
-    auto most = torch::full({1}, needed, torch::kLong);
-    world.all_reduce_max(most);
-    return most.item<int64_t>();
-  });
+  BatchStream stream(pairs, rule, sampling, world.rank(), {},
+                     [&world](int64_t needed) { return largest_of_all(world, needed); });
   return stream.next();
 }
 
