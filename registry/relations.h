@@ -45,10 +45,11 @@ struct PlannedFigure {
   std::string_view kind, name, meaning;
 };
 
-/// A model's figures are per update unless they say otherwise, for batches as full as `max_tokens`
-/// allows, forward and backward. An exchange's rows are per token of a rank and all-to-all, as
-/// multiples of the model's width; one without experts needs `has_experts` only. Beside these an
-/// exchange may declare `uses_nodes` and `spares_first` (registry/exchange_traits.h).
+/// A model's figures are per update unless they say otherwise, forward and backward, for batches as
+/// full as `max_tokens` allows; bytes of rows, which pads are not, for those of the corpus. An
+/// exchange's rows are per token of a rank and all-to-all, as multiples of the model's width; one
+/// without experts needs `has_experts` only. Beside these an exchange may declare `uses_nodes` and
+/// `spares_first` (registry/exchange_traits.h).
 inline constexpr PlannedFigure kPlannedFigures[] = {
     {"model", "parameters", "of all ranks together"},
     {"model", "parameters_on_rank", "of one rank"},

@@ -97,11 +97,15 @@ struct CorpusSection {
                     "splits text into pieces");
   }
 
-  // Of corpora that bring dictionaries of their own planning knows better (Corpus). "tag_pieces": 1
-  // if a side of a pair has a tag beside its </s>.
+  // Of corpora that bring dictionaries of their own planning knows better (Corpus), and of prepared
+  // ones how full batches are: tokens of a side for each of the longer one, of which a mean batch's
+  // sentences have "batch_length". "tag_pieces": 1 if a side of a pair has a tag beside its </s>.
   static std::vector<Figure> figures() {
     return {{"source_pieces", "vocabulary.size"},
             {"target_pieces", "vocabulary.size"},
+            {"source_fill", "1"},
+            {"target_fill", "1"},
+            {"batch_length", "1"},
             {"tag_pieces",
              "if(language_tokens.placement == 'prefix' and (language_tokens.source != 'none' or "
              "language_tokens.target == true or (not (language_tokens.target == false) and "

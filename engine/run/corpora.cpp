@@ -3,6 +3,7 @@
 
 #include "engine/base/file.h"
 #include "engine/base/toml.h"
+#include "engine/data/batch_fill.h"
 #include "engine/data/prepare.h"
 #include "engine/data/prepared_corpus.h"
 #include "engine/plan/recorded_plan.h"
@@ -40,6 +41,13 @@ std::optional<std::string> Corpora::recorded_id(const Value& corpus) const {
 }
 
 CorpusIdentity Corpora::identity(const Value& corpus) const {
+  const std::string text = canonical_text(corpus);
+  const auto known = identities_.find(text);
+  if (known != identities_.end()) return known->second;
+  return identities_[text] = identity_now(corpus);
+}
+
+CorpusIdentity Corpora::identity_now(const Value& corpus) const {
   CorpusIdentity out;
   std::optional<Error> refusal;
   try {
@@ -57,18 +65,31 @@ CorpusIdentity Corpora::identity(const Value& corpus) const {
 }
 
 Value Corpora::figures(const Value& corpus) const {
-  const CorpusPlace here = place(false);
-  std::optional<DictionarySizes> sizes;
-  try {
-    sizes = corpus_dictionary_sizes(corpus, here);
-  } catch (const Error&) {
-    sizes = DictionarySizes{};  // `identity` says what is wrong with the corpus
-  }
-  if (!sizes) return Value::object();
-  const auto number = [](const std::optional<int64_t>& size) {
-    return size ? Value(*size) : Value();
+  Value out = Value::object();
+  const auto add_sizes = [&out](const DictionarySizes& sizes) {
+    const auto number = [](const std::optional<int64_t>& size) {
+      return size ? Value(*size) : Value();
+    };
+    out["source_pieces"] = number(sizes.source);
+    out["target_pieces"] = number(sizes.target);
   };
-  return {{"source_pieces", number(sizes->source)}, {"target_pieces", number(sizes->target)}};
+  // Elsewhere it is said what is wrong with a corpus.
+  try {
+    if (const auto sizes = corpus_dictionary_sizes(corpus, place(false))) add_sizes(*sizes);
+  } catch (const Error&) {
+    add_sizes({});
+  }
+  try {
+    const auto id = identity(corpus).id;
+    if (!id || !is_prepared(workspace_.corpus(*id))) return out;
+    const BatchFill fill = batch_fill(CorpusOutline(workspace_.corpus(*id), corpus),
+                                      bind_settings<CorpusSection>(corpus).sampling);
+    out["source_fill"] = fill.source;
+    out["target_fill"] = fill.target;
+    out["batch_length"] = fill.length;
+  } catch (const Error&) {
+  }
+  return out;
 }
 
 std::string Corpora::id_after_fetch(const Value& corpus) const {
@@ -79,12 +100,14 @@ std::string Corpora::id_after_fetch(const Value& corpus) const {
 
 std::string Corpora::prepare(const Value& corpus) const {
   const std::string id = id_after_fetch(corpus);
+  identities_.clear();
   prepare_corpus(corpus, place(true), workspace_.corpus(id));
   return id;
 }
 
 std::string Corpora::update(const Value& corpus) const {
   const fs::path lock = workspace_.corpus_lock();
+  identities_.clear();
   const std::string before = read_if_there(lock).value_or("");
   if (!before.empty()) {
     Value pins = load_toml(lock.string());

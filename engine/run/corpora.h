@@ -5,6 +5,7 @@
 #include "registry/corpus.h"
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 namespace xp {
@@ -23,13 +24,16 @@ class Corpora {
   /// What is known without fetching or writing anything. A missing input is not an error: if the
   /// experiment has run with the same [corpus] before, here or where its runs were copied from, the
   /// id is that of then, and nothing is missing if that corpus is still prepared.
+  /// Found out once for each [corpus].
   CorpusIdentity identity(const Value& corpus) const;
 
-  /// The sizes of the dictionaries that it brings (DictionarySizes), as the figures of [corpus]
-  /// that planning asks for, without fetching or writing anything; empty if it brings none.
+  /// What is known of the figures of [corpus] that planning asks for, without fetching or writing
+  /// anything: the sizes of the dictionaries that it brings (DictionarySizes), and how full its
+  /// batches are (BatchFill), once it is prepared.
   Value figures(const Value& corpus) const;
 
-  /// Fetches and prepares it unless it is there; the id. Raises kUser, kMachine.
+  /// Fetches and prepares it unless it is there; the id. Raises kUser, kMachine. What was found
+  /// out of corpora before is forgotten.
   std::string prepare(const Value& corpus) const;
 
   /// Forgets what corpora/LOCK.toml holds for corpora of this kind and pins what upstream offers
@@ -38,12 +42,14 @@ class Corpora {
 
  private:
   CorpusPlace place(bool may_fetch) const;
+  CorpusIdentity identity_now(const Value& corpus) const;
   CorpusIdentity identity_of_inputs(const Value& corpus) const;
   std::optional<std::string> recorded_id(const Value& corpus) const;
   std::string id_after_fetch(const Value& corpus) const;
   Workspace workspace_;
   std::filesystem::path mirror_, spec_folder_;
   std::string experiment_;
+  mutable std::map<std::string, CorpusIdentity> identities_;  // by the text of [corpus]
 };
 
 }  // namespace xp

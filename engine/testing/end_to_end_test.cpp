@@ -55,11 +55,11 @@ TEST_CASE("a plan predicts parameters and bytes, and what left the sweep is forg
     const std::string id = point["training"];
     const Value measured = read_status(user.workspace / "trainings" / id).summary;
     CHECK(point["figures"]["parameters"] == measured["parameters"]);
-    // Batches are not quite full, and a few rows find no slot. How many tokens have both experts on
-    // one node depends on the router; the prediction is about an even one.
+    // A few rows find no slot. How many tokens have both experts on one node depends on the router;
+    // the prediction is about an even one.
     const double predicted = point["figures"]["inter_node_bytes"];
     CHECK(measured["inter_node_bytes"] <= 1.05 * predicted);
-    CHECK(measured["inter_node_bytes"] >= 0.6 * predicted);
+    CHECK(measured["inter_node_bytes"] >= 0.9 * predicted);
   }
   const std::vector<std::string> dense = {"--set", "exchange=dense"};
   CHECK(user.xp({"plan", kSmoke, dense[0], dense[1], "--diff"})

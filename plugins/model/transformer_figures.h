@@ -46,7 +46,8 @@ inline std::vector<Rule> transformer_rules() {
        {"share_embeddings"}}};
 }
 
-// Full batches; bias and norm parameters count, attention scores and softmax do not.
+// Full batches but for the bytes of rows; bias and norm parameters count, attention scores and
+// softmax do not.
 inline std::vector<Figure> transformer_figures() {
   const std::string ffn = "2 * width * ffn_width + width + ffn_width",
                     attention = "4 * (width * width + width)";
@@ -64,6 +65,12 @@ inline std::vector<Figure> transformer_figures() {
       {"moe.spared",
        "if(moe.exchange.spares_first == 1 and not moe.token_cluster.enabled, moe.stacks, 0)"},
       {"moe.others", "moe.layers - moe.clustered - moe.spared"},
+      // Of an update's tokens on a rank, those that are not pads. What is left of the budget of a
+      // batch is half a sentence.
+      {"moe.tokens",
+       "train.tokens * (1 - min(0.5, (corpus.batch_length - 1) / 2 / train.max_tokens)) * "
+       "(moe.encoder_layers * corpus.source_fill + moe.decoder_layers * corpus.target_fill) / "
+       "max(1, moe.layers)"},
       {"moe.group", "min(launch.ranks, moe.experts)"},
       {"moe.mates", "min(moe.group, launch.ranks_per_node)"},
       // Rows that leave the gate per token: empty slots are neither sent nor computed.
@@ -148,7 +155,7 @@ inline std::vector<Figure> transformer_figures() {
                             const std::string& clustered_rows, const std::string& clustered_bytes,
                             const std::string& value_bytes) {
     out.push_back({link + "_bytes",
-                   "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * "
+                   "if(moe.layers == 0, 0, 4 * moe.tokens * launch.ranks * width * "
                    "(moe.clustered * " +
                        clustered_bytes + " * " + clustered_rows + " + " + value_bytes +
                        " * (moe.spared * moe.rows * " + gshard_rows +
@@ -159,7 +166,7 @@ inline std::vector<Figure> transformer_figures() {
         "value_bytes");
   bytes("inter_node", "moe.crossing", "(1 - 1 / moe.nodes)", "moe.far_bytes", "moe.far_bytes");
   out.push_back({"fixed_inter_node_bytes",
-                 "if(moe.layers == 0, 0, 4 * train.tokens * launch.ranks * width * moe.far_bytes "
+                 "if(moe.layers == 0, 0, 4 * moe.tokens * launch.ranks * width * moe.far_bytes "
                  "* (moe.clustered * (1 - 1 / moe.nodes) + moe.spared * moe.rows * "
                  "moe.crossing))"});
   out.push_back({"global_share", "if(moe.layers == 0, 0, moe.exchange.global_share)"});

@@ -6,7 +6,6 @@
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/terminal/text_table.h"
 #include "engine/data/export.h"
-#include "engine/run/corpora.h"
 
 #include <fmt/format.h>
 
@@ -268,8 +267,7 @@ int work_on_data(const Options& options) {
   const std::string& action = options.action;
   const auto experiment = load_experiment(options);
   if (!experiment) return Exit::kSpec;
-  const Corpora corpora(Workspace{options.workspace}, options.mirror, experiment->spec.folder(),
-                        experiment->plan.name);
+  const Corpora& corpora = *experiment->corpora;
   if (action == "update") return update(options, *experiment, corpora);
   if (action == "prepare") {
     for (const auto& table : corpus_tables(experiment->plan))

@@ -6,8 +6,7 @@
 #include "engine/cli/points/listing.h"
 #include "engine/cli/points/preflight.h"
 #include "engine/cli/points/programs.h"
-#include "engine/plan/shares.h"
-#include "engine/run/corpora.h"
+#include "engine/plan/savings.h"
 
 #include <fmt/format.h>
 
@@ -87,11 +86,13 @@ int show_plan(const Options& options) {
   });
   for (const auto& note : step_notes(plan, workspace, forecast))
     notes.push_back(note);
-  const Corpora corpora(workspace, options.mirror, experiment->spec.folder(), plan.name);
-  for (const auto& note :
-       shares_that_pay(plan, *experiment->catalog, workspace,
-                       [&](const Value& corpus) { return corpora.figures(corpus); }))
+  const auto corpus_figures = [&](const Value& corpus) {
+    return experiment->corpora->figures(corpus);
+  };
+  for (const auto& note : shares_that_pay(plan, *experiment->catalog, workspace, corpus_figures))
     notes.push_back(note);
+  const auto packing = packing_that_pays(plan, *experiment->catalog, workspace, corpus_figures);
+  if (!packing.empty()) notes.push_back(packing);
   const auto others = other_builds(plan, workspace, engine_file()).sentence();
   if (!others.empty()) notes.push_back(others);
   if (options.json) {

@@ -6,7 +6,6 @@
 #include "engine/cli/points/experiment.h"
 #include "engine/cli/points/programs.h"
 #include "engine/plan/step_model.h"
-#include "engine/run/corpora.h"
 #include "engine/run/work.h"
 #include "registry/launcher.h"
 #include "results/runs/provenance.h"
@@ -104,7 +103,7 @@ int probe_links(const Options& options) {
   if (!experiment) return Exit::kSpec;
   Plan& plan = experiment->plan;
   const Workspace workspace{options.workspace};
-  const Corpora corpora(workspace, options.mirror, experiment->spec.folder(), plan.name);
+  const Corpora& corpora = *experiment->corpora;
   for (const Point* point : points_to_probe(plan, workspace)) {
     corpora.prepare(point->settings().at("corpus"));
     if (!point->ids) identify(plan, [&](const Value& corpus) { return corpora.identity(corpus); });

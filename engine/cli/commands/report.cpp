@@ -10,8 +10,7 @@
 #include "engine/cli/terminal/colour.h"
 #include "engine/data/prepared_corpus.h"
 #include "engine/plan/outlook.h"
-#include "engine/plan/shares.h"
-#include "engine/run/corpora.h"
+#include "engine/plan/savings.h"
 #include "registry/exchange_traits.h"
 #include "results/report/budget.h"
 #include "results/report/effects.h"
@@ -360,9 +359,9 @@ int print_report(const ReportOptions& typed) {
   input.points = report_points(experiment->plan);
   if (shows_forecast(section, options)) {
     predict_steps(experiment->plan, workspace, store, input);
-    const Corpora corpora(workspace, options.mirror, experiment->spec.folder(), input.name);
-    input.notes = shares_that_pay(experiment->plan, *experiment->catalog, workspace,
-                                  [&](const Value& corpus) { return corpora.figures(corpus); });
+    input.notes =
+        shares_that_pay(experiment->plan, *experiment->catalog, workspace,
+                        [&](const Value& corpus) { return experiment->corpora->figures(corpus); });
   }
   input.runs = report_runs(workspace, store, input.points);
   input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));

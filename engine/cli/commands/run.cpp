@@ -146,7 +146,6 @@ Notice failure_notice(const Plan& plan, const FailedRun& run) {
 DispatchResult dispatched(const RunOptions& options, Experiment& experiment,
                           const std::set<std::string>& only, Notifier& notifier) {
   const Workspace workspace{options.workspace};
-  const Corpora corpora(workspace, options.mirror, experiment.spec.folder(), experiment.plan.name);
   DispatchSettings settings;
   settings.workspace = workspace;
   settings.programs.xp = own_program();
@@ -172,7 +171,7 @@ DispatchResult dispatched(const RunOptions& options, Experiment& experiment,
   // Preparing a corpus leaves nothing half done, so there a signal ends the program at once.
   Dispatch dispatch(settings, [&](const Value& corpus) {
     signals.reset();
-    const std::string id = corpora.prepare(corpus);
+    const std::string id = experiment.corpora->prepare(corpus);
     const CorpusCheck check = check_corpus(experiment.plan, corpus, workspace.corpus(id));
     if (!check.problems.empty()) user_error("{}", check.problems.front().sentence);
     for (const auto& note : check.notes)

@@ -12,7 +12,6 @@
 #include "engine/cli/points/programs.h"
 #include "engine/experiment/codes.h"
 #include "engine/plan/recorded_plan.h"
-#include "engine/run/corpora.h"
 #include "registry/plugin.h"
 
 #include <fmt/format.h>
@@ -79,17 +78,17 @@ Experiment expanded(const ExperimentOptions& options, Problems& problems) {
     out.spec = load_spec(options.spec, std::move(source), options.sets, *out.catalog, problems);
   if (out.spec.is_plannable) out.plan = expand(out.spec, *out.catalog, problems);
   out.plan.plugins = plugin_table(out.plugins);
+  out.corpora = std::make_unique<Corpora>(Workspace{options.workspace}, options.mirror,
+                                          out.spec.folder(), out.plan.name);
   return out;
 }
 
 // Assesses the points; false if something is wrong, which is printed then.
 bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems& problems) {
   const Stage stage(fmt::format("checking {} points", experiment.plan.points.size()));
-  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),
-                        experiment.plan.name);
   if (experiment.spec.is_plannable)
     assess(experiment.plan, experiment.spec, *experiment.catalog, problems,
-           [&](const Value& corpus) { return corpora.figures(corpus); });
+           [&](const Value& corpus) { return experiment.corpora->figures(corpus); });
   if (!problems.empty()) print_problems(problems, options);
   return problems.empty();
 }
@@ -98,15 +97,13 @@ bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems
 // fit the settings, which is printed then.
 bool fits_corpora(Experiment& experiment, const ExperimentOptions& options) {
   const Stage stage("hashing corpora and settings to ids");
-  const Corpora corpora({options.workspace}, options.mirror, experiment.spec.folder(),
-                        experiment.plan.name);
   Problems problems;
   std::vector<std::string> notes;
   const fs::path recorded = Workspace{options.workspace}.experiment(experiment.plan.name);
   if (auto source = recorded_source(recorded))
     experiment.plan.initial_ids = std::move(source->initial_ids);
   identify(experiment.plan, [&](const Value& corpus) {
-    const CorpusIdentity identity = corpora.identity(corpus);
+    const CorpusIdentity identity = experiment.corpora->identity(corpus);
     if (!identity.id) return identity;
     const fs::path folder = Workspace{options.workspace}.corpus(*identity.id);
     const CorpusCheck check = check_corpus(experiment.plan, corpus, folder);

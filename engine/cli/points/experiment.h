@@ -4,6 +4,7 @@
 #include "engine/cli/points/options.h"
 #include "engine/experiment/plugins.h"
 #include "engine/plan/plan.h"
+#include "engine/run/corpora.h"
 
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@ struct Experiment {
   std::vector<Plugin> plugins;  ///< of XP_PLUGINS and [plugins]; those of `xp` are loaded
   Spec spec;
   Plan plan;
+  std::unique_ptr<const Corpora> corpora;  ///< of the workspace
 };
 
 /// Loads and plans. Prints all problems (as JSON with --json) and returns nothing if there are any:

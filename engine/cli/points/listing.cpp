@@ -46,14 +46,6 @@ void add_figures(const Point& point, const PointOutlook& ahead, std::vector<std:
   row.push_back(is_judged ? human_duration(seconds) : "-");
 }
 
-// Whether packing would make a step shorter: on processors, and links slower than they pack.
-bool would_pack(const Settings& settings, const StepPrediction& step, const Probe& probe) {
-  constexpr double kWorth = 125e6;  // bytes/s
-  return step.bound == Resource::kInterNode && settings.value("launch.device", "") == "cpu" &&
-         !settings.value("launch.packing", false) &&
-         with_links(probe, settings).inter_node.bytes_per_s < kWorth;
-}
-
 }  // namespace
 
 std::string counts_line(const Plan& plan) {
@@ -133,7 +125,6 @@ std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace
   std::vector<std::string> out;
   std::map<std::string, size_t> beyond;  // sentence -> points
   std::set<std::string> disturbed;
-  size_t unpacked = 0;
   Probes probes(workspace);
   for (size_t i = 0; i < plan.points.size(); ++i) {
     const auto& parts = forecast[i].parts;
@@ -141,7 +132,6 @@ std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace
     const Probe* probe = probes.of(plan.points[i].settings());
     if (const auto note = distrust(*probe); !note.empty() && disturbed.insert(note).second)
       out.push_back(note);
-    if (would_pack(plan.points[i].settings(), *parts, *probe)) ++unpacked;
     if (!parts->is_beyond()) continue;
     ++beyond[fmt::format(
         "more of each MoE layer in the node than pays: a global share of {:.2f} takes as long as "
@@ -150,12 +140,6 @@ std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace
   }
   for (const auto& [sentence, count] : beyond)
     out.push_back(fmt::format("{} point{} {}", count, count == 1 ? " keeps" : "s keep", sentence));
-  if (unpacked > 0) {
-    out.push_back(
-        fmt::format("{} point{} bound by slow links between nodes: [launch] packing = true sends "
-                    "a sixth less of fp32, a third less of bf16, with the same results",
-                    unpacked, unpacked == 1 ? " is" : "s are"));
-  }
   return out;
 }
 

@@ -21,7 +21,7 @@ std::string points_table(const Plan& plan, const Outlook* outlook = nullptr);
 std::string steps_table(const Plan& plan, const std::vector<StepForecast>& forecast);
 
 /// A sentence for each thing to know about the predictions: points whose global share is smaller
-/// than pays, those that packing would help, layouts whose probe was disturbed.
+/// than pays, layouts whose probe was disturbed.
 std::vector<std::string> step_notes(const Plan& plan, const Workspace& workspace,
                                     const std::vector<StepForecast>& forecast);
 

@@ -73,30 +73,6 @@ TEST_CASE("a share that buys nothing and a disturbed probe are noted, once each"
             "(gamma*)"});
 }
 
-TEST_CASE("points that wait for slow links between nodes may pack what they send") {
-  const TempFolder folder;
-  const Workspace workspace{folder.path()};
-  const auto notes = [&](const Value& more) {
-    Section launch;
-    launch.table = {{"use", "local"}, {"nodes", 2}, {"device", "cpu"}};
-    launch.table.update(more);
-    Plan plan = two_points();
-    for (auto& point : plan.points)
-      point.resolved = Settings(std::map<std::string, Section>{{"launch", launch}});
-    Probe probe;
-    probe.inter_node.bytes_per_s = 12.5e6;
-    write_probe(probe_file(workspace, launch.table), probe);
-    return step_notes(plan, workspace, {forecast(1550, 1), {}});
-  };
-  CHECK(notes(Value::object()) ==
-        std::vector<std::string>{
-            "1 point is bound by slow links between nodes: [launch] packing = true sends a sixth "
-            "less of fp32, a third less of bf16, with the same results"});
-  CHECK(notes({{"packing", true}}).empty());
-  CHECK(notes({{"device", "auto"}}).empty());
-  CHECK(notes({{"links", {{"inter", "10gbit"}}}}).empty());
-}
-
 TEST_CASE("a plan as data has counts, full paths and ids") {
   const Value json = plan_json(two_points());
   CHECK(json["counts"]["done"] == 1);

@@ -1,4 +1,4 @@
-// Which shares of an exchange pay on the machines that were probed.
+// What smaller shares of an exchange, and packing, would save on the machines that were probed.
 #pragma once
 
 #include "engine/plan/plan.h"
@@ -16,5 +16,10 @@ namespace xp {
 std::vector<std::string> shares_that_pay(const Plan& plan, const Catalog& catalog,
                                          const Workspace& workspace,
                                          const CorpusFigures& corpus_figures = {});
+
+/// A sentence if `[launch] packing` would make predicted steps shorter: of how many points, and by
+/// how much; else "". Only points that are computed by processors pack.
+std::string packing_that_pays(const Plan& plan, const Catalog& catalog, const Workspace& workspace,
+                              const CorpusFigures& corpus_figures = {});
 
 }  // namespace xp

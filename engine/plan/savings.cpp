@@ -1,5 +1,5 @@
-// The step model at two variants of a point.
-#include "engine/plan/shares.h"
+// The step model at variants of a point.
+#include "engine/plan/savings.h"
 
 #include "engine/base/text.h"
 #include "engine/plan/variant.h"
@@ -41,6 +41,14 @@ double rounded_up(double share) {
   return std::ceil(100 * share - 1e-9) / 100;
 }
 
+// Nothing if it breaks a rule.
+std::optional<StepPrediction> predicted(const Variant& variant, const Probe& probe) {
+  const auto& breaches = variant.assessment->breaches;
+  if (std::any_of(breaches.begin(), breaches.end(), [](auto& one) { return !one.is_note; }))
+    return std::nullopt;
+  return predict_step(variant.assessment->figures, variant.settings, probe);
+}
+
 /// A setting of an exchange that makes its global share smaller.
 struct Smaller {
   std::string exchange, setting;
@@ -72,10 +80,7 @@ std::vector<Smaller> smaller_shares(const Catalog& catalog, Variants& variants, 
         table[other] = other == setting ? 1 - share : 0.0;
       const Variant variant =
           variants.of(point.settings().whole(), {{"model.moe.exchange", std::move(table)}});
-      const auto& breaches = variant.assessment->breaches;
-      if (std::any_of(breaches.begin(), breaches.end(), [](auto& one) { return !one.is_note; }))
-        continue;
-      const auto step = predict_step(variant.assessment->figures, variant.settings, probe);
+      const auto step = predicted(variant, probe);
       if (!step || !step->share || std::abs(*step->share - share) > kNear) continue;
       out.push_back({exchange.name, setting, step->step_ms()});
     }
@@ -118,6 +123,43 @@ std::vector<std::string> shares_that_pay(const Plan& plan, const Catalog& catalo
         links, least, widest.step.step_ms(), most, join(words, ", ")));
   }
   return out;
+}
+
+std::string packing_that_pays(const Plan& plan, const Catalog& catalog, const Workspace& workspace,
+                              const CorpusFigures& corpus_figures) {
+  constexpr double kWorth = 0.02;  // of a step
+  Probes probes(workspace);
+  Variants variants(catalog, corpus_figures);
+  std::map<std::pair<const Assessment*, const Probe*>, double> known;  // saved of the step
+  size_t count = 0;
+  double least = 1, most = 0;
+  for (const Point& point : plan.points) {
+    const Settings& settings = point.settings();
+    const Probe* probe = probes.of(settings);
+    if (probe == nullptr || point.assessment == nullptr || settings.value("launch.packing", false))
+      continue;
+    if (settings.value("launch.nodes", int64_t{1}) == 1 ||
+        settings.value("launch.device", "") != "cpu")
+      continue;
+    const auto [saved, is_new] = known.try_emplace({point.assessment.get(), probe}, 0.0);
+    if (is_new) {
+      const auto step = predict_step(point.assessment->figures, settings, *probe);
+      const auto packed =
+          predicted(variants.of(settings.whole(), {{"launch.packing", true}}), *probe);
+      if (step && packed) saved->second = 1 - packed->step_ms() / step->step_ms();
+    }
+    if (saved->second < kWorth) continue;
+    ++count;
+    least = std::min(least, saved->second);
+    most = std::max(most, saved->second);
+  }
+  if (count == 0) return "";
+  const std::string range = fmt::format("{:.0f}", 100 * least),
+                    end = fmt::format("{:.0f}", 100 * most);
+  return fmt::format(
+      "with [launch] packing = true, steps of {} point{} would be {} % shorter: a sixth less of "
+      "fp32 crosses nodes, a third less of bf16, with the same results",
+      count, count == 1 ? "" : "s", range == end ? end : range + " to " + end);
 }
 
 }  // namespace xp
