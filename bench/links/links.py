@@ -1,15 +1,15 @@
 """Steps of training on slow links: xp beside fairscale's MOELayer, on two nodes.
 
 usage: links.py BUILD_FOLDER --python PYTHON [--rate RATE]... [--tokens T]... [--rounds N]
-                [--updates N] [--ranks-per-node N] [--only WORDS]... [--folder FOLDER]
+                [--updates N] [--ranks-per-node N] [--only PATTERN]... [--folder FOLDER]
 
 Brings up an emulated cluster (scripts/cluster.sh; needs root), and runs all systems in turn at each
 rate. PYTHON has torch and fairscale (pip install torch fairscale). Printed: the median step of the
 slowest rank, CPU-seconds of all ranks and what node 0 sent through its port, per step, by the
 counters of the interface; of xp also the step that `xp plan` predicts from a probe, before any
-run, and the milliseconds in which rank 0 waited for others. FOLDER
-keeps runs and figures, so that a bench may be done in pieces: what has ROUNDS figures is not
-measured again, and --rounds 0 prints all.
+run, the milliseconds in which rank 0 waited for others, and what it counted and predicted for
+the port. FOLDER keeps runs and figures, so that a bench may be done in pieces: what has ROUNDS
+figures is not measured again, and --rounds 0 prints all.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import contextlib
 import itertools
 import json
 import pathlib
+import re
 import shlex
 import statistics
 import subprocess
@@ -143,8 +144,9 @@ class Bench:
         return subprocess.run([str(word) for word in self.inside(*command)], text=True, check=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout
 
-    def predicted_ms(self, tables, tokens):
-        """By a probe of the links as they are now, in a workspace without runs."""
+    def predicted(self, tables, tokens):
+        """The step and what the port sends, by a probe of the links as they are now, in a workspace
+        without runs."""
         in_turns = tables["parts"] == 2
         probes = self.folder / "probes" / f"{self.rate}-{tokens}{'-in-turns' if in_turns else ''}"
         if not any(probes.glob("probes/*.json")):
@@ -154,12 +156,14 @@ class Bench:
                       f"--nodes={NODES}", "--exclusive", "--wrap", probe)
         spec = self.write_spec(tables, tokens)
         plan = json.loads(self.call(self.xp, "plan", spec, "--json", "--workspace", probes))
-        return plan["steps"][0]["step_ms"]
+        figures = plan["points"][0]["figures"]
+        sent = figures["inter_node_bytes"] + figures["gradient_inter_node_bytes"]
+        return {"predicted_ms": plan["steps"][0]["step_ms"], "predicted_MB": sent / NODES / 1e6}
 
     def run(self, tables, tokens, seed):
         """One training of xp. Bytes and CPU time are those between the events of updates 1 and 10;
         the median leaves out the first ten updates."""
-        predicted = self.predicted_ms(tables, tokens)
+        predicted = self.predicted(tables, tokens)
         spec = self.write_spec(tables, tokens, seed)
         # Its own: a training that differs only in packing would be one that is done.
         workspace = self.folder / "workspaces" / str(time.time_ns())
@@ -185,7 +189,7 @@ class Bench:
         (status,) = workspace.glob("trainings/*/status.json")
         summary = json.loads(status.read_text())["summary"]
         (first, sent_first), (tenth, sent_tenth) = marks[1], marks[10]
-        return {"ms": summary["step_ms"], "predicted_ms": predicted,
+        return {"ms": summary["step_ms"], **predicted,
                 "exposed_ms": tenth["exposed_ms"],
                 "cpu_s": (tenth["cpu_seconds"] - first["cpu_seconds"]) / 9,
                 "MB": (sent_tenth - sent_first) / 9e6,
@@ -232,7 +236,7 @@ def processor():
 
 def report(figures):
     """Medians over rounds, beside fairscale with flat reduction; then how far predictions are."""
-    errors = []
+    errors = {"ms": [], "MB": []}
     for rate, tokens in sorted({(f["rate"], f["tokens"]) for f in figures}):
         here = [f for f in figures if (f["rate"], f["tokens"]) == (rate, tokens)]
         def median(name, key):
@@ -241,21 +245,25 @@ def report(figures):
         base = median(next(iter(PEERS)), "ms")
         print(f"\n{rate} between nodes, {tokens} tokens a rank\n")
         print("| system | step ms | of fairscale, flat | predicted ms | waiting ms | CPU-s "
-              "| port MB | counted MB |")
-        print("|---|---|---|---|---|---|---|---|")
+              "| port MB | counted MB | predicted MB |")
+        print("|---|---|---|---|---|---|---|---|---|")
         for name in dict.fromkeys(f["system"] for f in here):
             ms, counted = median(name, "ms"), median(name, "counted_MB")
             predicted, exposed = median(name, "predicted_ms"), median(name, "exposed_ms")
+            predicted_MB = median(name, "predicted_MB")
             if predicted is not None:
-                errors.append(abs(predicted / ms - 1))
+                errors["ms"].append(abs(predicted / ms - 1))
+                errors["MB"].append(abs(predicted_MB / counted - 1))
             print(f"| {name} | {ms:.0f} | {f'{base / ms:.2f}x' if base else ''} "
                   f"| {f'{predicted:.0f}' if predicted is not None else ''} "
                   f"| {f'{exposed:.0f}' if exposed is not None else ''} "
                   f"| {median(name, 'cpu_s'):.1f} | {median(name, 'MB'):.1f} "
-                  f"| {f'{counted:.1f}' if counted is not None else ''} |")
-    if errors:
-        print(f"\npredicted steps of {len(errors)}: off by {100 * statistics.median(errors):.0f} % "
-              f"at the median, {100 * max(errors):.0f} % at most")
+                  f"| {f'{counted:.1f}' if counted is not None else ''} "
+                  f"| {f'{predicted_MB:.1f}' if predicted_MB is not None else ''} |")
+    for what, off in errors.items():
+        if off:
+            print(f"\npredicted {what} of {len(off)}: off by {100 * statistics.median(off):.1f} % "
+                  f"at the median, {100 * max(off):.1f} % at most")
 
 
 def missing(options, figures):
@@ -265,7 +273,7 @@ def missing(options, figures):
         for tokens in options.tokens or [1024, 4096]:
             for number in range(options.rounds):
                 for name, run in cases():
-                    if options.only and not any(words in name for words in options.only):
+                    if options.only and not any(re.search(p, name) for p in options.only):
                         continue
                     place = {"rate": rate, "tokens": tokens, "system": name}
                     if sum(place.items() <= f.items() for f in figures) <= number:
@@ -281,7 +289,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=16, help="more than 10; the last are timed")
     parser.add_argument("--ranks-per-node", type=int, default=2)
-    parser.add_argument("--only", action="append", help="systems whose name has these words")
+    parser.add_argument("--only", action="append", help="systems whose name matches")
     parser.add_argument("--folder", type=pathlib.Path)
     options = parser.parse_args()
     options.build = options.build.resolve()

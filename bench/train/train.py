@@ -70,7 +70,7 @@ max_length_b = 2
 
 def write_text(folder, pairs, is_skewed):
     """Every word occurs, so that the dictionary has them all; each has the same chance, or one by
-    Zipf's law."""
+    Zipf's law. `pairs` is a multiple of what an update takes, so that none has fewer."""
     draw = random.Random(3)
     words = [f"w{i}" for i in range(VOCABULARY - 8)]
     chances = list(itertools.accumulate(1 / (i + 1) if is_skewed else 1
@@ -81,7 +81,9 @@ def write_text(folder, pairs, is_skewed):
     for subset, count in {"train": pairs, "valid": 1, "test": 1}.items():
         with open(folder / f"{subset}.tsv", "w") as out:
             if subset == "train":
-                for first in range(0, len(words), LENGTH - 1):
+                firsts = range(0, len(words), LENGTH - 1)
+                count -= len(firsts)
+                for first in firsts:
                     line = (words + words)[first:first + LENGTH - 1]
                     print(" ".join(line), " ".join(reversed(line)), sep="\t", file=out)
             for _ in range(count):
@@ -101,14 +103,17 @@ def fullest_expert(record):
 class Bench:
     def __init__(self, options, folder):
         self.options, self.folder, self.num_runs = options, folder, 0
-        for text in ("even", "skewed"):
-            write_text(folder / text, 4096, text == "skewed")
+
+    def text(self, name):
+        if not (self.folder / name).exists():
+            write_text(self.folder / name, 4096, name == "skewed")
+        return name
 
     def ours(self, shape, moe=DENSE, ranks=1, text="even", **settings):
         self.num_runs += 1
         spec = self.folder / "train.toml"
         spec.write_text(SPEC.format(length=LENGTH, moe=moe, ranks=ranks, seed=self.num_runs,
-                                    text=text, updates=self.options.updates, **shape,
+                                    text=self.text(text), updates=self.options.updates, **shape,
                                     **settings))
         workspace = self.folder / "workspace"
         known = set(workspace.glob("trainings/*"))
