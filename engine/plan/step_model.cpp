@@ -83,20 +83,16 @@ struct SentBytes {
   double rows, rows_between, sums, sums_between;
 };
 
-// How long a rank's compute and links keep the processors that it gets busy; 0 if unknown.
-double processor_seconds(const Probe& probe, const Settings& settings, double compute_s,
-                         const SentBytes& sent) {
-  if (probe.processors <= 0) return 0;
+// Seconds of processors that a rank's links use.
+double link_processor_s(const Probe& probe, const Settings& settings, const SentBytes& sent) {
   const auto packing = [&](const char* wire) {
     if (!settings.value("launch.packing", false)) return 0.0;
     return settings.value(wire, "fp32") == "bf16" ? probe.bf16_packing_s_per_byte
                                                   : probe.packing_s_per_byte;
   };
-  const double links_s = sent.rows * probe.rows_processor_s_per_byte +
-                         sent.sums * probe.sums_processor_s_per_byte +
-                         sent.rows_between * packing("model.moe.wire") +
-                         sent.sums_between * packing("train.gradient_wire");
-  return (probe.busy_processors * compute_s + links_s) / probe.processors;
+  return sent.rows * probe.rows_processor_s_per_byte + sent.sums * probe.sums_processor_s_per_byte +
+         sent.rows_between * packing("model.moe.wire") +
+         sent.sums_between * packing("train.gradient_wire");
 }
 
 }  // namespace
@@ -204,11 +200,20 @@ std::optional<StepPrediction> predict_step(const Figures& figures, const Setting
   out.inter_node_ms = 1e3 * (rows_far + sums_far);
   const double exposed_s = exposed(kForward) + exposed(1 - kForward);
   const double rows_between = far / layout.ranks(), sums_between = gradients / layout.ranks();
-  const double processors_s = processor_seconds(probe, settings, compute->all,
-                                                {near / layout.ranks() + rows_between, rows_between,
-                                                 sums_near_bytes + sums_between, sums_between});
-  const bool processors_bind = processors_s > compute->all + exposed_s;
-  out.exposed_ms = 1e3 * (processors_bind ? processors_s - compute->all : exposed_s);
+  // Links take turns with compute if it leaves them no processor; while a rank waits they have one.
+  double step_s = compute->all + exposed_s;
+  bool processors_bind = false;
+  if (probe.processors > 0) {
+    const double links_s = link_processor_s(probe, settings,
+                                            {near / layout.ranks() + rows_between, rows_between,
+                                             sums_near_bytes + sums_between, sums_between});
+    const double all_s = probe.busy_processors * compute->all + links_s;
+    const double missing = probe.busy_processors + links_s / step_s - probe.processors;
+    processors_bind = all_s / probe.processors > step_s;
+    step_s = std::max(step_s + compute->all * std::max(0.0, missing) / probe.processors,
+                      all_s / probe.processors);
+  }
+  out.exposed_ms = 1e3 * (step_s - compute->all);
   if (!processors_bind && out.inter_node_ms > std::max(out.compute_ms, out.in_node_ms))
     out.bound = Resource::kInterNode;
   else if (!processors_bind && out.in_node_ms > out.compute_ms)

@@ -56,7 +56,7 @@ struct StepPrediction {
   double compute_ms = 0;     ///< of a rank
   double in_node_ms = 0;     ///< on the links inside a node, rows and gradients
   double inter_node_ms = 0;  ///< on the port of a node, rows and gradients
-  double exposed_ms = 0;     ///< what nothing hides of these two, or processors are busy for longer
+  double exposed_ms = 0;     ///< what nothing hides of these two, or processors are busy with them
   double step_ms() const { return compute_ms + exposed_ms; }
   /// What the step would still take if all else were hidden behind it.
   Resource bound = Resource::kCompute;
