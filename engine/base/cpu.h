@@ -15,8 +15,8 @@ bool multiplies_bf16_faster(std::string_view cpuinfo);
 
 /// What to tell whoever computes in bf16 on another processor.
 inline constexpr const char* kNoBf16 =
-    "this processor multiplies bf16 no faster than fp32 (it has no AMX): train.precision = "
-    "\"bf16\" takes less memory here, but no less time";
+    "this processor multiplies bf16 no faster than fp32: train.precision = \"bf16\" takes less "
+    "memory here, but no less time";
 
 /// CPU time of this process so far, all threads.
 double own_cpu_seconds();

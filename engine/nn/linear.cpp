@@ -1,4 +1,6 @@
 // The products are LibTorch's; an autograd function of our own says where they write.
+//
+// Shapes: B rows of a block, C any columns; else as in the header.
 #include "engine/nn/linear.h"
 
 #include "engine/base/cpu.h"
@@ -54,14 +56,14 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
     auto y = at::empty(shape, x.options().dtype(type));
     const auto y_TN = y.view({T, N});
     const auto* const bias = bias_N.const_data_ptr<float>();
-    for (const Piece& piece : pieces(T, rounds)) {
-      const auto out_RN = piece.result(y_TN);
-      multiply(out_RN, piece.values(x_TK), weight_NK.t());
-      auto* const rows = out_RN.data_ptr<float>();
-      at::parallel_for(0, piece.rows, kWorthRows, [&](int64_t begin, int64_t end) {
+    for (const RowBlock& block : blocks(T, rounds)) {
+      const auto out_BN = block.result(y_TN);
+      multiply(out_BN, block.values(x_TK), weight_NK.t());
+      auto* const rows = out_BN.data_ptr<float>();
+      at::parallel_for(0, block.rows, kWorthRows, [&](int64_t begin, int64_t end) {
         add_bias(rows + begin * N, end - begin, N, bias, relu);
       });
-      piece.put(out_RN, y_TN);
+      block.put(out_BN, y_TN);
     }
     context->save_for_backward({x_TK, weight_NK, relu ? y : torch::Tensor()});
     return y;
@@ -82,21 +84,21 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
       weight_gradient = taken_place(weight_NK);
       if (!weight_gradient.defined()) weight_gradient = at::empty_like(weight_NK);
     }
-    for (const Piece& piece : pieces(T, x_TK.scalar_type() != torch::kFloat)) {
-      auto g_RN = piece.values(g_TN);
-      const auto sums = piece.first == 0 ? bias_gradient : at::empty_like(bias_gradient);
-      g_RN = masked(g_RN, y.defined() ? piece.values(y.view({T, N})) : y, sums);
-      if (piece.first > 0) bias_gradient.add_(sums);
+    for (const RowBlock& block : blocks(T, x_TK.scalar_type() != torch::kFloat)) {
+      auto g_BN = block.values(g_TN);
+      const auto sums = block.first == 0 ? bias_gradient : at::empty_like(bias_gradient);
+      g_BN = masked(g_BN, y.defined() ? block.values(y.view({T, N})) : y, sums);
+      if (block.first > 0) bias_gradient.add_(sums);
       if (x_gradient_TK.defined()) {
-        const auto out_RK = piece.result(x_gradient_TK);
-        multiply(out_RK, g_RN, weight_NK);
-        piece.put(out_RK, x_gradient_TK);
+        const auto out_BK = block.result(x_gradient_TK);
+        multiply(out_BK, g_BN, weight_NK);
+        block.put(out_BK, x_gradient_TK);
       }
       if (!weight_gradient.defined()) continue;
-      if (piece.first == 0)
-        multiply(weight_gradient, g_RN.t(), piece.values(x_TK));
+      if (block.first == 0)
+        multiply(weight_gradient, g_BN.t(), block.values(x_TK));
       else
-        weight_gradient.addmm_(g_RN.t(), piece.values(x_TK));
+        weight_gradient.addmm_(g_BN.t(), block.values(x_TK));
     }
     if (x_gradient_TK.defined())
       x_gradient_TK = x_gradient_TK.view(context->saved_data[kShape].toIntVector());
@@ -105,24 +107,24 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
 
  private:
   /// Some rows of matrices, in fp32.
-  struct Piece {
+  struct RowBlock {
     int64_t first, rows;
-    torch::Tensor values(const torch::Tensor& all_TX) const {
-      return all_TX.narrow(0, first, rows).to(torch::kFloat);
+    torch::Tensor values(const torch::Tensor& all_TC) const {
+      return all_TC.narrow(0, first, rows).to(torch::kFloat);
     }
     /// Where they are to be computed, and then put.
-    torch::Tensor result(const torch::Tensor& all_TX) const {
-      if (all_TX.scalar_type() == torch::kFloat) return all_TX.narrow(0, first, rows);
-      return at::empty({rows, all_TX.size(1)}, all_TX.options().dtype(torch::kFloat));
+    torch::Tensor result(const torch::Tensor& all_TC) const {
+      if (all_TC.scalar_type() == torch::kFloat) return all_TC.narrow(0, first, rows);
+      return at::empty({rows, all_TC.size(1)}, all_TC.options().dtype(torch::kFloat));
     }
-    void put(const torch::Tensor& result_RX, const torch::Tensor& all_TX) const {
-      if (all_TX.scalar_type() != torch::kFloat) all_TX.narrow(0, first, rows).copy_(result_RX);
+    void put(const torch::Tensor& result_BC, const torch::Tensor& all_TC) const {
+      if (all_TC.scalar_type() != torch::kFloat) all_TC.narrow(0, first, rows).copy_(result_BC);
     }
   };
 
-  static std::vector<Piece> pieces(int64_t rows, bool are_rounded) {
+  static std::vector<RowBlock> blocks(int64_t rows, bool are_rounded) {
     if (!are_rounded || rows == 0) return {{0, rows}};
-    std::vector<Piece> out;
+    std::vector<RowBlock> out;
     for (int64_t first = 0; first < rows; first += kRoundedRows)
       out.push_back({first, std::min(kRoundedRows, rows - first)});
     return out;
@@ -132,17 +134,17 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
     at::mm_out(out, a, b);
   }
 
-  // The gradient that passes the relu with the results y_RN, or all of it; `sums` are those of its
+  // The gradient that passes the relu with the results y_BN, or all of it; `sums` are those of its
   // columns.
-  static torch::Tensor masked(const torch::Tensor& g_RN, const torch::Tensor& y_RN,
+  static torch::Tensor masked(const torch::Tensor& g_BN, const torch::Tensor& y_BN,
                               const torch::Tensor& sums) {
-    const int64_t N = g_RN.size(1);
-    const auto masked_RN = y_RN.defined() ? at::empty_like(g_RN) : torch::Tensor();
+    const int64_t N = g_BN.size(1);
+    const auto masked_BN = y_BN.defined() ? at::empty_like(g_BN) : torch::Tensor();
     GradientColumns columns{
-        .gradient = g_RN.const_data_ptr<float>(), .rows = g_RN.size(0), .width = N};
-    if (y_RN.defined()) {
-      columns.result = y_RN.const_data_ptr<float>();
-      columns.masked = masked_RN.data_ptr<float>();
+        .gradient = g_BN.const_data_ptr<float>(), .rows = g_BN.size(0), .width = N};
+    if (y_BN.defined()) {
+      columns.result = y_BN.const_data_ptr<float>();
+      columns.masked = masked_BN.data_ptr<float>();
     }
     auto* const to = sums.data_ptr<float>();
     at::parallel_for(0, N, kWorthColumns, [&](int64_t begin, int64_t end) {
@@ -151,7 +153,7 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
       own.end = end;
       sum_columns(own, to);
     });
-    return y_RN.defined() ? masked_RN : g_RN;
+    return y_BN.defined() ? masked_BN : g_BN;
   }
 };
 

@@ -18,8 +18,8 @@ struct GradientPlace : torch::autograd::PostAccumulateGradHook {
 /// x W' + b, or relu of it: [..., K] -> [..., N]. On the CPU in fp32 without autocast bias and relu
 /// are one pass over the result, and so are the relu's and the bias's gradients, which are the same
 /// bits for any number of threads. So it is with autocast to bfloat16 on a processor that does not
-/// multiply it faster: x and the result are then rounded, all else is fp32. Elsewhere it is
-/// LibTorch's.
+/// multiply it faster: what is kept in bfloat16 are x, the result and their gradients (of x only if
+/// it was bfloat16); weights, sums and the other gradients are fp32. Elsewhere it is LibTorch's.
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight_NK,
                      const torch::Tensor& bias_N, bool relu = false);
 

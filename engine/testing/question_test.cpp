@@ -73,7 +73,7 @@ Finished on_processor(const User& user, const std::string& features,
   return run_program(command);
 }
 
-TEST_CASE("bf16 on a processor without it is told by check, plan, run and the worker", "[slow]") {
+TEST_CASE("that bf16 saves no time here is told by check, plan, run and the worker", "[slow]") {
   const User user;
   if (run_program({"unshare", "-m", "mount", "--bind", "/proc/version", "/proc/cpuinfo"})
           .exit_code != 0)

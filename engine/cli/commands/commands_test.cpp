@@ -292,7 +292,7 @@ TEST_CASE("doctor says what is missing and with what exit code") {
     return found == findings.end() ? "" : (*found)["state"].get<std::string>();
   };
   CHECK(answer("store").starts_with("SQLite 3."));
-  CHECK(answer("bf16").starts_with("this processor has "));
+  CHECK(answer("bf16").starts_with("this processor multiplies "));
 }
 
 }  // namespace

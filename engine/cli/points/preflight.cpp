@@ -110,13 +110,13 @@ std::vector<std::string> machine_notes(const Plan& plan, const Workspace& worksp
   return out;
 }
 
-// A sentence if a run would compute in a number format that this processor is slow in.
+// A sentence if a run would compute in a number format that saves no time on this processor.
 std::vector<std::string> precision_notes(const Plan& plan) {
-  const auto is_slow = [](const Point& point) {
+  const auto is_bf16 = [](const Point& point) {
     return point.training != State::kDone && is_on_this_cpu(point) &&
            point.settings().value("train.precision", "") == "bf16";
   };
-  if (std::none_of(plan.points.begin(), plan.points.end(), is_slow) || multiplies_bf16_faster())
+  if (std::none_of(plan.points.begin(), plan.points.end(), is_bf16) || multiplies_bf16_faster())
     return {};
   return {kNoBf16};
 }
