@@ -413,7 +413,7 @@ struct LaunchSection {
           Limit{}, Scope::kSpeed);
     field("packing", packing,
           "pack values that cross nodes, without loss: a sixth less of fp32, a third of bf16, "
-          "for CPU time; pays on links slower than about a gigabit",
+          "for CPU time; `xp plan` says by how much it shortens steps",
           Limit{}, Scope::kSpeed);
     field("on_oom", on_oom,
           "when memory runs out: fail, or halve the micro-batch and accumulate twice as often",

@@ -253,6 +253,7 @@ def report(figures):
             predicted_MB = median(name, "predicted_MB")
             if predicted is not None:
                 errors["ms"].append(abs(predicted / ms - 1))
+            if predicted_MB is not None:
                 errors["MB"].append(abs(predicted_MB / counted - 1))
             print(f"| {name} | {ms:.0f} | {f'{base / ms:.2f}x' if base else ''} "
                   f"| {f'{predicted:.0f}' if predicted is not None else ''} "

@@ -1,4 +1,4 @@
-// How full the batches of a training are, from the lengths of its pairs.
+// How full the batches of a training are, from what a prepared corpus counted.
 #pragma once
 
 #include "engine/data/prepared_corpus.h"
@@ -13,8 +13,8 @@ struct BatchFill {
   double length = 1;              ///< of the longer side, </s> and tag included; mean of batches
 };
 
-/// Of the subset train, as `sampling` mixes its directions. Cost: some blocks of each direction's
-/// lengths are read. Raises kMachine if token files are damaged.
+/// Of the subset train, as `sampling` mixes its directions. Full if the corpus does not say
+/// (CorpusOutline::stats): it was prepared by an earlier version.
 BatchFill batch_fill(const CorpusOutline& corpus, const SamplingSection& sampling);
 
 }  // namespace xp

@@ -38,26 +38,46 @@ TEST_CASE_METHOD(BatchFillTest, "directions count as they are sampled") {
   CHECK(batch_fill(corpus, {"uniform"}).length == Approx((2 * 4 * 4 + 2 * 10 * 10) / 28.0));
 }
 
+TEST_CASE_METHOD(BatchFillTest, "a tag is a token") {
+  put(sentences({2, 5}), "en-fr");
+  settings["language_tokens"] = {{"target", true}};  // before the target: 5 and 8 tokens
+  const BatchFill fill = batch_fill(CorpusOutline(folder.path(), settings), {});
+  CHECK(fill.source == Approx(9.0 / 13));
+  CHECK(fill.target == 1);
+  CHECK(fill.length == Approx((5 * 5 + 8 * 8) / 13.0));
+}
+
+TEST_CASE_METHOD(BatchFillTest, "batches of a corpus that does not say are full") {
+  put(sentences({2, 5}), "en-fr");
+  Value stats = Value::parse(read_file(folder.path() / "stats.json"));
+  stats["train"]["en-fr"].erase("longer_squares");
+  write_atomic(folder.path() / "stats.json", json_text(stats));
+  const BatchFill fill = batch_fill(CorpusOutline(folder.path()), {});
+  CHECK(fill.source == 1);
+  CHECK(fill.target == 1);
+  CHECK(fill.length == 1);
+}
+
 TEST_CASE_METHOD(BatchFillTest, "batches are as full as predicted") {
   SplitMix draws(5);
   std::vector<size_t> lengths(20'000);
-  for (auto& length : lengths)
+  std::vector<PairLength> pairs;
+  for (auto& length : lengths) {
     length = 3 + draws.below(20) + draws.below(20) * draws.below(3);
+    pairs.push_back({static_cast<uint32_t>(length) + 1, static_cast<uint32_t>(length) + 2});
+  }
   put(sentences(lengths), "en-fr");
   const BatchFill fill = batch_fill(CorpusOutline(folder.path()), {});
-
-  constexpr int64_t kMaxTokens = 1000;
-  std::vector<PairLength> pairs;
-  for (const size_t length : lengths)
-    pairs.push_back({static_cast<uint32_t>(length) + 1, static_cast<uint32_t>(length) + 2});
-  const Epoch epoch = plan_epoch(pairs, {kMaxTokens, 1, 1}, 0);
-  double tokens = 0;
-  for (const auto& batch : epoch.batches)
-    for (const uint32_t pair : batch)
-      tokens += pairs[pair].source;
-  const double budget = kMaxTokens * static_cast<double>(epoch.batches.size());
-  CHECK(tokens / budget ==
-        Approx(fill.source * (1 - (fill.length - 1) / 2 / kMaxTokens)).epsilon(0.005));
+  const Epoch epoch = plan_epoch(pairs, {/*max_tokens=*/1000, 1, 1}, 0);
+  double source = 0, target = 0;
+  for (const PairLength& pair : pairs) {
+    source += pair.source;
+    target += pair.target;
+  }
+  const double budget = 1000.0 * static_cast<double>(epoch.batches.size());
+  const double used = 1 - (fill.length - 1) / 2 / 1000;
+  CHECK(source / budget == Approx(fill.source * used).epsilon(0.005));
+  CHECK(target / budget == Approx(fill.target * used).epsilon(0.005));
 }
 
 }  // namespace

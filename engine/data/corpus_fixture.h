@@ -59,7 +59,18 @@ struct CorpusFixture {
       if (std::find(about[key].begin(), about[key].end(), value) == about[key].end())
         about[key].push_back(value);
     }
-    stats[subset][direction]["kept"] = sources.size();
+    int64_t tokens = 0, longer = 0, squares = 0;
+    for (const auto& sentence : sources) {
+      const auto length = static_cast<int64_t>(sentence.size());
+      tokens += length;
+      longer += length + 1;
+      squares += (length + 1) * (length + 1);
+    }
+    stats[subset][direction] = {{"kept", sources.size()},
+                                {"source_tokens", tokens},
+                                {"target_tokens", longer},
+                                {"longer_tokens", longer},
+                                {"longer_squares", squares}};
     const std::string stem = (folder.path() / (subset + "." + direction)).string();
     TokenSetWriter source(stem + ".source", kSize), target(stem + ".target", kSize);
     std::string source_text, target_text;

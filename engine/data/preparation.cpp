@@ -37,6 +37,7 @@ struct Part {
   int64_t num_read = 0;
   std::map<std::string, int64_t> dropped{};
   std::array<int64_t, 2> num_tokens{}, num_unknown{};
+  int64_t longer_tokens = 0, longer_squares = 0;
   std::array<std::array<int64_t, kLengthBuckets>, 2> lengths{};
 
   bool is_train() const { return subset == "train"; }
@@ -305,6 +306,9 @@ class Preparation {
               ++part.dropped[pair.flaw];
               continue;
             }
+            const auto longer = static_cast<int64_t>(std::max(pair.length[0], pair.length[1]));
+            part.longer_tokens += longer;
+            part.longer_squares += longer * longer;
             for (size_t side = 0; side < 2; ++side) {
               const std::span ids(chunk.ids[side].data() + at[side], pair.length[side]);
               at[side] += pair.length[side];
@@ -381,6 +385,8 @@ class Preparation {
                                                    {"target_tokens", part.num_tokens[1]},
                                                    {"source_unknown", part.num_unknown[0]},
                                                    {"target_unknown", part.num_unknown[1]},
+                                                   {"longer_tokens", part.longer_tokens},
+                                                   {"longer_squares", part.longer_squares},
                                                    {"source_lengths", part.lengths[0]},
                                                    {"target_lengths", part.lengths[1]}};
     }

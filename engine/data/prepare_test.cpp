@@ -193,6 +193,7 @@ TEST_CASE_METHOD(PrepareTest, "what is dropped from train is counted with its re
     stats["train"]["en-fr"].erase(lengths);
   CHECK(stats["train"]["en-fr"] == Value::parse(R"({
     "read": 10, "kept": 2, "source_tokens": 4, "target_tokens": 5, "source_unknown": 0,
+    "longer_tokens": 5, "longer_squares": 13,
     "target_unknown": 0, "dropped": {"blank": 1, "in another subset": 2, "repeated": 1,
     "longer than max_length": 1, "too odd": 3}})"));
   CHECK(stats["valid"]["en-fr"]["source_unknown"] == 1);

@@ -60,8 +60,9 @@ class CorpusOutline {
 
   /// The content of stats.json: "SUBSET" -> "DIRECTION" -> {"read", "kept", "source_tokens",
   /// "target_tokens", "source_unknown", "target_unknown", "source_lengths", "target_lengths",
-  /// "dropped": {reason: count}}. Lengths are the numbers of sentences by classes of
-  /// kLengthClass pieces: 0 to 9, 10 to 19, ...
+  /// "longer_tokens", "longer_squares", "dropped": {reason: count}}. Lengths are the numbers of
+  /// sentences by classes of kLengthClass pieces: 0 to 9, 10 to 19, ... "longer_tokens" are those
+  /// of each pair's longer side, the squares the sum of its lengths' squares.
   const Value& stats() const { return stats_; }
   /// Pairs of a subset that it has.
   int64_t num_kept(const std::string& subset, const Direction& direction) const;

@@ -45,6 +45,10 @@ class Shapes {
   static std::string shape(const Point& point) {
     if (point.assessment == nullptr || point.assessment->figures.empty()) return "";
     Value what = {{"figures", point.assessment->figures}};
+    // How many bytes rows have is known better once the corpus is prepared.
+    for (const char* rows :
+         {"local_bytes", "in_node_bytes", "inter_node_bytes", "fixed_inter_node_bytes"})
+      what["figures"].erase(rows);
     for (const char* key :
          {"nodes", "ranks_per_node", "threads_per_rank", "device", "overlap", "packing"})
       what[key] = point.settings().at("launch").value(key, Value());

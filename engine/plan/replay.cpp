@@ -268,8 +268,8 @@ class Player {
   ReplayedRows out_;
 };
 
-// The step model reads figures of a point: of balanced batches. Here are those of the recorded
-// rows, with links as busy as the busiest is.
+// The step model reads figures of a point: of balanced batches as full as they may be. Here are
+// those of the recorded rows, with links as busy as the busiest is.
 Figures with_rows(Figures figures, const ReplayedRows& rows, const ReplayLayout& layout,
                   double fill) {
   const auto scale = [&](const char* name, double factor) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 namespace xp {
 namespace {
@@ -91,6 +92,11 @@ std::vector<Smaller> smaller_shares(const Catalog& catalog, Variants& variants, 
   return out;
 }
 
+bool may_pack(const Settings& settings) {
+  return settings.value("launch.nodes", int64_t{1}) > 1 &&
+         settings.value("launch.device", "") == "cpu" && !settings.value("launch.packing", false);
+}
+
 }  // namespace
 
 std::vector<std::string> shares_that_pay(const Plan& plan, const Catalog& catalog,
@@ -130,23 +136,22 @@ std::string packing_that_pays(const Plan& plan, const Catalog& catalog, const Wo
   constexpr double kWorth = 0.02;  // of a step
   Probes probes(workspace);
   Variants variants(catalog, corpus_figures);
-  std::map<std::pair<const Assessment*, const Probe*>, double> known;  // saved of the step
+  // By what was assessed, the probe and the step as it is: seeds, say, change none of these.
+  std::map<std::tuple<const Assessment*, const Probe*, double>, double> known;
   size_t count = 0;
   double least = 1, most = 0;
   for (const Point& point : plan.points) {
     const Settings& settings = point.settings();
     const Probe* probe = probes.of(settings);
-    if (probe == nullptr || point.assessment == nullptr || settings.value("launch.packing", false))
-      continue;
-    if (settings.value("launch.nodes", int64_t{1}) == 1 ||
-        settings.value("launch.device", "") != "cpu")
-      continue;
-    const auto [saved, is_new] = known.try_emplace({point.assessment.get(), probe}, 0.0);
+    if (probe == nullptr || point.assessment == nullptr || !may_pack(settings)) continue;
+    const auto step = predict_step(point.assessment->figures, settings, *probe);
+    if (!step) continue;
+    const auto [saved, is_new] =
+        known.try_emplace({point.assessment.get(), probe, step->step_ms()}, 0.0);
     if (is_new) {
-      const auto step = predict_step(point.assessment->figures, settings, *probe);
       const auto packed =
           predicted(variants.of(settings.whole(), {{"launch.packing", true}}), *probe);
-      if (step && packed) saved->second = 1 - packed->step_ms() / step->step_ms();
+      if (packed) saved->second = 1 - packed->step_ms() / step->step_ms();
     }
     if (saved->second < kWorth) continue;
     ++count;

@@ -17,8 +17,9 @@ std::vector<std::string> shares_that_pay(const Plan& plan, const Catalog& catalo
                                          const Workspace& workspace,
                                          const CorpusFigures& corpus_figures = {});
 
-/// A sentence if `[launch] packing` would make predicted steps shorter: of how many points, and by
-/// how much; else "". Only points that are computed by processors pack.
+/// A sentence if `[launch] packing` would make predicted steps shorter by 2 % or more: of how many
+/// points, done or not, and by how much; else "". Only points with a probe and device = "cpu"
+/// count.
 std::string packing_that_pays(const Plan& plan, const Catalog& catalog, const Workspace& workspace,
                               const CorpusFigures& corpus_figures = {});
 

@@ -11,13 +11,12 @@ namespace {
 
 // A rank computes 700 ms; a share of 1 keeps the port of a node busy for 1000 ms.
 struct SavingsTest {
-  SavingsTest() : catalog(fixture_catalog(declarations())) {
+  explicit SavingsTest(const std::string& launch = "device = \"cpu\"\n")
+      : catalog(fixture_catalog(declarations())) {
     Problems problems;
     const fs::path file = folder.path() / "x.toml";
-    write_atomic(
-        file,
-        "name = \"t\"\n[corpus]\nuse = \"dummy\"\n[launch]\nnodes = 2\ndevice = \"cpu\"\n[sweep]\n"
-        "exchange = [\"scomoe-seq\", \"gshard\"]\n");
+    write_atomic(file, "name = \"t\"\n[corpus]\nuse = \"dummy\"\n[launch]\nnodes = 2\n" + launch +
+                           "[sweep]\nexchange = [\"scomoe-seq\", \"gshard\"]\n");
     const Spec spec = load_spec(file.string(), {}, catalog, problems);
     problems.raise();
     plan = make_plan(spec, catalog, problems);
@@ -92,6 +91,14 @@ TEST_CASE_METHOD(SavingsTest, "packing is recommended for what it saves of predi
         "of fp32 crosses nodes, a third less of bf16, with the same results");
   probe(1'000'000);
   CHECK(packing_that_pays(plan, catalog, workspace).empty());
+}
+
+TEST_CASE("packing is not recommended to points that pack or may run on devices") {
+  for (const char* launch : {"packing = true\ndevice = \"cpu\"\n", "device = \"auto\"\n"}) {
+    const SavingsTest test(launch);
+    test.probe(1000);
+    CHECK(packing_that_pays(test.plan, test.catalog, test.workspace).empty());
+  }
 }
 
 }  // namespace

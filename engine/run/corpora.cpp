@@ -17,8 +17,16 @@ CorpusPlace Corpora::place(bool may_fetch) const {
 }
 
 CorpusIdentity Corpora::identity_of_inputs(const Value& corpus) const {
+  const std::string text = canonical_text(corpus);
+  const auto seen = seen_inputs_.find(text);
+  if (seen != seen_inputs_.end()) return seen->second;
   const CorpusInputs inputs = corpus_inputs(corpus, place(false));
-  return {corpus_id(corpus, inputs), inputs.missing};
+  return seen_inputs_[text] = {corpus_id(corpus, inputs), inputs.missing};
+}
+
+void Corpora::forget() const {
+  seen_inputs_.clear();
+  seen_figures_.clear();
 }
 
 // Of the trainings in the experiment's last plan, one for each corpus, the one whose [corpus] is
@@ -41,13 +49,6 @@ std::optional<std::string> Corpora::recorded_id(const Value& corpus) const {
 }
 
 CorpusIdentity Corpora::identity(const Value& corpus) const {
-  const std::string text = canonical_text(corpus);
-  const auto known = identities_.find(text);
-  if (known != identities_.end()) return known->second;
-  return identities_[text] = identity_now(corpus);
-}
-
-CorpusIdentity Corpora::identity_now(const Value& corpus) const {
   CorpusIdentity out;
   std::optional<Error> refusal;
   try {
@@ -64,21 +65,24 @@ CorpusIdentity Corpora::identity_now(const Value& corpus) const {
   return out;
 }
 
-Value Corpora::figures(const Value& corpus) const {
-  Value out = Value::object();
-  const auto add_sizes = [&out](const DictionarySizes& sizes) {
-    const auto number = [](const std::optional<int64_t>& size) {
-      return size ? Value(*size) : Value();
-    };
-    out["source_pieces"] = number(sizes.source);
-    out["target_pieces"] = number(sizes.target);
-  };
-  // Elsewhere it is said what is wrong with a corpus.
+Value Corpora::dictionary_figures(const Value& corpus) const {
+  std::optional<DictionarySizes> sizes;
   try {
-    if (const auto sizes = corpus_dictionary_sizes(corpus, place(false))) add_sizes(*sizes);
+    sizes = corpus_dictionary_sizes(corpus, place(false));
   } catch (const Error&) {
-    add_sizes({});
+    sizes = DictionarySizes{};  // `identity` says what is wrong with the corpus
   }
+  if (!sizes) return Value::object();
+  const auto number = [](const std::optional<int64_t>& size) {
+    return size ? Value(*size) : Value();
+  };
+  return {{"source_pieces", number(sizes->source)}, {"target_pieces", number(sizes->target)}};
+}
+
+Value Corpora::figures(const Value& corpus) const {
+  const auto [seen, is_new] = seen_figures_.try_emplace(canonical_text(corpus));
+  if (!is_new) return seen->second;
+  Value& out = seen->second = dictionary_figures(corpus);
   try {
     const auto id = identity(corpus).id;
     if (!id || !is_prepared(workspace_.corpus(*id))) return out;
@@ -87,7 +91,8 @@ Value Corpora::figures(const Value& corpus) const {
     out["source_fill"] = fill.source;
     out["target_fill"] = fill.target;
     out["batch_length"] = fill.length;
-  } catch (const Error&) {
+  } catch (const Error&) {  // who uses the corpus says what is wrong with it
+  } catch (const Value::exception&) {
   }
   return out;
 }
@@ -100,20 +105,20 @@ std::string Corpora::id_after_fetch(const Value& corpus) const {
 
 std::string Corpora::prepare(const Value& corpus) const {
   const std::string id = id_after_fetch(corpus);
-  identities_.clear();
   prepare_corpus(corpus, place(true), workspace_.corpus(id));
+  forget();
   return id;
 }
 
 std::string Corpora::update(const Value& corpus) const {
   const fs::path lock = workspace_.corpus_lock();
-  identities_.clear();
   const std::string before = read_if_there(lock).value_or("");
   if (!before.empty()) {
     Value pins = load_toml(lock.string());
     pins.erase(corpus.at("use").get<std::string>());
     write_atomic(lock, to_toml(pins));
   }
+  forget();
   try {
     return id_after_fetch(corpus);
   } catch (const Error&) {

@@ -130,5 +130,24 @@ TEST_CASE_METHOD(UpdateTest, "an update that fails leaves the pins as they were"
   CHECK(lock() == before);
 }
 
+TEST_CASE_METHOD(UpdateTest, "once a corpus is prepared its figures say how full batches are") {
+  const fs::path made = workspace.corpus(corpora.update(table));
+  CHECK(corpora.figures(table) == Value::object());
+  write_atomic(made / "stats.json", R"({"train": {"en-fr": {"kept": 2, "source_tokens": 4,
+    "target_tokens": 6, "longer_tokens": 6, "longer_squares": 20}}})");
+  write_atomic(made / "corpus.json",
+               R"({"directions": ["en-fr"], "subsets": ["train"], "vocabulary": {}})");
+  CHECK(corpora.figures(table) == Value::object());  // seen before
+  corpora.prepare(table);
+  // With </s>: 6 and 8 tokens; longer sides of 3 and 5.
+  CHECK(corpora.figures(table) ==
+        Value({{"source_fill", 0.75}, {"target_fill", 1.0}, {"batch_length", 34.0 / 8}}));
+}
+
+TEST_CASE_METHOD(UpdateTest, "a damaged corpus has no figures, and is not refused for it") {
+  write_atomic(workspace.corpus(corpora.update(table)) / "corpus.json", "{");
+  CHECK(corpora.figures(table) == Value::object());
+}
+
 }  // namespace
 }  // namespace xp

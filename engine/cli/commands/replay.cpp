@@ -205,7 +205,9 @@ int replay(const Options& options) {
   }
   const Catalog catalog = build_catalog();
   const Corpora corpora(workspace, {}, {}, "");
-  Variants variants(catalog, [&](const Value& corpus) { return corpora.figures(corpus); });
+  // A record says itself how full batches were.
+  Variants variants(catalog,
+                    [&](const Value& corpus) { return corpora.dictionary_figures(corpus); });
   const Replay::Side own = side_of(variants, run.spec, {});
   const auto changes = changes_of(options, run.spec, catalog);
   const Replay::Side other = side_of(variants, run.spec, changes);
