@@ -151,12 +151,17 @@ struct Place final : GradientPlace {
   bool was_there = false;
 };
 
+Place* place_for(const torch::Tensor& weight) {
+  auto hook = std::make_unique<Place>();
+  Place* const out = hook.get();
+  out->place = torch::full_like(weight.detach(), 99.0F);
+  torch::autograd::impl::set_post_acc_grad_hooks(weight, std::move(hook));
+  return out;
+}
+
 TEST_CASE("a first gradient is written where it is wanted, and others are added to it") {
   const auto x = noise({6, 4}, 1), weight = noise({3, 4}, 2), bias = noise({3}, 3);
-  auto hook = std::make_unique<Place>();
-  Place* const place = hook.get();
-  place->place = torch::full({3, 4}, 99.0F);
-  torch::autograd::impl::set_post_acc_grad_hooks(weight, std::move(hook));
+  Place* const place = place_for(weight);
   const auto expected = x.detach().sum(0).expand({3, 4});
   linear(x, weight, bias).sum().backward();
   CHECK(place->was_there);
@@ -172,10 +177,7 @@ TEST_CASE("a first gradient is written where it is wanted, and others are added 
 
 TEST_CASE("the place has the gradient of all rows that were rounded") {
   const auto x = noise({1500, 4}, 1), weight = noise({3, 4}, 2), bias = noise({3}, 3);
-  auto hook = std::make_unique<Place>();
-  Place* const place = hook.get();
-  place->place = torch::full({3, 4}, 99.0F);
-  torch::autograd::impl::set_post_acc_grad_hooks(weight, std::move(hook));
+  Place* const place = place_for(weight);
   const auto map = [](const auto& a, const auto& w, const auto& b) { return linear(a, w, b); };
   cast(map)(x, weight, bias).sum().backward();
   CHECK(torch::allclose(place->place, x.detach().sum(0).expand({3, 4}), 0.01, 0.2));
