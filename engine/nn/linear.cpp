@@ -5,6 +5,7 @@
 
 #include "engine/base/cpu.h"
 #include "engine/nn/bias_rows.h"
+#include "engine/nn/surroundings.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
@@ -57,8 +58,8 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
     const auto y_TN = y.view({T, N});
     const auto* const bias = bias_N.const_data_ptr<float>();
     for (const RowBlock& block : blocks(T, rounds)) {
-      const auto out_BN = block.result(y_TN);
-      multiply(out_BN, block.values(x_TK), weight_NK.t());
+      auto out_BN = block.result(y_TN);
+      at::mm_out(out_BN, block.values(x_TK), weight_NK.t());
       auto* const rows = out_BN.data_ptr<float>();
       at::parallel_for(0, block.rows, kWorthRows, [&](int64_t begin, int64_t end) {
         add_bias(rows + begin * N, end - begin, N, bias, relu);
@@ -90,13 +91,13 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
       g_BN = masked(g_BN, y.defined() ? block.values(y.view({T, N})) : y, sums);
       if (block.first > 0) bias_gradient.add_(sums);
       if (x_gradient_TK.defined()) {
-        const auto out_BK = block.result(x_gradient_TK);
-        multiply(out_BK, g_BN, weight_NK);
+        auto out_BK = block.result(x_gradient_TK);
+        at::mm_out(out_BK, g_BN, weight_NK);
         block.put(out_BK, x_gradient_TK);
       }
       if (!weight_gradient.defined()) continue;
       if (block.first == 0)
-        multiply(weight_gradient, g_BN.t(), block.values(x_TK));
+        at::mm_out(weight_gradient, g_BN.t(), block.values(x_TK));
       else
         weight_gradient.addmm_(g_BN.t(), block.values(x_TK));
     }
@@ -130,10 +131,6 @@ struct LinearProduct : torch::autograd::Function<LinearProduct> {
     return out;
   }
 
-  static void multiply(torch::Tensor out, const torch::Tensor& a, const torch::Tensor& b) {
-    at::mm_out(out, a, b);
-  }
-
   // The gradient that passes the relu with the results y_BN, or all of it; `sums` are those of its
   // columns.
   static torch::Tensor masked(const torch::Tensor& g_BN, const torch::Tensor& y_BN,
@@ -165,11 +162,9 @@ bool is_plain(const torch::Tensor& tensor) {
 
 torch::Tensor linear(const torch::Tensor& x, const torch::Tensor& weight_NK,
                      const torch::Tensor& bias_N, bool relu) {
-  const bool is_cast = at::autocast::is_autocast_enabled(at::kCPU);
-  if (is_plain(weight_NK) && is_plain(x) && !is_cast)
+  if (is_plain(x) && is_plain(weight_NK) && !at::autocast::is_autocast_enabled(at::kCPU))
     return LinearProduct::apply(x, weight_NK, bias_N, relu, /*rounds=*/false);
-  if (is_plain(weight_NK) && x.is_cpu() && is_cast && !multiplies_bf16_faster() &&
-      at::autocast::get_autocast_dtype(at::kCPU) == torch::kBFloat16) {
+  if (x.is_cpu() && is_plain(weight_NK) && casts_to_bf16(at::kCPU) && !multiplies_bf16_faster()) {
     const c10::impl::ExcludeDispatchKeyGuard exact(c10::autocast_dispatch_keyset);
     return LinearProduct::apply(x, weight_NK, bias_N, relu, /*rounds=*/true);
   }

@@ -4,6 +4,7 @@
 
 #include "engine/base/cpu.h"
 #include "engine/nn/row_loss.h"
+#include "engine/nn/surroundings.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
@@ -66,9 +67,7 @@ PieceLoss piece_loss(torch::Tensor& logits_RV, const torch::Tensor& target_R, do
 
 // float16 cannot hold probabilities before the loss is scaled.
 bool rounds_gradient(torch::DeviceType device) {
-  return at::autocast::is_autocast_enabled(device) &&
-         at::autocast::get_autocast_dtype(device) == torch::kBFloat16 &&
-         (device != torch::kCPU || multiplies_bf16_faster());
+  return casts_to_bf16(device) && (device != torch::kCPU || multiplies_bf16_faster());
 }
 
 struct LinearCrossEntropy : torch::autograd::Function<LinearCrossEntropy> {

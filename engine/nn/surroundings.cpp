@@ -18,6 +18,11 @@ at::Generator generator() {
 
 }  // namespace
 
+bool casts_to_bf16(torch::DeviceType device) {
+  return at::autocast::is_autocast_enabled(device) &&
+         at::autocast::get_autocast_dtype(device) == torch::kBFloat16;
+}
+
 Surroundings Surroundings::now() {
   Surroundings out;
   out.masks_ = dropout_position();

@@ -8,6 +8,9 @@
 
 namespace xp {
 
+/// Whether this thread computes with autocast to bfloat16 on such devices.
+bool casts_to_bf16(torch::DeviceType device);
+
 /// Of one thread and the computing device: the streams of dropout masks and random numbers, whether
 /// autocast and gradients are on.
 class Surroundings {
