@@ -86,9 +86,7 @@ int show_plan(const Options& options) {
   });
   for (const auto& note : step_notes(plan, workspace, forecast))
     notes.push_back(note);
-  const auto corpus_figures = [&](const Value& corpus) {
-    return experiment->corpora->figures(corpus);
-  };
+  const auto corpus_figures = experiment->corpus_figures();
   for (const auto& note : shares_that_pay(plan, *experiment->catalog, workspace, corpus_figures))
     notes.push_back(note);
   const auto packing = packing_that_pays(plan, *experiment->catalog, workspace, corpus_figures);

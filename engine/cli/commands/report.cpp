@@ -359,9 +359,8 @@ int print_report(const ReportOptions& typed) {
   input.points = report_points(experiment->plan);
   if (shows_forecast(section, options)) {
     predict_steps(experiment->plan, workspace, store, input);
-    input.notes =
-        shares_that_pay(experiment->plan, *experiment->catalog, workspace,
-                        [&](const Value& corpus) { return experiment->corpora->figures(corpus); });
+    input.notes = shares_that_pay(experiment->plan, *experiment->catalog, workspace,
+                                  experiment->corpus_figures());
   }
   input.runs = report_runs(workspace, store, input.points);
   input.corpora = report_corpora(workspace, corpus_ids(experiment->plan));

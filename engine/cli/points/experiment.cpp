@@ -88,7 +88,7 @@ bool is_sound(Experiment& experiment, const ExperimentOptions& options, Problems
   const Stage stage(fmt::format("checking {} points", experiment.plan.points.size()));
   if (experiment.spec.is_plannable)
     assess(experiment.plan, experiment.spec, *experiment.catalog, problems,
-           [&](const Value& corpus) { return experiment.corpora->figures(corpus); });
+           experiment.corpus_figures());
   if (!problems.empty()) print_problems(problems, options);
   return problems.empty();
 }

@@ -22,6 +22,11 @@ struct Experiment {
   Spec spec;
   Plan plan;
   std::unique_ptr<const Corpora> corpora;  ///< of the workspace
+
+  /// What planning asks of each [corpus]; may be asked as long as `corpora` lives.
+  CorpusFigures corpus_figures() const {
+    return [from = corpora.get()](const Value& corpus) { return from->figures(corpus); };
+  }
 };
 
 /// Loads and plans. Prints all problems (as JSON with --json) and returns nothing if there are any:
